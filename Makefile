@@ -1,0 +1,52 @@
+# Everything happens in .venv; the first target that needs it makes it. Python 3.11 or later is all that must be there.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+PACKAGES := -e 'packages/faceops[metrics]' -e packages/portraitdata -e 'packages/hime[demo,onnx]'
+STAMP := $(VENV)/.installed
+TOO_OLD := Python 3.11 or later is needed; name one by make setup PYTHON=python3.12, say.
+ASSETS := $(wildcard ../shared/assets)
+export PORTRAIT_ASSETS ?= $(if $(ASSETS),$(abspath $(ASSETS)),)
+export OMP_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format benchmark clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install everything into .venv
+
+$(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
+	@test -x $(RUN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(TOO_OLD)")'
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(RUN)/uv pip install --quiet --python $(RUN)/python -c constraints.txt $(PACKAGES) --group dev
+	touch $@
+
+demo: setup ## Upscale a real portrait with the shipped weights, then train for a few steps
+	$(RUN)/hime demo --output outputs/demo
+	$(RUN)/hime fit --config lightning_configs/hime/smoke.yaml
+
+test: setup ## Run the tests that fit into eight minutes on two cores
+	$(RUN)/python -m pytest -m "not slow and not gpu"
+
+test-all: setup ## Run every test
+	$(RUN)/python -m pytest
+
+lint: setup ## Check format, style, types, import contracts and spelling
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/codespell
+
+format: setup ## Format the code
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+benchmark: setup ## Measure speed, memory and quality beside the naive versions
+	$(RUN)/python -m benchmarks
+
+clean: ## Remove what make made
+	rm -rf $(VENV) outputs runs

@@ -1,0 +1,1 @@
+"""Face operations: detect, align and identify faces, batched and differentiable."""

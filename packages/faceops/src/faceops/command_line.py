@@ -1,0 +1,68 @@
+"""Command lines as shells write them, from the signatures of functions.
+
+jsonargparse alone wants ``'["a.jpg", "b.jpg"]'`` for a list, ``--json true`` for a switch and ``--input_side 640``.
+This parser takes ``a.jpg b.jpg``, ``--json`` and ``--input-side 640``.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+
+class ShellParser(ArgumentParser):
+    """Parser for functions whose lists take several words, whose switches take none and whose names have dashes.
+
+    A parameter is a list if its type is ``Sequence[...]`` of a plain type, a switch if it is a bool with the default
+    False. One that need not be named in a call is not named on the command line either, even if it has a default.
+    """
+
+    _elements: dict[str, type]
+    _unnamed: set[str]
+
+    # Whatever jsonargparse passes is passed on: it calls the first for a function, the second for each parameter.
+    def add_function_arguments(self, function: Callable, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ANN401
+        """Add the parameters of a function."""
+        hints = typing.get_type_hints(function)
+        self._elements = {
+            name: typing.get_args(hint)[0] for name, hint in hints.items() if typing.get_origin(hint) is Sequence
+        }
+        self._unnamed = {
+            name
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty
+        }
+        return super().add_function_arguments(function, *args, **kwargs)
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Add one argument."""
+        name = args[0].lstrip("-") if args else ""
+        if name in getattr(self, "_elements", {}):
+            kwargs.pop("action", None)
+            kwargs |= {"type": self._elements[name], "nargs": "+"}
+            if "default" in kwargs:
+                kwargs["default"] = list(kwargs["default"])
+            args = args[:1]
+        if kwargs.get("type") is bool and kwargs.get("default") is False:
+            del kwargs["type"]
+            kwargs["action"] = "store_true"
+        if name in getattr(self, "_unnamed", set()):
+            args, kwargs = (name,), kwargs | {"nargs": "?"}
+        if args and args[0].startswith("--") and "_" in name and name != "print_config":
+            args = (args[0].replace("_", "-"), *args)
+        return super().add_argument(*args, **kwargs)
+
+
+def as_sentence(error: Exception) -> str:
+    """Text of an error; one of the operating system without its number, and with the file it is about.
+
+    Example:
+        >>> as_sentence(PermissionError(13, "Permission denied", "a.png")), as_sentence(OSError("a.png ends early."))
+        ('a.png: Permission denied.', 'a.png ends early.')
+    """
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    reason = f"{error.strerror}."
+    return f"{error.filename}: {reason}" if error.filename else reason

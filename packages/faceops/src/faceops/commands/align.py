@@ -1,0 +1,135 @@
+"""``faceops align``: photographs in, upright faces out."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from faceops.alignment import Estimator, align
+from faceops.commands.pictures import Found, find_faces, picture_files
+from faceops.detection import DetectorName, build_detector
+from faceops.images import Picture, save_picture
+from faceops.landmarks import ARCFACE_112, FFHQ_512
+
+TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
+
+
+def run_align(
+    images: Sequence[Path],
+    output: Path,
+    size: int = 512,
+    template: Literal["ffhq", "arcface"] = "ffhq",
+    estimator: Estimator = "least_squares",
+    detector: DetectorName = "yunet",
+    threshold: float | None = None,
+    largest: bool = False,
+    overwrite: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Write every face of every picture as PNG: NAME_1.png, NAME_2.png ... (NAME.png with `largest`).
+
+    Goes on after a picture that fails; each failure is a line on stderr.
+
+    Args:
+        images: Pictures, or folders of them.
+        output: Folder to write into; made if absent.
+        size: Side of the crops in pixels.
+        template: Window of the face: ``ffhq`` with hair and chin, ``arcface`` for recognition.
+        estimator: See `align`.
+        detector: See `build_detector`.
+        threshold: Least score of a face; the detector's own if None.
+        largest: Only the largest face of each picture.
+        overwrite: Replace files that exist.
+        as_json: Print where each crop is from instead of its name only.
+
+    Returns:
+        Exit status: 1 if a picture failed.
+
+    Raises:
+        ValueError: If two crops would have one name, or an argument is out of range.
+        OSError: If the folder cannot be made.
+    """
+    files = picture_files(images)
+    check_names(files)
+    TEMPLATES[template].scaled(size)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file, but a folder is needed there; name another.")
+    finder = build_detector(detector, threshold=threshold)
+    records: list[dict[str, object]] = []
+    failures = 0
+    for file in files:
+        try:
+            found = find_faces(file, finder, largest)
+            for record in write_crops(found, output, size, template, estimator, largest, overwrite):
+                records.append(record)
+                if not as_json:
+                    print(record["crop"])
+        except (ValueError, OSError) as error:
+            failures += 1
+            print(error if str(file) in str(error) else f"{file}: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(records, indent=2))
+    return 1 if failures else 0
+
+
+def check_names(files: Sequence[Path]) -> None:
+    """Refuse pictures whose crops would overwrite each other.
+
+    Raises:
+        ValueError: If two have the same name but for folder and suffix.
+
+    Example:
+        >>> check_names([Path("a.jpg"), Path("b.jpg")])
+    """
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.stem in seen:
+            raise ValueError(f"Crops of {seen[file.stem]} and {file} would have the same names; align them apart.")
+        seen[file.stem] = file
+
+
+def write_crops(
+    found: Found,
+    output: Path,
+    size: int,
+    template: Literal["ffhq", "arcface"],
+    estimator: Estimator,
+    single: bool,
+    overwrite: bool,
+) -> list[dict[str, object]]:
+    """Align the faces of one picture and write them.
+
+    Returns:
+        For each crop: its file, the picture, the matrix from picture to crop, the score.
+
+    Raises:
+        FileExistsError: If a file exists and must not be overwritten; nothing is written then.
+    """
+    pixels = found.picture.pixels.unsqueeze(0)
+    aligned = align(pixels, found.faces, size, TEMPLATES[template], estimator)
+    name = found.path.stem
+    targets = [output / (f"{name}.png" if single else f"{name}_{k}.png") for k in range(1, len(aligned) + 1)]
+    for target in targets:
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target} exists already; give --overwrite to replace it, or name another folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    for crop, target in zip(aligned.crops, targets, strict=True):
+        save_picture(Picture(crop.clamp(0, 1), bits=found.picture.bits, grey=found.picture.grey), target)
+    return [
+        {"crop": str(target), "image": str(found.path), "matrix": rounded(matrix), "score": round(score, 4)}
+        for target, matrix, score in zip(targets, aligned.matrix, found.faces.scores.tolist(), strict=True)
+    ]
+
+
+def rounded(matrix: Tensor) -> list[list[float]]:
+    """Rows with eight digits, which is what float32 holds.
+
+    Example:
+        >>> import torch
+        >>> rounded(torch.tensor([[1 / 3, 0.0, 2.0], [0.0, 1 / 3, 5.0]]))
+        [[0.33333334, 0.0, 2.0], [0.0, 0.33333334, 5.0]]
+    """
+    return [[float(f"{value:.8g}") for value in row] for row in matrix.tolist()]

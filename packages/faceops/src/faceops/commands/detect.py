@@ -1,0 +1,132 @@
+"""``faceops detect``: where the faces are in photographs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from faceops.command_line import as_sentence
+from faceops.commands.pictures import picture_files
+from faceops.detection import Detector, DetectorName, build_detector
+from faceops.drawing import draw_faces
+from faceops.faces import Faces
+from faceops.images import Picture, load_picture, save_picture
+
+
+def run_detect(
+    images: Sequence[Path],
+    as_json: bool = False,
+    draw: Path | None = None,
+    detector: DetectorName = "yunet",
+    weights: str | None = None,
+    threshold: float | None = None,
+    tiny: bool = False,
+) -> int:
+    """Find the faces of every picture; go on after a picture that fails, which is a line on stderr.
+
+    Args:
+        images: Pictures, or folders of them.
+        as_json: Print JSON instead of a line for each picture.
+        draw: Folder for copies with boxes and landmarks drawn in, as NAME.png; made if absent.
+        detector: See `build_detector`.
+        weights: File or name of its weights.
+        threshold: Least score of a face; the detector's own if None.
+        tiny: Look for tiny faces too.
+
+    Returns:
+        Exit status: 1 if a picture failed.
+
+    Raises:
+        ValueError: If nothing can be done.
+        OSError: Likewise.
+    """
+    files = picture_files(images)
+    if draw is not None:
+        check_drawings(files, draw)
+    finder = build_detector(detector, weights, threshold, tiny=tiny)
+    records = []
+    for file in files:
+        try:
+            faces = detect_file(file, finder, draw)
+        except (ValueError, OSError) as error:
+            print(as_sentence(error), file=sys.stderr)
+            continue
+        records.append({"image": str(file), "faces": face_records(faces)})
+        if not as_json:
+            print(summary(file, faces))
+    if as_json:
+        print(json.dumps(records, indent=2))
+    return 0 if len(records) == len(files) else 1
+
+
+def check_drawings(files: Sequence[Path], folder: Path) -> None:
+    """Refuse, before any work is done, what could not be drawn.
+
+    Raises:
+        ValueError: If the folder is a file, or two pictures have the same name.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.name in seen:
+            raise ValueError(f"Drawings of {seen[file.name]} and {file} would have the same name; draw them apart.")
+        seen[file.name] = file
+
+
+def detect_file(file: Path, detector: Detector, draw: Path | None) -> Faces:
+    """Faces of a picture file, drawn into `draw` if that is given.
+
+    Raises:
+        ImageFileError: If the file cannot be read.
+        OSError: If the drawing cannot be written.
+    """
+    pixels = load_picture(file).pixels
+    with torch.inference_mode():
+        faces = detector(pixels.unsqueeze(0))
+    if draw is not None:
+        draw.mkdir(parents=True, exist_ok=True)
+        save_picture(Picture(draw_faces(pixels, faces)), draw / f"{file.name}.png")
+    return faces
+
+
+def face_records(faces: Faces) -> list[dict[str, object]]:
+    """Faces as they stand in JSON; pixels of the upright picture, to a hundredth.
+
+    Example:
+        >>> face_records(Faces.none())
+        []
+    """
+    columns = (faces.boxes, faces.scores, faces.landmarks, faces.eye_distance())
+    rows = zip(*(np.round(column.double().cpu().numpy(), 4).tolist() for column in columns), strict=True)
+    return [
+        {
+            "box": hundredths(box),
+            "score": score,
+            "landmarks": [hundredths(p) for p in points],
+            "eye_distance": round(d, 2),
+        }
+        for box, score, points, d in rows
+    ]
+
+
+def hundredths(values: Sequence[float]) -> list[float]:
+    """Numbers rounded to two digits."""
+    return [round(value, 2) for value in values]
+
+
+def summary(file: Path, faces: Faces) -> str:
+    """One line about a picture.
+
+    Example:
+        >>> summary(Path("a.jpg"), Faces.none())
+        'a.jpg: no face'
+    """
+    if not len(faces):
+        return f"{file}: no face"
+    count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+    eyes = ", ".join(f"{distance:.0f}" for distance in faces.eye_distance().tolist())
+    return f"{file}: {count}, eyes {eyes} pixels apart"

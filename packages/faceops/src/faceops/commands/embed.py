@@ -1,0 +1,111 @@
+"""``faceops embed``: photographs in, one embedding for each face out."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faceops.atomic_files import replacing
+from faceops.commands.pictures import Found, find_faces, picture_files
+from faceops.detection import DetectorName, build_detector
+from faceops.identity import DEFAULT_NETWORK, build_identity, embed
+
+
+def run_embed(
+    images: Sequence[Path],
+    output: Path | None = None,
+    network: str = DEFAULT_NETWORK,
+    detector: DetectorName = "yunet",
+    threshold: float | None = None,
+    largest: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """Write the embeddings of all faces of all pictures, as NumPy arrays, or print them as JSON.
+
+    Goes on after a picture that fails; each failure is a line on stderr. Embeddings are biometric data: they tell who
+    somebody is as well as the photograph does.
+
+    Args:
+        images: Pictures, or folders of them.
+        output: File (.npz) for the arrays ``embeddings`` (n, d), ``images``, ``boxes``, ``landmarks`` and ``scores``;
+            None prints a line of JSON for each face.
+        network: Recognition network, see `build_identity`.
+        detector: See `build_detector`.
+        threshold: Least score of a face; the detector's own if None.
+        largest: Only the largest face of each picture.
+        overwrite: Replace the file if it exists.
+
+    Returns:
+        Exit status: 1 if a picture failed.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        FileExistsError: If the file exists and must not be overwritten.
+    """
+    if output is not None:
+        check_output(output, overwrite)
+    files = picture_files(images)
+    encoder, finder = build_identity(network), build_detector(detector, threshold=threshold)
+    results: list[tuple[Found, Tensor]] = []
+    for file in files:
+        try:
+            found = find_faces(file, finder, largest)
+        except (ValueError, OSError) as error:
+            print(error if str(file) in str(error) else f"{file}: {error}", file=sys.stderr)
+            continue
+        with torch.inference_mode():
+            vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)
+        results.append((found, vectors))
+        if output is None:
+            print_lines(found, vectors)
+    if output is not None and results:
+        write_arrays(results, output)
+        print(output)
+    return 0 if len(results) == len(files) else 1
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse, before any work is done, what could not be written.
+
+    Raises:
+        ValueError: If the file is no .npz or a folder.
+        FileExistsError: If it exists and must not be overwritten.
+    """
+    if output.suffix != ".npz" or output.is_dir():
+        raise ValueError(f"Embeddings are written to a .npz file, got {output}.")
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
+
+
+def print_lines(found: Found, vectors: Tensor) -> None:
+    """One JSON object for each face."""
+    for box, score, vector in zip(
+        found.faces.boxes.tolist(), found.faces.scores.tolist(), vectors.tolist(), strict=True
+    ):
+        record = {
+            "image": str(found.path),
+            "box": [round(edge, 2) for edge in box],
+            "score": round(score, 4),
+            "embedding": [round(value, 6) for value in vector],
+        }
+        print(json.dumps(record))
+
+
+def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
+    """Write all faces into one file; it appears complete or not at all."""
+    faces = [found.faces for found, _ in results]
+    images = [str(found.path) for found, vectors in results for _ in range(len(vectors))]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            images=np.array(images),
+            embeddings=torch.cat([vectors for _, vectors in results]).numpy(),
+            boxes=torch.cat([part.boxes for part in faces]).numpy(),
+            landmarks=torch.cat([part.landmarks for part in faces]).numpy(),
+            scores=torch.cat([part.scores for part in faces]).numpy(),
+        )

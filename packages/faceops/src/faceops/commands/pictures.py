@@ -1,0 +1,61 @@
+"""What the commands share: picture files, and the faces in one."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceops.detection import Detector
+from faceops.faces import Faces
+from faceops.images import Picture, find_pictures, load_picture
+
+
+class NoFaceError(ValueError):
+    """A picture in which no face was found, where one was wanted."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture and its faces."""
+
+    path: Path
+    picture: Picture
+    faces: Faces
+    """The best first, see `Detector`; never empty."""
+
+
+def picture_files(paths: Sequence[Path]) -> list[Path]:
+    """Files among the paths, and the pictures in the folders among them.
+
+    Raises:
+        ValueError: If a folder holds no picture.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = find_pictures(path) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"There are no pictures in {path}.")
+        files += found
+    return files
+
+
+def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:
+    """Load a picture and find its faces.
+
+    Args:
+        path: Picture file.
+        detector: Finds them.
+        largest: Keep only the face of the largest box, and say so if there are others.
+
+    Raises:
+        NoFaceError: If there is none.
+        ImageFileError: If the file cannot be read.
+    """
+    picture = load_picture(path)
+    faces = detector(picture.pixels.unsqueeze(0))
+    if len(faces) == 0:
+        raise NoFaceError(f"No face was found in {path}.")
+    if largest and len(faces) > 1:
+        print(f"{path}: the largest of {len(faces)} faces is taken", file=sys.stderr)
+        faces = faces.largest()
+    return Found(path, picture, faces)

@@ -1,0 +1,106 @@
+"""``faceops weights``: which weights there are, where they lie, and how they get there."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.table import Table
+
+from faceops.weight_table import WEIGHTS, WeightsEntry
+from faceops.weights import (
+    DamagedWeightsError,
+    MissingWeightsError,
+    add_weights,
+    cache_folder,
+    cached_path,
+    fetch_weights,
+    find_entry,
+    verify_weights,
+)
+
+
+def run_list() -> None:
+    """Print the table: name, size, licence, and whether the file is in the cache."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("MB", justify="right")
+    table.add_column("cached", no_wrap=True)
+    table.add_column("licence of the weights", overflow="fold")
+    for entry in WEIGHTS:
+        table.add_row(entry.name, megabytes(entry.size), state(entry), entry.licence)
+    Console().print(table)
+
+
+def state(entry: WeightsEntry) -> str:
+    """Whether weights are in the cache, can be fetched, or must be brought by hand."""
+    if cached_path(entry).is_file():
+        return "yes"
+    return "no" if entry.url else "by hand"
+
+
+def megabytes(size: int | None) -> str:
+    """Size for the table.
+
+    Example:
+        >>> megabytes(1_789_735), megabytes(None)
+        ('1.8', '?')
+    """
+    return "?" if size is None else f"{size / 1e6:.1f}"
+
+
+def run_where(name: str | None) -> None:
+    """Print the cache folder, or the file of some weights, whether it is there or not.
+
+    Raises:
+        MissingWeightsError: If there is no such name.
+    """
+    print(cache_folder() if name is None else cached_path(find_entry(name)))
+
+
+def run_fetch(name: str) -> None:
+    """Fetch weights into the cache, going on where an earlier download broke off, and print the file.
+
+    Raises:
+        MissingWeightsError: If they cannot be fetched.
+        DamagedWeightsError: If the checksum is another.
+    """
+    entry = find_entry(name)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(name, total=entry.size)
+        path = fetch_weights(entry, lambda there, total: progress.update(bar, completed=there, total=total))
+    print(f"licence of these weights: {entry.licence}", file=sys.stderr)
+    print(path)
+
+
+def run_verify(name: str | None) -> int:
+    """Compare the files in the cache, or one of them, with their checksums.
+
+    Returns:
+        Exit status: 1 if one is damaged or, asked by name, missing.
+    """
+    entries = [find_entry(name)] if name is not None else [e for e in WEIGHTS if cached_path(e).is_file()]
+    failures = 0
+    for entry in entries:
+        try:
+            checked = verify_weights(entry)
+            print(f"{entry.name}: " + ("right" if checked else "there, but nobody has published its checksum"))
+        except (DamagedWeightsError, MissingWeightsError) as error:
+            failures += 1
+            print(error, file=sys.stderr)
+    if not entries:
+        print(f"There are no weights in {cache_folder()}.", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def run_add(file: Path, name: str | None) -> None:
+    """Copy a file that came another way into the cache and print where it is.
+
+    Raises:
+        MissingWeightsError: If there is no such file or name.
+        DamagedWeightsError: If it is not what it should be.
+    """
+    entry, path = add_weights(file, name)
+    print(f"{entry.name}: {path}")

@@ -1,0 +1,83 @@
+"""Face detection: what a detector is, and how one is built by name."""
+
+from pathlib import Path
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from faceops.faces import Faces
+
+DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds the faces in a batch of images of one size.
+
+    Faces are ordered by image, then by score, then by position, and lie on the device of the images. Detectors are not
+    differentiable.
+    """
+
+    def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
+        """Find the faces.
+
+        Args:
+            images: RGB in [0, 1].
+        """
+        ...
+
+
+def build_detector(
+    name: DetectorName = "yunet",
+    weights: Path | str | None = None,
+    threshold: float | None = None,
+    *,
+    working_side: int = 1024,
+    refine: bool = True,
+    tiny: bool = False,
+    device: torch.device | str = "cpu",
+) -> Detector:
+    """Detector for images of any size with faces of any size.
+
+    Args:
+        name: Which network; "retinaface" is the one with MobileNet-0.25.
+        weights: File of its weights, or a name of `WEIGHTS`; its own ones if None.
+        threshold: Least score of a face, in [0, 1]; the network's own if None. Scores of two networks do not compare.
+        working_side: See `ScaleSearch`.
+        refine: See `ScaleSearch`.
+        tiny: See `ScaleSearch`.
+        device: Where RetinaFace computes; the other networks stay on the CPU. Images may be anywhere.
+
+    Raises:
+        ValueError: If there is no such detector, or an argument is out of range.
+        MissingWeightsError: If the weights are not there and cannot be fetched.
+        ImportError: If the detector needs a package that is not installed.
+    """
+    from faceops.scale_search import ScaleSearch
+
+    return ScaleSearch(build_network(name, weights, threshold, device), working_side, refine, tiny)
+
+
+def build_network(
+    name: DetectorName,
+    weights: Path | str | None = None,
+    threshold: float | None = None,
+    device: torch.device | str = "cpu",
+) -> Detector:
+    """The detector alone, for images whose faces have a size it knows; arguments and errors as `build_detector`."""
+    if name == "yunet":
+        from faceops.detectors.yunet import YuNet
+
+        return YuNet(weights) if threshold is None else YuNet(weights, threshold)
+    if name in ("retinaface", "retinaface-resnet50"):
+        from faceops.detectors.retinaface import THRESHOLD, Backbone, RetinaFace
+
+        backbone: Backbone = "resnet50" if name == "retinaface-resnet50" else "mobilenet0.25"
+        return RetinaFace(weights, backbone, THRESHOLD if threshold is None else threshold, device)
+    if name == "scrfd":
+        from faceops.detectors.scrfd import SCRFD
+
+        return SCRFD(weights) if threshold is None else SCRFD(weights, threshold)
+    raise ValueError(f"Detectors are {', '.join(get_args(DetectorName))}; there is no {name!r}.")

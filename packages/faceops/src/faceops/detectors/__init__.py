@@ -1,0 +1,1 @@
+"""Face detectors, one network a file."""

@@ -1,0 +1,1 @@
+"""HIME: headshot super-resolution from any number of photographs of the same person."""

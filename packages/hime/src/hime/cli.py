@@ -1,0 +1,283 @@
+"""The ``hime`` console script.
+
+Lightning and torch take seconds to import, so nothing here imports them at module level: a command imports what it
+needs when it runs.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Literal, NoReturn
+
+from jsonargparse import auto_cli
+
+from hime.command_line import ShellParser
+from hime.model_card import ModelCard
+from portraitdata.error_sentences import as_sentence
+
+SILENT_CARD = ModelCard()
+
+
+def fit() -> None:
+    """Train a network."""
+
+
+def validate() -> None:
+    """Score a checkpoint on the validation people."""
+
+
+def test() -> None:
+    """Score a checkpoint on the test people."""
+
+
+def predict() -> None:
+    """Super-resolve the sets of a datamodule."""
+
+
+def upscale(
+    low: Path,
+    *,
+    output: Path,
+    exemplars: Sequence[Path] = (),
+    scale: Literal[4, 8] | None = None,
+    weights: str | None = None,
+    perceptual: bool = False,
+    maps: Path | None = None,
+    compare: Path | None = None,
+    tile: int = 128,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    overwrite: bool = False,
+) -> int:
+    """Magnify a headshot with the help of other photographs of the same person.
+
+    Args:
+        low: Picture to magnify, or a folder of pictures of one person.
+        output: Picture to write; a folder if low is one.
+        exemplars: Photographs of the same person, framed alike, or folders of them. Any number; none gives weaker
+            results.
+        scale: Magnification of the shipped weights; 4 if neither it nor weights is given.
+        weights: Name of shipped weights, or a .safetensors file, instead of the usual ones for the scale.
+        perceptual: Use the shipped weights trained for sharp looks instead of small errors.
+        maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
+            beside the best exemplar at the same place, light for the best.
+        compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
+        tile: Side in low-resolution pixels from which on the picture is cut into overlapping tiles; less needs less
+            memory.
+        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        overwrite: Replace files that exist.
+    """
+    from hime.device import select_device
+    from hime.shipped import choose_weights
+    from hime.upscale_files import upscale_files
+
+    chosen = choose_weights(weights, scale, perceptual)
+    return upscale_files(low, output, exemplars, chosen, maps, compare, tile, select_device(device), overwrite)
+
+
+def demo(*, output: Path) -> None:
+    """Upscale a real portrait with the shipped weights, offline.
+
+    Args:
+        output: Folder for pictures and sheets; made if absent.
+    """
+    from hime.demo import print_scores, run_demo
+
+    print_scores(run_demo(output), output)
+
+
+def profile(
+    *,
+    variant: Literal["small", "large", "lean"] = "small",
+    scale: int = 4,
+    lr_size: int = 32,
+    references: int = 3,
+    weights: str | None = None,
+    json: bool = False,
+) -> None:
+    """Count parameters and operations beside those of the paper.
+
+    Args:
+        variant: Size of the network.
+        scale: Magnification.
+        lr_size: Side of the input in pixels.
+        references: References of an image.
+        weights: Name or file of weights whose network to count, instead of a variant and a scale.
+        json: Print JSON instead of a table.
+    """
+    from hime.profile_report import print_profile, report_profile
+
+    print_profile(report_profile(variant, scale, lr_size, references, weights), json)
+
+
+def weights() -> None:
+    """List the shipped weights with their model cards."""
+    from hime.weights_report import print_weights
+
+    print_weights()
+
+
+def export(
+    source: str,
+    *,
+    output: Path | None = None,
+    half: bool = False,
+    card: ModelCard = SILENT_CARD,
+    onnx: Path | None = None,
+    lr_size: int | None = None,
+    without_references: bool = False,
+) -> None:
+    """Turn a training checkpoint into a weights file, or weights into ONNX.
+
+    Args:
+        source: Checkpoint (.ckpt) of hime fit, or name or file of weights.
+        output: Weights file (.safetensors) to write from a checkpoint.
+        half: Store float16, half the size.
+        card: What to say about the weights.
+        onnx: ONNX file to write.
+        lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
+        without_references: Make the ONNX graph one of the input alone.
+    """
+    from hime.export import export_files
+
+    export_files(source, output, half, card, onnx, lr_size, not without_references)
+
+
+def correlation_map(
+    image: Path,
+    *,
+    output: Path,
+    window: Sequence[int] = (3, 5, 7),
+    dilation: int = 1,
+) -> None:
+    """Draw the correlation maps of an image (HIME, Figure 6).
+
+    Args:
+        image: Picture to look at.
+        output: Figure to write.
+        window: Sides k of the windows, odd.
+        dilation: Distance of neighbouring offsets in pixels.
+    """
+    from hime.correlation_figure import draw_correlation_map
+
+    draw_correlation_map(image, output, window, dilation)
+    print(output)
+
+
+def evaluate(
+    names: Sequence[str],
+    *,
+    index: Path,
+    size: int = 128,
+    crop: int | None = None,
+    split: Literal["train", "test", "unused"] = "test",
+    references: Sequence[int] = (0, 1, 3),
+    stranger: bool = False,
+    blank: bool = False,
+    limit: int | None = None,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    json: bool = False,
+) -> None:
+    """Score weights on held-out people: PSNR, SSIM and LPIPS, by how many references and whose.
+
+    Args:
+        names: Names of shipped weights, or .safetensors files.
+        index: Index of exemplar sets, made by ``portraitdata exemplar-index``.
+        size: Side of the high-resolution images in pixels.
+        crop: Side of the centred square cut from each photograph before it is resized; the largest one by default.
+        split: Part of the index to score.
+        references: Numbers of references to score with.
+        stranger: Also score with the photographs of another person.
+        blank: Also score with black images as references.
+        limit: Score this many photographs, evenly spread.
+        device: Where to compute.
+        json: Print JSON instead of a table.
+    """
+    from hime.evaluation_report import print_evaluation
+
+    print_evaluation(
+        names,
+        index,
+        size,
+        crop,
+        split,
+        references,
+        stranger=stranger,
+        blank=blank,
+        limit=limit,
+        device=device,
+        as_json=json,
+    )
+
+
+TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
+"""Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
+
+OUT_OF_MEMORY = (
+    "The memory ran out. When upscaling, a smaller --tile or --device cpu helps; in training, a smaller "
+    "--data.init_args.batch_size; a picture far larger than a headshot is better cut first."
+)
+
+COMMANDS: dict[str, Any] = {
+    "upscale": upscale,
+    "evaluate": evaluate,
+    "demo": demo,
+    "weights": weights,
+    "profile": profile,
+    "export": export,
+    "correlation-map": correlation_map,
+}
+
+
+def run() -> int | None:
+    """Parse the command line and run its command; the result is the exit status."""
+    if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
+        from hime.training.cli import HimeCLI
+
+        HimeCLI.run()
+        return None
+    return auto_cli(
+        TRAINER_COMMANDS | COMMANDS,
+        parser_class=ShellParser,
+        prog="hime",
+        description=sys.modules["hime"].__doc__,
+    )
+
+
+def main() -> None:
+    """Run a command; what went wrong is one sentence on stderr and the exit status.
+
+    The status is 2 for an error of the user's making, 1 if a part of the work failed and 130 for an interruption.
+    ``python -X dev -m hime`` shows the traceback instead of the sentence.
+    """
+    try:
+        status = run()
+    except KeyboardInterrupt:
+        print("hime was interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (ValueError, OSError, UnpicklingError) as error:
+        complain(error, as_sentence(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        complain(error, OUT_OF_MEMORY)
+    sys.exit(status or 0)
+
+
+def complain(error: Exception, sentence: str) -> NoReturn:
+    """Say what went wrong and end with status 2; in Python's development mode let the traceback be seen."""
+    if sys.flags.dev_mode:
+        raise error
+    print(f"hime: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch, on any device, could not allocate memory."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in told or "can't allocate memory" in told

@@ -1,0 +1,213 @@
+"""``hime demo``: a real portrait, upscaled offline with the shipped weights.
+
+The photograph is NASA's official portrait of the astronaut Eileen Collins (public domain), which scikit-image carries.
+There is only one, so the exemplars are *simulated* from it: tilted, moved, mirrored, lit differently and blurred. They
+match better than real photographs of another day would, and the sheets and the printed text say so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import cos, log10, radians, sin
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from hime.comparison import share
+from hime.sheet import Panel, draw_sheet, save_sheet
+from hime.shipped import shipped_name, shipped_weights
+from hime.upscale import upscale
+from hime.weights import load_network
+from portraitdata.images import Picture, save_picture
+from portraitdata.resampling import bicubic, to_8_bit
+
+HEAD_TOP, HEAD_LEFT, HEAD_SIDE = 52, 161, 128
+"""The head in the photograph, in pixels. Her eyes are 44 pixels apart; in the centre 128 pixels of the pictures of
+Labeled Faces in the Wild, on which the weights were trained, eyes are 43 pixels apart and in the same place."""
+
+DEMO_WEIGHTS = tuple(shipped_name(scale, perceptual) for scale in (8, 4) for perceptual in (False, True))
+"""Weights that are shown if they are installed."""
+
+NOTICE = (
+    "Portrait: NASA, public domain. The exemplars are simulated from the same photograph (tilted, mirrored, relit, "
+    "blurred), so they fit better than photographs of another day would."
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A simulated further photograph.
+
+    Args:
+        name: What is different, for the caption.
+        angle: Rotation about the head's centre in degrees, counter-clockwise as seen.
+        zoom: Magnification.
+        shift: Movement to the right and down in pixels.
+        mirrored: Whether left and right change places.
+        gamma: Exponent on the values; below one is brighter.
+        gain: Factors of red, green and blue, the colour of the light.
+        blur: Standard deviation of a Gaussian in pixels.
+    """
+
+    name: str
+    angle: float
+    zoom: float
+    shift: tuple[float, float]
+    mirrored: bool
+    gamma: float
+    gain: tuple[float, float, float]
+    blur: float
+
+
+VIEWS = (
+    View("simulated: tilted left, brighter", 8.0, 1.06, (4.0, -3.0), False, 0.8, (1.0, 1.0, 1.0), 0.4),
+    View("simulated: mirrored, darker", -4.0, 0.95, (-5.0, 2.0), True, 1.3, (1.0, 1.0, 1.0), 0.6),
+    View("simulated: tilted right, warm light", -8.0, 1.0, (2.0, 5.0), False, 1.0, (1.06, 1.0, 0.88), 0.8),
+)
+
+
+def astronaut() -> Float[Tensor, "3 512 512"]:
+    """The photograph, from the installed files of scikit-image.
+
+    Raises:
+        ValueError: If scikit-image is not installed.
+    """
+    try:
+        from skimage.data import astronaut as photograph
+    except ImportError as error:
+        raise ValueError("The demo's photograph comes with scikit-image: pip install 'hime[demo]'.") from error
+    return torch.from_numpy(photograph()).permute(2, 0, 1).float() / 255
+
+
+def head(photograph: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 128 128"]:
+    """The head, cut from the photograph without resampling."""
+    return photograph[:, HEAD_TOP : HEAD_TOP + HEAD_SIDE, HEAD_LEFT : HEAD_LEFT + HEAD_SIDE]
+
+
+def simulate(photograph: Float[Tensor, "3 h w"], view: View) -> Float[Tensor, "3 128 128"]:
+    """The head as another photograph might show it, in [0, 1].
+
+    Args:
+        photograph: The whole photograph, so that what turns into view is real too.
+        view: What is different.
+    """
+    height, width = photograph.shape[-2:]
+    centre_x, centre_y = HEAD_LEFT + HEAD_SIDE / 2, HEAD_TOP + HEAD_SIDE / 2
+    axis = torch.arange(HEAD_SIDE) + 0.5 - HEAD_SIDE / 2
+    y, x = torch.meshgrid(axis - view.shift[1], axis - view.shift[0], indexing="ij")
+    if view.mirrored:
+        x = -x
+    turn_cos, turn_sin = cos(radians(view.angle)) / view.zoom, sin(radians(view.angle)) / view.zoom
+    source_x = centre_x + turn_cos * x - turn_sin * y
+    source_y = centre_y + turn_sin * x + turn_cos * y
+    grid = torch.stack((2 * source_x / width - 1, 2 * source_y / height - 1), dim=-1)
+    out = F.grid_sample(gaussian_blur(photograph, view.blur)[None], grid[None], mode="bicubic", align_corners=False)[0]
+    return (out.clamp(0, 1) ** view.gamma * torch.tensor(view.gain).reshape(3, 1, 1)).clamp(0, 1)
+
+
+def gaussian_blur(image: Float[Tensor, "3 h w"], sigma: float) -> Float[Tensor, "3 h w"]:
+    """Blur by a Gaussian of standard deviation `sigma` in pixels, edges repeated."""
+    reach = max(1, round(3 * sigma))
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).reshape(1, 1, 1, -1)
+    planes = F.pad(image[:, None], (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(planes, kernel), kernel.mT)[:, 0]
+
+
+def psnr(image: Float[Tensor, "3 h w"], truth: Float[Tensor, "3 h w"]) -> float:
+    """Peak signal-to-noise ratio in dB, on all channels.
+
+    Example:
+        >>> psnr(torch.zeros(3, 2, 2), torch.full((3, 2, 2), 0.1))
+        20.0
+    """
+    return round(-10 * log10((image.clamp(0, 1).double() - truth).square().mean().item()), 4)
+
+
+@dataclass(frozen=True)
+class DemoScores:
+    """PSNR in dB of one network on the demo's portrait."""
+
+    weights: str
+    lr_size: int
+    bicubic: float
+    alone: float
+    """HIME without exemplars."""
+    together: float
+    """HIME with all simulated exemplars."""
+
+
+def run_demo(output: Path) -> list[DemoScores]:
+    """Reduce the portrait, upscale it with every shipped network, and write pictures and sheets.
+
+    Args:
+        output: Folder to write into; made if it does not exist. Files of an earlier demo are replaced.
+
+    Raises:
+        ValueError: If scikit-image or every weights file is missing.
+        OSError: If a file cannot be written.
+    """
+    names = [name for name in DEMO_WEIGHTS if name in shipped_weights()]
+    if not names:
+        raise ValueError(f"The demo needs one of the shipped weights {', '.join(DEMO_WEIGHTS)}; none is installed.")
+    photograph = astronaut()
+    truth = head(photograph)
+    views = [simulate(photograph, view) for view in VIEWS]
+    output.mkdir(parents=True, exist_ok=True)
+    save_picture(Picture(truth), output / "original.png")
+    for number, view in enumerate(views, start=1):
+        save_picture(Picture(view), output / f"simulated_exemplar_{number}.png")
+    return [demonstrate(name, truth, views, output) for name in names]
+
+
+def demonstrate(
+    name: str, truth: Float[Tensor, "3 h w"], views: Sequence[Float[Tensor, "3 h w"]], output: Path
+) -> DemoScores:
+    """Upscale the reduced portrait with one network; write the input, the result and the sheet."""
+    network = load_network(name)
+    side = HEAD_SIDE // network.scale
+    low = Picture(to_8_bit(bicubic(truth, side, side)))
+    alone = upscale(network, low)
+    together = upscale(network, low, [Picture(view) for view in views])
+    upsampled = bicubic(low.pixels, HEAD_SIDE, HEAD_SIDE)
+    scores = DemoScores(
+        name, side, psnr(upsampled, truth), psnr(alone.picture.pixels, truth), psnr(together.picture.pixels, truth)
+    )
+    rows = [
+        [
+            Panel(low.pixels, f"Input, {side} x {side} pixels"),
+            Panel(upsampled.clamp(0, 1), f"Bicubic, {scores.bicubic:.2f} dB"),
+            Panel(alone.picture.pixels, f"HIME without exemplars, {scores.alone:.2f} dB"),
+            Panel(together.picture.pixels, f"HIME with {len(views)} exemplars, {scores.together:.2f} dB"),
+        ],
+        [Panel(truth, "Original")]
+        + [
+            Panel(image, f"{view.name}\n{share(together, i)}")
+            for i, (view, image) in enumerate(zip(VIEWS, views, strict=True))
+        ],
+    ]
+    save_picture(low, output / f"input_{side}.png")
+    save_picture(together.picture, output / f"{name}.png")
+    save_sheet(draw_sheet(rows, f"hime {name}. {NOTICE}"), output / f"sheet_{name}.png")
+    return scores
+
+
+def print_scores(scores: Sequence[DemoScores], output: Path) -> None:
+    """Print PSNR in dB, what is missing, and what was written."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="PSNR in dB")
+    for heading in ("weights", "input", "bicubic", "without exemplars", f"with {len(VIEWS)} exemplars"):
+        table.add_column(heading)
+    for row in scores:
+        pixels = f"{row.lr_size} px"
+        table.add_row(row.weights, pixels, *(f"{value:.2f}" for value in (row.bicubic, row.alone, row.together)))
+    Console().print(table)
+    for name in DEMO_WEIGHTS:
+        if name not in [row.weights for row in scores]:
+            print(f"The weights {name} are not in this installation, so they are not shown.")
+    print(NOTICE)
+    print(f"Pictures and sheets are in {output}.")

@@ -1,0 +1,1 @@
+"""Training recipes: the only folder of this package that imports Lightning."""

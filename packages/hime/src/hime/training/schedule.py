@@ -1,0 +1,64 @@
+"""Learning-rate schedule of the recipes."""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+class WarmupCosine(LambdaLR):
+    """Linear warm-up, then half a cosine down to zero; a group may be held at zero at first.
+
+    A parameter group with the key ``freeze_steps`` does not move before that step, and warms up after it. It serves
+    the optical flow of HIME (large), which disturbs the alignment if it moves before there are features to align.
+
+    Args:
+        optimizer: Optimizer whose learning rates are scheduled.
+        steps: Steps of the whole run.
+        warmup: Steps of the warm-up.
+
+    Raises:
+        ValueError: If the warm-up leaves no step for the cosine.
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0) -> None:
+        if steps <= warmup:
+            raise ValueError(f"A run of {steps} steps is too short for a warm-up of {warmup}; shorten the warm-up.")
+        self.steps = steps
+        self.warmup = warmup
+        super().__init__(
+            optimizer, [self.factor_from(group.get("freeze_steps", 0)) for group in optimizer.param_groups]
+        )
+
+    def factor_from(self, start: int) -> "LearningRateFactor":
+        """Factor of a group that starts to move at step `start`."""
+        return LearningRateFactor(self.steps, self.warmup, start)
+
+
+class LearningRateFactor:
+    """Multiple of the full learning rate as a function of the step.
+
+    Args:
+        steps: Steps of the whole run.
+        warmup: Steps of the warm-up.
+        start: Step before which the factor is zero.
+
+    Example:
+        >>> factor = LearningRateFactor(steps=110, warmup=10, start=0)
+        >>> [round(factor(step), 3) for step in (0, 9, 10, 60, 110)]
+        [0.1, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, steps: int, warmup: int, start: int) -> None:
+        self.steps = steps
+        self.warmup = warmup
+        self.start = start
+
+    def __call__(self, step: int) -> float:
+        """Factor at `step`, in [0, 1]."""
+        if step < self.start:
+            return 0.0
+        since = step - self.start
+        ramp = min(1.0, (since + 1) / self.warmup) if self.warmup else 1.0
+        progress = min(1.0, max(0.0, (step - self.warmup) / (self.steps - self.warmup)))
+        return ramp * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,1 @@
+"""Portrait data: image files, MATLAB-convention resampling, exemplar sets and their loaders."""

@@ -1,0 +1,1 @@
+"""Ways in which portraits lie on a disk, one a file; each becomes an `ExemplarIndex`."""

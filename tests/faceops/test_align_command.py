@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from faceops.alignment import align, alignment_matrix
+from faceops.commands import align as align_command
+from faceops.commands import embed as embed_command
+from faceops.commands.align import check_names, run_align
+from faceops.commands.embed import run_embed
+from faceops.commands.pictures import picture_files
+from faceops.faces import Faces
+from faceops.identity_networks.encoder import FaceEncoder, InputConvention
+from faceops.images import Picture, load_picture, save_picture
+from faceops.landmarks import FFHQ_512
+from faceops.pasting import paste
+
+
+def two_faces(images):
+    """A stand-in for a detector: two faces in every picture but black ones, the second the larger."""
+    if images.max() == 0:
+        return Faces.none()
+    small, large = (FFHQ_512.scaled(side).tensor().float() + place for side, place in ((20, 2.0), (40, 20.0)))
+    boxes = torch.tensor([[2.0, 2.0, 22.0, 22.0], [20.0, 20.0, 60.0, 60.0]])
+    return Faces(torch.zeros(2, dtype=torch.int64), boxes, torch.stack((small, large)), torch.tensor([0.9, 0.8]))
+
+
+class Means(torch.nn.Module):
+    """A stand-in for a recognition network: the mean of each channel."""
+
+    def forward(self, x):
+        return x.mean(dim=(2, 3)) + 2
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch):
+    for module in (align_command, embed_command):
+        monkeypatch.setattr(module, "build_detector", lambda name, threshold=None: two_faces)
+    encoder = FaceEncoder(Means(), InputConvention(), "means")
+    monkeypatch.setattr(embed_command, "build_identity", lambda name: encoder)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of two pictures with faces and one without."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for name in ("a", "b"):
+        rough = torch.rand(1, 3, 8, 10, generator=generator)
+        smooth = torch.nn.functional.interpolate(rough, (64, 80), mode="bilinear")[0]
+        save_picture(Picture(smooth), folder / f"{name}.png")
+    save_picture(Picture(torch.zeros(3, 64, 80)), folder / "c.png")
+    return folder
+
+
+def test_every_face_becomes_a_file(pictures, tmp_path, capsys):
+    status = run_align([pictures / "a.png", pictures / "b.png"], tmp_path / "new/out", size=32)
+    assert status == 0
+    written = sorted(path.name for path in (tmp_path / "new/out").iterdir())
+    assert written == ["a_1.png", "a_2.png", "b_1.png", "b_2.png"]
+    assert [line.rsplit("/", 1)[1] for line in capsys.readouterr().out.split()] == written
+    image = load_picture(pictures / "a.png").pixels.unsqueeze(0)
+    expected = align(image, two_faces(image), 32).crops
+    crops = torch.stack([load_picture(tmp_path / f"new/out/a_{k}.png").pixels for k in (1, 2)])
+    torch.testing.assert_close(crops, expected, rtol=0, atol=0.6 / 255)
+
+
+def test_json_says_where_each_crop_is_from_well_enough_to_paste_it_back(pictures, tmp_path, capsys):
+    run_align([pictures / "a.png"], tmp_path / "out", size=64, largest=True, as_json=True)
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["image"] == str(pictures / "a.png")
+    assert record["crop"] == str(tmp_path / "out/a.png")
+    assert record["score"] == pytest.approx(0.8)
+    image = load_picture(pictures / "a.png").pixels.unsqueeze(0)
+    matrix = torch.tensor(record["matrix"]).unsqueeze(0)
+    torch.testing.assert_close(matrix, alignment_matrix(two_faces(image).landmarks[1:], 64), rtol=1e-6, atol=1e-5)
+    crop = load_picture(record["crop"]).pixels.unsqueeze(0)
+    back = paste(image, crop, matrix, torch.tensor([0]))
+    assert (back - image)[..., 30:50, 30:50].abs().mean() < 0.01
+
+
+def test_a_picture_without_a_face_is_said_and_the_rest_done(pictures, tmp_path, capsys):
+    assert run_align([pictures], tmp_path / "out", size=16) == 1
+    assert f"No face was found in {pictures / 'c.png'}." in capsys.readouterr().err
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_a_text_file_named_jpg_is_said_and_the_rest_done(pictures, tmp_path, capsys):
+    text = tmp_path / "t.jpg"
+    text.write_text("hello")
+    assert run_align([text, pictures / "a.png"], tmp_path / "out", size=16) == 1
+    assert str(text) in capsys.readouterr().err
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_nothing_is_overwritten_unasked(pictures, tmp_path, capsys):
+    run_align([pictures / "a.png"], tmp_path, size=16)
+    before = (tmp_path / "a_1.png").read_bytes()
+    assert run_align([pictures / "a.png"], tmp_path, size=24) == 1
+    assert "exists already; give --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "a_1.png").read_bytes() == before
+    assert run_align([pictures / "a.png"], tmp_path, size=24, overwrite=True) == 0
+    assert load_picture(tmp_path / "a_1.png").pixels.shape == (3, 24, 24)
+
+
+def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
+    with pytest.raises(ValueError, match="would have the same names"):
+        check_names([pictures / "a.png", tmp_path / "a.jpg"])
+    with pytest.raises(ValueError, match="is a file, but a folder is needed"):
+        run_align([pictures / "a.png"], pictures / "b.png")
+    with pytest.raises(ValueError, match="at least one pixel, got 0"):
+        run_align([pictures / "a.png"], tmp_path / "out", size=0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no pictures in"):
+        picture_files([tmp_path / "empty"])
+
+
+def test_embeddings_as_arrays(pictures, tmp_path, capsys):
+    output = tmp_path / "new/faces.npz"
+    assert run_embed([pictures], output) == 1  # c.png has no face
+    assert capsys.readouterr().out.strip() == str(output)
+    with np.load(output) as arrays:
+        assert arrays["images"].tolist() == [str(pictures / name) for name in ("a.png", "a.png", "b.png", "b.png")]
+        assert arrays["embeddings"].shape == (4, 3)
+        np.testing.assert_allclose(np.linalg.norm(arrays["embeddings"], axis=1), 1, rtol=1e-5)
+        assert arrays["boxes"].shape == (4, 4)
+        assert arrays["landmarks"].shape == (4, 5, 2)
+    with pytest.raises(FileExistsError, match="exists already"):
+        run_embed([pictures], output)
+
+
+def test_embeddings_as_lines_of_json(pictures, capsys):
+    assert run_embed([pictures / "a.png"], largest=True) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["box"] == [20.0, 20.0, 60.0, 60.0]
+    assert len(record["embedding"]) == 3
+    assert "the largest of 2 faces is taken" in captured.err
+
+
+def test_embeddings_go_into_npz_files_only(tmp_path):
+    with pytest.raises(ValueError, match=r"written to a \.npz file"):
+        run_embed([tmp_path], tmp_path / "faces.csv")

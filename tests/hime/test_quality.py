@@ -1,0 +1,78 @@
+"""Scores, against scikit-image."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from hime.quality import LPIPS_BACKBONE, QualityScores, lpips_backbone
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def pairs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    lr = torch.rand(3, 3, 8, 8, generator=generator)
+    hr = torch.nn.functional.interpolate(lr, scale_factor=4, mode="bilinear")
+    noise = torch.tensor([0.02, 0.1, 0.3]).reshape(3, 1, 1, 1) * torch.randn(hr.shape, generator=generator)
+    return hr + noise, hr, lr
+
+
+def test_scores_are_means_over_images_on_rgb(pairs) -> None:
+    sr, hr, lr = pairs
+    quality = QualityScores()
+    quality.update(sr[:2], hr[:2], lr[:2])
+    quality.update(sr[2:], hr[2:], lr[2:])
+    scores = quality.compute()
+    images = list(zip(sr.clamp(0, 1).movedim(1, 3).numpy(), hr.movedim(1, 3).numpy(), strict=True))
+    psnr = np.mean([peak_signal_noise_ratio(b, a, data_range=1) for a, b in images])
+    assert scores["psnr"].item() == pytest.approx(psnr, abs=1e-4)
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "win_size": 11}
+    ssim = np.mean([structural_similarity(a, b, data_range=1, channel_axis=2, **window) for a, b in images])
+    # scikit-image leaves out a border of half a window, torchmetrics mirrors the image there and counts it.
+    assert scores["ssim"].item() == pytest.approx(ssim, abs=6e-3)
+
+
+def test_reset_forgets(pairs) -> None:
+    sr, hr, lr = pairs
+    quality = QualityScores()
+    quality.update(sr, hr, lr)
+    quality.reset()
+    quality.update(sr[:1], hr[:1], lr[:1])
+    alone = quality.compute()["psnr"].item()
+    assert alone == pytest.approx(
+        peak_signal_noise_ratio(hr[0].numpy(), sr[0].clamp(0, 1).numpy(), data_range=1), abs=1e-4
+    )
+
+
+def test_autocast_does_not_change_a_score(pairs) -> None:
+    exact, cast = QualityScores(), QualityScores()
+    exact.update(*pairs)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast.update(*pairs)
+    assert cast.compute() == exact.compute()
+
+
+def test_without_its_backbone_lpips_is_left_out(tmp_path, monkeypatch, pairs) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    quality = QualityScores()
+    quality.update(*pairs)
+    assert not quality.measures_lpips
+    assert "lpips" not in quality.compute()
+    assert str(tmp_path) in quality.why_no_lpips
+
+
+def test_lpips_with_its_backbone_in_the_cache(tmp_path, monkeypatch, pairs) -> None:
+    from torchvision.models import alexnet
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    lpips_backbone().parent.mkdir()
+    torch.manual_seed(0)
+    torch.save(alexnet().state_dict(), tmp_path / "checkpoints" / LPIPS_BACKBONE)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    quality = QualityScores()
+    sr, hr, lr = (torch.nn.functional.interpolate(images, 64) for images in pairs)
+    quality.update(sr, hr, lr)
+    assert quality.measures_lpips
+    assert quality.compute()["lpips"].item() > 0

@@ -1,0 +1,99 @@
+"""`hime fit | validate | test | predict`, from the command line to weights that upscale."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hime.cli import main
+
+CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "hime"
+RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "model:" in p.read_text())
+TINY = [
+    *("--model.init_args.network.init_args.channels", "8"),
+    *("--model.init_args.network.init_args.reconstruction_blocks", "1"),
+    *("--model.init_args.network.init_args.offset_channels", "8"),
+    *("--data.init_args.people", "4"),
+    *("--data.init_args.portraits", "4"),
+    *("--data.init_args.size", "64"),
+]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def hime(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
+    """Run the console script in this process and give its exit status."""
+    monkeypatch.setattr(sys, "argv", ["hime", *argv])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code or 0
+
+
+def test_there_is_a_config_for_every_experiment() -> None:
+    assert len(RUNS) >= 35
+    for table, count in (("table1", 12), ("table2", 3), ("table3", 3), ("table4", 3), ("table6", 4), ("figure8", 10)):
+        assert len(list((CONFIGS / table).glob("*.yaml"))) == count
+
+
+@pytest.mark.parametrize("config", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_config_parses(config, monkeypatch, capsys) -> None:
+    assert hime(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
+    assert config.read_text().startswith("# ")
+
+
+def test_a_misspelt_key_is_named(monkeypatch, capsys) -> None:
+    assert hime(monkeypatch, "fit", "-c", str(CONFIGS / "smoke.yaml"), "--model.init_args.windwo", "3") == 2
+    message = capsys.readouterr().err
+    assert "windwo" in message
+    assert len(message.splitlines()) < 15
+
+
+def test_a_missing_index_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    overrides = ("--trainer.accelerator", "cpu", "--trainer.devices", "1", "--trainer.strategy", "auto")
+    logger = ("--trainer.logger", "false", "--trainer.callbacks", "[]", "--trainer.precision", "32-true")
+    config = str(CONFIGS / "table2" / "dcn.yaml")
+    assert hime(monkeypatch, "fit", "-c", config, *overrides, *logger) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "celebamask-hq.parquet" in message
+    assert "Traceback" not in message
+
+
+def test_fit_resume_test_predict_export_upscale(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    smoke = str(CONFIGS / "smoke.yaml")
+    quiet = ("--trainer.enable_progress_bar", "false", "--trainer.val_check_interval", "2")
+    often = ("--checkpoint.every_n_train_steps", "2")
+    common = (*TINY, *quiet, *often)
+    assert hime(monkeypatch, "fit", "-c", smoke, *common, "--trainer.max_steps", "3") == 0
+    run = tmp_path / "runs" / "smoke" / "version_0"
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+    assert list(run.glob("events.*"))
+
+    resumed = ("--trainer.max_steps", "6", "--ckpt_path", str(last), "--model.init_args.cor_weight", "0.5")
+    assert hime(monkeypatch, "fit", "-c", smoke, *common, *resumed) == 0
+    config = tmp_path / "runs" / "smoke" / "version_1" / "config.yaml"
+    assert "cor_weight: 0.5" in config.read_text()  # the command line decides, not the checkpoint
+    newest = config.parent / "checkpoints" / "last.ckpt"
+    assert torch.load(newest, weights_only=True)["global_step"] == 6
+
+    for command in ("validate", "test", "predict"):
+        assert hime(monkeypatch, command, "-c", str(config), "--ckpt_path", str(newest)) == 0
+    written = sorted(p.name for p in (tmp_path / "outputs" / "predictions").rglob("*.png"))
+    assert written == [f"{i}-64.png" for i in range(4)]
+
+    weights = tmp_path / "tiny.safetensors"
+    assert hime(monkeypatch, "export", str(newest), "--output", str(weights)) == 0
+    photos = sorted((tmp_path / "outputs" / "synthetic" / "person003").glob("*.png"))
+    sr = tmp_path / "sr.png"
+    capsys.readouterr()
+    assert hime(monkeypatch, "profile", "--weights", str(weights), "--lr-size", "8", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scale"] == 8
+    command = ("upscale", str(photos[0]), "--exemplars", *map(str, photos[1:]), "--weights", str(weights))
+    assert hime(monkeypatch, *command, "--output", str(sr)) == 0
+    assert sr.is_file()

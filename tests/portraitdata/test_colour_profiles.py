@@ -1,0 +1,207 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from portraitdata.colour_profiles import (
+    SRGB_TO_XYZ,
+    TableProfile,
+    is_srgb,
+    srgb_decoded,
+    srgb_encoded,
+    usable_profile,
+)
+from portraitdata.image_decoding import decode_raster
+from portraitdata.images import Picture, decode_picture, load_picture, save_picture, srgb_bytes
+
+ADOBE_TO_XYZ = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
+"""Adobe RGB (1998) primaries under D50, from the published profile."""
+
+
+def profile_bytes(tags: dict[bytes, bytes], space: bytes) -> bytes:
+    """A whole ICC profile of the given tags."""
+    body, table, offset = b"", b"", 132 + 12 * len(tags)
+    for name, content in tags.items():
+        content += b"\0" * (-len(content) % 4)
+        table += struct.pack(">4sII", name, offset + len(body), len(content))
+        body += content
+    size = offset + len(body)
+    header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, b"mntr", space, b"XYZ ").ljust(36, b"\0") + b"acsp"
+    header = header.ljust(68, b"\0") + fixed(0.9642, 1.0, 0.8249)
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def fixed(*values: float) -> bytes:
+    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+
+def gamma(value: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256))
+
+
+def text(words: bytes) -> bytes:
+    return b"desc\0\0\0\0" + struct.pack(">I", len(words) + 1) + words + bytes(79)
+
+
+def matrix_profile(matrix: np.ndarray, curve: bytes) -> bytes:
+    tags = {b"desc": text(b"test"), b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1.0, 0.8249)}
+    for column, name in enumerate((b"r", b"g", b"b")):
+        tags[name + b"XYZ"] = b"XYZ \0\0\0\0" + fixed(*matrix[:, column])
+        tags[name + b"TRC"] = curve
+    return profile_bytes(tags, b"RGB ")
+
+
+ADOBE = matrix_profile(ADOBE_TO_XYZ, gamma(563 / 256))
+GREY = profile_bytes(
+    {b"desc": text(b"grey"), b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1, 0.8249), b"kTRC": gamma(1.0)}, b"GRAY"
+)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+COLOURS = np.random.default_rng(0).integers(60, 196, (16, 16, 3), dtype=np.uint8)
+
+
+def encoded(samples: np.ndarray, profile: bytes, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, kind, icc_profile=profile)
+    return buffer.getvalue()
+
+
+def test_transfer_function_and_its_inverse():
+    values = np.linspace(0, 1, 1001)
+    np.testing.assert_allclose(srgb_encoded(srgb_decoded(values)), values, atol=1e-7)
+    np.testing.assert_allclose(srgb_decoded(np.array([0.0, 0.5, 1.0])), [0, 0.21404114, 1], atol=1e-7)
+
+
+def test_white_of_the_connection_space_is_d50():
+    np.testing.assert_allclose(SRGB_TO_XYZ.sum(axis=1), [0.9642, 1.0, 0.8249], atol=2e-4)
+
+
+def test_adobe_rgb_equals_little_cms():
+    picture = decode_picture(encoded(COLOURS, ADOBE), "a")
+    image = ImageCms.profileToProfile(
+        Image.fromarray(COLOURS),
+        ImageCms.ImageCmsProfile(io.BytesIO(ADOBE)),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    ours = picture.pixels.permute(1, 2, 0).numpy() * 255
+    assert abs(ours - COLOURS).max() > 5
+    assert abs(ours - np.asarray(image)).max() < 1
+    assert picture.icc_profile == ADOBE
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+def test_colours_go_back_into_the_profile(tmp_path, suffix):
+    smooth = np.broadcast_to(np.linspace(70, 180, 48, dtype=np.uint8)[None, :, None], (48, 48, 3)) + np.array(
+        [0, 9, 20], np.uint8
+    )
+    (tmp_path / "in.png").write_bytes(encoded(smooth, ADOBE))
+    save_picture(load_picture(tmp_path / "in.png"), tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as out:
+        assert out.info["icc_profile"] == ADOBE
+        difference = abs(np.asarray(out.convert("RGB")).astype(int) - smooth)
+    assert difference.max() <= {".png": 0, ".tif": 0}.get(suffix, 4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits_keep_their_precision_through_a_profile(tmp_path, suffix):
+    samples = np.random.default_rng(1).integers(30000, 40000, (8, 8, 3)).astype(np.float32) / 65535
+    linear = usable_profile(ADOBE, False).to_srgb(samples)
+    save_picture(
+        Picture(torch.from_numpy(linear).permute(2, 0, 1), bits=16, icc_profile=ADOBE), tmp_path / f"a{suffix}"
+    )
+    raw = decode_raster((tmp_path / f"a{suffix}").read_bytes(), "a")
+    assert raw.icc_profile == ADOBE
+    assert abs(raw.samples / 65535 - samples).max() < 2 / 65535
+    torch.testing.assert_close(
+        load_picture(tmp_path / f"a{suffix}").pixels.permute(1, 2, 0).numpy(), linear, rtol=0, atol=3e-5
+    )
+
+
+def test_srgb_profile_leaves_pixels_alone_and_is_kept(tmp_path):
+    assert is_srgb(SRGB, False)
+    assert not is_srgb(ADOBE, False)
+    (tmp_path / "in.png").write_bytes(encoded(COLOURS, SRGB))
+    picture = load_picture(tmp_path / "in.png")
+    np.testing.assert_allclose(picture.pixels.permute(1, 2, 0).numpy() * 255, COLOURS, atol=1e-4)
+    save_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == SRGB
+        np.testing.assert_array_equal(np.asarray(out), COLOURS)
+
+
+def test_grey_profile(tmp_path):
+    grey = np.arange(20, 240, dtype=np.uint8).reshape(11, 20)
+    (tmp_path / "in.png").write_bytes(encoded(grey, GREY))
+    picture = load_picture(tmp_path / "in.png")
+    np.testing.assert_allclose(picture.pixels[1].numpy(), srgb_encoded(grey / 255), atol=1e-5)
+    save_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        assert (out.mode, out.info["icc_profile"]) == ("L", GREY)
+        np.testing.assert_array_equal(np.asarray(out), grey)
+    save_picture(picture, tmp_path / "out.webp")
+    assert load_picture(tmp_path / "out.webp").icc_profile is None
+
+
+@pytest.mark.parametrize("profile", [b"", b"rubbish", ADOBE[:140], GREY, ADOBE.replace(b"rTRC", b"xxxx")])
+def test_a_useless_profile_is_no_profile(tmp_path, profile):
+    assert usable_profile(profile, False) is None
+    picture = decode_picture(encoded(COLOURS, profile), "a")
+    assert picture.icc_profile is None
+    np.testing.assert_allclose(picture.pixels.permute(1, 2, 0).numpy() * 255, COLOURS, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "expected"),
+    [
+        (0, (2.0,), lambda x: x**2),
+        (1, (2.0, 1.0, -0.5), lambda x: np.where(x >= 0.5, (x - 0.5) ** 2, 0)),
+        (2, (2.0, 0.5, -0.25, 0.5), lambda x: np.where(x >= 0.5, (0.5 * x - 0.25) ** 2 + 0.5, 0.5)),
+        (3, (2.0, 1.0, 0.0, 0.25, 0.25), lambda x: np.where(x >= 0.25, x**2, 0.25 * x)),
+        (
+            4,
+            (2.0, 0.5, 0.0, 0.25, 0.5, 0.5, 0.0625),
+            lambda x: np.where(x >= 0.5, 0.25 * x**2 + 0.5, 0.25 * x + 0.0625),
+        ),
+    ],
+)
+def test_parametric_curves(kind, numbers, expected):
+    curve = b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + fixed(*numbers)
+    profile = usable_profile(matrix_profile(SRGB_TO_XYZ, curve), False)
+    x = np.linspace(0, 1, 65536)
+    np.testing.assert_allclose(profile.curves[0], expected(x), atol=1e-6)
+
+
+def test_curves_by_points():
+    curve = b"curv\0\0\0\0" + struct.pack(">I3H", 3, 0, 16384, 65535)
+    profile = usable_profile(matrix_profile(SRGB_TO_XYZ, curve), False)
+    np.testing.assert_allclose(profile.curves[0][[0, 32768, 65535]], [0, 0.25, 1], atol=1e-4)
+
+
+def test_table_profiles_go_through_little_cms():
+    colours = np.random.default_rng(2).random((4, 4, 3))
+    table = TableProfile(ADOBE)
+    matrix = usable_profile(ADOBE, False)
+    np.testing.assert_allclose(table.to_srgb(colours), matrix.to_srgb(colours), atol=2 / 255)
+    inside = 0.25 + colours / 2
+    np.testing.assert_allclose(table.from_srgb(inside), matrix.from_srgb(inside), atol=2 / 255)
+
+
+def test_cmyk_with_a_broken_profile_is_still_read():
+    cmyk = Image.fromarray(COLOURS).convert("CMYK")
+    buffer = io.BytesIO()
+    cmyk.save(buffer, "TIFF", icc_profile=b"rubbish")
+    picture = decode_picture(buffer.getvalue(), "a")
+    assert picture.icc_profile is None
+    np.testing.assert_allclose(
+        picture.pixels.permute(1, 2, 0).numpy() * 255, np.asarray(cmyk.convert("RGB")), atol=1e-4
+    )
+
+
+def test_windows_for_training_equal_the_picture():
+    data = encoded(COLOURS, ADOBE)
+    window = srgb_bytes(decode_raster(data, "a"), 2, 3, 8, 10)
+    whole = (decode_picture(data, "a").pixels * 255).round().byte().numpy()
+    np.testing.assert_array_equal(window, whole[:, 2:10, 3:13])

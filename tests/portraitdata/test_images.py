@@ -1,0 +1,341 @@
+import errno
+import io
+import os
+import struct
+import warnings
+import zlib
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps, TiffImagePlugin
+
+from portraitdata.image_decoding import MAX_PIXELS, decode_raster, open_header, upright_size
+from portraitdata.image_errors import (
+    DamagedImageError,
+    EmptyImageError,
+    ImageFileError,
+    MissingImageError,
+    NotAnImageError,
+    TooLargeImageError,
+    UnsupportedImageError,
+)
+from portraitdata.images import Picture, decode_picture, find_pictures, is_picture, load_picture, save_picture
+
+RANDOM = np.random.default_rng(0)
+RGB = RANDOM.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+RGBA = RANDOM.integers(0, 256, (5, 7, 4), dtype=np.uint8)
+DEEP = RANDOM.integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+SMOOTH = np.stack([*np.meshgrid(np.linspace(40, 200, 24), np.linspace(60, 220, 16)), np.full((16, 24), 90.0)], -1)
+SMOOTH = SMOOTH.round().astype(np.uint8)
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def levels(picture: Picture, bits: int = 8) -> np.ndarray:
+    """Pixels as whole numbers, (h, w, 3)."""
+    scaled = picture.pixels.permute(1, 2, 0).double().numpy() * (2**bits - 1)
+    np.testing.assert_allclose(scaled, scaled.round(), atol=0.01)
+    return scaled.round().astype(int)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats(kind):
+    picture = decode_picture(encoded(Image.fromarray(RGB), kind), "a")
+    np.testing.assert_array_equal(levels(picture), RGB)
+    assert (picture.bits, picture.grey, picture.alpha, picture.icc_profile, picture.exif) == (
+        8,
+        False,
+        None,
+        None,
+        None,
+    )
+    assert picture.pixels.dtype == torch.float32
+    assert picture.pixels.shape == (3, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("1", "PNG"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("P", "PNG"),
+        ("P", "GIF"),
+        ("RGBA", "PNG"),
+        ("CMYK", "TIFF"),
+        ("L", "JPEG"),
+    ],
+)
+def test_every_mode_becomes_rgb(mode, kind):
+    image = Image.fromarray(RGBA).convert(mode) if mode != "CMYK" else Image.fromarray(RGB).convert("CMYK")
+    data = encoded(image, kind)
+    wanted = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGB"))
+    picture = decode_picture(data, "a")
+    np.testing.assert_array_equal(levels(picture), wanted)
+    assert picture.grey == (mode in ("1", "L", "LA"))
+    with Image.open(io.BytesIO(data)) as stored:
+        assert (picture.alpha is not None) == (mode in ("LA", "RGBA") or "transparency" in stored.info)
+
+
+def test_transparent_palette_has_alpha():
+    image = Image.fromarray(RGB).quantize(8)
+    alpha = decode_picture(encoded(image, "PNG", transparency=bytes([0, 128] + [255] * 6)), "a").alpha
+    wanted = np.choose(np.asarray(image), [0, 128] + [255] * 6)
+    np.testing.assert_allclose(alpha[0].numpy() * 255, wanted, atol=1e-4)
+
+
+def test_alpha_is_straight():
+    picture = decode_picture(encoded(Image.fromarray(RGBA), "PNG"), "a")
+    np.testing.assert_array_equal(levels(picture), RGBA[..., :3])
+    np.testing.assert_allclose(picture.alpha[0].numpy() * 255, RGBA[..., 3], atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_are_kept(suffix, channels):
+    samples = DEEP[..., 0] if channels == 1 else DEEP[..., :channels]
+    stored = samples if channels == 1 else samples[..., [2, 1, 0, 3][:channels]]
+    picture = decode_picture(cv2.imencode(suffix, stored)[1].tobytes(), "a")
+    wanted = np.repeat(samples[..., None], 3, 2) if channels == 1 else samples[..., :3]
+    assert (picture.bits, picture.grey) == (16, channels == 1)
+    np.testing.assert_array_equal(levels(picture, 16), wanted)
+    if channels == 4:
+        np.testing.assert_allclose(picture.alpha[0].numpy() * 65535, DEEP[..., 3], atol=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_saved_and_loaded_is_the_same(tmp_path, suffix, bits, grey, transparent):
+    full = 2**bits - 1
+    pixels = torch.from_numpy(RANDOM.integers(0, full + 1, (1 if grey else 3, 6, 9)) / full).float().expand(3, -1, -1)
+    alpha = torch.from_numpy(RANDOM.integers(0, full + 1, (1, 6, 9)) / full).float() if transparent else None
+    save_picture(Picture(pixels, alpha, bits=bits, grey=grey), tmp_path / f"a{suffix}")
+    again = load_picture(tmp_path / f"a{suffix}")
+    torch.testing.assert_close(again.pixels, pixels, rtol=0, atol=1e-6)
+    assert again.bits == bits
+    assert again.grey == (grey and not (suffix == ".tif" and transparent))
+    assert (again.alpha is None) == (alpha is None)
+    if alpha is not None:
+        torch.testing.assert_close(again.alpha, alpha, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("suffix", "limit"), [(".jpg", 3), (".jpeg", 3), (".webp", 12), (".JPG", 3)])
+def test_lossy_formats(tmp_path, suffix, limit):
+    picture = decode_picture(encoded(Image.fromarray(SMOOTH), "PNG"), "a")
+    save_picture(picture, tmp_path / f"a{suffix}", quality=95)
+    assert abs(levels(load_picture(tmp_path / f"a{suffix}")) - SMOOTH.astype(int)).max() <= limit
+
+
+def test_jpeg_flattens_alpha_on_white_and_says_so(tmp_path):
+    picture = Picture(torch.zeros(3, 16, 16), alpha=torch.zeros(1, 16, 16))
+    with pytest.warns(UserWarning, match=r"JPEG has no transparency: .*a\.jpg is flattened on white"):
+        save_picture(picture, tmp_path / "a.jpg")
+    assert levels(load_picture(tmp_path / "a.jpg")).min() == 255
+
+
+def test_quality_and_full_colour_resolution_of_jpeg(tmp_path):
+    picture = Picture(torch.rand(3, 64, 64))
+    save_picture(picture, tmp_path / "low.jpg", quality=30)
+    save_picture(picture, tmp_path / "high.jpg", quality=95)
+    assert (tmp_path / "low.jpg").stat().st_size < (tmp_path / "high.jpg").stat().st_size / 2
+    with Image.open(tmp_path / "high.jpg") as image:
+        assert image.layer[1][1:3] == (1, 1)
+
+
+def test_values_outside_are_clipped(tmp_path):
+    save_picture(Picture(torch.tensor([-1.0, 2.0, 0.5]).reshape(3, 1, 1).expand(3, 4, 4)), tmp_path / "a.png")
+    assert levels(load_picture(tmp_path / "a.png"))[0, 0].tolist() == [0, 255, 128]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation(kind, orientation):
+    image = Image.fromarray(SMOOTH)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Camera"
+    data = encoded(image, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    picture = decode_picture(data, "a")
+    np.testing.assert_array_equal(levels(picture), wanted)
+    assert upright_size(open_header(io.BytesIO(data), "a")) == (wanted.shape[1], wanted.shape[0])
+    if kind != "TIFF":
+        kept = Image.Exif()
+        kept.load(picture.exif)
+        assert (kept[0x0112], kept[0x010F]) == (1, "Camera")
+
+
+def test_orientation_of_16_bit_files():
+    png = cv2.imencode(".png", DEEP[..., :3])[1].tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(content)) + b"eXIf" + content + struct.pack(">I", zlib.crc32(b"eXIf" + content))
+    turned = levels(decode_picture(png[:33] + chunk + png[33:], "a"), 16)
+    np.testing.assert_array_equal(turned, np.rot90(DEEP[..., 2::-1], -1))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_16_bit_tiff(orientation):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in {
+        256: 7,
+        257: 5,
+        258: (16,) * 3,
+        259: 1,
+        262: 2,
+        273: 0,
+        274: orientation,
+        277: 3,
+        278: 5,
+    }.items():
+        tags[tag] = value
+    tags[279] = 5 * 7 * 6
+    buffer = io.BytesIO()
+    tags.save(buffer)
+    data = buffer.getvalue() + DEEP[..., :3].tobytes()
+    high_bytes = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    picture = decode_picture(data, "a")
+    assert picture.bits == 16
+    assert abs(levels(picture, 16) // 256 - high_bytes.astype(int)).max() <= 1
+    assert upright_size(open_header(io.BytesIO(data), "a")) == high_bytes.shape[1::-1]
+
+
+def test_metadata_of_a_camera_survive_without_the_old_dimensions(tmp_path):
+    exif = Image.Exif()
+    exif[0x0110] = "Model"
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0x8769)[0xA002] = 24
+    data = encoded(Image.fromarray(SMOOTH), "JPEG", exif=exif)
+    for suffix in (".jpg", ".png", ".webp"):
+        save_picture(decode_picture(data, "a"), tmp_path / f"a{suffix}")
+        with Image.open(tmp_path / f"a{suffix}") as image:
+            assert image.getexif()[0x0110] == "Model"
+            assert dict(image.getexif().get_ifd(0x8769)) == {0x829A: 0.01}
+    deep = replace(decode_picture(data, "a"), bits=16)
+    save_picture(deep, tmp_path / "deep.png")
+    assert load_picture(tmp_path / "deep.png").exif is not None
+
+
+def test_broken_exif_is_left_out():
+    data = encoded(Image.fromarray(SMOOTH), "JPEG", exif=b"Exif\0\0rubbish")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert decode_picture(data, "a").pixels.shape == (3, 16, 24)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "MPO", "TIFF", "WEBP"])
+def test_first_frame_of_several(kind):
+    frames = [Image.fromarray(np.full((4, 4, 3), value, np.uint8)) for value in (10, 200)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert levels(decode_picture(data, "a")).max() <= 12
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (b"", EmptyImageError, r"a\.jpg is empty"),
+        (b"To whom it may concern", NotAnImageError, r"a\.jpg is not an image in any of the formats"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NotAnImageError, "is not an image"),
+        (encoded(Image.fromarray(SMOOTH), "JPEG")[:300], DamagedImageError, r"a\.jpg"),
+        (encoded(Image.fromarray(SMOOTH), "PNG")[:70], DamagedImageError, r"a\.jpg is damaged or cut short"),
+        (cv2.imencode(".png", DEEP)[1].tobytes()[:150], DamagedImageError, r"a\.jpg is damaged or cut short"),
+        (encoded(Image.fromarray(RGB.astype(np.float32)[..., 0]), "TIFF"), UnsupportedImageError, "kind 'F'"),
+    ],
+)
+def test_unreadable_content(tmp_path, data, error, message):
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(error, match=message):
+        load_picture(tmp_path / "a.jpg")
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(MissingImageError, match=r"There is no file .*a\.png"):
+        load_picture(tmp_path / "a.png")
+    with pytest.raises(MissingImageError, match="is a folder, an image file was wanted"):
+        load_picture(tmp_path)
+
+
+def test_too_large_is_refused_by_its_header():
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    with pytest.raises(TooLargeImageError, match="announces 50000 x 50000 pixels; images of up to 200 megapixels"):
+        decode_picture(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IDAT", "bomb.png")
+
+
+def test_a_large_photograph_is_no_bomb_and_the_users_limit_stays():
+    before = Image.MAX_IMAGE_PIXELS
+    assert before < 13_000 * 12_000 < MAX_PIXELS
+    data = encoded(Image.new("1", (13_000, 12_000)), "PNG")
+    assert open_header(io.BytesIO(data), "a").size == (13_000, 12_000)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_damaged_bytes_give_an_image_or_a_sentence(data):
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF"]))
+    content = bytearray(encoded(Image.fromarray(SMOOTH), kind))
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[position] = data.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            pixels = decode_picture(bytes(content[: data.draw(st.integers(0, len(content)))]), "a").pixels
+        except ImageFileError:
+            return
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+
+
+def test_unknown_suffix(tmp_path):
+    with pytest.raises(UnsupportedImageError, match=r"its suffix '\.xyz' is none of \.png"):
+        save_picture(Picture(torch.zeros(3, 2, 2)), tmp_path / "a.xyz")
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(MissingImageError, match="is a folder"):
+        save_picture(Picture(torch.zeros(3, 2, 2)), tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        save_picture(Picture(torch.zeros(3, 2, 2)), tmp_path / "absent" / "a.png")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"old")
+
+    def full(self, data):
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_picture(Picture(torch.zeros(3, 2, 2)), tmp_path / "a.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"old"
+
+
+def test_finding_pictures(tmp_path):
+    for name in ("b.JPG", "a.png", "c.txt", "._a.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.png").mkdir()
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.JPG"]
+    assert is_picture(tmp_path / "a.png")
+    assert not is_picture(tmp_path / "d.png")
+    with pytest.raises(MissingImageError, match="There is no folder"):
+        find_pictures(tmp_path / "absent")
+
+
+def test_header_is_read_without_decoding():
+    data = encoded(Image.fromarray(RGB), "PNG")
+    assert upright_size(open_header(io.BytesIO(data[:60]), "a")) == (7, 5)
+    with pytest.raises(ImageFileError):
+        decode_raster(data[:60], "a")
