@@ -7,7 +7,7 @@ from pathlib import Path
 import rich.table
 from matplotlib.figure import Figure
 
-from portraitdata.atomic_files import replacing
+from faceops.atomic_files import replacing
 
 Cell = str | int | float
 

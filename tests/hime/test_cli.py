@@ -10,11 +10,11 @@ from pickle import UnpicklingError
 import pytest
 import torch
 
+from faceops.images import Picture, load_picture, save_picture
 from hime import cli
 from hime.model_card import ModelCard
 from hime.variants import build_variant
 from hime.weights import save_weights
-from portraitdata.images import Picture, load_picture, save_picture
 
 COMMANDS = ["upscale", "demo", "weights", "profile", "export", "correlation-map"]
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from faceops.images import load_picture
 from hime.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
-from portraitdata.images import load_picture
 from portraitdata.resampling import bicubic
 
 

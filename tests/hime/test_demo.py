@@ -8,11 +8,11 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
+from faceops.images import load_picture
 from hime import demo
 from hime.model_card import ModelCard
 from hime.variants import build_variant
 from hime.weights import save_weights
-from portraitdata.images import load_picture
 
 
 @pytest.fixture

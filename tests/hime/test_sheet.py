@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from faceops.images import Picture, load_picture
 from hime.comparison import comparison_sheet
 from hime.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
 from hime.upscale import Upscaled
-from portraitdata.images import Picture, load_picture
 
 RED = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 

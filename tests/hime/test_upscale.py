@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageCms
 from torch import nn
 
+from faceops.images import Picture, load_picture, save_picture
 from hime.device import select_device
 from hime.exemplars import cover, stack_exemplars
 from hime.model_card import ModelCard
@@ -18,7 +19,6 @@ from hime.tiling import Tiling
 from hime.upscale import check_size, upscale
 from hime.upscale_files import upscale_files
 from hime.weights import save_weights
-from portraitdata.images import Picture, load_picture, save_picture
 from portraitdata.resampling import bicubic
 
 CPU = torch.device("cpu")

@@ -24,7 +24,7 @@ def declared() -> list[Requirement]:
         own.add(project["name"])
         for asked in (project["dependencies"], *project.get("optional-dependencies", {}).values()):
             texts += asked
-    return [asked for asked in map(Requirement, texts) if asked.name not in own]
+    return [Requirement(text) for text in texts if re.match(r"[a-z]+", text)[0] not in own]
 
 
 def needed_by(name: str, extras: frozenset[str]) -> list[Requirement]:

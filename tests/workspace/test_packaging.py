@@ -1,6 +1,7 @@
 """The wheels of the packages: what they hold, what they say of themselves, and that they need what they import."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -51,7 +52,7 @@ def sources(package: str) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ZipFile]:
-    """A wheel of every package, built without the network from a copy, with the same files ignored."""
+    """A wheel of every package for a registry, built without the network from a copy, with the same files ignored."""
     folder = tmp_path_factory.mktemp("workspace")
     shutil.copy(ROOT / ".gitignore", folder)
     built = {}
@@ -59,7 +60,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ZipFile]:
         copy = folder / "packages" / package
         shutil.copytree(ROOT / "packages" / package, copy, ignore=shutil.ignore_patterns("__pycache__", "dist"))
         command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PORTRAIT_SOURCES": ""}
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         (wheel,) = folder.glob(f"{package}-*.whl")
         built[package] = ZipFile(wheel)
@@ -117,6 +119,18 @@ def test_a_wheel_says_what_it_needs(package: str, wheels: dict[str, ZipFile]) ->
     assert not [requirement for requirement in needed if "@" in requirement or "file:" in requirement]
     script = metadata(wheels[package], "entry_points.txt").decode()
     assert f"[console_scripts]\n{package} = {package}.cli:main" in script
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_finds_the_folders_beside_it(package: str) -> None:
+    """What pip reads of a folder: packages of this workspace come from their folders, not from a registry."""
+    code = "from hatchling.metadata.core import ProjectMetadata as P; import os; print(*P(os.getcwd(), None).core.dependencies, sep='\\n')"
+    folder = ROOT / "packages" / package
+    asked = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
+    for requirement in asked.splitlines():
+        name, _, place = requirement.partition(" @ ")
+        assert (name_of(name) in PACKAGES) == bool(place), requirement
+        assert not place or Path(place.removeprefix("file://")).samefile(ROOT / "packages" / name_of(name))
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -14,6 +14,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: If the folder of `path` does not exist.
+        OSError: If the file cannot be written; it names `path`, not the temporary file.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -29,5 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or str(error.filename or temporary) != str(temporary):
+            raise
+        # The error's own words may be about the temporary name.
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

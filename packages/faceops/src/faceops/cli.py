@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from jsonargparse import auto_cli
 
-from faceops.command_line import ShellParser, as_sentence
+from faceops.command_line import ShellParser, run_command
 
 DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
 """As `faceops.detection.DetectorName`, which would import torch."""
@@ -198,19 +198,5 @@ def run() -> int | None:
 
 
 def main() -> None:
-    """Run a command; what went wrong is one sentence on stderr and the exit status.
-
-    The status is 2 for an error of the user's making, 1 if a part of the work failed and 130 for an interruption.
-    ``python -X dev -m faceops`` shows the traceback instead of the sentence.
-    """
-    try:
-        status = run()
-    except KeyboardInterrupt:
-        print("faceops was interrupted.", file=sys.stderr)
-        sys.exit(130)
-    except (ValueError, OSError, ImportError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"faceops: {as_sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(status or 0)
+    """Run a command; ``python -X dev -m faceops`` shows the traceback of an error instead of a sentence."""
+    run_command("faceops", run)

@@ -5,9 +5,12 @@ This parser takes ``a.jpg b.jpg``, ``--json`` and ``--input-side 640``.
 """
 
 import inspect
+import os
+import sys
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -66,3 +69,45 @@ def as_sentence(error: Exception) -> str:
         return str(error)
     reason = f"{error.strerror}."
     return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def run_command(program: str, run: Callable[[], int | None], out_of_memory: str = "The memory ran out.") -> NoReturn:
+    """Run a command and end the process; what went wrong is one sentence on stderr and the exit status.
+
+    The status is what `run` returns, 2 for an error of the user's making and 130 for an interruption.
+    Python's development mode, ``python -X dev``, shows the traceback instead of the sentence.
+
+    Args:
+        program: Name that begins the sentence.
+        run: Parses the command line and does the work.
+        out_of_memory: What to say when memory runs out, on whatever device.
+    """
+    try:
+        status = run()
+    except KeyboardInterrupt:
+        print(f"{program} was interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, ImportError, UnpicklingError, MemoryError, RuntimeError) as error:
+        sentence = out_of_memory if is_out_of_memory(error) else as_sentence(error)
+        unexpected = isinstance(error, RuntimeError) and sentence != out_of_memory
+        if unexpected or sys.flags.dev_mode:
+            raise
+        print(f"{program}: {sentence}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(status or 0)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch, on any device, could not allocate memory.
+
+    Example:
+        >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate"))
+        (True, True)
+        >>> is_out_of_memory(ValueError("k must be odd"))
+        False
+    """
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in told or "can't allocate memory" in told

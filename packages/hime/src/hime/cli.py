@@ -4,18 +4,15 @@ Lightning and torch take seconds to import, so nothing here imports them at modu
 needs when it runs.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from jsonargparse import auto_cli
 
-from hime.command_line import ShellParser
+from faceops.command_line import ShellParser, run_command
 from hime.model_card import ModelCard
-from portraitdata.error_sentences import as_sentence
 
 SILENT_CARD = ModelCard()
 
@@ -246,38 +243,5 @@ def run() -> int | None:
 
 
 def main() -> None:
-    """Run a command; what went wrong is one sentence on stderr and the exit status.
-
-    The status is 2 for an error of the user's making, 1 if a part of the work failed and 130 for an interruption.
-    ``python -X dev -m hime`` shows the traceback instead of the sentence.
-    """
-    try:
-        status = run()
-    except KeyboardInterrupt:
-        print("hime was interrupted.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not try to flush the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (ValueError, OSError, UnpicklingError) as error:
-        complain(error, as_sentence(error))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        complain(error, OUT_OF_MEMORY)
-    sys.exit(status or 0)
-
-
-def complain(error: Exception, sentence: str) -> NoReturn:
-    """Say what went wrong and end with status 2; in Python's development mode let the traceback be seen."""
-    if sys.flags.dev_mode:
-        raise error
-    print(f"hime: {sentence}", file=sys.stderr)
-    sys.exit(2)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch, on any device, could not allocate memory."""
-    told = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in told or "can't allocate memory" in told
+    """Run a command; ``python -X dev -m hime`` shows the traceback of an error instead of a sentence."""
+    run_command("hime", run, OUT_OF_MEMORY)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.images import Picture
 from hime.sheet import Panel, draw_sheet
 from hime.upscale import Upscaled
-from portraitdata.images import Picture
 from portraitdata.resampling import bicubic
 
 EXEMPLARS_PER_ROW = 4

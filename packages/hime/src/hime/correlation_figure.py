@@ -109,8 +109,8 @@ def draw_correlation_map(image: Path, output: Path, windows: Sequence[int], dila
         ImageFileError: If the image is missing or cannot be read.
         ValueError: If a window, the dilation or the suffix does not fit.
     """
-    from portraitdata.atomic_files import replacing
-    from portraitdata.images import load_picture
+    from faceops.atomic_files import replacing
+    from faceops.images import load_picture
     from portraitdata.resampling import bicubic
 
     pixels = load_picture(image).pixels

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.images import Picture, save_picture
 from hime.comparison import share
 from hime.sheet import Panel, draw_sheet, save_sheet
 from hime.shipped import shipped_name, shipped_weights
 from hime.upscale import upscale
 from hime.weights import load_network
-from portraitdata.images import Picture, save_picture
 from portraitdata.resampling import bicubic, to_8_bit
 
 HEAD_TOP, HEAD_LEFT, HEAD_SIDE = 52, 161, 128

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from faceops.atomic_files import replacing
 from hime.blocks.deformable import DeformableConv2d, deform_conv2d_by_sampling
 from hime.network import HIME
-from portraitdata.atomic_files import replacing
 
 OPSET = 20
 """First operator set whose GridSample takes the names PyTorch exports."""

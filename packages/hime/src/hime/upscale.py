@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.images import LUMA, Picture
 from hime.exemplars import stack_exemplars
 from hime.network import HIME
 from hime.tiling import Tiling, run_in_tiles
-from portraitdata.images import LUMA, Picture
 from portraitdata.resampling import bicubic
 
 SMALLEST_SIDE = 4

@@ -10,6 +10,8 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from faceops.image_encoding import WRITABLE_SUFFIXES
+from faceops.images import Picture, find_pictures, load_picture, save_picture
 from hime.comparison import comparison_sheet
 from hime.heat import heat_map, relative_similarity
 from hime.model_card import read_header
@@ -19,8 +21,6 @@ from hime.shipped import find_weights
 from hime.tiling import Tiling
 from hime.upscale import Upscaled, upscale
 from hime.weights import load_network
-from portraitdata.image_encoding import WRITABLE_SUFFIXES
-from portraitdata.images import Picture, find_pictures, load_picture, save_picture
 from portraitdata.resampling import bicubic
 
 

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from faceops.atomic_files import replacing
 from hime.model_card import ModelCard, WeightsHeader, header_metadata, read_header
 from hime.network import HIME, Aggregation, Alignment, HimeArguments
 from hime.shipped import find_weights, shipped_weights
-from portraitdata.atomic_files import replacing
 
 __all__ = ["load_network", "network_from", "save_weights", "shipped_weights"]
 

@@ -5,14 +5,11 @@ A command imports what it needs when it runs, so that help is there at once.
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse import auto_cli
 
-from portraitdata.error_sentences import as_sentence
-
-SWITCHES = ("--verify",)
-"""Options that may stand without a value."""
+from faceops.command_line import ShellParser, run_command
 
 
 def exemplar_index(
@@ -93,9 +90,9 @@ def inspect(
     opened = ExemplarIndex.read(index, root)
     Console().print(summary_table(opened, index.name))
     if sheet is not None:
+        from faceops.images import Picture, save_picture
         from portraitdata.contact_sheet import contact_sheet
         from portraitdata.exemplar_sets import EvaluationExemplarSets
-        from portraitdata.images import Picture, save_picture
 
         shown = []
         for split in ("train", "test"):
@@ -106,43 +103,15 @@ def inspect(
         print(sheet)
 
 
+COMMANDS: dict[str, Any] = {"exemplar-index": exemplar_index, "inspect": inspect}
+
+
+def run() -> int | None:
+    """Parse the command line and run its command; the result is the exit status."""
+    description = sys.modules["portraitdata"].__doc__
+    return auto_cli(COMMANDS, parser_class=ShellParser, prog="portraitdata", description=description)
+
+
 def main() -> None:
-    """Run the command named on the command line; what is wrong is said in one sentence, with exit code 2.
-
-    An interruption has exit code 130.
-    """
-    try:
-        auto_cli(
-            {"exemplar-index": exemplar_index, "inspect": inspect},
-            args=spelled_out(sys.argv[1:]),
-            prog="portraitdata",
-            description=sys.modules["portraitdata"].__doc__,
-        )
-    except KeyboardInterrupt:
-        print("portraitdata was interrupted.", file=sys.stderr)
-        sys.exit(130)
-    except (OSError, ValueError, MemoryError) as error:
-        sys.exit(_complaint(as_sentence(error)))
-
-
-def spelled_out(arguments: list[str]) -> list[str]:
-    """Arguments as the parser wants them: dashes in the name of an option become underscores, a switch gets a value.
-
-    Example:
-        >>> spelled_out(["a-b", "--min-images", "4", "--verify"])
-        ['a-b', '--min_images', '4', '--verify=true']
-    """
-    out = []
-    for position, argument in enumerate(arguments):
-        if argument.startswith("--"):
-            name, equals, value = argument.partition("=")
-            argument = "--" + name[2:].replace("-", "_") + equals + value
-            if argument in SWITCHES and arguments[position + 1 : position + 2] not in (["true"], ["false"]):
-                argument += "=true"
-        out.append(argument)
-    return out
-
-
-def _complaint(reason: str) -> int:
-    print(f"portraitdata: {reason}", file=sys.stderr)
-    return 2
+    """Run a command; ``python -X dev -m portraitdata`` shows the traceback of an error instead of a sentence."""
+    run_command("portraitdata", run)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from portraitdata.atomic_files import replacing
+from faceops.atomic_files import replacing
 
 Split = Literal["train", "test", "unused"]
 """What an identity's photographs are for."""

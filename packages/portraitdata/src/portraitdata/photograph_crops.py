@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceops.image_decoding import decode_raster
+from faceops.image_errors import DamagedImageError, ImageFileError
+from faceops.images import srgb_bytes
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
-from portraitdata.image_decoding import decode_raster
-from portraitdata.image_errors import DamagedImageError, ImageFileError
-from portraitdata.images import srgb_bytes
 from portraitdata.resampling import bicubic
 from portraitdata.shared_array import SharedArray
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from portraitdata.atomic_files import replacing
+from faceops.atomic_files import replacing
 from portraitdata.exemplar_index import ExemplarIndex, Photograph, Split
 
 

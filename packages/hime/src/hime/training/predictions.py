@@ -7,8 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from faceops.images import Picture, save_picture
 from portraitdata.datamodule import ExemplarBatch
-from portraitdata.images import Picture, save_picture
 
 
 class PredictionFolder(BasePredictionWriter):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceops.image_decoding import decode_raster, open_header, upright_size
+from faceops.image_errors import ImageFileError
 from portraitdata.csv_tables import read_csv_table
 from portraitdata.exemplar_index import ExemplarIndex, Photograph, known_split
-from portraitdata.image_decoding import decode_raster, open_header, upright_size
-from portraitdata.image_errors import ImageFileError
 
 MIN_SIDE = 64
 """Pixels; a photograph with a shorter side is left out."""

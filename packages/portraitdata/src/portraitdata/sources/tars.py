@@ -3,8 +3,8 @@
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from faceops.images import READABLE_SUFFIXES
 from portraitdata.exemplar_index import Photograph
-from portraitdata.images import READABLE_SUFFIXES
 from portraitdata.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from portraitdata.atomic_files import replacing
-from portraitdata.error_sentences import as_sentence
+from faceops.atomic_files import replacing
+from faceops.command_line import as_sentence
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
