@@ -7,10 +7,19 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from benchmarks.photographs import NoPhotographsError
 from benchmarks.table import plot, printed, write_json
 from benchmarks.timing import machine
 
-BENCHMARKS = ("correlation_loss", "alignment_operator", "training_throughput")
+BENCHMARKS = (
+    "correlation_loss",
+    "alignment_operator",
+    "training_throughput",
+    "face_alignment",
+    "face_detection",
+    "face_verification",
+    "boundary_artifact",
+)
 """Modules of this folder; each has a function ``measure() -> list[Table]``."""
 
 
@@ -36,7 +45,12 @@ def main() -> None:
     facts = machine()
     console.print(", ".join(f"{fact}: {value}" for fact, value in facts.items()))
     for name in arguments.names or BENCHMARKS:
-        for table in import_module(f"benchmarks.{name}").measure():
+        try:
+            tables = import_module(f"benchmarks.{name}").measure()
+        except NoPhotographsError as error:
+            console.print(f"{name} is left out: it {error}.")
+            continue
+        for table in tables:
             console.print(printed(table))
             write_json(table, facts, arguments.output / f"{table.name}.json")
             plot(table, facts, arguments.output / f"{table.name}.png")

@@ -1,6 +1,5 @@
 """Photographs with a face pasted in, from untouched to bad, for the measure of the seam."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.photographs import photographs
 from faceops.alignment import align
 from faceops.detectors.yunet import YuNet
 from faceops.images import load_picture
@@ -40,12 +40,9 @@ def portraits_folder() -> Path:
     """Folder of the photographs.
 
     Raises:
-        FileNotFoundError: If PORTRAIT_ASSETS does not lead to it.
+        NoPhotographsError: If PORTRAIT_ASSETS does not lead to it.
     """
-    folder = Path(os.environ.get("PORTRAIT_ASSETS") or "absent") / "images" / "portraits"
-    if not folder.is_dir():
-        raise FileNotFoundError("This benchmark needs photographs: set PORTRAIT_ASSETS to the folder with images/.")
-    return folder
+    return photographs() / "images" / "portraits"
 
 
 def yunet() -> YuNet:

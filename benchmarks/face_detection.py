@@ -6,7 +6,6 @@ holds what YuNet says of the pictures as they are.
 """
 
 import csv
-import os
 import tarfile
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from benchmarks.photographs import photographs
 from benchmarks.table import Table
 from faceops.detection import Detector, build_detector
 from faceops.faces import Faces
@@ -47,13 +47,9 @@ def measure() -> list[Table]:
     """Recall and exactness of every detector, with and without close-ups.
 
     Raises:
-        FileNotFoundError: If PORTRAIT_ASSETS does not lead to the photographs.
+        NoPhotographsError: If PORTRAIT_ASSETS does not lead to the photographs.
     """
-    folder = Path(os.environ.get("PORTRAIT_ASSETS") or "absent")
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            "This benchmark needs photographs: set PORTRAIT_ASSETS to the folder with images/ and weights/."
-        )
+    folder = photographs()
     detectors = {
         f"{name}{', close-ups' if refine else ''}": build_detector(
             name, folder / "weights/detect" / file, refine=refine

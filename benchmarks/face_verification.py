@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.photographs import photographs
 from benchmarks.table import Table
 from faceops.faces import Faces
 from faceops.identity import build_identity, embed
@@ -29,13 +30,9 @@ def measure() -> list[Table]:
     """Ten-fold accuracy on the listed pairs; thresholds on these and on all pairs of different people.
 
     Raises:
-        FileNotFoundError: If PORTRAIT_ASSETS does not lead to the photographs.
+        NoPhotographsError: If PORTRAIT_ASSETS does not lead to the photographs.
     """
-    folder = Path(os.environ.get("PORTRAIT_ASSETS") or "absent")
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            "This benchmark needs photographs: set PORTRAIT_ASSETS to the folder with images/ and weights/."
-        )
+    folder = photographs()
     networks = [build_identity(path) for path in sorted((folder / "weights/identity").iterdir())]
     names, identities, embeddings, milliseconds = embed_all(folder / "images", networks)
     with (folder / "images/lfw_verification_pairs.csv").open() as file:

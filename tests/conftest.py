@@ -16,6 +16,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True)
+def _empty_cache_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a test finds does not depend on what the user of this machine has fetched."""
+    monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path_factory.getbasetemp() / "no_weights"))
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """Folder of the photographs and weights that are not part of the project."""

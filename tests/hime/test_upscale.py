@@ -149,7 +149,8 @@ def test_device() -> None:
 
 
 def files(weights: str, low: Path, output: Path, exemplars: tuple[Path, ...] = (), **options: object) -> int:
-    settings: dict = {"maps": None, "compare": None, "tile": 128, "device": CPU, "overwrite": False} | options
+    settings: dict = {"maps": None, "compare": None, "align": "middle", "tile": 128, "device": CPU, "overwrite": False}
+    settings |= options
     return upscale_files(low, output, exemplars, weights, **settings)
 
 

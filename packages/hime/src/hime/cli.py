@@ -43,6 +43,7 @@ def upscale(
     perceptual: bool = False,
     maps: Path | None = None,
     compare: Path | None = None,
+    align: Literal["auto", "faces", "middle"] = "auto",
     tile: int = 128,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     overwrite: bool = False,
@@ -52,14 +53,15 @@ def upscale(
     Args:
         low: Picture to magnify, or a folder of pictures of one person.
         output: Picture to write; a folder if low is one.
-        exemplars: Photographs of the same person, framed alike, or folders of them. Any number; none gives weaker
-            results.
+        exemplars: Photographs of the same person, or folders of them. Any number; none gives weaker results.
         scale: Magnification of the shipped weights; 4 if neither it nor weights is given.
         weights: Name of shipped weights, or a .safetensors file, instead of the usual ones for the scale.
         perceptual: Use the shipped weights trained for sharp looks instead of small errors.
         maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
             beside the best exemplar at the same place, light for the best.
         compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
+        align: What of an exemplar is used: faces finds its largest face and brings it to the place of the face in the
+            picture, middle takes its middle; auto is faces if the detector's weights have been fetched before.
         tile: Side in low-resolution pixels from which on the picture is cut into overlapping tiles; less needs less
             memory.
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
@@ -70,7 +72,7 @@ def upscale(
     from hime.upscale_files import upscale_files
 
     chosen = choose_weights(weights, scale, perceptual)
-    return upscale_files(low, output, exemplars, chosen, maps, compare, tile, select_device(device), overwrite)
+    return upscale_files(low, output, exemplars, chosen, maps, compare, align, tile, select_device(device), overwrite)
 
 
 def demo(*, output: Path) -> None:

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.detection import Detector
 from faceops.images import LUMA, Picture
+from hime.exemplar_alignment import align_exemplars
 from hime.exemplars import stack_exemplars
 from hime.network import HIME
 from hime.tiling import Tiling, run_in_tiles
@@ -47,6 +49,7 @@ def upscale(
     exemplars: Sequence[Picture] = (),
     tiling: Tiling | None = None,
     trained_lr_size: int | None = None,
+    detector: Detector | None = None,
 ) -> Upscaled:
     """Magnify a picture by the network's scale.
 
@@ -55,23 +58,22 @@ def upscale(
     Args:
         network: Network with trained weights.
         picture: Low-resolution picture, at least 4 pixels high and wide.
-        exemplars: Photographs of the same person, any number and any size, framed like the input: the largest centred
-            part of the input's aspect ratio is used. Their alpha is ignored.
+        exemplars: Photographs of the same person, any number and any size. Their alpha is ignored.
         tiling: Size of the tiles in low-resolution pixels; None means 128, 16 of them context and 16 blend.
         trained_lr_size: Side of the images the weights were trained on, if a warning about sizes is wanted.
+        detector: Finds the faces by which exemplars are aligned to the input, see `align_exemplars`. Without it, the
+            largest centred part of the input's aspect ratio is taken of each: they must be framed like the input.
 
     Raises:
         ValueError: If the picture is too small, or the result would be too large.
 
     Warns:
-        UserWarning: If the picture's size is far from `trained_lr_size`.
+        UserWarning: If the picture's size is far from `trained_lr_size`, or the detector finds no face.
     """
     height, width = picture.pixels.shape[-2:]
     check_size(height, width, network.scale)
     warn_of_size(height, width, trained_lr_size)
-    references = stack_exemplars(
-        [exemplar.pixels for exemplar in exemplars], height * network.scale, width * network.scale
-    )
+    references = framed_exemplars(picture, exemplars, network.scale, detector)
     device = next(network.parameters()).device
 
     def run(lr: Tensor, part: Tensor) -> list[Tensor]:
@@ -84,6 +86,36 @@ def upscale(
     weight = maps[-1] if maps else None
     similarity = maps[0] if len(maps) == 2 else None
     return Upscaled(enlarged(picture, image.clamp(0, 1)), references, similarity, weight)
+
+
+def framed_exemplars(
+    picture: Picture, exemplars: Sequence[Picture], scale: int, detector: Detector | None
+) -> Float[Tensor, "n 3 sh sw"]:
+    """Exemplars in the frame of the output: by their faces if there is a detector, else by their middle.
+
+    Warns:
+        UserWarning: If the detector finds no face in the input or in an exemplar.
+    """
+    photographs = [exemplar.pixels for exemplar in exemplars]
+    height, width = picture.pixels.shape[-2:]
+    if detector is None or not photographs:
+        return stack_exemplars(photographs, height * scale, width * scale)
+    aligned = align_exemplars(picture.pixels, photographs, scale, detector)
+    if not aligned.input_has_face:
+        warnings.warn(
+            "No face was found in the picture, so the exemplars are not aligned to it: of each the middle is taken, "
+            "where its face should lie as in the picture.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if aligned.without_face:
+        numbers = ", ".join(str(number + 1) for number in aligned.without_face)
+        warnings.warn(
+            f"No face was found in exemplar {numbers}: of such an exemplar the middle is taken.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return aligned.images
 
 
 def enlarged(picture: Picture, pixels: Float[Tensor, "3 sh sw"]) -> Picture:

@@ -5,13 +5,16 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from faceops.detection import Detector, build_detector
 from faceops.image_encoding import WRITABLE_SUFFIXES
 from faceops.images import Picture, find_pictures, load_picture, save_picture
+from faceops.weights import cached_path, find_entry
 from hime.comparison import comparison_sheet
 from hime.heat import heat_map, relative_similarity
 from hime.model_card import read_header
@@ -22,6 +25,9 @@ from hime.tiling import Tiling
 from hime.upscale import Upscaled, upscale
 from hime.weights import load_network
 from portraitdata.resampling import bicubic
+
+AlignMode = Literal["auto", "faces", "middle"]
+"""How exemplars are brought to the frame of the input."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,12 @@ def load_exemplars(paths: Sequence[Path]) -> list[Exemplar]:
 
 
 def run_job(
-    job: Job, network: HIME, exemplars: Sequence[Exemplar], tiling: Tiling, trained_lr_size: int | None
+    job: Job,
+    network: HIME,
+    exemplars: Sequence[Exemplar],
+    tiling: Tiling,
+    trained_lr_size: int | None,
+    detector: Detector | None,
 ) -> None:
     """Magnify one picture and write what the job wants.
 
@@ -144,7 +155,8 @@ def run_job(
         OSError: If a file cannot be read or written.
     """
     picture = load_picture(job.source)
-    result = upscale(network, picture, [exemplar.picture for exemplar in exemplars], tiling, trained_lr_size)
+    photographs = [exemplar.picture for exemplar in exemplars]
+    result = upscale(network, picture, photographs, tiling, trained_lr_size, detector)
     for target in (job.output, job.sheet):
         if target is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +186,12 @@ def save_maps(job: Job, result: Upscaled) -> None:
 
 
 def run_jobs(
-    jobs: Sequence[Job], network: HIME, exemplars: Sequence[Exemplar], tiling: Tiling, trained_lr_size: int | None
+    jobs: Sequence[Job],
+    network: HIME,
+    exemplars: Sequence[Exemplar],
+    tiling: Tiling,
+    trained_lr_size: int | None,
+    detector: Detector | None,
 ) -> int:
     """Do all jobs; of several, go on after one that fails and say at the end how many did.
 
@@ -192,7 +209,7 @@ def run_jobs(
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", UserWarning)
-                    run_job(job, network, exemplars, tiling, trained_lr_size)
+                    run_job(job, network, exemplars, tiling, trained_lr_size, detector)
                 for warning in caught:
                     console.print(f"{job.source}: {warning.message}", markup=False)
                 print(job.output, file=sys.stdout)
@@ -213,6 +230,7 @@ def upscale_files(
     weights: str,
     maps: Path | None,
     compare: Path | None,
+    align: AlignMode,
     tile: int,
     device: torch.device,
     overwrite: bool,
@@ -236,4 +254,25 @@ def upscale_files(
         if maps is not None:
             print(f"Maps show exemplars, so there are none to write to {maps}.", file=sys.stderr)
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
-    return int(run_jobs(jobs, network, photographs, tiling, trained_lr_size) > 0)
+    detector = exemplar_detector(align) if photographs else None
+    return int(run_jobs(jobs, network, photographs, tiling, trained_lr_size, detector) > 0)
+
+
+def exemplar_detector(align: AlignMode) -> Detector | None:
+    """Detector by which exemplars are aligned; None if their middle is to be taken.
+
+    ``auto`` takes YuNet if its weights have been fetched before, and never asks a network for them.
+
+    Raises:
+        MissingWeightsError: If faces must be found and the detector's weights are not to be had.
+    """
+    if align == "middle":
+        return None
+    if align == "auto" and not cached_path(find_entry("yunet")).is_file():
+        print(
+            "The middle of every exemplar is taken. After `faceops weights fetch yunet` (0.3 MB) their faces are found "
+            "and brought to the place of the face in the picture.",
+            file=sys.stderr,
+        )
+        return None
+    return build_detector("yunet")
