@@ -19,6 +19,7 @@ BENCHMARKS = (
     "face_detection",
     "face_verification",
     "boundary_artifact",
+    "exemplar_alignment",
 )
 """Modules of this folder; each has a function ``measure() -> list[Table]``."""
 

@@ -103,7 +103,81 @@ def inspect(
         print(sheet)
 
 
-COMMANDS: dict[str, Any] = {"exemplar-index": exemplar_index, "inspect": inspect}
+def score(
+    *,
+    restored: Path,
+    target: Path,
+    convention: Literal["osediff", "rgb"],
+    metrics: str = "psnr,ssim",
+    references: Path | None = None,
+    masks: Path | None = None,
+    crop: int = 0,
+    output: Path | None = None,
+    json: bool = False,
+    sheet: Path | None = None,
+    restored_suffix: str = "",
+    aligned: bool = False,
+    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet",
+    detector_weights: str | None = None,
+    identity_weights: str = "mobilefacenet",
+    daefr_weights: str = "arcface-grey18",
+    download: bool = False,
+    device: str = "cpu",
+) -> int:
+    """Score restored images beside what they should be: PSNR, SSIM, identity, learned metrics.
+
+    Files are paired by name, whatever their suffix, in folders at every depth; nothing is resized.
+
+    Args:
+        restored: Folder of restored images.
+        target: Folder of what they should be.
+        convention: What psnr and ssim compare: Y of YCbCr as OSEDiff and HeadsUp, or all channels of RGB as HIME.
+        metrics: Names with commas between them: psnr, ssim; of the face id, ida, ida_daefr, lmd, boundary; learned
+            lpips, lpips-vgg, dists, niqe, musiq, clipiqa, maniqa-pipal, fid.
+        references: Folder of other photographs of the same people under the same names, for id.
+        masks: Folder of the masks that faces were pasted with, for boundary.
+        crop: Pixels that psnr and ssim leave out along every border.
+        output: Table to write, a number for every image: .csv or .json.
+        json: Print the table as JSON instead of the means.
+        sheet: Image to write: the worst images by the first metric.
+        restored_suffix: What the names of restored files have after those of the targets, as _out.
+        aligned: The images are faces aligned as in FFHQ; none is sought.
+        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
+        detector_weights: File or name of its weights instead of the usual ones.
+        identity_weights: File or name of the weights of a recognition network, for id and ida.
+        daefr_weights: File or name of the weights of DAEFR's network, for ida_daefr.
+        download: Fetch weights that are missing; otherwise their metrics are skipped.
+        device: Where networks compute, as cuda.
+    """
+    from portraitdata.commands.score import run_score
+
+    return run_score(
+        restored,
+        target,
+        convention,
+        metrics,
+        references,
+        masks,
+        crop,
+        output,
+        json,
+        sheet,
+        restored_suffix,
+        aligned,
+        detector,
+        detector_weights,
+        identity_weights,
+        daefr_weights,
+        download,
+        device,
+    )
+
+
+COMMANDS: dict[str, Any] = {
+    "exemplar-index": exemplar_index,
+    "inspect": inspect,
+    "score": score,
+}
 
 
 def run() -> int | None:

@@ -1,0 +1,1 @@
+"""The commands of the ``portraitdata`` console script, one a file."""

@@ -1,0 +1,125 @@
+"""``portraitdata score``: restored images and their targets in, a table of scores out."""
+
+import sys
+import warnings
+from pathlib import Path
+
+from rich.console import Console
+
+from faceops.detection import DetectorName
+from faceops.identity import DEFAULT_NETWORK
+from faceops.image_encoding import WRITABLE_SUFFIXES
+from portraitdata.scoring.conventions import Convention, describe
+from portraitdata.scoring.folders import score_folders
+from portraitdata.scoring.learned_metrics import NonCommercialWarning
+from portraitdata.scoring.pairing import pair_folders
+from portraitdata.scoring.selection import DAEFR_NETWORK, ScoringSettings, check_names
+from portraitdata.scoring.table import ScoreTable, check_table_path
+
+
+def run_score(
+    restored: Path,
+    target: Path,
+    convention: Convention,
+    metrics: str = "psnr,ssim",
+    references: Path | None = None,
+    masks: Path | None = None,
+    crop: int = 0,
+    output: Path | None = None,
+    as_json: bool = False,
+    sheet: Path | None = None,
+    restored_suffix: str = "",
+    aligned: bool = False,
+    detector: DetectorName = "yunet",
+    detector_weights: str | None = None,
+    identity_weights: str = DEFAULT_NETWORK,
+    daefr_weights: str = DAEFR_NETWORK,
+    download: bool = False,
+    device: str = "cpu",
+) -> int:
+    """Score a folder, print the means or JSON, write the table.
+
+    Args:
+        restored: Folder of restored images.
+        target: Folder of what they should be.
+        convention: Of PSNR and SSIM.
+        metrics: Names with commas between them.
+        references: Folder of photographs of the same people.
+        masks: Folder of the masks that faces were pasted with.
+        crop: Pixels that PSNR and SSIM leave out along every border.
+        output: File for the table, .csv or .json.
+        as_json: Print the table as JSON instead of the means.
+        sheet: Image file for the worst images.
+        restored_suffix: What the names of restored files have after those of the targets.
+        aligned: Whether the images are aligned faces.
+        detector: See `build_detector`.
+        detector_weights: File or name of its weights; its own if None.
+        identity_weights: File or name of the weights of the recognition network.
+        daefr_weights: File or name of the weights of DAEFR's network.
+        download: Fetch weights that are missing.
+        device: Where networks compute.
+
+    Returns:
+        Exit status: 1 if a file has no score that should have one.
+
+    Raises:
+        ValueError: If there is nothing to score, or an argument is of no use.
+        OSError: If a folder or file is not there or cannot be written.
+    """
+    check_outputs(output, sheet)
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    if not names:
+        raise ValueError(f"Name the metrics to compute, as psnr,ssim; got {metrics!r}.")
+    check_names(names)
+    settings = ScoringSettings(
+        convention, crop, aligned, detector, detector_weights, identity_weights, daefr_weights, download, device
+    )
+    folders = {"references": references, "masks": masks}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("once", NonCommercialWarning)
+        table = score_folders(restored, target, names, settings, **folders, restored_suffix=restored_suffix)
+    for notice in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"note: {notice}", file=sys.stderr)
+    print_remarks(table)
+    if as_json:
+        print(table.as_json())
+    else:
+        images = "1 image" if len(table.rows) == 1 else f"{len(table.rows)} images"
+        Console().print(table.summary(f"{images}, convention {convention}: {describe(convention, crop)}"))
+    if output is not None:
+        table.write(output)
+        print(output, file=sys.stderr if as_json else sys.stdout)
+    if sheet is not None:
+        from portraitdata.scoring.sheet import write_sheet
+
+        write_sheet(table, pair_folders(restored, target, restored_suffix=restored_suffix).pairs, sheet)
+        print(sheet, file=sys.stderr if as_json else sys.stdout)
+    return 1 if table.problems else 0
+
+
+def check_outputs(output: Path | None, sheet: Path | None) -> None:
+    """Refuse, before any work is done, what could not be written.
+
+    Raises:
+        ValueError: If a suffix is of no format that is written.
+        FileNotFoundError: If a folder is not there.
+    """
+    if output is not None:
+        check_table_path(output)
+    if sheet is not None:
+        if sheet.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise ValueError(f"The sheet is written to one of {', '.join(WRITABLE_SUFFIXES)}, got {sheet}.")
+        if not sheet.parent.is_dir():
+            raise FileNotFoundError(f"The folder {sheet.parent} that {sheet.name} is to be written to does not exist.")
+
+
+def print_remarks(table: ScoreTable) -> None:
+    """Say on stderr what has no score, and why."""
+    for problem in table.problems:
+        print(problem, file=sys.stderr)
+    if table.without_face:
+        count = "1 image has" if len(table.without_face) == 1 else f"{len(table.without_face)} images have"
+        print(f"{count} no face where one was wanted: {', '.join(table.without_face)}", file=sys.stderr)
+    for name, reason in table.skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)

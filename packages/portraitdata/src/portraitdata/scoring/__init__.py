@@ -1,0 +1,1 @@
+"""Scores of restored images beside their targets: own PSNR and SSIM, identity, and learned metrics where they are."""
