@@ -15,6 +15,7 @@ BENCHMARKS = (
     "correlation_loss",
     "alignment_operator",
     "training_throughput",
+    "degradation",
     "face_alignment",
     "face_detection",
     "face_verification",

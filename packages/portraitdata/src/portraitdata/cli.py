@@ -4,12 +4,14 @@ A command imports what it needs when it runs, so that help is there at once.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
+from portraitdata.degradation.presets import PresetName
 
 
 def exemplar_index(
@@ -103,6 +105,36 @@ def inspect(
         print(sheet)
 
 
+def degrade(
+    images: Sequence[Path],
+    *,
+    output: Path,
+    preset: PresetName = "realesrgan",
+    scale: int | None = None,
+    seed: int = 0,
+    sharpen: bool = False,
+    records: Path | None = None,
+    replay: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Degrade sharp photographs the way that training data for restoration are made.
+
+    Args:
+        images: Pictures, or folders of them, with their subfolders.
+        output: PNG file to write for one picture, folder for more.
+        preset: Published degradation; the face presets give back the size that a picture had.
+        scale: Sides of a picture divided by sides of the degraded one; 4 by default, 1 with a face preset.
+        seed: Seed of everything random; what becomes of a picture follows from it and from the picture's name.
+        sharpen: Sharpen every picture first, as Real-ESRGAN does.
+        records: File of JSON lines to write what was done to each picture.
+        replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
+        overwrite: Degrade pictures again whose file is there already.
+    """
+    from portraitdata.commands.degrade import run_degrade
+
+    return run_degrade(images, output, preset, scale, seed, sharpen, records, replay, overwrite)
+
+
 def score(
     *,
     restored: Path,
@@ -176,6 +208,7 @@ def score(
 COMMANDS: dict[str, Any] = {
     "exemplar-index": exemplar_index,
     "inspect": inspect,
+    "degrade": degrade,
     "score": score,
 }
 
