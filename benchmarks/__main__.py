@@ -16,6 +16,7 @@ BENCHMARKS = (
     "alignment_operator",
     "training_throughput",
     "degradation",
+    "loader",
     "face_alignment",
     "face_detection",
     "face_verification",

@@ -133,7 +133,16 @@ def test_help_imports_nothing_heavy(arguments):
     assert "exemplar-index" in done.stdout + done.stderr or "usage" in done.stdout
 
 
-@pytest.mark.parametrize("page", ["packages/portraitdata/README.md", "docs/exemplar-data.md"])
+PAGES = [
+    "packages/portraitdata/README.md",
+    "docs/exemplar-data.md",
+    "docs/restoration-data.md",
+    "docs/degradation.md",
+    "docs/scoring.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_commands_of_the_pages_are_understood(page):
     """Every command is parsed as written, and asked for its help instead of being run."""
     blocks = re.findall(r"```(?:bash|console|sh)\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)

@@ -124,7 +124,10 @@ def test_a_wheel_says_what_it_needs(package: str, wheels: dict[str, ZipFile]) ->
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_finds_the_folders_beside_it(package: str) -> None:
     """What pip reads of a folder: packages of this workspace come from their folders, not from a registry."""
-    code = "from hatchling.metadata.core import ProjectMetadata as P; import os; print(*P(os.getcwd(), None).core.dependencies, sep='\\n')"
+    code = (
+        "import os; from hatchling.metadata.core import ProjectMetadata\n"
+        "print(*ProjectMetadata(os.getcwd(), None).core.dependencies, sep='\\n')"
+    )
     folder = ROOT / "packages" / package
     asked = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
     for requirement in asked.splitlines():

@@ -105,6 +105,45 @@ def inspect(
         print(sheet)
 
 
+def portrait_index(
+    source: Path,
+    *,
+    output: Path,
+    no_faces: bool = False,
+    pairs: float = 0.65,
+    duplicates: float = 0.95,
+    min_eyes: float = 64.0,
+    test_share: float = 0.1,
+    seed: int = 0,
+    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet",
+    detector_weights: str | None = None,
+    identity_weights: str = "mobilefacenet",
+    note: str = "",
+) -> None:
+    """Index whole portraits: photographs, the faces in them, which of those are of one person, and a split by person.
+
+    Args:
+        source: Folder of pictures, at any depth; tar archive; or folder of tar archives.
+        output: Folder to write the index into.
+        no_faces: Do not look for faces, as for general photographs (LSDIR, DIV2K).
+        pairs: Two faces that are more similar than this are of one person; a cosine.
+        duplicates: Two faces that are more similar than this are one shot twice, and no pair.
+        min_eyes: Faces whose eyes are closer are left out; in pixels of the photograph.
+        test_share: Share of the photographs that is for testing.
+        seed: Seed of the split.
+        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
+        detector_weights: File or name of its weights instead of the usual ones.
+        identity_weights: File or name of the weights of the network that compares faces.
+        note: Remark to keep in the index.
+    """
+    from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
+
+    settings = (
+        None if no_faces else FaceSettings(detector, detector_weights, identity_weights, min_eyes, pairs, duplicates)
+    )
+    run_portrait_index(source, output, settings, test_share, seed, note)
+
+
 def degrade(
     images: Sequence[Path],
     *,
@@ -208,6 +247,7 @@ def score(
 COMMANDS: dict[str, Any] = {
     "exemplar-index": exemplar_index,
     "inspect": inspect,
+    "portrait-index": portrait_index,
     "degrade": degrade,
     "score": score,
 }

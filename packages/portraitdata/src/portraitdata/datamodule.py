@@ -1,6 +1,5 @@
-"""Exemplar sets for Lightning; the only module of the package that needs it."""
+"""Exemplar sets for Lightning."""
 
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader
 from portraitdata.exemplar_index import ExemplarIndex
 from portraitdata.exemplar_sets import EvaluationExemplarSets, ExemplarSet, TrainingExemplarSets
 from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.resumption import SeededLoader, process_of, progress_of
 from portraitdata.sampler import SeededSequence, Share
 from portraitdata.self_exemplars import SelfExemplars
 
@@ -30,39 +30,6 @@ class ExemplarBatch(NamedTuple):
     """The truth."""
     names: list[str]
     """Paths of the truths in the index."""
-
-
-class SeededLoader(DataLoader[ExemplarSet]):
-    """Loader whose place in the epoch follows from the trainer's progress, so that a resumed run goes on where it was.
-
-    The checkpoint holds only what the order depends on, to tell when a run is resumed with another.
-    """
-
-    def state_dict(self) -> dict[str, int]:
-        """What the order of the epoch depends on; nothing where another sampler was put in."""
-        sampler = self.sampler
-        if not isinstance(sampler, SeededSequence):
-            return {}
-        return {
-            "photographs": sampler.length,
-            "batch_size": sampler.batch_size,
-            "processes": sampler.num_replicas,
-            "seed": sampler.seed,
-        }
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Warn if the rest of a resumed epoch will not be what it would have been."""
-        now = self.state_dict()
-        changed = [
-            f"{name} {before} -> {now.get(name)}" for name, before in state_dict.items() if now.get(name) != before
-        ]
-        if changed:
-            warnings.warn(
-                f"The resumed epoch was begun differently ({', '.join(changed)}): some of its photographs will be seen "
-                "twice or not at all.",
-                UserWarning,
-                stacklevel=2,
-            )
 
 
 class ExemplarDataModule(LightningDataModule):
@@ -125,7 +92,7 @@ class ExemplarDataModule(LightningDataModule):
         """Read the index."""
         self._read_index()
 
-    def train_dataloader(self) -> SeededLoader:
+    def train_dataloader(self) -> SeededLoader[ExemplarSet]:
         """Shuffled sets; in a resumed epoch, those that are left of it."""
         if self._training is None:
             self._training = TrainingExemplarSets(
@@ -141,8 +108,8 @@ class ExemplarDataModule(LightningDataModule):
                 self.seed,
                 self.cache,
             )
-        rank, world_size = self._process()
-        epoch, start = self._progress()
+        rank, world_size = process_of(self.trainer)
+        epoch, start = progress_of(self.trainer)
         sampler = SeededSequence(
             len(self._training), self.batch_size, self.seed, rank, world_size, epoch=epoch, start=start
         )
@@ -189,26 +156,9 @@ class ExemplarDataModule(LightningDataModule):
         return DataLoader(
             sets,
             batch_size=self.batch_size,
-            sampler=Share(sets, *self._process()),
+            sampler=Share(sets, *process_of(self.trainer)),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
         )
-
-    def _process(self) -> tuple[int, int]:
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-
-    def _progress(self) -> tuple[int, int]:
-        """Epoch that training goes on in, and batches of it that are done."""
-        if self.trainer is None:
-            return 0, 0
-        loop = self.trainer.fit_loop
-        epochs = loop.epoch_progress.current.state_dict()
-        batches = loop.epoch_loop.batch_progress.state_dict()
-        if epochs["started"] == epochs["processed"]:  # between two epochs
-            return epochs["processed"], 0
-        if batches["is_last_batch"]:  # the checkpoint is of the last step of an epoch, before its end was counted
-            return epochs["processed"] + 1, 0
-        # A step that was interrupted is not processed: Lightning repeats it.
-        return epochs["processed"], batches["current"]["processed"]

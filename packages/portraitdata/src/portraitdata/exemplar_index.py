@@ -163,7 +163,7 @@ class ExemplarIndex:
         path = Path(path)
         metadata = {
             "version": VERSION,
-            "root": _portable(self.root.resolve(), path.resolve().parent),
+            "root": portable_root(self.root.resolve(), path.resolve().parent),
             "source": self.source,
             "seed": self.seed,
             "note": self.note,
@@ -227,7 +227,13 @@ def _read_table(path: Path) -> tuple[pa.Table, dict]:
         raise ValueError(f"{path} has columns of another type than an exemplar index: {error}.") from error
 
 
-def _portable(root: Path, folder: Path) -> str:
+def portable_root(root: Path, folder: Path) -> str:
+    """Root relative to the folder of an index, so that both may move together; absolute if they share nothing.
+
+    Example:
+        >>> portable_root(Path("/data/photos"), Path("/data/indexes")), portable_root(Path("/photos"), Path("/data"))
+        ('../photos', '/photos')
+    """
     try:
         common = Path(os.path.commonpath([root, folder]))
     except ValueError:  # different drives

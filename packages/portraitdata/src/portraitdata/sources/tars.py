@@ -26,7 +26,7 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
     if not archives or not archives[0].is_file():
         raise FileNotFoundError(f"There is no tar archive {source if not source.is_dir() else source / '*.tar'}.")
     root = archives[0].parent
-    candidates = [row for archive in archives for row in _members(archive)]
+    candidates = [row for archive in archives for row in tar_members(archive)]
     if identities is not None:
         kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
         return scan(kept, root, "tar", min_side=min_side, verify=verify, skipped=skipped)
@@ -39,7 +39,12 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
     return scan(candidates, root, "tar", min_side=min_side, verify=verify)
 
 
-def _members(archive: Path) -> list[Photograph]:
+def tar_members(archive: Path) -> list[Photograph]:
+    """Pictures in a tar archive and where their bytes lie; the folder of each is taken for the person it shows.
+
+    Raises:
+        ValueError: If it is compressed or no tar archive.
+    """
     rows = []
     try:
         with tarfile.open(archive, "r:") as tar:

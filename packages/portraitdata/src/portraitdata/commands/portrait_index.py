@@ -1,0 +1,167 @@
+"""``portraitdata portrait-index``: pictures in, an index of portraits, faces and pairs out."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from faceops.detection import DetectorName, build_detector
+from faceops.identity import DEFAULT_NETWORK, build_identity
+from portraitdata.restoration.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
+from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS, face_name
+from portraitdata.restoration.picture_files import find_picture_files
+from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.similar_faces import (
+    DUPLICATE_THRESHOLD,
+    PAIR_THRESHOLD,
+    SPLIT_THRESHOLD,
+    SimilarFaces,
+    SplitPeople,
+    similar_faces,
+    split_people,
+)
+from portraitdata.sources.scanning import Skipped
+
+NAMED = 20
+"""Files left out that are named one by one."""
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """How faces are found and compared."""
+
+    detector: DetectorName = "yunet"
+    detector_weights: str | None = None
+    identity: str = DEFAULT_NETWORK
+    min_eyes: float = MIN_EYES
+    pairs: float = PAIR_THRESHOLD
+    duplicates: float = DUPLICATE_THRESHOLD
+
+
+def run_portrait_index(
+    source: Path,
+    output: Path,
+    faces: FaceSettings | None,
+    test_share: float = 0.1,
+    seed: int = 0,
+    note: str = "",
+) -> None:
+    """Index pictures, and print how many came through each step.
+
+    Args:
+        source: Folder of pictures, tar archive, or folder of archives.
+        output: Folder to write the index into.
+        faces: How faces are found; None indexes photographs without looking for faces.
+        test_share: Share of the photographs that is for testing.
+        seed: Seed of the split.
+        note: Remark to keep in the index.
+
+    Raises:
+        ValueError: If an argument is out of range or there is nothing to index.
+        FileNotFoundError: If there is no source, or weights are missing.
+        OSError: If the index cannot be written.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"An index of portraits is a folder, but {output} is a file.")
+    least, most = (PAIR_THRESHOLD, DUPLICATE_THRESHOLD) if faces is None else (faces.pairs, faces.duplicates)
+    if not 0 < least < most <= 1:
+        raise ValueError(
+            "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; "
+            f"got {least} for pairs and {most} for duplicates."
+        )
+    root, files = find_picture_files(source)
+    seeing = _seeing(root, faces)
+    pictures, skipped = look_at_all(files, seeing)
+    for line in _left_out(skipped):
+        print(line, file=sys.stderr)
+    near = _near(pictures, min(SPLIT_THRESHOLD, least))
+    split = _split(pictures, near, test_share, seed, least)
+    pairs = near.select((near.cosine > least) & (near.cosine <= most))
+    index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), note)
+    index.write(output)
+    duplicates = int((near.cosine > most).sum())
+    for line in funnel(len(files), index, seeing.small_faces, duplicates, split):
+        print(line)
+    print(output)
+
+
+def _seeing(root: Path, faces: FaceSettings | None) -> FacePass:
+    if faces is None:
+        return FacePass(root, None, None)
+    detector = build_detector(faces.detector, faces.detector_weights)
+    return FacePass(root, detector, build_identity(faces.identity), faces.min_eyes)
+
+
+def _left_out(skipped: list[Skipped]) -> list[str]:
+    lines = [f"left out: {file.reason}" for file in skipped[:NAMED]]
+    return lines + ([f"left out: {len(skipped) - NAMED} more files"] if len(skipped) > NAMED else [])
+
+
+def _owners(pictures: list[SeenPicture]) -> np.ndarray:
+    return np.repeat(np.arange(len(pictures)), [len(picture.faces) for picture in pictures])
+
+
+def _near(pictures: list[SeenPicture], threshold: float) -> SimilarFaces:
+    found = [picture.embeddings for picture in pictures if len(picture.faces)]
+    embeddings = np.concatenate(found) if found else np.zeros((0, 1), np.float16)
+    return similar_faces(embeddings, _owners(pictures), threshold)
+
+
+def _split(pictures: list[SeenPicture], near: SimilarFaces, share: float, seed: int, pairs: float) -> SplitPeople:
+    owners = _owners(pictures)
+    edges = list(zip(owners[near.a].tolist(), owners[near.b].tolist(), near.cosine.tolist(), strict=True))
+    return split_people([picture.uid for picture in pictures], edges, share, seed, pairs)
+
+
+def _images(pictures: list[SeenPicture], split: SplitPeople) -> pa.Table:
+    rows = [
+        {"uid": picture.uid, **picture.photograph._asdict(), "split": part}
+        for picture, part in zip(pictures, split.splits, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=IMAGES)
+
+
+def _faces(pictures: list[SeenPicture]) -> pa.Table:
+    seen = [picture for picture in pictures if len(picture.faces)]
+    if not seen:
+        return FACES.empty_table()
+    columns = {
+        "uid": [picture.uid for picture in seen for _ in range(len(picture.faces))],
+        "number": [number for picture in seen for number in range(len(picture.faces))],
+        "box": [box for picture in seen for box in picture.faces.boxes.tolist()],
+        "score": [score for picture in seen for score in picture.faces.scores.tolist()],
+        "landmarks": [row for picture in seen for row in picture.faces.landmarks.flatten(1).tolist()],
+        "eye_distance": [distance for picture in seen for distance in picture.faces.eye_distance().tolist()],
+        "matrix": [row for picture in seen for row in matrices(picture.faces).tolist()],
+    }
+    table = pa.Table.from_pydict(columns, schema=FACES)
+    embeddings = np.concatenate([picture.embeddings for picture in seen])
+    values = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel(), pa.float16()), embeddings.shape[1])
+    return table.append_column("embedding", values)
+
+
+def _pairs(pictures: list[SeenPicture], pairs: SimilarFaces) -> pa.Table:
+    names = [face_name(picture.uid, number) for picture in pictures for number in range(len(picture.faces))]
+    columns = {
+        "face_a": [names[face] for face in pairs.a.tolist()],
+        "face_b": [names[face] for face in pairs.b.tolist()],
+        "cosine": pairs.cosine.tolist(),
+    }
+    return pa.Table.from_pydict(columns, schema=PAIRS)
+
+
+def funnel(files: int, index: PortraitIndex, small_faces: int, duplicates: int, split: SplitPeople) -> list[str]:
+    """What came through each step, in sentences."""
+    with_face = len(set(index.faces["uid"].to_pylist()))
+    paired = len({face for name in ("face_a", "face_b") for face in index.pairs[name].to_pylist()})
+    parts = Counter(index.images["split"].to_pylist())
+    return [
+        f"{files} pictures, {len(index)} of them usable",
+        f"{index.faces.num_rows} faces in {with_face} photographs; {small_faces} left out as too small",
+        f"{index.pairs.num_rows} pairs of {paired} faces; {duplicates} more left out as duplicates",
+        f"{parts['train']} photographs for training, {parts['test']} for testing; {split.groups} groups of similar "
+        f"faces (above {split.threshold:.2f}), the largest of {split.largest}",
+    ]

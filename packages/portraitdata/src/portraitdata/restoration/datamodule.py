@@ -1,0 +1,187 @@
+"""Restoration data for Lightning; the only module of this folder that needs it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from portraitdata.degradation.presets import PresetName
+from portraitdata.restoration.batches import RestorationBatch, RestorationBytes, collate, finish
+from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.mixture import Mixture
+from portraitdata.restoration.paired_images import PairedImages
+from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.portrait_items import DegradeOn
+from portraitdata.restoration.training_pairs import DROP_REFERENCE, RestorationPairs
+from portraitdata.resumption import SeededLoader, process_of, progress_of
+from portraitdata.sampler import SeededSequence, Share
+
+
+@dataclass(frozen=True)
+class Source:
+    """An index to train on, and how much of the mixture it is.
+
+    Args:
+        index: Folder that `portraitdata portrait-index` has made.
+        weight: How much of it; only the ratio of the weights matters.
+        root: Folder of the photographs, if it is not the one that the index names.
+    """
+
+    index: Path
+    weight: float = 1.0
+    root: Path | None = None
+
+
+class RestorationDataModule(LightningDataModule):
+    """Mixture of portrait indexes to train on; an index's test split and paired test sets to validate and test on.
+
+    Validation has one loader for `validation` and then one for each of `paired`, whose batches hold one pair.
+
+    Args:
+        sources: What to train on.
+        validation: Index whose "test" photographs are validated and tested on; null for none.
+        paired: Folders of paired test sets, see `PairedImages`.
+        size: Side of the high-quality images, in pixels.
+        scale: Sides of the high-quality image divided by sides of the low-quality one.
+        preset: Degradation.
+        batch_size: Images in a batch of one process.
+        samples: Images that are called an epoch; null for as many as there are photographs.
+        references: Whether there are reference faces at all.
+        drop: Probability that a reference is left out in training.
+        keep_face: Probability that a training window contains a face, where there is one.
+        window: Smallest and largest side of the training window, as shares of a photograph's shorter side.
+        flip: Mirror half of the training images.
+        small: What to do with training photographs that are smaller than `size`.
+        degrade_on: Where low-quality images are made: by worker processes, or by the training device a batch at once.
+        validation_images: Validate on this many test photographs, evenly spread; null for all.
+        seed: Seed of everything random.
+        num_workers: Processes that read photographs for each loader; 0 reads in the training process.
+
+    Raises:
+        ValueError: If there is nothing to train on.
+    """
+
+    def __init__(
+        self,
+        sources: list[Source],
+        validation: Path | None = None,
+        paired: list[Path] | None = None,
+        size: int = 1024,
+        scale: int = 4,
+        preset: PresetName = "realesrgan",
+        batch_size: int = 1,
+        samples: int | None = None,
+        references: bool = True,
+        drop: float = DROP_REFERENCE,
+        keep_face: float = 0.8,
+        window: tuple[float, float] = (0.5, 1.0),
+        flip: bool = True,
+        small: Literal["skip", "enlarge"] = "skip",
+        degrade_on: DegradeOn = "workers",
+        validation_images: int | None = None,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        if not sources:
+            raise ValueError("There is nothing to train on: give at least one index in `sources`.")
+        self.sources, self.validation, self.paired = sources, validation, paired or []
+        self.size, self.scale, self.preset, self.batch_size, self.samples = size, scale, preset, batch_size, samples
+        self.references, self.drop, self.keep_face, self.window = references, drop, keep_face, window
+        self.flip, self.small, self.degrade_on = flip, small, degrade_on
+        self.validation_images, self.seed, self.num_workers = validation_images, seed, num_workers
+        self._training: Mixture | None = None
+        self._evaluation: dict[int | None, list[tuple[Dataset, int]]] = {}
+
+    def setup(self, stage: str) -> None:
+        """Read what the stage needs."""
+        if stage == "fit":
+            self._read_training()
+
+    def train_dataloader(self) -> SeededLoader:
+        """Mixed images; in a resumed epoch, those that are left of it."""
+        mixture = self._read_training()
+        rank, world_size = process_of(self.trainer)
+        epoch, start = progress_of(self.trainer)
+        sampler = SeededSequence(len(mixture), self.batch_size, self.seed, rank, world_size, epoch=epoch, start=start)
+        return SeededLoader(
+            mixture,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
+        )
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """Test photographs, `validation_images` of them, and the paired test sets."""
+        return self._evaluation_loaders(self.validation_images)
+
+    def test_dataloader(self) -> list[DataLoader]:
+        """All test photographs and the paired test sets."""
+        return self._evaluation_loaders(None)
+
+    def predict_dataloader(self) -> list[DataLoader]:
+        """All test photographs and the paired test sets."""
+        return self._evaluation_loaders(None)
+
+    def on_after_batch_transfer(self, batch: RestorationBytes, dataloader_idx: int) -> RestorationBatch:
+        """Make floats, masks and, if it was left to the device, the low-quality images; on the batch's device."""
+        return finish(batch)
+
+    def _read_training(self) -> Mixture:
+        if self._training is None:
+            datasets = [
+                RestorationPairs(
+                    PortraitIndex.read(source.index, source.root),
+                    self.size,
+                    self.scale,
+                    self.preset,
+                    self.references,
+                    self.drop,
+                    self.keep_face,
+                    self.window,
+                    self.flip,
+                    self.small,
+                    self.degrade_on,
+                    seed=self.seed,
+                )
+                for source in self.sources
+            ]
+            self._training = Mixture(datasets, [source.weight for source in self.sources], self.samples, self.seed)
+        return self._training
+
+    def _evaluation_loaders(self, limit: int | None) -> list[DataLoader]:
+        if limit not in self._evaluation:
+            sets: list[tuple[Dataset, int]] = [(PairedImages(folder, scale=self.scale), 1) for folder in self.paired]
+            if self.validation is not None:
+                pairs = EvaluationPairs(
+                    self.validation,
+                    self.size,
+                    self.scale,
+                    self.preset,
+                    self.references,
+                    self.degrade_on,
+                    limit=limit,
+                    seed=self.seed,
+                )
+                sets.insert(0, (pairs, self.batch_size))
+            self._evaluation[limit] = sets
+        return [
+            DataLoader(
+                images,
+                batch_size=batch_size,
+                sampler=Share(images, *process_of(self.trainer)),  # type: ignore[arg-type]
+                collate_fn=collate,
+                num_workers=self.num_workers,
+                persistent_workers=self.num_workers > 0,
+                pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
+            )
+            for images, batch_size in self._evaluation[limit]
+        ]

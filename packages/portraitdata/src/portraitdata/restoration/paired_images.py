@@ -1,0 +1,128 @@
+"""Test sets of pairs: an input and its truth as files, perhaps with a reference face."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from faceops.faces import Faces
+from faceops.image_decoding import decode_raster, open_header, upright_size
+from faceops.image_errors import DamagedImageError
+from faceops.images import read_image_file, srgb_bytes
+from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.paired_layouts import PairedLayout, recognised
+from portraitdata.restoration.photograph_windows import REFERENCE_SIZE
+from portraitdata.scoring.pairing import listed, pictures_by_name
+
+
+class PairedImages(Dataset[RestorationItem]):
+    """Pairs of a published test set, in the order of their names.
+
+    An input and its truth have the same name, whatever the suffix. Which face a reference is for is not known, so
+    `referenced` is -1, there are no faces, and the mask is empty; a detector finds both in the input, as in use.
+
+    Args:
+        folder: The test set, in one of the layouts of `portraitdata.restoration.paired_layouts`.
+        hq: Folder of the truths within it; with `lq`, instead of recognising a layout.
+        lq: Folder of the inputs within it.
+        reference: Folder of the reference faces within it, 512 x 512 pixels, aligned to FFHQ.
+        scale: Magnification from input to truth that is wanted; None for whatever the set has.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+        ValueError: If the layout is not recognised, a partner is missing, sizes do not fit, or there is nothing.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        hq: str | None = None,
+        lq: str | None = None,
+        reference: str | None = None,
+        scale: int | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        if (hq is None) != (lq is None):
+            raise ValueError(f"The folders `hq` and `lq` are named together or not at all, got {hq!r} and {lq!r}.")
+        given = None if hq is None or lq is None else PairedLayout("named", hq, lq, reference)
+        self.layout = given or recognised(self.folder)
+        self._hq, self._lq = self._pictures(self.layout.hq), self._pictures(self.layout.lq)
+        self._check_names()
+        self.names = sorted(self._hq)
+        self._references: dict[str, Path] = {}
+        if self.layout.reference and (given or (self.folder / self.layout.reference).is_dir()):
+            self._references = self._pictures(self.layout.reference)
+        self.scale = self._checked_scale(scale)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, key: int) -> RestorationItem:
+        name = self.names[key]
+        reference = self._references.get(name)
+        face = None if reference is None else _read(reference)
+        if face is not None and face.shape[1:] != (REFERENCE_SIZE, REFERENCE_SIZE):
+            raise ValueError(
+                f"{reference} has {face.shape[2]} x {face.shape[1]} pixels; a reference is a face of "
+                f"{REFERENCE_SIZE} x {REFERENCE_SIZE} aligned to FFHQ, as `faceops align` makes it."
+            )
+        return RestorationItem(
+            hq=_read(self._hq[name]),
+            lq=_read(self._lq[name]),
+            record=None,
+            faces=Faces.none(),
+            reference=face,
+            referenced=-1,
+            prompt="",
+            name=name,
+        )
+
+    def _pictures(self, folder: str) -> dict[str, Path]:
+        problems: list[str] = []
+        found = pictures_by_name(self.folder / folder, problems)
+        if problems:
+            raise ValueError(problems[0])
+        return found
+
+    def _check_names(self) -> None:
+        places = self.folder / self.layout.lq, self.folder / self.layout.hq
+        for where, ours, theirs in ((places[0], self._lq, self._hq), (places[1], self._hq, self._lq)):
+            missing = sorted(theirs.keys() - ours.keys())
+            if missing:
+                raise ValueError(
+                    f"{where} has no partner for {len(missing)} of {len(theirs)} pictures of "
+                    f"{places[0] if where == places[1] else places[1]}: {listed(missing)}."
+                )
+        if not self._hq:
+            raise ValueError(f"There are no pictures in {places[1]}.")
+
+    def _checked_scale(self, wanted: int | None) -> int:
+        scale = wanted
+        for name in self.names:
+            (width, height), (small_width, small_height) = _size(self._hq[name]), _size(self._lq[name])
+            ratio = scale or max(1, width // small_width)
+            if (small_width * ratio, small_height * ratio) != (width, height):
+                raise ValueError(
+                    f"The pair {name} does not fit: {width} x {height} pixels in {self.layout.hq}, {small_width} x "
+                    f"{small_height} in {self.layout.lq}; the truth must be {ratio} times as large on both sides."
+                )
+            scale = ratio
+        assert scale is not None
+        return scale
+
+
+def _read(path: Path) -> UInt8[Tensor, "3 h w"]:
+    raster = decode_raster(read_image_file(path), str(path))
+    height, width = raster.samples.shape[:2]
+    return torch.from_numpy(np.ascontiguousarray(srgb_bytes(raster, 0, 0, height, width)))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with path.open("rb") as file:
+            return upright_size(open_header(file, str(path)))
+    except OSError as error:
+        raise DamagedImageError(f"{path} cannot be read: {error}.") from error

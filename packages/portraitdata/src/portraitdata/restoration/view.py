@@ -1,0 +1,104 @@
+"""A view of a photograph: the square window that is cut out, resized to the training size and perhaps mirrored."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceops.close_ups import mirrored
+from faceops.faces import Faces
+from portraitdata.photograph_crops import Square
+
+
+class View(NamedTuple):
+    """How a photograph is shown.
+
+    Convention: a pixel x of the photograph lies at (x - left + 0.5) * size / side - 0.5 of the view, pixel centres at
+    integers; mirrored, at size - 1 minus that.
+
+    Example:
+        >>> View(Square(10, 20, 100), 50, False).scale
+        0.5
+    """
+
+    window: Square
+    """Part of the photograph, in its pixels."""
+    size: int
+    """Side of the view in pixels."""
+    flipped: bool
+    """Whether left and right are exchanged."""
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the view for one of the photograph."""
+        return self.size / self.window.side
+
+    def faces(self, faces: Faces) -> Faces:
+        """Faces of the photograph in pixels of the view; of a mirrored face, left and right landmarks change places.
+
+        Example:
+            >>> import torch
+            >>> box, points = torch.tensor([[20.0, 10.0, 69.0, 59.0]]), torch.full((1, 5, 2), 20.0)
+            >>> face = Faces(torch.tensor([0]), box, points, torch.ones(1))
+            >>> View(Square(10, 20, 100), 100, False).faces(face).boxes.tolist()
+            [[0.0, 0.0, 49.0, 49.0]]
+            >>> View(Square(10, 20, 100), 100, True).faces(face).boxes.tolist()
+            [[50.0, 0.0, 99.0, 49.0]]
+        """
+        corner = faces.boxes.new_tensor([self.window.left, self.window.top])
+        moved = Faces(faces.image_index, faces.boxes - corner.repeat(2), faces.landmarks - corner, faces.scores)
+        seen = moved.rescaled(self.scale)
+        return mirrored(seen, self.size) if self.flipped else seen
+
+    def visible(self, faces: Faces) -> NDArray[np.bool_]:
+        """Which faces, in pixels of the view, have all five landmarks in it."""
+        inside = (faces.landmarks > -0.5) & (faces.landmarks < self.size - 0.5)
+        return inside.all(dim=2).all(dim=1).numpy()
+
+
+def face_window(
+    height: int, width: int, side: int, box: tuple[float, float, float, float], at: tuple[float, float]
+) -> Square:
+    """A window of a photograph that contains a face, or lies within it if the face is larger.
+
+    Where the photograph ends before the box does, the window ends with the photograph.
+
+    Args:
+        height: Of the photograph, in pixels.
+        width: Of the photograph, in pixels.
+        side: Of the window, in pixels; not more than the photograph has.
+        box: Left, top, right and bottom edge of the face, in pixels.
+        at: Where among the possible windows, down and right, each in [0, 1].
+
+    Example:
+        >>> face_window(400, 300, 200, (120.0, 50.0, 180.0, 130.0), (0.0, 1.0))
+        Square(top=0, left=100, side=200)
+    """
+    left, top, right, bottom = box
+    return Square(_start(top, bottom, side, height, at[0]), _start(left, right, side, width, at[1]), side)
+
+
+def _start(first: float, last: float, side: int, length: int, at: float) -> int:
+    low, high = (min(max(edge, 0), length - side) for edge in sorted((first, last + 1 - side)))
+    stop = math.floor(high)
+    start = min(math.ceil(low), stop)
+    return start + min(int(at * (stop - start + 1)), stop - start)
+
+
+def any_window(height: int, width: int, side: int, at: tuple[float, float]) -> Square:
+    """A window anywhere in a photograph.
+
+    Args:
+        height: Of the photograph, in pixels.
+        width: Of the photograph, in pixels.
+        side: Of the window, in pixels; not more than the photograph has.
+        at: Where among the possible windows, down and right, each in [0, 1].
+
+    Example:
+        >>> any_window(400, 300, 200, (0.5, 0.0))
+        Square(top=100, left=0, side=200)
+    """
+    spaces = height - side, width - side
+    top, left = (min(int(part * (space + 1)), space) for part, space in zip(at, spaces, strict=True))
+    return Square(top, left, side)
