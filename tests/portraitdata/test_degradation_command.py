@@ -142,7 +142,8 @@ def test_what_cannot_work_is_refused_before_any_work(album, tmp_path):
     for arguments, message in (
         (([album, album / "a.png"], tmp_path / "lq"), "would both become"),
         (([album], album / "a.png"), "is a file, but a folder is needed"),
-        (([tmp_path / "lq"], tmp_path / "other"), "does not end in .png"),
+        (([album / "a.png"], tmp_path / "other"), "does not end in .png"),
+        (([tmp_path / "lq"], tmp_path / "other.png"), "There is no file or folder .*lq"),
     ):
         with pytest.raises(ValueError, match=message):
             run_degrade(*arguments)

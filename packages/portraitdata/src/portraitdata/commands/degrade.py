@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from faceops.image_errors import MissingImageError
 from faceops.images import Picture, find_pictures, load_picture, save_picture
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
@@ -134,8 +135,10 @@ def planned(images: Sequence[Path], output: Path) -> list[Job]:
     Raises:
         ValueError: If a folder holds no picture, the output has another suffix than .png or is a file where a folder
             is needed, or two pictures would become one file.
-        OSError: If there is no such folder.
+        MissingImageError: If the only picture or folder is not there.
     """
+    if len(images) == 1 and not images[0].exists():
+        raise MissingImageError(f"There is no file or folder {images[0]}.")
     if len(images) == 1 and not images[0].is_dir() and not output.is_dir():
         if output.suffix.lower() != ".png":
             raise ValueError(f"Degraded pictures are written as PNG, but {output} does not end in .png.")
