@@ -98,7 +98,7 @@ def test_a_text_file_named_jpg_is_said_and_the_rest_done(pictures, tmp_path, cap
 def test_nothing_is_overwritten_unasked(pictures, tmp_path, capsys):
     run_align([pictures / "a.png"], tmp_path, size=16)
     before = (tmp_path / "a_1.png").read_bytes()
-    assert run_align([pictures / "a.png"], tmp_path, size=24) == 1
+    assert run_align([pictures / "a.png"], tmp_path, size=24) == 2
     assert "exists already; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "a_1.png").read_bytes() == before
     assert run_align([pictures / "a.png"], tmp_path, size=24, overwrite=True) == 0

@@ -108,7 +108,7 @@ def test_weights_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert faceops(monkeypatch, "weights", "list") == 0
     listed = capsys.readouterr().out
     assert re.search(r"yunet +0\.3 +no +Apache-2\.0", listed)
-    assert re.search(r"scrfd +16\.9 +by hand +non-commercial research only", listed)
+    assert re.search(r"scrfd +16\.9 +no \(by hand\) +non-commercial research only", listed)
     assert faceops(monkeypatch, "weights", "where") == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"
     assert faceops(monkeypatch, "weights", "where", "yunet") == 0

@@ -85,7 +85,7 @@ def test_pickled_for_another_process(network: StandIn, weights: Path) -> None:
 
 def test_without_insightface(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
     monkeypatch.setitem(sys.modules, "insightface", None)
-    with pytest.raises(ImportError, match=r"needs insightface: pip install 'faceops\[insightface\]'.*non-commercial"):
+    with pytest.raises(ImportError, match=r"needs insightface: pip install insightface onnxruntime.*non-commercial"):
         SCRFD(weights)
 
 

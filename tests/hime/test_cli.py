@@ -179,9 +179,11 @@ def test_lists_with_dashes_and_defaults(monkeypatch: pytest.MonkeyPatch, tmp_pat
     image, output = tmp_path / "a.png", tmp_path / "b.png"
     assert hime(monkeypatch, "correlation-map", image, "--output", output, "--window", "3", "9", "--dilation", "2") == 0
     assert hime(monkeypatch, "correlation-map", image, "--output", output) == 0
-    assert [(*call[:2], list(call[2]), call[3]) for call in seen] == [
-        (image, output, [3, 9], 2),
-        (image, output, [3, 5, 7], 1),
+    assert hime(monkeypatch, "correlation-map", image, "--window", "3", "5", "7", "--overwrite") == 0
+    assert [(*call[:2], list(call[2]), *call[3:]) for call in seen] == [
+        (image, output, [3, 9], 2, False),
+        (image, output, [3, 5, 7], 1, False),
+        (image, tmp_path / "a_correlation.png", [3, 5, 7], 1, True),
     ]
 
 

@@ -228,8 +228,10 @@ def test_flow_and_offsets_move_more_slowly(tmp_path) -> None:
     assert {names[id(p)].split(".")[1] for p in groups[2]["params"]} == {"flow"}
     flow = model.network.alignment.flow
     before = [p.clone() for p in flow.parameters()]
-    trainer(tmp_path, max_steps=3, enable_checkpointing=False).fit(model, portraits(tmp_path))
+    runner = trainer(tmp_path, max_steps=3, enable_checkpointing=False)
+    runner.fit(model, portraits(tmp_path))
     assert all(torch.equal(p, q) for p, q in zip(flow.parameters(), before, strict=True))
+    assert [group["initial_lr"] for group in runner.optimizers[0].param_groups] == pytest.approx([1.0, 0.1, 0.25])
 
 
 def test_warmup_cosine() -> None:

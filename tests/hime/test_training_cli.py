@@ -42,7 +42,26 @@ def test_there_is_a_config_for_every_experiment() -> None:
 @pytest.mark.parametrize("config", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_config_parses(config, monkeypatch, capsys) -> None:
     assert hime(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
+    assert "Unable to serialize" not in capsys.readouterr().out
     assert config.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("recipe", ["rec", "perceptual"])
+def test_what_a_run_saves_as_its_config_can_be_run_again(recipe, tmp_path, monkeypatch, capsys) -> None:
+    assert hime(monkeypatch, "fit", "-c", str(CONFIGS / f"table1/small_16x8_{recipe}.yaml"), "--print_config") == 0
+    first = capsys.readouterr().out
+    (tmp_path / "config.yaml").write_text(first)
+    assert hime(monkeypatch, "fit", "-c", str(tmp_path / "config.yaml"), "--print_config") == 0
+    assert capsys.readouterr().out == first
+
+
+def test_what_a_constructor_misses_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    perceptual = str(CONFIGS / "table1/small_16x8_perceptual.yaml")
+    assert hime(monkeypatch, "fit", "-c", perceptual, "--model.init_args.initial_weights", "null") == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("hime: The perceptual backbone ")
+    assert message.endswith("or turn the term off with null.")
 
 
 def test_a_misspelt_key_is_named(monkeypatch, capsys) -> None:

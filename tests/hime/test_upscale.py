@@ -81,6 +81,7 @@ def test_other_networks(alignment: str, aggregation: str) -> None:
     assert (result.weight is None) == (alignment == "none")
 
 
+@pytest.mark.filterwarnings("ignore:Exemplar 1 has")
 def test_tiles_are_close_to_the_whole(network: HIME) -> None:
     low, exemplars = picture(40, 56), [picture(100, 100, 1)]
     whole = upscale(network, low, exemplars)
@@ -126,6 +127,11 @@ def test_sizes_far_from_training_are_warned_of(network: HIME) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         upscale(network, picture(30, 32), trained_lr_size=16)
+
+
+def test_exemplars_that_are_too_small_are_warned_of(network: HIME) -> None:
+    with pytest.warns(UserWarning, match="Exemplar 2 has 20 x 30 pixels, the result 32 x 32: it holds little"):
+        upscale(network, picture(8, 8), [picture(32, 40), picture(30, 20)])
 
 
 def test_impossible_sizes(network: HIME) -> None:
@@ -211,6 +217,7 @@ def test_a_folder_goes_on_after_a_bad_file(weights: str, tmp_path: Path, capsys:
     assert "No exemplars are given" in errors
 
 
+@pytest.mark.filterwarnings("ignore:Exemplar 1 has")
 def test_maps_are_seen_however_small_the_similarities(network: HIME, tmp_path: Path) -> None:
     shy = HIME(*network.arguments)
     shy.load_state_dict(network.state_dict())

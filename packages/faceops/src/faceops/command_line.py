@@ -71,6 +71,18 @@ def as_sentence(error: Exception) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
+def exit_status(wanted: int, done: int) -> int:
+    """Exit status of a command that goes on after a failure: 0 if all is done, 1 if a part is, 2 if nothing is.
+
+    Example:
+        >>> exit_status(3, 3), exit_status(3, 1), exit_status(3, 0)
+        (0, 1, 2)
+    """
+    if done == wanted:
+        return 0
+    return 1 if done else 2
+
+
 def run_command(program: str, run: Callable[[], int | None], out_of_memory: str = "The memory ran out.") -> NoReturn:
     """Run a command and end the process; what went wrong is one sentence on stderr and the exit status.
 

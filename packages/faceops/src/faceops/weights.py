@@ -110,6 +110,8 @@ def fetch_weights(entry: WeightsEntry, progress: Progress | None = None) -> Path
         return path
     if entry.url is None:
         raise MissingWeightsError(missing_sentence(entry, "it has no address of its own"))
+    if path.parent.is_file():
+        raise MissingWeightsError(f"{path.parent} is a file, but the cache is a folder; let {CACHE_VARIABLE} name one.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(path.parent):

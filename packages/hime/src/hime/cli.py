@@ -146,22 +146,25 @@ def export(
 def correlation_map(
     image: Path,
     *,
-    output: Path,
+    output: Path | None = None,
     window: Sequence[int] = (3, 5, 7),
     dilation: int = 1,
+    overwrite: bool = False,
 ) -> None:
     """Draw the correlation maps of an image (HIME, Figure 6).
 
     Args:
         image: Picture to look at.
-        output: Figure to write.
+        output: Figure to write; NAME_correlation.png beside the picture by default.
         window: Sides k of the windows, odd.
         dilation: Distance of neighbouring offsets in pixels.
+        overwrite: Replace the figure if it exists.
     """
     from hime.correlation_figure import draw_correlation_map
 
-    draw_correlation_map(image, output, window, dilation)
-    print(output)
+    target = image.with_name(f"{image.stem}_correlation.png") if output is None else output
+    draw_correlation_map(image, target, window, dilation, overwrite)
+    print(target)
 
 
 def evaluate(

@@ -93,7 +93,13 @@ def correlation_figure(image: Float[Tensor, "3 h w"], windows: Sequence[int], di
     return figure
 
 
-def draw_correlation_map(image: Path, output: Path, windows: Sequence[int], dilation: int = 1) -> None:
+FORMATS = ".png", ".pdf", ".svg", ".jpg", ".webp"
+"""Suffixes of figures."""
+
+
+def draw_correlation_map(
+    image: Path, output: Path, windows: Sequence[int], dilation: int = 1, overwrite: bool = False
+) -> None:
     """Read an image, draw its `correlation_figure` and save it.
 
     An image with a side over 256 pixels is reduced to that first; texture is a matter of the resolution.
@@ -103,9 +109,11 @@ def draw_correlation_map(image: Path, output: Path, windows: Sequence[int], dila
         output: File to write; the suffix (.png, .pdf, .svg, .jpg, .webp) is the format.
         windows: Sides of the windows in samples, odd.
         dilation: Distance of the samples in pixels.
+        overwrite: Replace the file if it exists.
 
     Raises:
         FileNotFoundError: If the folder of `output` does not exist.
+        FileExistsError: If the file exists and must not be overwritten.
         ImageFileError: If the image is missing or cannot be read.
         ValueError: If a window, the dilation or the suffix does not fit.
     """
@@ -113,6 +121,10 @@ def draw_correlation_map(image: Path, output: Path, windows: Sequence[int], dila
     from faceops.images import load_picture
     from portraitdata.resampling import bicubic
 
+    if output.suffix.lower() not in FORMATS:
+        raise ValueError(f"A figure must end in one of {', '.join(FORMATS)}, got {output.name}.")
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
     pixels = load_picture(image).pixels
     height, width = pixels.shape[-2:]
     shrink = LONGEST_SIDE / max(height, width)

@@ -77,7 +77,7 @@ def astronaut() -> Float[Tensor, "3 512 512"]:
     try:
         from skimage.data import astronaut as photograph
     except ImportError as error:
-        raise ValueError("The demo's photograph comes with scikit-image: pip install 'hime[demo]'.") from error
+        raise ValueError("The demo's photograph comes with scikit-image: pip install scikit-image.") from error
     return torch.from_numpy(photograph()).permute(2, 0, 1).float() / 255
 
 

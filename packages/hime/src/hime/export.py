@@ -68,6 +68,8 @@ def export_files(
         ValueError: If there is nothing to write, or the source does not fit.
         OSError: If a file cannot be read or written.
     """
+    if onnx is not None and onnx.suffix != ".onnx":
+        raise ValueError(f"An ONNX file must end in .onnx, got {onnx}.")
     is_checkpoint = source.endswith(".ckpt")
     if output is None and onnx is None:
         raise ValueError("Say what to write: --output for a weights file, --onnx for an ONNX file, or both.")
@@ -84,7 +86,7 @@ def export_files(
     if onnx is not None:
         from hime.onnx_export import export_onnx
 
-        size = lr_size or merged.lr_size
+        size = merged.lr_size if lr_size is None else lr_size
         if size is None:
             raise ValueError("The card of these weights names no training size; give the input's side by --lr-size.")
         export_onnx(network, onnx, size, references)

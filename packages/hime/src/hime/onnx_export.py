@@ -70,7 +70,7 @@ def stable_operators() -> dict[Callable, Callable]:
     try:
         from onnxscript import opset20
     except ImportError as error:
-        raise ValueError("Exporting to ONNX needs two more packages: pip install 'hime[onnx]'.") from error
+        raise ValueError("Exporting to ONNX needs two more packages: pip install onnx onnxscript.") from error
 
     def log_sigmoid(self: Any) -> Any:  # noqa: ANN401
         # Exported as the logarithm of a sigmoid it is -inf below -88, and CoFA's softmax not a number. PyTorch 2.7

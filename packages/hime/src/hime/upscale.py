@@ -94,10 +94,18 @@ def framed_exemplars(
     """Exemplars in the frame of the output: by their faces if there is a detector, else by their middle.
 
     Warns:
-        UserWarning: If the detector finds no face in the input or in an exemplar.
+        UserWarning: If an exemplar is smaller than the output, or the detector finds no face in the input or in one.
     """
     photographs = [exemplar.pixels for exemplar in exemplars]
     height, width = picture.pixels.shape[-2:]
+    for number, photograph in enumerate(photographs, 1):
+        if min(photograph.shape[-2:]) < min(height, width) * scale:
+            warnings.warn(
+                f"Exemplar {number} has {photograph.shape[-1]} x {photograph.shape[-2]} pixels, the result "
+                f"{width * scale} x {height * scale}: it holds little that the picture lacks.",
+                UserWarning,
+                stacklevel=3,
+            )
     if detector is None or not photographs:
         return stack_exemplars(photographs, height * scale, width * scale)
     aligned = align_exemplars(picture.pixels, photographs, scale, detector)

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from faceops.command_line import exit_status
 from faceops.detection import Detector, build_detector
 from faceops.image_encoding import WRITABLE_SUFFIXES
 from faceops.images import Picture, find_pictures, load_picture, save_picture
@@ -219,7 +220,8 @@ def run_jobs(
                 failures += 1
                 console.print(str(error), markup=False)
     if failures:
-        console.print(f"{failures} of {len(jobs)} pictures could not be upscaled; the others are done.")
+        others = "; the others are done" if failures < len(jobs) else ""
+        console.print(f"{failures} of {len(jobs)} pictures could not be upscaled{others}.")
     return failures
 
 
@@ -238,7 +240,7 @@ def upscale_files(
     """``hime upscale``; see its help for the arguments.
 
     Returns:
-        Exit status: 0, or 1 if some pictures of a folder failed.
+        Exit status, see `exit_status`.
 
     Raises:
         ValueError: If nothing can be done.
@@ -255,7 +257,7 @@ def upscale_files(
             print(f"Maps show exemplars, so there are none to write to {maps}.", file=sys.stderr)
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
     detector = exemplar_detector(align) if photographs else None
-    return int(run_jobs(jobs, network, photographs, tiling, trained_lr_size, detector) > 0)
+    return exit_status(len(jobs), len(jobs) - run_jobs(jobs, network, photographs, tiling, trained_lr_size, detector))
 
 
 def exemplar_detector(align: AlignMode) -> Detector | None:

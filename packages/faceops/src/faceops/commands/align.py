@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from faceops.alignment import Estimator, align
+from faceops.command_line import as_sentence, exit_status
 from faceops.commands.pictures import Found, find_faces, picture_files
 from faceops.detection import DetectorName, build_detector
 from faceops.images import Picture, save_picture
@@ -46,7 +47,7 @@ def run_align(
         as_json: Print where each crop is from instead of its name only.
 
     Returns:
-        Exit status: 1 if a picture failed.
+        Exit status, see `exit_status`.
 
     Raises:
         ValueError: If two crops would have one name, or an argument is out of range.
@@ -69,10 +70,10 @@ def run_align(
                     print(record["crop"])
         except (ValueError, OSError) as error:
             failures += 1
-            print(error if str(file) in str(error) else f"{file}: {error}", file=sys.stderr)
+            print(as_sentence(error), file=sys.stderr)
     if as_json:
         print(json.dumps(records, indent=2))
-    return 1 if failures else 0
+    return exit_status(len(files), len(files) - failures)
 
 
 def check_names(files: Sequence[Path]) -> None:

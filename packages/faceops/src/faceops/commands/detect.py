@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from faceops.command_line import as_sentence
+from faceops.command_line import as_sentence, exit_status
 from faceops.commands.pictures import picture_files
 from faceops.detection import Detector, DetectorName, build_detector
 from faceops.drawing import draw_faces
@@ -37,7 +37,7 @@ def run_detect(
         tiny: Look for tiny faces too.
 
     Returns:
-        Exit status: 1 if a picture failed.
+        Exit status, see `exit_status`.
 
     Raises:
         ValueError: If nothing can be done.
@@ -59,7 +59,7 @@ def run_detect(
             print(summary(file, faces))
     if as_json:
         print(json.dumps(records, indent=2))
-    return 0 if len(records) == len(files) else 1
+    return exit_status(len(files), len(records))
 
 
 def check_drawings(files: Sequence[Path], folder: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from faceops.atomic_files import replacing
+from faceops.command_line import as_sentence, exit_status
 from faceops.commands.pictures import Found, find_faces, picture_files
 from faceops.detection import DetectorName, build_detector
 from faceops.identity import DEFAULT_NETWORK, build_identity, embed
@@ -40,7 +41,7 @@ def run_embed(
         overwrite: Replace the file if it exists.
 
     Returns:
-        Exit status: 1 if a picture failed.
+        Exit status, see `exit_status`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -55,7 +56,7 @@ def run_embed(
         try:
             found = find_faces(file, finder, largest)
         except (ValueError, OSError) as error:
-            print(error if str(file) in str(error) else f"{file}: {error}", file=sys.stderr)
+            print(as_sentence(error), file=sys.stderr)
             continue
         with torch.inference_mode():
             vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)
@@ -65,7 +66,7 @@ def run_embed(
     if output is not None and results:
         write_arrays(results, output)
         print(output)
-    return 0 if len(results) == len(files) else 1
+    return exit_status(len(files), len(results))
 
 
 def check_output(output: Path, overwrite: bool) -> None:

@@ -36,7 +36,7 @@ def state(entry: WeightsEntry) -> str:
     """Whether weights are in the cache, can be fetched, or must be brought by hand."""
     if cached_path(entry).is_file():
         return "yes"
-    return "no" if entry.url else "by hand"
+    return "no" if entry.url else "no (by hand)"
 
 
 def megabytes(size: int | None) -> str:

@@ -82,7 +82,7 @@ def import_insightface() -> Any:  # noqa: ANN401 - a module without types
         from insightface import model_zoo
     except ImportError as error:
         raise ImportError(
-            "SCRFD needs insightface: pip install 'faceops[insightface]'. Its weights are for non-commercial "
+            "SCRFD needs insightface: pip install insightface onnxruntime. Its weights are for non-commercial "
             "research only; YuNet and RetinaFace need neither."
         ) from error
     return model_zoo

@@ -27,8 +27,7 @@ class OnnxRecogniser(nn.Module):
             import onnxruntime
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                "ONNX recognition networks need onnxruntime: pip install 'faceops[insightface]', or give weights in "
-                "safetensors."
+                "ONNX recognition networks need onnxruntime: pip install onnxruntime, or give weights in safetensors."
             ) from error
         try:
             self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -19,8 +19,8 @@ class SaveFitConfig(SaveConfigCallback):
     """Saves the config beside the logs of a fit, and only of a fit."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save if ``stage`` is ``"fit"``."""
-        if stage == "fit":
+        """Save if ``stage`` is ``"fit"`` and there is a logger, whose folder is a new one for every run."""
+        if stage == "fit" and trainer.loggers:
             super().setup(trainer, pl_module, stage)
 
 
@@ -41,8 +41,23 @@ class HimeCLI(LightningCLI):
 
     @classmethod
     def run(cls) -> None:
-        """Parse the command line and run its command."""
+        """Parse the command line and run its command.
+
+        Raises:
+            ValueError: If an argument, or what a constructor finds at the place that it names, does not fit.
+            OSError: If what a constructor needs is missing.
+        """
         usage = "hime {} [-c CONFIG.yaml ...] [--key value ...]"
+        try:
+            cls._run(usage)
+        except ValueError as error:
+            # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.
+            if str(error).startswith("Does not validate") and error.__cause__ is not None:
+                raise error.__cause__ from None
+            raise
+
+    @classmethod
+    def _run(cls, usage: str) -> None:
         cls(
             SuperResolver,
             ExemplarDataModule,

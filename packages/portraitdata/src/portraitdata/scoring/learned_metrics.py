@@ -22,7 +22,7 @@ PYIQA_LICENCE = (
     "pyiqa is under the PolyForm Noncommercial licence 1.0.0: whoever scores with it for a commercial purpose needs "
     "another licence of its authors."
 )
-EXTRAS = {"torchmetrics": "metrics", "pyiqa": "pyiqa"}
+INSTALLED_BY = {"pyiqa": "pyiqa 'setuptools<81'"}
 """Extra of this package that brings a library."""
 
 
@@ -106,7 +106,7 @@ def build_learned(row: LearnedMetric, *, download: bool = False, device: str = "
     for package in packages:
         if find_spec(package) is None:
             raise UnavailableMetricError(
-                f"{package} is not installed; pip install 'portraitdata[{EXTRAS[row.library]}]' brings it."
+                f"{package} is not installed; `pip install {INSTALLED_BY.get(package, package)}` brings it."
             )
     if row.missing and not download:
         raise UnavailableMetricError(missing_sentence(row))

@@ -156,9 +156,7 @@ class _Builder:
 
     def _face(self, name: str) -> Metric:
         if find_spec("torchmetrics") is None:
-            raise UnavailableMetricError(
-                "torchmetrics is not installed; pip install 'portraitdata[metrics]' brings it."
-            )
+            raise UnavailableMetricError("torchmetrics is not installed; `pip install torchmetrics` brings it.")
         from portraitdata.scoring.face_metrics import BoundaryMetric, DaefrIdaMetric, IdaMetric, LandmarkMetric
 
         if name == "ida":
