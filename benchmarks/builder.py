@@ -1,6 +1,5 @@
 """The dataset builder: images a second by processes, memory of a process, and the search for pairs of faces."""
 
-import os
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.photographs import NoPhotographsError
+from benchmarks.photographs import photographs
 from benchmarks.table import Table
 from benchmarks.timing import cpu_seconds
 from faceops.images import Picture, load_picture, save_picture
@@ -35,9 +34,7 @@ def measure() -> list[Table]:
 
 def by_processes() -> Table:
     """Images a second of the stages that decode, on one and on two processes, without the start of the processes."""
-    assets = Path(os.environ.get("PORTRAIT_ASSETS") or "absent")
-    if not assets.is_dir():
-        raise NoPhotographsError("needs PORTRAIT_ASSETS")
+    assets = photographs()
     with TemporaryDirectory() as folder:
         config = _config(assets, Path(folder))
         runs = [_seconds(config, workers) for workers in (1, 2)]

@@ -217,7 +217,7 @@ def test_a_folder_goes_on_after_a_bad_file(weights: str, tmp_path: Path, capsys:
     assert "No exemplars are given" in errors
 
 
-@pytest.mark.filterwarnings("ignore:Exemplar 1 has")
+@pytest.mark.filterwarnings("ignore:Exemplar")
 def test_maps_are_seen_however_small_the_similarities(network: HIME, tmp_path: Path) -> None:
     shy = HIME(*network.arguments)
     shy.load_state_dict(network.state_dict())
