@@ -94,6 +94,16 @@ def test_misspelt_options_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "--jsn" in capsys.readouterr().err
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    code = (
+        "from faceops.command_line import run_command\n"
+        "def run():\n    raise BrokenPipeError\n"
+        "run_command('faceops', run)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt() -> int:
         raise KeyboardInterrupt

@@ -14,6 +14,7 @@ from faceops.images import Picture, load_picture, save_picture
 from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS
 from portraitdata.restoration.portrait_index import METADATA_KEY, PortraitIndex
 from portraitdata.restoration.synthetic_index import draw_scene, write_synthetic_portrait_index
+from portraitdata.takedown.takedown_list import LIST_FILE, TakenDown, extend_takedown_list
 
 
 def images(*uids: str, split: str = "train", **columns: list) -> pa.Table:
@@ -67,6 +68,16 @@ def test_faces_and_partners_are_found_by_number(index):
     assert geometry.boxes.tolist() == [[1, 1, 3, 3], [0, 1, 2, 3]]
     assert geometry.landmarks[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
     assert index.matrix(0).tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+def test_what_has_been_taken_down_is_not_read(index, tmp_path):
+    index.root.mkdir()
+    index.write(tmp_path / "portraits")
+    extend_takedown_list(tmp_path / "portraits" / LIST_FILE, [TakenDown("b", reason="asked to")])
+    again = PortraitIndex.read(tmp_path / "portraits")
+    assert again.images["uid"].to_pylist() == ["a", "c"]
+    assert (len(again.faces_of(0)), again.pairs.num_rows) == (1, 0)
+    assert again.partners(0) == ()
 
 
 def test_written_and_read_again(index, tmp_path):

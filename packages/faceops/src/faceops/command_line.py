@@ -102,6 +102,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not try to flush the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except (ValueError, OSError, ImportError, UnpicklingError, MemoryError, RuntimeError) as error:
         sentence = out_of_memory if is_out_of_memory(error) else as_sentence(error)
         unexpected = isinstance(error, RuntimeError) and sentence != out_of_memory
