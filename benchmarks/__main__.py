@@ -22,6 +22,7 @@ BENCHMARKS = (
     "face_verification",
     "boundary_artifact",
     "exemplar_alignment",
+    "builder",
 )
 """Modules of this folder; each has a function ``measure() -> list[Table]``."""
 

@@ -139,6 +139,7 @@ PAGES = [
     "docs/restoration-data.md",
     "docs/degradation.md",
     "docs/scoring.md",
+    "docs/build-dataset.md",
 ]
 
 

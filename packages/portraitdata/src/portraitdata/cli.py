@@ -11,7 +11,11 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
+from portraitdata.build_cli import BUILD_COMMANDS
 from portraitdata.degradation.presets import PresetName
+
+DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
+"""As `faceops.detection.DetectorName`, which would import torch."""
 
 
 def exemplar_index(
@@ -115,7 +119,7 @@ def portrait_index(
     min_eyes: float = 64.0,
     test_share: float = 0.1,
     seed: int = 0,
-    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet",
+    detector: DetectorName = "yunet",
     detector_weights: str | None = None,
     identity_weights: str = "mobilefacenet",
     note: str = "",
@@ -188,7 +192,7 @@ def score(
     sheet: Path | None = None,
     restored_suffix: str = "",
     aligned: bool = False,
-    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet",
+    detector: DetectorName = "yunet",
     detector_weights: str | None = None,
     identity_weights: str = "mobilefacenet",
     daefr_weights: str = "arcface-grey18",
@@ -248,6 +252,7 @@ COMMANDS: dict[str, Any] = {
     "exemplar-index": exemplar_index,
     "inspect": inspect,
     "portrait-index": portrait_index,
+    **BUILD_COMMANDS,
     "degrade": degrade,
     "score": score,
 }

@@ -65,8 +65,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(
-            f"{path} holds no weights that can be read safely: it is empty, damaged, of another kind, or holds more than "
-            "tensors."
+            f"{path} holds no weights that can be read safely: it is empty, damaged, of another kind, or holds more "
+            "than tensors."
         ) from error
     for wrapper in WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):

@@ -29,6 +29,7 @@ from portraitdata.restoration.index_schemas import (
     read_table,
     write_table,
 )
+from portraitdata.takedown.takedown_list import LIST_FILE, read_takedown_list, without_taken_down
 
 VERSION = 1
 METADATA_KEY = b"portraitdata.portrait_index"
@@ -165,6 +166,9 @@ class PortraitIndex:
     def read(cls, folder: Path | str, root: Path | str | None = None) -> "PortraitIndex":
         """Read an index; one without faces or without pairs may lack these files.
 
+        What a takedown list beside the tables names is left out, so that a copy made before a takedown honours the
+        list once it is put there.
+
         Args:
             folder: Folder that `write` made.
             root: Folder of the photographs, where it is no longer the one that the index names.
@@ -191,9 +195,14 @@ class PortraitIndex:
             for name, schema in (("faces", FACES), ("pairs", PAIRS))
         )
         try:
-            return cls(where, images, faces, pairs, metadata["note"])
+            index = cls(where, images, faces, pairs, metadata["note"])
         except ValueError as error:
             raise ValueError(f"{folder} is no portrait index that can be used: {error}") from error
+        gone = read_takedown_list(folder / LIST_FILE)
+        if not gone:
+            return index
+        images, faces, pairs = without_taken_down(gone, index.images, index.faces, index.pairs)
+        return replace(index, images=images, faces=faces, pairs=pairs)
 
     def _check_pairs(self) -> None:
         for a, b in _columns(self.pairs, "face_a", "face_b"):

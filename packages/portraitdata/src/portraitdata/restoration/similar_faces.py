@@ -26,8 +26,8 @@ SPLIT_THRESHOLD = 0.45
 GIANT = 0.2
 """Share of all photographs that one group may have before its threshold is raised."""
 
-BLOCK = 4096
-"""Faces that are compared with all others at once."""
+BLOCK = 2048
+"""Faces that are compared with as many others at once."""
 
 
 class SimilarFaces(NamedTuple):
@@ -57,17 +57,19 @@ def similar_faces(embeddings: NDArray, photograph: NDArray[np.int64], threshold:
         [(0, 1, 0.6), (1, 2, 0.8), (1, 3, 0.6)]
     """
     unit = F.normalize(torch.from_numpy(np.asarray(embeddings, np.float32)), dim=1)
-    owner = torch.from_numpy(photograph)
     parts: list[SimilarFaces] = []
-    for start in range(0, len(unit), BLOCK):
-        rows = slice(start, start + BLOCK)
-        cosine = unit[rows] @ unit[start:].mT
-        near = (cosine > threshold) & (owner[rows, None] != owner[None, start:])
-        a, b = near.triu(1).nonzero(as_tuple=True)
-        parts.append(SimilarFaces((a + start).numpy(), (b + start).numpy(), cosine[a, b].numpy()))
+    for top in range(0, len(unit), BLOCK):
+        for left in range(top, len(unit), BLOCK):
+            cosine = unit[top : top + BLOCK] @ unit[left : left + BLOCK].mT
+            # Few are above: everything else is asked of those alone.
+            a, b = (cosine > threshold).nonzero(as_tuple=True)
+            found = SimilarFaces((a + top).numpy(), (b + left).numpy(), cosine[a, b].numpy())
+            parts.append(found.select((found.a < found.b) & (photograph[found.a] != photograph[found.b])))
     if not parts:
         return SimilarFaces(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    return SimilarFaces(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    found = SimilarFaces(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    order = np.lexsort((found.b, found.a))
+    return SimilarFaces(*(column[order] for column in found))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,143 @@
+"""The whole build: stage after stage, from wherever the last run ended."""
+
+import fcntl
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config_file import changes, write_config
+from portraitdata.builder.deduplicate import deduplicate
+from portraitdata.builder.engines import Engine, one_thread
+from portraitdata.builder.layout import (
+    FACES,
+    FOLDER_OF,
+    PLAN_FILE,
+    SINGLE_FILE,
+    STAGES,
+    StageName,
+    part_path,
+)
+from portraitdata.builder.mine_pairs import mine_pairs
+from portraitdata.builder.plan import plan
+from portraitdata.builder.split_people import split_images
+from portraitdata.builder.write_shards import write_shards
+
+LOCK_FILE = ".lock"
+
+AT_ONCE: dict[StageName, Callable[[BuildConfig], None]] = {
+    "deduplicate": deduplicate,
+    "pairs": mine_pairs,
+    "split": split_images,
+    "shards": write_shards,
+}
+"""Stages that look at everything at once."""
+
+
+class ChangedConfigError(ValueError):
+    """The configuration is another than the build was begun with."""
+
+
+def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = None) -> None:
+    """Do what is not done yet.
+
+    A build may be interrupted at any moment, even by force, and continued by the same call, with another engine too;
+    what comes out is the same to the byte.
+
+    Args:
+        config: What to build and where.
+        engine: Who works at the partitions.
+        from_stage: Do this stage and those after it again.
+
+    Raises:
+        ChangedConfigError: If the configuration has changed and `from_stage` is not early enough.
+        ValueError: If a source is none, or nothing came through.
+        OSError: If something cannot be read or written, or another run works at the same build.
+    """
+    _check_place(config.output)
+    clauses, earliest = changes(config)
+    if earliest is not None and (from_stage is None or STAGES.index(from_stage) > STAGES.index(earliest)):
+        raise ChangedConfigError(
+            f"{config.output} was begun with other settings: {'; '.join(clauses)}. Build into another folder, or do "
+            f"the stages that it concerns again by --from-stage {earliest}."
+        )
+    config.output.mkdir(parents=True, exist_ok=True)
+    with only_run(config.output):
+        remove_leftovers(config.output)
+        if from_stage is not None:
+            remove_from(config.output, from_stage)
+        write_config(config)
+        partitions = plan(config)["partition"].to_pylist()
+        for stage in STAGES:
+            _do(stage, config, engine, partitions)
+
+
+def _check_place(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"A build is a folder, but {output} is a file.")
+    entries = [path for path in output.iterdir() if path.name != LOCK_FILE] if output.is_dir() else []
+    known = {path.name for path in entries} & {"config.yaml", PLAN_FILE.split("/")[0]}
+    if entries and not known:
+        raise ValueError(f"{output} holds other things than a build; name a new folder.")
+
+
+def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Sequence[int]) -> None:
+    folder = FOLDER_OF[stage]
+    if stage in AT_ONCE:
+        if not (config.output / folder / SINGLE_FILE[folder]).is_file():
+            with one_thread():
+                AT_ONCE[stage](config)
+        return
+    todo = [number for number in partitions if not part_path(config.output, folder, number).is_file()]
+    if todo:
+        for _ in shown(engine.run(stage, config, todo), stage, len(todo)):
+            pass
+
+
+def shown(done: Iterator[int], stage: StageName, total: int) -> Iterator[int]:
+    """Partitions as they are done, with a progress bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(file=sys.stderr)
+    yield from track(done, stage, total, console=console, transient=True, disable=not console.is_terminal)
+
+
+def remove_from(build: Path, stage: StageName) -> None:
+    """Remove what a stage and those after it have written, the last first, so that what is left is always whole.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    for later in reversed(STAGES[STAGES.index(stage) :]):
+        shutil.rmtree(build / FOLDER_OF[later], ignore_errors=True)
+        if later == "faces":
+            shutil.rmtree(build / FACES, ignore_errors=True)
+        if later == "index":
+            (build / PLAN_FILE).unlink(missing_ok=True)
+
+
+def remove_leftovers(build: Path) -> None:
+    """Remove half-written files, which have hidden names, of a run that was killed."""
+    for path in sorted(build.glob("*/.*")) + sorted(build.glob(".config*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_run(build: Path) -> Iterator[None]:
+    """Hold the lock of a build; the system frees it when the process ends, however it ends.
+
+    Raises:
+        OSError: If another process holds it.
+    """
+    with (build / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"Another run works at {build}; wait for its end.") from error
+        yield

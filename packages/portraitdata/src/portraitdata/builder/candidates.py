@@ -1,0 +1,95 @@
+"""The candidates of a partition, as rows about which nothing is decided yet."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from portraitdata.builder.config import LocalSource, MetadataSource
+from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT
+from portraitdata.builder.metadata_columns import columns_of, wanted_columns
+from portraitdata.builder.plan import root_of
+from portraitdata.restoration.face_pass import UID_LENGTH
+
+Batch = dict[str, list]
+"""Columns of a table."""
+
+
+def candidates(part: dict[str, Any], source: MetadataSource | LocalSource) -> Batch:
+    """Rows of a partition.
+
+    Args:
+        part: A row of the plan.
+        source: Where its candidates are from.
+
+    Raises:
+        ValueError: If the metadata lack a column that the source should have.
+        OSError: If the metadata cannot be read.
+    """
+    known = _listed(part, source) if isinstance(source, MetadataSource) else _local(part)
+    count = part["count"]
+    defaults = {"offset": 0, "size": 0, "opt_out": False, "takedown": False, "status": KEPT}
+    texts = dict.fromkeys(("stage", "reason", "detail"), "")
+    constant = defaults | texts | {"partition": part["partition"], "source": source.name}
+    batch: Batch = {name: known.get(name, [constant.get(name)] * count) for name in IMAGES_SCHEMA.names}
+    batch["uid"] = [
+        uid_of(source.name, url or path, archive)
+        for url, path, archive in zip(batch["url"], batch["path"], batch["archive"], strict=True)
+    ]
+    batch["licence"] = [licence if licence is not None else source.licence for licence in batch["licence"]]
+    return batch
+
+
+def uid_of(source: str, place: str, archive: str | None = None) -> str:
+    """Name of an image from where it was found.
+
+    Example:
+        >>> uid_of("laion", "https://example.org/a.jpg")
+        'b525343b0ba4b2bd'
+    """
+    return sha256("\n".join((source, archive or "", place)).encode()).hexdigest()[:UID_LENGTH]
+
+
+def _local(part: dict[str, Any]) -> Batch:
+    return {name: part[name] for name in ("path", "archive", "offset", "size")}
+
+
+def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
+    table = _rows(
+        root_of(source) / part["table"], part["start"], part["count"], wanted_columns(columns_of(source.columns))
+    )
+    batch = table.to_pydict()
+    batch["url"] = [url or "" for url in batch["url"]]
+    for ours, name in (("width", "listed_width"), ("height", "listed_height")):
+        batch[name] = [None if side is None else int(side) for side in batch.pop(ours, [None] * part["count"])]
+    for name in ("opt_out", "takedown"):
+        if name in batch:
+            batch[name] = [bool(value) for value in batch[name]]
+    for name in ("prompt", "licence", "attribution"):
+        if name in batch:
+            batch[name] = [None if value is None else str(value) for value in batch[name]]
+    return batch
+
+
+def _rows(path: Path, start: int, count: int, wanted: dict[str, str]) -> pa.Table:
+    """A range of rows; only the row groups that it touches are read."""
+    with pq.ParquetFile(path) as file:
+        missing = [name for name in wanted.values() if name not in file.schema_arrow.names]
+        if missing:
+            raise ValueError(
+                f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(file.schema_arrow.names)}. Name its "
+                "columns in `columns` of the source."
+            )
+        groups: list[int] = []
+        first = before = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if before + rows > start and before < start + count:
+                first = first if groups else before
+                groups.append(group)
+            before += rows
+        table = file.read_row_groups(groups, columns=list(dict.fromkeys(wanted.values())))
+    table = table.slice(start - first, count)
+    return pa.table({ours: table[theirs] for ours, theirs in wanted.items()})

@@ -1,0 +1,208 @@
+"""What a build is made with: one tree of typed settings, which jsonargparse reads from YAML."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Reading = Literal["either-orientation", "literal"]
+"""How the paper's sentence on sizes is read; see `portraitdata.builder.size_rule`."""
+
+MetadataPreset = Literal["laion", "pd12m", "photo-concept-bucket"]
+"""Whose columns a metadata table has; see `portraitdata.builder.metadata_columns`."""
+
+
+@dataclass(frozen=True)
+class MetadataColumns:
+    """Names of the columns of a metadata table; those that it does not have are None."""
+
+    url: str
+    width: str | None = None
+    height: str | None = None
+    prompt: str | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    unsafe: str | None = None
+    """Probability that the image is not safe for work."""
+    opt_out: str | None = None
+    """True where the owner does not want training."""
+    takedown: str | None = None
+    """True where the image was withdrawn."""
+
+
+@dataclass(frozen=True)
+class MetadataSource:
+    """Images that tables of metadata point to."""
+
+    name: str
+    metadata: Path
+    """Parquet file, or a folder of them."""
+    columns: MetadataPreset | MetadataColumns
+    licence: str | None = None
+    """Of all images, where the table has no column for it."""
+
+
+@dataclass(frozen=True)
+class LocalSource:
+    """Images that are here already."""
+
+    name: str
+    pictures: Path
+    """Folder of pictures at any depth, tar archive, or folder of tar archives."""
+    licence: str | None = None
+    """Of all images."""
+
+
+@dataclass(frozen=True)
+class SizeRule:
+    """Which sizes are wanted (HeadsUp, Appendix C)."""
+
+    longer_above: int = 3840
+    """The longer side has more pixels."""
+    shorter_from: int = 2160
+    """The shorter side has at least as many pixels."""
+    aspect: tuple[float, float] = (0.6, 1.6)
+    """Smallest and largest width divided by height."""
+    reading: Reading = "either-orientation"
+
+
+@dataclass(frozen=True)
+class DownloadSettings:
+    """How img2dataset is called: a process of its own, since its dependencies and ours do not go together."""
+
+    command: tuple[str, ...] = ("uvx", "img2dataset")
+    """Program and what comes before the options."""
+    retries: int = 2
+    timeout: int = 30
+    """Seconds for each image."""
+    threads: int = 32
+    """Downloads at a time in each process."""
+    user_agent: str | None = None
+    """Token that the requests carry."""
+    options: tuple[str, ...] = ()
+    """Further options, as ``--max_image_area=1e9``."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A judge of whole images, by the path of a class.
+
+    The class is built with `arguments` in every process and called with RGB images (1, 3, h, w) in [0, 1]; it gives
+    one number, higher for better.
+    """
+
+    column: Literal["quality", "aesthetic"]
+    """Where its number is kept."""
+    judge: str
+    """The class, as ``portraitdata.builder.q_align.QAlign``."""
+    at_least: float | None = None
+    """Images with less are dropped; None only notes the number. The paper does not say what it took."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """Which images are good enough."""
+
+    sharpness_at_least: float = 0.0
+    """Variance of the Laplacian at `sharpness_side`; cheap, and asked before any scorer."""
+    sharpness_side: int = 1024
+    """Images are reduced to this longer side before, so that the number does not depend on their size."""
+    scorers: tuple[Scorer, ...] = ()
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """How faces are found and compared."""
+
+    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet"
+    detector_weights: str | None = None
+    identity: str = "mobilefacenet"
+    """File or name of the weights of the network that compares faces."""
+    eyes_at_least: float = 64.0
+    """Distance of the eyes in pixels of the image; FaceLib's figure of that name is about half the true one."""
+
+
+@dataclass(frozen=True)
+class DuplicateSettings:
+    """Which images are one image."""
+
+    hamming_at_most: int = 8
+    """Bits of 64 in which perceptual hashes of one image differ; -1 looks for equal files only."""
+    same_faces_above: float = 0.85
+    """Images with alike hashes and one face each are one only if the faces are that similar; a cosine.
+
+    Studio portraits of two people before one background can have alike hashes.
+    """
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """Which faces are of one person."""
+
+    similarity_above: float = 0.65
+    """Of two faces of a pair (gamma of HeadsUp, Section 3 and Appendix C)."""
+    duplicates_above: float = 0.95
+    """More similar faces are one shot twice: as a reference such a face would give the answer away."""
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How people are divided."""
+
+    test_share: float = 0.1
+    """Share of the images that is for testing; 3k of 30k in HeadsUp."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ShardSettings:
+    """How the images are kept."""
+
+    images: int = 1000
+    """In one tar file."""
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """Everything that decides what a build contains.
+
+    Raises:
+        ValueError: If a number is out of range, or two sources have one name.
+    """
+
+    output: Path
+    """Folder of the build."""
+    sources: tuple[MetadataSource | LocalSource, ...]
+    partition: int = 1000
+    """Candidates in one partition: the unit that is done or not done."""
+    takedown: Path | None = None
+    """List like `takedown.txt` of the build, kept elsewhere."""
+    unsafe_at_most: float = 1.0
+    """Largest probability, by the metadata, that an image is not safe for work."""
+    size: SizeRule = SizeRule()
+    download: DownloadSettings = DownloadSettings()
+    quality: QualitySettings = QualitySettings()
+    faces: FaceSettings = FaceSettings()
+    duplicates: DuplicateSettings = DuplicateSettings()
+    pairs: PairSettings = PairSettings()
+    split: SplitSettings = SplitSettings()
+    shards: ShardSettings = ShardSettings()
+
+    def __post_init__(self) -> None:
+        names = [source.name for source in self.sources]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"A build needs sources with different names, got {', '.join(names) or 'none'}.")
+        if self.partition < 1 or self.shards.images < 1:
+            raise ValueError("Partitions and shards hold at least one image each.")
+        low, high = self.size.aspect
+        if not 0 < low <= high:
+            raise ValueError(f"Aspects are positive, the smaller first; got {low} and {high}.")
+        if not 0 < self.pairs.similarity_above < self.pairs.duplicates_above <= 1:
+            raise ValueError(
+                "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; got "
+                f"{self.pairs.similarity_above} and {self.pairs.duplicates_above}."
+            )
+        if not 0 <= self.split.test_share < 1:
+            raise ValueError(f"The share of test images lies in [0, 1), got {self.split.test_share}.")
+        if self.quality.sharpness_side < 1 or not self.download.command:
+            raise ValueError("`quality.sharpness_side` counts pixels, and `download.command` names a program.")

@@ -1,0 +1,38 @@
+"""Where the bytes of a candidate lie."""
+
+from pathlib import Path
+
+from portraitdata.builder.candidates import Batch
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.plan import root_of
+from portraitdata.exemplar_index import ExemplarIndex, Photograph
+
+
+class ImageBytes:
+    """Reads the files of candidates: those of a local source from its folder, downloaded ones from the build.
+
+    Args:
+        config: Whose sources they are from.
+    """
+
+    def __init__(self, config: BuildConfig) -> None:
+        self._build = config.output
+        self._roots = {source.name: root_of(source) for source in config.sources}
+
+    def root(self, batch: Batch, row: int) -> Path:
+        """Folder that path and archive of a row are relative to."""
+        return self._build if batch["url"][row] is not None else self._roots[batch["source"][row]]
+
+    def photograph(self, batch: Batch, row: int) -> Photograph:
+        """Place of a row's file."""
+        path, archive, offset, size = (batch[name][row] for name in ("path", "archive", "offset", "size"))
+        width, height = batch["width"][row] or 0, batch["height"][row] or 0
+        return Photograph(path, archive, offset, size, "", "unused", width, height)
+
+    def read(self, batch: Batch, row: int) -> bytes:
+        """File of a row.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        return ExemplarIndex(self.root(batch, row), ()).read_bytes(self.photograph(batch, row))

@@ -1,0 +1,236 @@
+"""Folders and tables of a build, how they are read and written, and the funnel that they make up.
+
+A build is a folder. Its first stages work on partitions of the candidates and write one file for each; a file that is
+there is whole and done. Rows are never removed, only marked, so that every dropped image keeps its reason. The later
+stages look at everything at once and write single files; ``shards`` is a portrait index.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faceops.atomic_files import replacing
+from portraitdata.restoration.index_schemas import FACES as INDEX_FACES
+from portraitdata.restoration.index_schemas import PAIRS as INDEX_PAIRS
+
+StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
+"""Stages in their order."""
+
+STAGES: tuple[StageName, ...] = get_args(StageName)
+
+CONFIG_FILE = "config.yaml"
+"""What the build was made with."""
+
+PLAN_FILE = "00_plan/partitions.parquet"
+"""Which candidates are in which partition."""
+
+TAKEDOWN_FILE = "takedown.txt"
+"""One uid, SHA-256, URL or path a line; every stage that runs drops what it names."""
+
+INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES = "10_index", "20_download", "30_quality", "40_faces", "41_faces"
+"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image."""
+
+DEDUPLICATE, PAIRS, SPLIT = "50_deduplicate", "60_pairs", "70_split"
+SHARDS = "shards"
+"""Tar files of the original images and the portrait index of them."""
+
+FOLDER_OF: dict[StageName, str] = {
+    "index": INDEX,
+    "download": DOWNLOAD,
+    "quality": QUALITY,
+    "faces": FACES_IMAGES,
+    "deduplicate": DEDUPLICATE,
+    "pairs": PAIRS,
+    "split": SPLIT,
+    "shards": SHARDS,
+}
+"""Folder that a stage writes last."""
+
+KEPT, DROPPED = "kept", "dropped"
+"""Values of the column `status`."""
+
+IMAGES_SCHEMA = pa.schema(
+    [
+        pa.field("partition", pa.int32(), nullable=False),
+        pa.field("uid", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("archive", pa.string()),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("licence", pa.string()),
+        pa.field("attribution", pa.string()),
+        pa.field("prompt", pa.string()),
+        pa.field("unsafe", pa.float32()),
+        pa.field("opt_out", pa.bool_(), nullable=False),
+        pa.field("takedown", pa.bool_(), nullable=False),
+        pa.field("listed_width", pa.int32()),
+        pa.field("listed_height", pa.int32()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("sha256", pa.string()),
+        pa.field("phash", pa.uint64()),
+        pa.field("sharpness", pa.float32()),
+        pa.field("quality", pa.float32()),
+        pa.field("aesthetic", pa.float32()),
+        pa.field("faces", pa.int32()),
+        pa.field("small_faces", pa.int32()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+"""One row for each candidate; what is not known yet is null.
+
+`uid` is a hash of source and URL or path, unique within a partition and among the kept rows after `deduplicate`.
+`path`, `archive`, `offset` and `size` say where the bytes lie: relative to the folder of the source, for an image with
+a `url` relative to the build. `width` and `height` are as shown, first by the header, then by the decoded image;
+`listed_*` are what metadata said. `stage` is the stage that dropped the row (empty: none did), `reason` why, in the
+same words for all rows alike, and `detail` the sentence about this one.
+"""
+
+FACES_SCHEMA = pa.schema(
+    [pa.field("partition", pa.int32(), nullable=False), *INDEX_FACES, pa.field("embedding", pa.list_(pa.float16()))]
+)
+"""One row for each face of a kept image; see `portraitdata.restoration.index_schemas.FACES`."""
+
+PAIRS_SCHEMA = pa.schema(
+    [
+        *INDEX_PAIRS,
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+"""One row for each two faces, of different images, that are at least as similar as a split may not tear apart."""
+
+SPLITS_SCHEMA = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+    ]
+)
+"""One row for each kept image; `group` is the first uid of the images that are connected by similar faces."""
+
+SCHEMA_OF = {
+    INDEX: IMAGES_SCHEMA,
+    DOWNLOAD: IMAGES_SCHEMA,
+    QUALITY: IMAGES_SCHEMA,
+    FACES_IMAGES: IMAGES_SCHEMA,
+    FACES: FACES_SCHEMA,
+    DEDUPLICATE: IMAGES_SCHEMA,
+    PAIRS: PAIRS_SCHEMA,
+    SPLIT: SPLITS_SCHEMA,
+}
+SINGLE_FILE = {
+    DEDUPLICATE: "images.parquet",
+    PAIRS: "pairs.parquet",
+    SPLIT: "splits.parquet",
+    SHARDS: "images.parquet",
+}
+"""File that says that a stage which looks at everything is done."""
+
+SPLIT_PAIRS_FILE = "pairs.parquet"
+"""Beside splits.parquet: the pairs, those that the one-reference rule of the test split leaves out marked as well."""
+
+SPLIT_FACTS = b"portraitdata.split"
+"""Key of the facts about the split in the metadata of splits.parquet."""
+
+
+class FunnelRow(NamedTuple):
+    """How many images a stage let through or dropped."""
+
+    stage: StageName
+    reason: str
+    """Why they were dropped; empty for those that came through."""
+    count: int  # type: ignore[assignment]  # takes the place of the method of tuples
+
+
+class SplitFacts(NamedTuple):
+    """What there is to know about a split as a whole."""
+
+    threshold: float
+    """Similarity above which two faces were kept in one split."""
+    groups: int
+    largest_group: int
+    largest_cross_similarity: float | None
+    """Of a face for training and one for testing, over all of them; None if one side has no faces."""
+
+
+def part_path(build: Path, folder: str, partition: int) -> Path:
+    """File of a partition.
+
+    Example:
+        >>> part_path(Path("build"), INDEX, 7).as_posix()
+        'build/10_index/part-00007.parquet'
+    """
+    return build / folder / f"part-{partition:05d}.parquet"
+
+
+def write_rows(table: pa.Table, path: Path) -> None:
+    """Write a parquet file, whole or not at all; the same rows make the same bytes.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=3, version="2.6")
+
+
+def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """All rows that there are of a stage, in the order of the partitions.
+
+    Args:
+        build: Folder of the build.
+        folder: `INDEX` to `SPLIT`.
+        columns: Those that are wanted; all by default.
+
+    Returns:
+        The rows; none if the stage has written nothing yet.
+    """
+    name = SINGLE_FILE.get(folder)
+    paths = [build / folder / name] if name else sorted((build / folder).glob("part-*.parquet"))
+    schema = SCHEMA_OF[folder]
+    if columns is not None:
+        schema = pa.schema([schema.field(column) for column in columns])
+    tables = [pq.read_table(path, columns=columns).cast(schema) for path in paths if path.is_file()]
+    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
+
+
+def read_split_facts(build: Path) -> SplitFacts | None:
+    """Facts about the split; None if there is none yet."""
+    path = build / SPLIT / SINGLE_FILE[SPLIT]
+    if not path.is_file():
+        return None
+    return SplitFacts(**json.loads(pq.read_schema(path).metadata[SPLIT_FACTS]))
+
+
+def funnel(build: Path) -> list[FunnelRow]:
+    """How many images each stage dropped, by reason, and how many it let through.
+
+    Of every stage that has written something there is a row with an empty reason, the images that came through; then,
+    the most frequent first, one for each reason. Partitions that a stage has not come to are not counted in it.
+    """
+    rows: list[FunnelRow] = []
+    for stage in ("index", "download", "quality", "faces", "deduplicate"):
+        table = read_stage(build, FOLDER_OF[stage], ["status", "stage", "reason"])
+        if not table.num_rows:
+            continue
+        rows.append(FunnelRow(stage, "", table["status"].to_pylist().count(KEPT)))
+        dropped = zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True)
+        reasons = Counter(reason for where, reason in dropped if where == stage)
+        rows += [FunnelRow(stage, reason, count) for reason, count in sorted(reasons.items(), key=_most_first)]
+    return rows
+
+
+def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
+    return -entry[1], entry[0]

@@ -1,0 +1,103 @@
+"""How a stage drops a row, and what the reasons are called."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from faceops.image_errors import (
+    DamagedImageError,
+    EmptyImageError,
+    MissingImageError,
+    NotAnImageError,
+    TooLargeImageError,
+    UnsupportedImageError,
+)
+from portraitdata.builder.candidates import Batch
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE, StageName
+
+TAKEN_DOWN = "taken down"
+
+
+class Drop(NamedTuple):
+    """Why a row is dropped."""
+
+    reason: str
+    """In the same words for all rows alike."""
+    detail: str = ""
+    """The sentence about this one."""
+
+
+def drop(batch: Batch, row: int, stage: StageName, why: Drop) -> None:
+    """Mark a row as dropped.
+
+    Example:
+        >>> batch = {"status": ["kept"], "stage": [""], "reason": [""], "detail": [""]}
+        >>> drop(batch, 0, "faces", Drop("no face"))
+        >>> batch
+        {'status': ['dropped'], 'stage': ['faces'], 'reason': ['no face'], 'detail': ['']}
+    """
+    batch["status"][row], batch["stage"][row] = DROPPED, stage
+    batch["reason"][row], batch["detail"][row] = why
+
+
+def kept_rows(batch: Batch) -> list[int]:
+    """Rows that nothing has dropped yet."""
+    return [row for row, status in enumerate(batch["status"]) if status == KEPT]
+
+
+def unreadable(error: Exception) -> Drop:
+    """Why an image that cannot be read is dropped.
+
+    Example:
+        >>> unreadable(EmptyImageError("a.jpg is empty, an image was wanted.")).reason
+        'empty file'
+    """
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (EmptyImageError, "empty file"),
+        (NotAnImageError, "no image"),
+        (DamagedImageError, "damaged"),
+        (TooLargeImageError, "announces too many pixels"),
+        (UnsupportedImageError, "pixels of an unknown kind"),
+        (MissingImageError, "missing file"),
+        (FileNotFoundError, "missing file"),
+    )
+    return Drop(next((reason for kind, reason in reasons if isinstance(error, kind)), "unreadable"), str(error))
+
+
+class Takedown:
+    """Images that have to go: uids, SHA-256s, URLs and paths, one a line; empty lines and ``# remarks`` do not count.
+
+    Args:
+        config: Whose list, and that in the build itself, are read.
+
+    Raises:
+        FileNotFoundError: If the configuration names a list that is not there.
+    """
+
+    def __init__(self, config: BuildConfig) -> None:
+        if config.takedown is not None and not config.takedown.is_file():
+            raise FileNotFoundError(f"There is no list of images to take down {config.takedown}.")
+        self._names: set[str] = set()
+        for path in (config.takedown, config.output / TAKEDOWN_FILE):
+            if path is not None and path.is_file():
+                self._names |= _listed(path)
+
+    def names(self, batch: Batch, row: int) -> bool:
+        """Whether a row has to go."""
+        known = (batch[name][row] for name in ("uid", "sha256", "url", "path"))
+        return bool(self._names) and any(value in self._names for value in known if value)
+
+    def apply(self, batch: Batch, row: int, stage: StageName) -> bool:
+        """Drop a row if it has to go; whether it had."""
+        if batch["takedown"][row] or self.names(batch, row):
+            batch["takedown"][row] = True
+            drop(batch, row, stage, Drop(TAKEN_DOWN))
+            return True
+        return False
+
+
+def _listed(path: Path) -> set[str]:
+    lines = (
+        line.split("#")[0].strip() if line.startswith("#") else line.strip() for line in path.read_text().splitlines()
+    )
+    return {line for line in lines if line}

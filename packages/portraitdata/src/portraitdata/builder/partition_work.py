@@ -1,0 +1,111 @@
+"""What an engine does with one partition in one stage; the same bytes whichever engine and process does it."""
+
+import pickle
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from portraitdata.builder.candidates import Batch, candidates
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.download_stage import Download
+from portraitdata.builder.faces_stage import FOUND, FindFaces
+from portraitdata.builder.index_stage import Index
+from portraitdata.builder.layout import (
+    FACES,
+    FACES_SCHEMA,
+    FOLDER_OF,
+    IMAGES_SCHEMA,
+    PLAN_FILE,
+    STAGES,
+    StageName,
+    part_path,
+    write_rows,
+)
+from portraitdata.builder.quality_stage import Quality
+
+PARTITIONED: tuple[StageName, ...] = ("index", "download", "quality", "faces")
+"""Stages that work on partitions."""
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """Loads what it needs when it is made, then maps batches of columns to batches of columns.
+
+    What becomes of a row depends on that row alone, except in a stage that takes a partition at once.
+    """
+
+    at_once: int | None
+    """Rows of a batch; None for a whole partition."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Mark rows and fill in columns."""
+        ...
+
+
+def build_stage(name: StageName, config: BuildConfig) -> Stage:
+    """The stage of a name.
+
+    Raises:
+        ValueError: If it does not work on partitions.
+    """
+    if name == "index":
+        return Index(config)
+    if name == "download":
+        return Download(config)
+    if name == "quality":
+        return Quality(config)
+    if name == "faces":
+        return FindFaces(config)
+    raise ValueError(f"The stage {name} looks at everything at once, not at partitions.")
+
+
+@lru_cache(maxsize=1)
+def _ready(name: StageName, stored: bytes) -> Stage:
+    """The stage that this process works at, kept until it comes to another; `stored` is a pickled configuration."""
+    return build_stage(name, pickle.loads(stored))
+
+
+def work(name: StageName, config: BuildConfig, partition: int) -> int:
+    """Do a stage for a partition, and write its rows.
+
+    Returns:
+        The partition.
+
+    Raises:
+        ValueError: If the input is not what it should be.
+        OSError: If it cannot be read or the rows cannot be written.
+    """
+    stage = _ready(name, pickle.dumps(config))
+    batch = _input(name, config, partition)
+    rows = len(batch["uid"])
+    at_once = stage.at_once or max(rows, 1)
+    parts = [
+        stage({column: values[start : start + at_once] for column, values in batch.items()})
+        for start in range(0, rows, at_once)
+    ]
+    done: Batch = {
+        column: [value for part in parts for value in part[column]] for column in (parts[0] if parts else batch)
+    }
+    if FOUND in done:
+        faces = [row for found in done.pop(FOUND) for row in found]
+        write_rows(_faces_table(faces), part_path(config.output, FACES, partition))
+    write_rows(pa.Table.from_pydict(done, schema=IMAGES_SCHEMA), part_path(config.output, FOLDER_OF[name], partition))
+    return partition
+
+
+def _input(name: StageName, config: BuildConfig, partition: int) -> Batch:
+    if name == "index":
+        (part,) = pq.read_table(config.output / PLAN_FILE, filters=[("partition", "=", partition)]).to_pylist()
+        (source,) = (source for source in config.sources if source.name == part["source"])
+        return candidates(part, source)
+    before = STAGES[STAGES.index(name) - 1]
+    return pq.read_table(part_path(config.output, FOLDER_OF[before], partition)).to_pydict()
+
+
+def _faces_table(rows: list[dict]) -> pa.Table:
+    columns = {name: [row[name] for row in rows] for name in FACES_SCHEMA.names}
+    columns["embedding"] = [np.asarray(embedding, np.float16) for embedding in columns["embedding"]]
+    return pa.Table.from_pydict(columns, schema=FACES_SCHEMA)

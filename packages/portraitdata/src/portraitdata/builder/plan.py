@@ -1,0 +1,79 @@
+"""Which candidates there are and which partition each is in, decided once and written down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
+from portraitdata.builder.layout import PLAN_FILE, write_rows
+from portraitdata.restoration.picture_files import find_picture_files
+
+PLAN_SCHEMA = pa.schema(
+    [
+        pa.field("partition", pa.int32(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("table", pa.string()),
+        pa.field("start", pa.int64()),
+        pa.field("count", pa.int64(), nullable=False),
+        pa.field("path", pa.list_(pa.string())),
+        pa.field("archive", pa.list_(pa.string())),
+        pa.field("offset", pa.list_(pa.int64())),
+        pa.field("size", pa.list_(pa.int64())),
+    ]
+)
+"""One row for each partition: a range of rows of a metadata table, or files and where they lie.
+
+`table` is relative to the folder of the source's metadata, files to the folder of its pictures.
+"""
+
+
+def plan(config: BuildConfig) -> pa.Table:
+    """Partitions of a build, written down at the first call and read back at every further one.
+
+    Raises:
+        FileNotFoundError: If a source is not there.
+        ValueError: If a source holds nothing or is none.
+    """
+    path = config.output / PLAN_FILE
+    if not path.is_file():
+        parts = [part for source in config.sources for part in _partitions(source, config.partition)]
+        rows = [{"partition": number, **part} for number, part in enumerate(parts)]
+        write_rows(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), path)
+    return pq.read_table(path)
+
+
+def root_of(source: MetadataSource | LocalSource) -> Path:
+    """Folder that the files of a source are relative to."""
+    place = source.pictures if isinstance(source, LocalSource) else source.metadata
+    return place if place.is_dir() else place.parent
+
+
+def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dict[str, Any]]:
+    if isinstance(source, MetadataSource):
+        yield from _table_ranges(source, size)
+        return
+    _, files = find_picture_files(source.pictures)
+    for start in range(0, len(files), size):
+        some = files[start : start + size]
+        columns = {name: [getattr(file, name) for file in some] for name in ("path", "archive", "offset", "size")}
+        yield {"source": source.name, "table": None, "start": None, "count": len(some), **columns}
+
+
+def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]:
+    if not source.metadata.exists():
+        raise FileNotFoundError(f"There is no table of metadata {source.metadata}.")
+    root = root_of(source)
+    tables = sorted(root.rglob("*.parquet")) if source.metadata.is_dir() else [source.metadata]
+    if not tables:
+        raise ValueError(f"There is no *.parquet in {source.metadata}.")
+    for table in tables:
+        try:
+            total = pq.read_metadata(table).num_rows
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"{table} is not a parquet file, a table of metadata was wanted.") from error
+        for start in range(0, total, size):
+            place = {"table": table.relative_to(root).as_posix(), "start": start, "count": min(size, total - start)}
+            yield {"source": source.name, **place, "path": None, "archive": None, "offset": None, "size": None}

@@ -1,0 +1,90 @@
+"""``portraitdata build`` and ``portraitdata status``: make a data set of portraits, and see what became of what."""
+
+import os
+from pathlib import Path
+
+import rich.table
+from rich.console import Console
+
+from portraitdata.builder.build import build
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.engines import EngineName, running_engine
+from portraitdata.builder.layout import (
+    CONFIG_FILE,
+    KEPT,
+    SHARDS,
+    SINGLE_FILE,
+    SPLIT,
+    SPLIT_PAIRS_FILE,
+    StageName,
+    funnel,
+    read_split_facts,
+    read_stage,
+)
+from portraitdata.restoration.index_schemas import read_table
+
+
+def run_build(
+    config: BuildConfig,
+    from_stage: StageName | None = None,
+    engine: EngineName = "processes",
+    workers: int | None = None,
+) -> None:
+    """Build, and print the funnel.
+
+    Args:
+        config: What to build and where.
+        from_stage: Do this stage and those after it again.
+        engine: Who works at the partitions.
+        workers: Processes or actors; as many as there are cores by default.
+
+    Raises:
+        ValueError: If the configuration has changed, a source is none, or nothing came through.
+        OSError: If something cannot be read or written.
+        ImportError: If Ray is wanted and not installed.
+    """
+    with running_engine(engine, workers if workers is not None else os.cpu_count() or 1) as running:
+        build(config, running, from_stage)
+    run_status(config.output)
+
+
+def run_status(folder: Path) -> None:
+    """Print the funnel of a build, as far as it has come.
+
+    Raises:
+        FileNotFoundError: If there is no build.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise FileNotFoundError(f"There is no build {folder}; `portraitdata build --config FILE` makes one.")
+    table = rich.table.Table(title=str(folder))
+    table.add_column("stage")
+    table.add_column("images", justify="right")
+    table.add_column("")
+    for row in funnel(folder):
+        table.add_row("" if row.reason else row.stage, str(row.count), row.reason or "came through")
+    Console().print(table)
+    for line in sentences(folder):
+        print(line)
+
+
+def sentences(folder: Path) -> list[str]:
+    """What is known of pairs, split and shards."""
+    facts = read_split_facts(folder)
+    if facts is None:
+        return ["The build is not finished; the same command continues it."]
+    splits = read_stage(folder, SPLIT)["split"].to_pylist()
+    pairs = read_table(folder / SPLIT / SPLIT_PAIRS_FILE).to_pydict()
+    kept = pairs["status"].count(KEPT)
+    reasons = sorted(set(pairs["reason"]) - {""})
+    left_out = "".join(f"; {pairs['reason'].count(reason)} {reason}" for reason in reasons)
+    cross = facts.largest_cross_similarity
+    lines = [
+        f"{kept} pairs of faces{left_out}",
+        f"{splits.count('train')} images for training, {splits.count('test')} for testing; {facts.groups} groups of "
+        f"similar faces (above {facts.threshold:.2f}), the largest of {facts.largest_group}",
+        "no faces on one of the sides of the split"
+        if cross is None
+        else f"largest similarity of a face for training and one for testing: {cross:.3f}",
+    ]
+    done = (folder / SHARDS / SINGLE_FILE[SHARDS]).is_file()
+    return [*lines, str(folder / SHARDS) if done else "The build is not finished; the same command continues it."]

@@ -1,0 +1,284 @@
+"""Whole builds over a few real portraits: what is in them, and that nothing interrupts them."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from faceops.images import Picture, load_picture, save_picture
+from portraitdata.builder import build as building
+from portraitdata.builder.build import ChangedConfigError, build
+from portraitdata.builder.config import (
+    BuildConfig,
+    FaceSettings,
+    LocalSource,
+    PairSettings,
+    QualitySettings,
+    ShardSettings,
+    SizeRule,
+    SplitSettings,
+)
+from portraitdata.builder.config_file import plain, read_config
+from portraitdata.builder.engines import InThisProcess, running_engine
+from portraitdata.builder.layout import (
+    DEDUPLICATE,
+    FACES,
+    SPLIT,
+    FunnelRow,
+    funnel,
+    part_path,
+    read_split_facts,
+    read_stage,
+)
+from portraitdata.commands.build import run_build, run_status
+from portraitdata.restoration.batches import collate, finish
+from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.training_pairs import RestorationPairs
+
+pytestmark = pytest.mark.assets
+
+PEOPLE = ("005", "006", "034", "061")
+
+COMMAND = """
+import sys
+from pathlib import Path
+if __name__ == "__main__":
+    from portraitdata.builder.config_file import read_config
+    from portraitdata.commands.build import run_build
+    run_build(read_config(Path(sys.argv[1])), None, sys.argv[2], int(sys.argv[3]))
+"""
+
+
+@pytest.fixture(scope="module")
+def photographs(assets, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for person in PEOPLE:
+        for look in ("neutral", "smiling"):
+            name = f"{person}_{look}"
+            pixels = load_picture(assets / "images/portraits/london_ccby4" / f"{name}.jpg").pixels[None]
+            reduced = torch.nn.functional.interpolate(pixels, size=(320, 320), mode="bilinear", antialias=True)
+            save_picture(Picture(reduced[0]), folder / f"{name}.jpg")
+    data = (folder / "005_neutral.jpg").read_bytes()
+    (folder / "torn.jpg").write_bytes(data[: len(data) // 2])
+    shutil.copy(folder / "006_neutral.jpg", folder / "copy.jpg")
+    save_picture(load_picture(folder / "034_neutral.jpg"), folder / "resaved.jpg", quality=70)
+    noise = torch.rand(3, 250, 250, generator=torch.Generator().manual_seed(0))
+    save_picture(Picture(noise), folder / "noise.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(assets, photographs, tmp_path_factory) -> BuildConfig:
+    return BuildConfig(
+        tmp_path_factory.mktemp("builds") / "whole",
+        (LocalSource("portraits", photographs, "CC-BY-4.0"),),
+        partition=5,
+        size=SizeRule(longer_above=200, shorter_from=200),
+        faces=FaceSettings(
+            detector_weights=str(assets / "weights/detect/yunet_n_640_640.onnx"),
+            identity=str(assets / "weights/identity/mobilefacenet_foamliu.pt"),
+            eyes_at_least=30.0,
+        ),
+        pairs=PairSettings(duplicates_above=0.999),
+        split=SplitSettings(test_share=0.3),
+        shards=ShardSettings(images=5),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(config) -> BuildConfig:
+    build(config, InThisProcess())
+    return config
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (building.LOCK_FILE, "config.yaml")
+    }
+
+
+def test_every_dropped_image_has_its_reason(whole):
+    assert funnel(whole.output) == [
+        FunnelRow("index", "", 12),
+        FunnelRow("download", "", 12),
+        FunnelRow("quality", "", 11),
+        FunnelRow("quality", "damaged", 1),
+        FunnelRow("faces", "", 10),
+        FunnelRow("faces", "no face", 1),
+        FunnelRow("deduplicate", "", 8),
+        FunnelRow("deduplicate", "equal file", 1),
+        FunnelRow("deduplicate", "near-duplicate", 1),
+    ]
+    images = read_stage(whole.output, DEDUPLICATE).to_pylist()
+    assert {row["path"]: row["reason"] for row in images if row["reason"]} == {
+        "torn.jpg": "damaged",
+        "noise.png": "no face",
+        "copy.jpg": "equal file",
+        "resaved.jpg": "near-duplicate",
+    }
+    assert {row["licence"] for row in images} == {"CC-BY-4.0"}
+
+
+def test_pairs_are_of_one_person_and_the_split_parts_people(whole):
+    index = PortraitIndex.read(whole.output / "shards")
+    path_of = {row["uid"]: row["path"] for row in read_stage(whole.output, DEDUPLICATE).to_pylist()}
+    person_of = {uid: path[:3] for uid, path in path_of.items()}
+    pairs = [
+        [person_of[name.split(":")[0]] for name in pair.values()]
+        for pair in index.pairs.select(["face_a", "face_b"]).to_pylist()
+    ]
+    assert sorted(pairs) == [[person, person] for person in PEOPLE]
+    splits = {}
+    for row in read_stage(whole.output, SPLIT).to_pylist():
+        splits.setdefault(person_of[row["uid"]], set()).add(row["split"])
+    assert sorted(map(sorted, splits.values())) == [["test"], ["train"], ["train"], ["train"]]
+    facts = read_split_facts(whole.output)
+    assert facts is not None
+    faces = read_stage(whole.output, FACES).to_pylist()
+    part_of = dict(zip(*(index.images[name].to_pylist() for name in ("uid", "split")), strict=True))
+    vectors = {"train": [], "test": []}
+    for row in faces:
+        if row["uid"] in part_of:
+            vector = np.array(row["embedding"], np.float64)
+            vectors[part_of[row["uid"]]].append(vector / np.linalg.norm(vector))
+    largest = (np.stack(vectors["train"]) @ np.stack(vectors["test"]).T).max()
+    assert facts.largest_cross_similarity == pytest.approx(largest, abs=1e-5)
+    assert facts.largest_cross_similarity < facts.threshold
+
+
+def test_training_reads_what_was_built(whole, photographs):
+    index = PortraitIndex.read(whole.output / "shards")
+    assert {index.read_bytes(number) for number in range(len(index))} == {
+        (photographs / f"{person}_{look}.jpg").read_bytes() for person in PEOPLE for look in ("neutral", "smiling")
+    }
+    data = RestorationPairs(index, size=128, scale=4, drop=0.0, keep_face=1.0)
+    assert len(data) == 6
+    batch = finish(collate([data[number] for number in range(4)]))
+    assert batch.hq.shape == (4, 3, 128, 128)
+    assert batch.lq.shape == (4, 3, 32, 32)
+    assert batch.present.all()
+    assert batch.mask.flatten(1).any(dim=1).all()
+    assert batch.reference.shape == (4, 3, 512, 512)
+
+
+def test_interrupted_again_and_again_it_ends_the_same(whole, monkeypatch, tmp_path):
+    """Every run ends by force at its sixth write, one more than those that a run or a stage makes before it is done."""
+    config = replace(whole, output=tmp_path / "interrupted")
+    rename = os.replace
+    runs = 0
+    while runs < 30:
+        runs += 1
+        left = [6]
+
+        def interrupt(*names, left=left):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            rename(*names)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", interrupt)
+            try:
+                build(config, InThisProcess())
+                break
+            except KeyboardInterrupt:
+                continue
+    assert 3 < runs < 30
+    assert digests(config.output) == digests(whole.output)
+
+
+def test_another_configuration_is_refused_and_done_again_from_its_stage(whole, tmp_path):
+    shutil.copytree(whole.output, tmp_path / "changed")
+    before = replace(whole, output=tmp_path / "changed")
+    after = replace(before, pairs=PairSettings(0.6, 0.999), split=SplitSettings(test_share=0.0))
+    with pytest.raises(ChangedConfigError, match=r"pairs\.similarity_above was 0\.65 and is 0\.6") as refused:
+        build(after, InThisProcess())
+    assert "split.test_share was 0.3 and is 0.0" in str(refused.value)
+    assert "--from-stage pairs" in str(refused.value)
+    with pytest.raises(ChangedConfigError):
+        build(after, InThisProcess(), "split")
+    kept = part_path(before.output, "40_faces", 0)
+    stamp = kept.stat().st_mtime_ns
+    build(after, InThisProcess(), "pairs")
+    assert kept.stat().st_mtime_ns == stamp
+    assert set(read_stage(after.output, SPLIT)["split"].to_pylist()) == {"train"}
+    build(before, InThisProcess(), "pairs")
+    assert digests(before.output) == digests(whole.output)
+
+
+def test_configuration_in_the_build_can_be_built_from(whole):
+    assert read_config(whole.output / "config.yaml") == whole
+
+
+def test_what_is_no_place_for_a_build(whole, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "mother.txt").write_text("Dear")
+    with pytest.raises(ValueError, match="holds other things than a build"):
+        build(replace(whole, output=tmp_path / "letters"), InThisProcess())
+    with building.only_run(whole.output), pytest.raises(OSError, match="Another run works at"):
+        build(whole, InThisProcess())
+    with pytest.raises(ValueError, match="At least one worker"), running_engine("processes", 0):
+        pass
+
+
+def test_nothing_comes_through(whole, tmp_path):
+    strict = replace(whole, output=tmp_path / "strict", quality=QualitySettings(sharpness_at_least=1e9))
+    with pytest.raises(ValueError, match="Nothing came through"):
+        build(strict, InThisProcess())
+    assert FunnelRow("quality", "not sharp", 11) in funnel(strict.output)
+
+
+def test_status_and_the_command(whole, tmp_path, capsys):
+    run_build(whole, workers=1)
+    out = capsys.readouterr().out
+    assert "near-duplicate" in out
+    assert "4 pairs of faces" in out
+    assert "6 images for training, 2 for testing" in out
+    assert "largest similarity of a face for training and one for testing: 0." in out
+    with pytest.raises(FileNotFoundError, match="There is no build"):
+        run_status(tmp_path)
+
+
+def started(config: BuildConfig, folder: Path, engine: str, workers: int) -> subprocess.Popen:
+    (folder / "run.py").write_text(COMMAND)
+    (folder / "build.yaml").write_text(yaml.safe_dump(plain(config)))
+    command = [sys.executable, str(folder / "run.py"), str(folder / "build.yaml"), engine, str(workers)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_killed_at_random_it_ends_the_same_on_two_processes(whole, tmp_path):
+    config = replace(whole, output=tmp_path / "killed")
+    moments = random.Random(0)
+    for _ in range(3):
+        running = started(config, tmp_path, "processes", 2)
+        try:
+            running.wait(moments.uniform(4, 12))
+        except subprocess.TimeoutExpired:
+            os.kill(running.pid, signal.SIGKILL)
+        running.communicate()
+    running = started(config, tmp_path, "processes", 2)
+    assert running.communicate()[1] == ""
+    assert digests(config.output) == digests(whole.output)
+
+
+@pytest.mark.slow
+def test_ray_makes_the_same_bytes(whole, tmp_path):
+    pytest.importorskip("ray.data", reason="needs the extra ray")
+    config = replace(whole, output=tmp_path / "ray")
+    running = started(config, tmp_path, "ray", 2)
+    _, err = running.communicate(timeout=300)
+    assert running.returncode == 0, err
+    assert digests(config.output) == digests(whole.output)

@@ -1,0 +1,191 @@
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from portraitdata.commands.verify import run_verify
+from portraitdata.shard_checks.people_checks import nearest_faces
+from portraitdata.shard_checks.verification import verify_index
+from portraitdata.synthetic_build import write_synthetic_build
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory) -> Path:
+    return write_synthetic_build(tmp_path_factory.mktemp("pristine") / "build")
+
+
+@pytest.fixture
+def index(pristine, tmp_path) -> Path:
+    return shutil.copytree(pristine, tmp_path / "build") / "shards"
+
+
+def change(path: Path, column: str, row: int, value) -> None:
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(column)
+    values = table[column].to_pylist()
+    values[row] = value
+    changed = table.set_column(place, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+    pq.write_table(changed, path)
+
+
+def problems(index: Path, deep: bool = False) -> tuple[str, ...]:
+    return verify_index(index, deep).problems
+
+
+def test_a_whole_index_has_no_problem(index, capsys):
+    assert run_verify(index, deep=True) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "15 photographs" in out
+    assert "in 3 archives, 15 faces, 15 pairs" in out
+    assert "no problem found" in out
+    found = verify_index(index)
+    assert found.size == sum(pq.read_table(index / "images.parquet")["size"].to_pylist())
+    # rows of the faces that are for testing and for training, normalised in float64
+    faces, splits = pq.read_table(index / "faces.parquet"), pq.read_table(index / "images.parquet")["split"]
+    vectors = np.array(faces["embedding"].to_pylist(), np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    side = np.array(splits.to_pylist())
+    expected = (vectors[side == "test"] @ vectors[side == "train"].T).max()
+    assert found.largest_cross_similarity == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "row", "value", "sentence"),
+    [
+        ("images", "offset", 1, 999, r"\.jpg is not at 999 of images-00000\.tar; it is at \d+\.$"),
+        ("images", "size", 1, 10, r"has \d+ bytes in images-00000\.tar, not 10\.$"),
+        ("images", "path", 1, "who.jpg", r"who\.jpg is not at .*; the archive does not hold it\.$"),
+        ("images", "archive", 1, "other.tar", r"^other\.tar is not there; 1 photographs are in it\.$"),
+        ("images", "sha256", 1, "ab" * 32, r"has the SHA-256 [0-9a-f]{16}\.\.\., not abababababababab\.\.\.$"),
+        ("images", "split", 1, "trial", r"has the split 'trial', which is none\.$"),
+        ("images", "width", 1, 0, r"has 0 x 144 pixels\.$|has 0 x 120 pixels\.$"),
+        ("faces", "uid", 1, "nobody", r"^The face nobody:0 is of a photograph that is not listed\.$"),
+        ("pairs", "face_a", 0, "nobody:0", r"names nobody:0, which is no listed face\.$"),
+    ],
+)
+def test_one_wrong_value_is_found(index, table, column, row, value, sentence):
+    import re
+
+    change(index / f"{table}.parquet", column, row, value)
+    assert any(re.search(sentence, line) for line in problems(index)), problems(index)
+
+
+def test_faces_and_photographs_are_listed_once(index):
+    for name in ("images", "faces"):
+        table = pq.read_table(index / f"{name}.parquet")
+        pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), index / f"{name}.parquet")
+    uid = pq.read_table(index / "images.parquet")["uid"][0].as_py()
+    assert f"{uid} is listed 2 times." in problems(index)
+    assert f"The face {uid}:0 is listed 2 times." in problems(index)
+
+
+def test_a_person_on_both_sides(index, capsys):
+    """One of three photographs of a person moves to the other side: two pairs are torn, and its embedding tells."""
+    change(index / "images.parquet", "split", 0, "test")
+    uid = pq.read_table(index / "images.parquet")["uid"][0].as_py()
+    lines = problems(index)
+    assert sum("has one face in" in line for line in lines) == 2
+    assert sum(line.startswith(f"The test face {uid}:0 is 0.") for line in lines) == 1
+    pq.write_table(pq.read_table(index / "pairs.parquet").slice(0, 0), index / "pairs.parquet")
+    assert run_verify(index) == 1
+    assert "above 0.45: one person on both sides." in capsys.readouterr().err
+
+
+def test_pairs_within_a_photograph(index):
+    uid = pq.read_table(index / "images.parquet")["uid"][0].as_py()
+    change(index / "pairs.parquet", "face_a", 0, f"{uid}:0")
+    change(index / "pairs.parquet", "face_b", 0, f"{uid}:0")
+    assert problems(index) == (f"The pair {uid}:0, {uid}:0 lies within one photograph.",)
+
+
+def test_without_embeddings_it_says_so(index):
+    faces = pq.read_table(index / "faces.parquet").drop_columns(["embedding"])
+    pq.write_table(faces, index / "faces.parquet")
+    found = verify_index(index)
+    assert found.problems == ()
+    assert found.largest_cross_similarity is None
+    assert any("there are no embeddings" in line for line in found.notes)
+
+
+def test_without_hashes_it_says_so(index):
+    path = index / "images.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["sha256"]), path)
+    # these uids look like hashes of the files, which they are not
+    assert len(problems(index)) == 15
+    change(path, "uid", 0, "one")
+    notes = verify_index(index).notes
+    assert "The content of 15 photographs was not compared: the index holds no hash of them." in notes
+
+
+def test_changed_bytes_and_archives(index):
+    archive = index / "images-00001.tar"
+    row = pq.read_table(index / "images.parquet").to_pylist()[6]
+    data = bytearray(archive.read_bytes())
+    data[row["offset"] + row["size"] // 2] ^= 1
+    archive.write_bytes(data)
+    assert next(line for line in problems(index) if row["uid"] in line).startswith(
+        f"{row['uid']}: {row['path']} has the"
+    )
+    archive.write_bytes(data[: row["offset"] + 100])
+    assert any(
+        "images-00001.tar is no tar archive that can be read (unexpected end of data)" in line
+        for line in problems(index)
+    )
+    last = pq.read_table(index / "images.parquet").to_pylist()[9]
+    archive.write_bytes(data[: last["offset"] + 100])
+    assert any(
+        line == f"images-00001.tar is cut off within {last['path']}." or "unexpected end" in line
+        for line in problems(index)
+    )
+    archive.write_bytes(b"no archive" * 100)
+    assert any("images-00001.tar is no tar archive" in line for line in problems(index))
+
+
+def test_deep_decodes(index):
+    change(index / "images.parquet", "height", 2, 77)
+    assert problems(index) == ()
+    (line,) = problems(index, deep=True)
+    assert line.endswith("pixels, not 120 x 77.") or line.endswith("pixels, not 144 x 77.")
+
+
+def test_what_the_index_does_not_list(index):
+    with tarfile.open(index / "images-00000.tar", "a") as tar:
+        tar.add(index / "pairs.parquet", "stranger.jpg")
+    shutil.copy(index / "images-00000.tar", index / "images-00009.tar")
+    assert problems(index) == (
+        "images-00000.tar holds stranger.jpg, which the index does not list.",
+        "images-00009.tar is an archive that the index does not use.",
+    )
+
+
+def test_what_was_taken_down_must_not_be_there(index):
+    first, second = pq.read_table(index / "images.parquet").to_pylist()[:2]
+    (index.parent / "takedown.csv").write_text(
+        f"uid,sha256,phash,url_sha256,reason,date\n{first['uid']},,,,,\nelse,{second['sha256']},,,,\n"
+    )
+    assert problems(index) == (
+        f"{first['uid']} has been taken down and is listed.",
+        f"{second['uid']}: {second['path']} has been taken down and is there again.",
+    )
+
+
+def test_no_index(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a portrait index is a folder with images\.parquet"):
+        run_verify(tmp_path)
+
+
+def test_nearest_in_blocks(monkeypatch):
+    monkeypatch.setattr("portraitdata.shard_checks.people_checks.BLOCK", 3)
+    random = np.random.default_rng(0)
+    faces, others = random.normal(size=(10, 4)), random.normal(size=(7, 4))
+    cosine = (faces @ others.T) / np.outer(np.linalg.norm(faces, axis=1), np.linalg.norm(others, axis=1))
+    found = nearest_faces(faces, others)
+    assert found.other.tolist() == cosine.argmax(axis=1).tolist()
+    assert found.cosine == pytest.approx(cosine.max(axis=1), abs=1e-6)
+    with pytest.raises(ValueError, match="no faces to compare with"):
+        nearest_faces(faces, others[:0])
