@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceops.command_line import exit_status
+from faceops.commands.pictures import picture_files
 from faceops.detection import Detector, build_detector
 from faceops.image_encoding import WRITABLE_SUFFIXES
 from faceops.images import Picture, find_pictures, load_picture, save_picture
@@ -132,13 +133,7 @@ def load_exemplars(paths: Sequence[Path]) -> list[Exemplar]:
     Raises:
         ValueError: If a file cannot be read or a folder holds no picture.
     """
-    files: list[Path] = []
-    for path in paths:
-        found = find_pictures(path) if path.is_dir() else [path]
-        if not found:
-            raise ValueError(f"There are no pictures in {path}.")
-        files += found
-    return [Exemplar(file.name, load_picture(file)) for file in files]
+    return [Exemplar(file.name, load_picture(file)) for file in picture_files(paths)]
 
 
 def run_job(

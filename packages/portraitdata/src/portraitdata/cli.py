@@ -11,11 +11,8 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
-from portraitdata.build_cli import BUILD_COMMANDS
+from portraitdata.build_cli import BUILD_COMMANDS, DetectorName
 from portraitdata.degradation.presets import PresetName
-
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
 
 
 def exemplar_index(

@@ -1,7 +1,6 @@
 """``faceops align``: photographs in, upright faces out."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,8 +8,8 @@ from typing import Literal
 from torch import Tensor
 
 from faceops.alignment import Estimator, align
-from faceops.command_line import as_sentence, exit_status
-from faceops.commands.pictures import Found, find_faces, picture_files
+from faceops.command_line import exit_status
+from faceops.commands.pictures import Found, find_faces, picture_files, report_failure
 from faceops.detection import DetectorName, build_detector
 from faceops.images import Picture, save_picture
 from faceops.landmarks import ARCFACE_112, FFHQ_512
@@ -70,7 +69,7 @@ def run_align(
                     print(record["crop"])
         except (ValueError, OSError) as error:
             failures += 1
-            print(as_sentence(error), file=sys.stderr)
+            report_failure(file, error)
     if as_json:
         print(json.dumps(records, indent=2))
     return exit_status(len(files), len(files) - failures)

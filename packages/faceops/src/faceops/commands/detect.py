@@ -1,15 +1,14 @@
 """``faceops detect``: where the faces are in photographs."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from faceops.command_line import as_sentence, exit_status
-from faceops.commands.pictures import picture_files
+from faceops.command_line import exit_status
+from faceops.commands.pictures import picture_files, report_failure
 from faceops.detection import Detector, DetectorName, build_detector
 from faceops.drawing import draw_faces
 from faceops.faces import Faces
@@ -52,7 +51,7 @@ def run_detect(
         try:
             faces = detect_file(file, finder, draw)
         except (ValueError, OSError) as error:
-            print(as_sentence(error), file=sys.stderr)
+            report_failure(file, error)
             continue
         records.append({"image": str(file), "faces": face_records(faces)})
         if not as_json:

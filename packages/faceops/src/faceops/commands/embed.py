@@ -1,7 +1,6 @@
 """``faceops embed``: photographs in, one embedding for each face out."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import torch
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from faceops.command_line import as_sentence, exit_status
-from faceops.commands.pictures import Found, find_faces, picture_files
+from faceops.command_line import exit_status
+from faceops.commands.pictures import Found, find_faces, picture_files, report_failure
 from faceops.detection import DetectorName, build_detector
 from faceops.identity import DEFAULT_NETWORK, build_identity, embed
 
@@ -56,7 +55,7 @@ def run_embed(
         try:
             found = find_faces(file, finder, largest)
         except (ValueError, OSError) as error:
-            print(as_sentence(error), file=sys.stderr)
+            report_failure(file, error)
             continue
         with torch.inference_mode():
             vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceops.command_line import as_sentence
 from faceops.detection import Detector
 from faceops.faces import Faces
 from faceops.images import Picture, find_pictures, load_picture
@@ -37,6 +38,13 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
             raise ValueError(f"There are no pictures in {path}.")
         files += found
     return files
+
+
+def report_failure(file: Path, error: Exception) -> None:
+    """Say on stderr what went wrong with a picture, and with which, where the error does not name a file itself."""
+    sentence = as_sentence(error)
+    named = isinstance(error, OSError) or str(file) in sentence
+    print(sentence if named else f"{file}: {sentence}", file=sys.stderr)
 
 
 def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:
