@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hime.perceptual_backbones import VGG19, load_backbone
+from portraitdata.perceptual_backbones import VGG, load_backbone
 
 
 def perceptual_loss(
-    sr: Float[Tensor, "b 3 h w"], hr: Float[Tensor, "b 3 h w"], backbone: VGG19, layers: dict[str, float]
+    sr: Float[Tensor, "b 3 h w"], hr: Float[Tensor, "b 3 h w"], backbone: VGG, layers: dict[str, float]
 ) -> Float[Tensor, ""]:
     """Weighted sum over layers of the mean absolute difference of the features.
 

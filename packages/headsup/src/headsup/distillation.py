@@ -1,0 +1,103 @@
+"""Distillation of the base model's prior into the restorer, with one denoiser in three roles (L_reg of HeadsUp, Eq. 2).
+
+What OSEDiff keeps three denoisers for, one does: with the generator's adapter it restores, with the regulariser's it
+is "fake", without any it is "real".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from headsup.adapters import REGULARIZER
+from headsup.losses.score_distillation import (
+    GUIDANCE_SCALE,
+    classifier_gradient,
+    denoising_loss,
+    variational_gradient,
+)
+from headsup.one_step import OneStepRestorer
+
+Form = Literal["vsd", "csd", "none"]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How the prior is distilled.
+
+    Args:
+        form: ``vsd`` with a regulariser that is trained along, as in HeadsUp and OSEDiff; ``csd`` without one, as in
+            PiSA-SR: four of nine passes through the denoiser are saved; ``none`` not at all.
+        guidance: Scale of the teacher's guidance away from the negative prompt.
+        earliest: Least timestep at which latents are judged, as a share of all.
+        latest: Greatest one, likewise. PiSA-SR's is 0.5.
+    """
+
+    form: Form = "vsd"
+    guidance: float = GUIDANCE_SCALE
+    earliest: float = 0.02
+    latest: float = 0.98
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.earliest < self.latest <= 1:
+            raise ValueError(
+                f"Timesteps are drawn between two shares of all, got {self.earliest} to {self.latest}; OSEDiff has "
+                "0.02 to 0.98."
+            )
+
+
+@torch.no_grad()
+def prior_gradient(
+    restorer: OneStepRestorer,
+    z: Float[Tensor, "b c h w"],
+    prompt: Float[Tensor, "b n d"],
+    negative: Float[Tensor, "1 n d"],
+    distillation: Distillation,
+) -> Float[Tensor, "b c h w"]:
+    """G at random timesteps, see `headsup.losses.score_distillation`; the generator's adapter is active afterwards.
+
+    Args:
+        restorer: Whose denoiser is teacher and regulariser.
+        z: Restored latents.
+        prompt: Embedded prompts.
+        negative: Embedded negative prompt.
+        distillation: How.
+
+    Raises:
+        ValueError: If the form is ``none``.
+    """
+    if distillation.form == "none":
+        raise ValueError("Without distillation there is no gradient of a prior to compute.")
+    steps = len(restorer.schedule)
+    t = timesteps(z, int(distillation.earliest * steps), int(distillation.latest * steps))
+    z_t = restorer.schedule.add_noise(z, torch.randn_like(z), t)
+    both = torch.cat([prompt, negative.to(prompt).expand_as(prompt)])
+    conditional, unconditional = restorer.predict_with(None, z_t.repeat(2, 1, 1, 1), t.repeat(2), both).chunk(2)
+    if distillation.form == "csd":
+        return classifier_gradient(restorer.schedule, z, z_t, t, conditional, unconditional, distillation.guidance)
+    fake = restorer.predict_with(REGULARIZER, z_t, t, prompt)
+    return variational_gradient(restorer.schedule, z, z_t, t, fake, conditional, unconditional, distillation.guidance)
+
+
+def regularizer_loss(
+    restorer: OneStepRestorer, z: Float[Tensor, "b c h w"], prompt: Float[Tensor, "b n d"]
+) -> Float[Tensor, ""]:
+    """The regulariser's own loss at random timesteps; its adapter must be active, also when `backward` runs.
+
+    Args:
+        restorer: Whose denoiser is the regulariser.
+        z: Restored latents; no gradient comes back to them.
+        prompt: Embedded prompts.
+    """
+    z = z.detach()
+    t = timesteps(z, 0, len(restorer.schedule))
+    noise = torch.randn_like(z)
+    prediction = restorer.predict(restorer.schedule.add_noise(z, noise, t), t, prompt)
+    return denoising_loss(restorer.schedule, prediction, z, noise, t)
+
+
+def timesteps(z: Float[Tensor, "b c h w"], first: int, end: int) -> Int[Tensor, " b"]:
+    """A random timestep for every latent, from `first` to `end` - 1."""
+    return torch.randint(first, end, (len(z),), device=z.device)

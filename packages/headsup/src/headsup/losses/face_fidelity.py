@@ -1,0 +1,56 @@
+"""Face fidelity loss, L_F^fid (HeadsUp, Eq. 3)."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from headsup.losses.faces import mean_over_faces
+from headsup.losses.lpips import PerceptualDistance
+
+
+def face_fidelity(
+    restored: Float[Tensor, "n 3 s s"],
+    truth: Float[Tensor, "n 3 s s"],
+    distance: PerceptualDistance,
+    lpips_weight: float = 0.8,
+) -> Float[Tensor, ""]:
+    """Mean over faces of the mean squared error plus the weighted perceptual distance (HeadsUp, Eq. 3).
+
+    The paper prints ``||x - y||_2``, a norm that grows with the size of the crops. Its other L2 term is the mean
+    squared error of OSEDiff, which it says it derives its losses from; so is this one. Gradients flow to the restored
+    faces only. Computed in float32.
+
+    Args:
+        restored: Aligned faces of restored images, RGB in [0, 1].
+        truth: The same faces of the true images.
+        distance: LPIPS; its term is left out where it is not available.
+        lpips_weight: lambda_LPIPS, 0.8 in the paper.
+
+    Example:
+        >>> import torch
+        >>> black, grey = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
+        >>> face_fidelity(grey, black, PerceptualDistance(None)).item()
+        0.25
+    """
+    restored, truth = restored.float(), truth.detach().float()
+    loss = (restored - truth).square().mean(dim=(1, 2, 3))
+    if distance.available and lpips_weight > 0 and len(restored):
+        loss = loss + lpips_weight * distance(restored, truth)
+    return mean_over_faces(loss)
+
+
+class FaceFidelity(nn.Module):
+    """`face_fidelity` with a fixed distance and weight.
+
+    Args:
+        distance: LPIPS; the one of the whole image will do.
+        lpips_weight: lambda_LPIPS, 0.8 in the paper.
+    """
+
+    def __init__(self, distance: PerceptualDistance, lpips_weight: float = 0.8) -> None:
+        super().__init__()
+        self.distance = distance
+        self.lpips_weight = lpips_weight
+
+    def forward(self, restored: Float[Tensor, "n 3 s s"], truth: Float[Tensor, "n 3 s s"]) -> Float[Tensor, ""]:
+        """Compare aligned faces, RGB in [0, 1]."""
+        return face_fidelity(restored, truth, self.distance, self.lpips_weight)

@@ -1,0 +1,150 @@
+"""LPIPS, the learned perceptual distance of two images (Zhang et al., 2018), as a loss (HeadsUp, Eq. 2-3)."""
+
+from collections.abc import Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from portraitdata.perceptual_backbones import VGG, VGG16, load_backbone
+from portraitdata.safe_loading import load_safely
+
+DARK = 1e-8
+"""Added to the squared length of a feature vector: where all features are zero, the gradient stays finite.
+
+The original adds 1e-10 to the length, whose gradient at zero is no number.
+"""
+
+
+def perceptual_distance(
+    images: Float[Tensor, "b 3 h w"],
+    targets: Float[Tensor, "b 3 h w"],
+    backbone: VGG,
+    weights: Mapping[str, Float[Tensor, " _"]],
+) -> Float[Tensor, " b"]:
+    """Distance of each pair of images: `layer_distance` summed over layers.
+
+    Gradients flow to `images` only. Layers that images of this size do not reach are left out.
+
+    Args:
+        images: RGB in [0, 1].
+        targets: RGB in [0, 1].
+        backbone: Network whose features are compared.
+        weights: Of the channels of every layer, by its name.
+
+    Raises:
+        ValueError: If the images are too small for any layer.
+    """
+    with torch.no_grad():
+        wanted = backbone(targets, list(weights))
+    features = backbone(images, list(weights))
+    parts = [layer_distance(features[name], wanted[name], weights[name]) for name in features]
+    return torch.stack(parts).sum(dim=0)
+
+
+def layer_distance(
+    features: Float[Tensor, "b c h w"], targets: Float[Tensor, "b c h w"], weights: Float[Tensor, " c"]
+) -> Float[Tensor, " b"]:
+    """Squared difference of unit vectors, weighted over channels and averaged over space (Zhang et al., Eq. 1).
+
+    Example:
+        >>> a, b = torch.tensor([[3.0, 0.0], [0.0, 5.0]]).reshape(2, 1, 2, 1, 1)
+        >>> layer_distance(a, b, torch.tensor([1.0, 0.5])).item()
+        1.5
+    """
+    difference = unit_vectors(features) - unit_vectors(targets)
+    return (weights.reshape(-1, 1, 1) * difference.square()).sum(dim=1).mean(dim=(1, 2))
+
+
+def unit_vectors(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Features of every place, scaled to length one."""
+    return features * (features.square().sum(dim=1, keepdim=True) + DARK).rsqrt()
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS on VGG-16, or a stand-in for it, or the term switched off.
+
+    The calibrated weights of version 0.1 are those that the package ``lpips`` carries; they fit torchvision's VGG-16
+    alone. With another VGG, such as the slim one of Collaborative Distillation, a sixteenth of VGG-19 in size, all
+    channels count the same and the mean is taken over the layers. That is not LPIPS: `calibrated` is False, and its
+    values, from 0 to 2, must not be compared with those of others. Nothing of it is trained, or in a checkpoint, and
+    everything is computed in float32 outside autocast.
+
+    Args:
+        backbone: ``vgg16`` for torchvision's weights in the cache of torch.hub; the path of a file with torchvision's
+            VGG-16, which makes it LPIPS, or with another VGG, which makes it the stand-in; or None, with which the
+            term is off and `available` is False.
+
+    Raises:
+        MissingBackboneError: If the file is not there.
+        ValueError: If the file holds another network.
+
+    Example:
+        >>> PerceptualDistance(None).available
+        False
+    """
+
+    def __init__(self, backbone: str | Path | None = "vgg16") -> None:
+        super().__init__()
+        self.backbone = None if backbone is None else load_backbone(backbone)
+        self.calibrated = self.backbone is not None and self.backbone.names == VGG16
+        self.layers: tuple[str, ...] = ()
+        if self.backbone is not None:
+            # LPIPS looks behind the rectifier
+            self.layers = tuple(layer.replace("conv", "relu") for layer in self.backbone.layers)
+            channels = {layer: self.backbone.channels(layer) for layer in self.layers}
+            weights = calibrated_weights(channels) if self.calibrated else equal_weights(channels)
+            for layer, weight in weights.items():
+                self.register_buffer(f"{layer}_weight", weight, persistent=False)
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a backbone; without one the term is to be left out."""
+        return self.backbone is not None
+
+    def forward(self, images: Float[Tensor, "b 3 h w"], targets: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:
+        """Distance of each pair of images, RGB in [0, 1]; gradients flow to the first.
+
+        Raises:
+            RuntimeError: If there is no backbone.
+        """
+        if self.backbone is None:
+            raise RuntimeError(
+                "This perceptual distance was made without a backbone: leave the term out, or name a backbone."
+            )
+        weights = {layer: self.get_buffer(f"{layer}_weight") for layer in self.layers}
+        return perceptual_distance(images, targets, self.backbone, weights)
+
+
+def calibrated_weights(channels: Mapping[str, int]) -> dict[str, Float[Tensor, " _"]]:
+    """Weights of LPIPS 0.1 for the channels of VGG-16, from the files of the package ``lpips``.
+
+    Args:
+        channels: Number of every layer's, in the order of the network.
+
+    Raises:
+        ValueError: If it is a VGG-16 of other widths.
+    """
+    # by its path, as importing the package would load scipy and torchvision
+    path = Path(str(distribution("lpips").locate_file("lpips/weights/v0.1/vgg.pth")))
+    tensors = load_safely(path)
+    weights = {layer: tensors[f"lin{index}.model.1.weight"].flatten() for index, layer in enumerate(channels)}
+    for layer, count in channels.items():
+        if count != len(weights[layer]):
+            raise ValueError(
+                f"{layer} has {count} channels, the calibrated weights of LPIPS are for {len(weights[layer])}: wanted "
+                "is torchvision's VGG-16."
+            )
+    return weights
+
+
+def equal_weights(channels: Mapping[str, int]) -> dict[str, Float[Tensor, " _"]]:
+    """One over the number of layers, for every channel of theirs.
+
+    Example:
+        >>> equal_weights({"relu1_1": 1, "relu2_1": 2})
+        {'relu1_1': tensor([0.5000]), 'relu2_1': tensor([0.5000, 0.5000])}
+    """
+    return {layer: torch.full((count,), 1 / len(channels)) for layer, count in channels.items()}

@@ -1,0 +1,58 @@
+"""How reference faces come onto a picture of the input's size, so that their latent fits the input's."""
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from faceops.similarity import invert
+from faceops.warping import warp_affine
+
+ReferenceLayout = Literal["placed", "whole"]
+"""``placed``: where the face is in the input. ``whole``: over the whole picture.
+
+HeadsUp concatenates the latents of input and reference and says of the reference only that it is an aligned face; how
+512 x 512 pixels become as many as the input's is left open. ``whole`` is the plainest reading. ``placed`` turns the
+alignment round, so that an eye of the reference lies on the eye of the input: convolutions need not find it first, and
+several people in one picture can have a reference each.
+"""
+
+
+def lay_out(
+    references: Float[Tensor, "n 3 s s"],
+    matrix: Float[Tensor, "n 2 3"],
+    image_index: Int[Tensor, " n"],
+    size: tuple[int, int, int],
+    layout: ReferenceLayout,
+) -> Float[Tensor, "b 3 h w"]:
+    """Pictures with the reference faces on them; black elsewhere.
+
+    Args:
+        references: Faces aligned to FFHQ, RGB in [0, 1].
+        matrix: From the input to the aligned face, see `faceops.alignment.alignment_matrix`;
+            of no matter for ``whole``.
+        image_index: Which input each is for. Later ones lie over earlier ones.
+        size: Number of inputs, their height and width in pixels.
+        layout: Where a face goes.
+
+    Raises:
+        ValueError: If the layout is not known.
+    """
+    if layout not in get_args(ReferenceLayout):
+        raise ValueError(f"The layout of references is {' or '.join(get_args(ReferenceLayout))}, got {layout!r}.")
+    count, height, width = size
+    pictures = references.new_zeros(count, 3, height, width)
+    if len(references) == 0:
+        return pictures
+    if layout == "whole":
+        shown = F.interpolate(references, (height, width), mode="bilinear", antialias=True)
+        cover = torch.ones_like(shown[:, :1])
+    else:
+        back = invert(matrix)
+        shown = warp_affine(references, back, (height, width), antialias=True)
+        cover = warp_affine(torch.ones_like(references[:, :1]), back, (height, width), antialias=True)
+    for picture, mask, image in zip(shown, cover, image_index.tolist(), strict=True):
+        pictures[image] = picture + (1 - mask) * pictures[image]
+    return pictures

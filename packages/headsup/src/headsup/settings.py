@@ -1,0 +1,41 @@
+"""What a restorer is, apart from its weights."""
+
+from dataclasses import dataclass
+
+from headsup.backbone import MIRROR, load_backbone
+from headsup.one_step import OneStepRestorer
+from headsup.reference_layout import ReferenceLayout
+
+
+@dataclass(frozen=True)
+class RestorerSettings:
+    """Base model and shape of a restorer; what its weights fit to.
+
+    Args:
+        base: Diffusion model that it is built on, see `headsup.backbone.load_backbone`.
+        rank: Rank of the adapters; 4 in the paper.
+        alpha: What an adapter adds is multiplied by alpha / rank; 8 in OSEDiff.
+        timestep: t of the single step; 999 in OSEDiff. The paper does not say.
+        layout: Where a reference face lies on the picture that is encoded, see `headsup.reference_layout`.
+    """
+
+    base: str = MIRROR
+    rank: int = 4
+    alpha: int = 8
+    timestep: int = 999
+    layout: ReferenceLayout = "whole"
+
+    def build(self, bfloat16: bool = False) -> OneStepRestorer:
+        """Restorer with untrained adapters: it gives what the base model makes of the input.
+
+        Args:
+            bfloat16: Keep the frozen weights in bfloat16; those that are trained are float32 always.
+
+        Raises:
+            MissingBackboneError: If the base model is not there.
+            ValueError: If it cannot be used.
+        """
+        import torch
+
+        backbone = load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32)
+        return OneStepRestorer(backbone, self.rank, self.alpha, self.timestep)

@@ -1,0 +1,167 @@
+"""Encoding and decoding of pictures of any size within a stated memory, without any difference in the result.
+
+Two statements are needed. All of an autoencoder but a part at the lowest resolution is convolutions and group norms; a
+tile with as many pixels around it as the convolutions reach gives what the whole picture gives, if the group norms
+use the statistics of the whole picture. And those can be pooled over tiles before they are used. So the results equal
+those of one piece to rounding. Tiled decoding elsewhere (diffusers' `enable_tiling`) normalises every tile by itself
+and blends the differences.
+
+The price is time. As long as the memory holds two or three maps of full resolution, every convolution runs once. With
+less, parts of the network run again for every group norm in them, see `headsup.tiling.route`: about five times the
+multiplications at the worst.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import torch
+from diffusers import AutoencoderKL
+from jaxtyping import Float
+from torch import Tensor
+
+from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start, encoder_chain, encoder_end
+from headsup.tiling.memory import decode_bytes, element_size, encode_bytes, factor_of, low_resolution_bytes, sizes
+from headsup.tiling.pooled_norm import PooledNorm
+from headsup.tiling.route import Leg, best_route, check_memory, spans, stops
+
+
+@torch.no_grad()
+def encode(
+    vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"], memory: float | None = None
+) -> Float[Tensor, "b c h8 w8"]:
+    """Latents of pictures: mode of the posterior, times the scaling factor. No gradients.
+
+    Args:
+        vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
+        images: RGB in [0, 1]; the sides are multiples of the autoencoder's factor.
+        memory: Bytes that it may take beyond the weights; None means as many as one piece takes. In tiles, the
+            pictures of a batch run one after the other.
+
+    Returns:
+        Float32, where the weights are.
+
+    Raises:
+        ValueError: If the sides are no multiples of the factor, or the memory is too small for any tiles.
+    """
+    height, width = images.shape[-2:]
+    if height % factor_of(vae) or width % factor_of(vae):
+        raise ValueError(
+            f"The sides of a picture must be multiples of {factor_of(vae)} to be encoded, got {height} x {width} "
+            "pixels: pad it, and crop the result."
+        )
+    x = images.to(vae.device, vae.dtype).mul(2).sub_(1)
+    if memory is None or encode_bytes(vae, len(x), height, width) <= memory:
+        moments = vae.encoder(x) if vae.quant_conv is None else vae.quant_conv(vae.encoder(x))
+    else:
+        moments = torch.cat([_encode_in_tiles(vae, picture, memory) for picture in x.split(1)])
+    return moments.chunk(2, dim=1)[0].float() * vae.config.scaling_factor
+
+
+@torch.no_grad()
+def decode(
+    vae: AutoencoderKL, latents: Float[Tensor, "b c h8 w8"], memory: float | None = None
+) -> Float[Tensor, "b 3 h w"]:
+    """Pictures of latents. No gradients.
+
+    Args:
+        vae: Autoencoder; it runs where its weights are, in their type.
+        latents: Latents, scaled as `encode` gives them.
+        memory: Bytes that it may take beyond the weights; None means as many as one piece takes. In tiles, the
+            latents of a batch run one after the other.
+
+    Returns:
+        RGB in [0, 1], clamped; float32, where the weights are.
+
+    Raises:
+        ValueError: If the memory is too small for any tiles.
+    """
+    height, width = (side * factor_of(vae) for side in latents.shape[-2:])
+    z = (latents.to(vae.device, torch.float32) / vae.config.scaling_factor).to(vae.dtype)
+    if memory is None or decode_bytes(vae, len(z), height, width) <= memory:
+        x = vae.decoder(z if vae.post_quant_conv is None else vae.post_quant_conv(z))
+    else:
+        x = torch.cat([_decode_in_tiles(vae, each, memory) for each in z.split(1)])
+    return x.float().add_(1).div_(2).clamp_(0, 1)
+
+
+def _encode_in_tiles(vae: AutoencoderKL, x: Tensor, memory: float) -> Tensor:
+    chain, element = encoder_chain(vae), element_size(vae)
+    low = (side // factor_of(vae) for side in x.shape[-2:])
+    check_memory(low_resolution_bytes(vae, 1, *low, element), memory)
+    return encoder_end(vae, run_route(chain, best_route(chain, *x.shape[-2:], element, memory), x))
+
+
+def _decode_in_tiles(vae: AutoencoderKL, z: Tensor, memory: float) -> Tensor:
+    chain, element = decoder_chain(vae), element_size(vae)
+    check_memory(low_resolution_bytes(vae, 1, *z.shape[-2:], element), memory)
+    route = best_route(chain, *z.shape[-2:], element, memory)
+    return run_route(chain, route, decoder_start(vae, z))
+
+
+def run_route(
+    chain: Sequence[Segment], route: Sequence[Leg], features: Float[Tensor, "b c h w"]
+) -> Float[Tensor, "b c2 h2 w2"]:
+    """Run a chain of segments on legs of a route; the result does not depend on the route, but for rounding."""
+    maps = sizes(chain, *features.shape[-2:])
+    norms: dict[int, PooledNorm] = {}
+    if chain[0].norm is not None:
+        norms[0] = PooledNorm(chain[0].norm)
+        norms[0].add(features)
+    state = State(features)
+    del features
+    for leg in route:
+        state = _run_leg(chain, leg, state, maps, norms)
+    return state.features
+
+
+def _run_leg(
+    chain: Sequence[Segment],
+    leg: Leg,
+    start: State,
+    maps: Sequence[tuple[int, int]],
+    norms: dict[int, PooledNorm],
+) -> State:
+    """Pool the statistics of every group norm in a leg and of the one behind it; give the map at its end."""
+    end: State | None = None
+    for stop in stops(chain, leg.first, leg.last):
+        norm = chain[stop].norm if stop < len(chain) else None
+        if norm is not None:
+            norms[stop] = PooledNorm(norm)
+        for rows, columns in _tiles(maps[stop], leg.tile):
+            piece = _run_piece(chain, (leg.first, stop), start, (rows, columns), maps, norms)
+            if norm is not None:
+                norms[stop].add(piece.features)
+            if stop == leg.last:
+                end = end or piece.empty(*maps[stop])
+                end.crop(rows, columns).copy_(piece)
+    assert end is not None, "a map has at least one tile"
+    return end
+
+
+def _run_piece(
+    chain: Sequence[Segment],
+    part: Span,
+    start: State,
+    end: tuple[Span, Span],
+    maps: Sequence[tuple[int, int]],
+    norms: dict[int, PooledNorm],
+) -> State:
+    """Run a part of the chain on what a tile of its result depends on."""
+    segments = chain[slice(*part)]
+    rows, columns = (
+        spans(segments, [size[axis] for size in maps[part[0] : part[1] + 1]], end[axis]) for axis in (0, 1)
+    )
+    state = start.crop(rows[0], columns[0])
+    for index, segment in enumerate(segments):
+        state = segment.run(state, norms.get(part[0] + index, torch.nn.Identity()))
+        # what a convolution made at the rim, with zeros for neighbours that exist, is cut off at once
+        top, left = segment.scaled(rows[index][0]), segment.scaled(columns[index][0])
+        (first, last), (begin, stop) = rows[index + 1], columns[index + 1]
+        state = state.crop((first - top, last - top), (begin - left, stop - left))
+    return state
+
+
+def _tiles(size: tuple[int, int], tile: int) -> Iterator[tuple[Span, Span]]:
+    """Rows and columns of tiles that cover a map, each pixel once."""
+    rows, columns = ([(i, min(i + tile, length)) for i in range(0, length, tile)] for length in size)
+    yield from product(rows, columns)

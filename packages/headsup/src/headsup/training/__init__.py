@@ -1,0 +1,1 @@
+"""Training recipes, the only modules of this package that need Lightning."""

@@ -1,0 +1,237 @@
+"""Training of the one-step restorer (HeadsUp, Sections 2.3, 2.4 and 4.1)."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+from torch import Tensor
+from torch.optim import AdamW
+
+from faceops.alignment import alignment_matrix
+from faceops.identity import build_identity
+from headsup.distillation import Distillation, prior_gradient, regularizer_loss
+from headsup.losses.adversarial import adversarial_discriminator_loss
+from headsup.losses.face_identity import FaceIdentity
+from headsup.losses.faces import FacePairs
+from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.score_distillation import score_distillation_loss
+from headsup.objective import LossWeights, Objective
+from headsup.one_step import OneStepRestorer
+from headsup.prompts import ConstantPrompt, Prompts
+from headsup.reference_layout import lay_out
+from headsup.settings import RestorerSettings
+from headsup.training.scores import RestorationScores
+from headsup.training.stepping import stepping
+from headsup.weights import apply_weights, read_weights
+from portraitdata.resampling import bicubic
+from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.restoration.face_masks import at_latent_resolution
+
+USUAL_SETTINGS = RestorerSettings()
+USUAL_WEIGHTS = LossWeights()
+USUAL_DISTILLATION = Distillation()
+
+
+def adamw(params: Iterable) -> AdamW:
+    """AdamW at 5e-5 (HeadsUp, Section 4.1); the rest, on which the paper is silent, is OSEDiff's.
+
+    A function and not a lambda: a run's config is saved, and jsonargparse can write down no lambda with a tuple in it.
+    """
+    return AdamW(params, lr=5e-5, betas=(0.9, 0.999), weight_decay=1e-2)
+
+
+class RestorerTrainer(LightningModule):
+    """The restorer by Eq. 2, its regulariser by its own loss, and perhaps a discriminator, stepped in turn.
+
+    Checkpoints hold what is trained and the optimisers' states, none of the frozen weights.
+
+    Args:
+        restorer: Base model and shape of the restorer.
+        initial_weights: Weights file to start from, as for stage two; null starts with adapters that change nothing.
+        weights: Weights of the losses.
+        distillation: How the prior of the base model is distilled.
+        prompts: Which text conditions the denoiser; the same empty one for all if null.
+        perceptual: Backbone of LPIPS: ``vgg16`` or a file; null leaves LPIPS out.
+        identity: Recognition network of the identity loss and the identity score, by name or file; null for neither.
+        face_size: Side of the aligned faces in pixels.
+        generator_optimizer: Makes the optimiser of the generator.
+        regularizer_optimizer: Makes the optimiser of the regulariser.
+        discriminator_optimizer: Makes the optimiser of the discriminator.
+        accumulate: Batches per step. The Trainer's own flag is refused where several networks are stepped by hand.
+        max_grad_norm: Gradient norm above which a network's gradient is scaled down; likewise.
+        checkpoint_activations: Compute activations of encoder, denoiser and decoder twice instead of keeping them.
+        bfloat16_base: Keep the frozen weights in bfloat16.
+
+    Raises:
+        FileNotFoundError: If a network is missing.
+        ValueError: If a file holds another network, or the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        restorer: RestorerSettings = USUAL_SETTINGS,
+        initial_weights: Path | None = None,
+        weights: LossWeights = USUAL_WEIGHTS,
+        distillation: Distillation = USUAL_DISTILLATION,
+        prompts: Prompts | None = None,
+        perceptual: str | None = "vgg16",
+        identity: str | None = "mobilefacenet",
+        face_size: int = 512,
+        generator_optimizer: OptimizerCallable = adamw,
+        regularizer_optimizer: OptimizerCallable = adamw,
+        discriminator_optimizer: OptimizerCallable = adamw,
+        accumulate: int = 1,
+        max_grad_norm: float = 1.0,
+        checkpoint_activations: bool = True,
+        bfloat16_base: bool = False,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.strict_loading = False  # checkpoints hold the trained weights alone
+        self.settings, self.initial_weights, self.bfloat16_base = restorer, initial_weights, bfloat16_base
+        self.distillation, self.loss_weights = distillation, weights
+        recogniser = None if identity is None else FaceIdentity(build_identity(identity))
+        self.objective = Objective(weights, PerceptualDistance(perceptual), recogniser, face_size)
+        self.scores = RestorationScores(self.objective.perceptual, recogniser, face_size)
+        self.prompts: Prompts = ConstantPrompt() if prompts is None else prompts
+        self.make_optimizers = generator_optimizer, regularizer_optimizer, discriminator_optimizer
+        self.accumulate, self.max_grad_norm = accumulate, max_grad_norm
+        self.checkpoint_activations = checkpoint_activations
+        self.restorer: OneStepRestorer | None = None
+
+    def configure_model(self) -> None:
+        """Load the base model; idempotent, and nothing in it is random."""
+        if self.restorer is not None:
+            return
+        self.prompts.prepare(self.settings.base)
+        self.restorer = self.settings.build(self.bfloat16_base)
+        if self.initial_weights is not None:
+            apply_weights(self.restorer, read_weights(self.initial_weights), self.settings)
+        if self.checkpoint_activations:
+            self.restorer.checkpoint_activations()
+
+    @property
+    def built(self) -> OneStepRestorer:
+        """The restorer, once the base model is loaded."""
+        assert self.restorer is not None
+        return self.restorer
+
+    def configure_optimizers(self) -> list[AdamW]:
+        """An optimiser for each network that is trained."""
+        make_generator, make_regularizer, make_discriminator = self.make_optimizers
+        optimizers = [make_generator(self.built.generator_parameters().values())]
+        if self.distillation.form == "vsd" and self.loss_weights.distillation:
+            optimizers.append(make_regularizer(self.built.regularizer_parameters().values()))
+        else:
+            for parameter in self.built.regularizer_parameters().values():
+                parameter.requires_grad_(False)
+        if self.objective.discriminator is not None:
+            optimizers.append(make_discriminator(self.objective.discriminator.parameters()))
+        return cast("list[AdamW]", optimizers)
+
+    def on_fit_start(self) -> None:
+        """Say once which terms are off, or are not what the paper means."""
+        for sentence in self.objective.remarks():
+            rank_zero_info(sentence)
+
+    def forward(self, batch: RestorationBatch) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b c lh lw"]]:
+        """Restored images and their latents."""
+        height, width = batch.hq.shape[2:]
+        lq = bicubic(batch.lq, height, width).clamp(0, 1)
+        mask = at_latent_resolution(batch.mask, self.built.factor)
+        return self.built(lq, self.prompts(lq, batch.prompts), self.reference_pictures(batch), mask)
+
+    def reference_pictures(self, batch: RestorationBatch) -> Float[Tensor, "b 3 h w"]:
+        """References on pictures of the inputs' size; black where there is none."""
+        rows = (batch.present & (batch.referenced >= 0)).nonzero().flatten()
+        landmarks = batch.faces.landmarks[batch.referenced[rows]].float()
+        matrix = alignment_matrix(landmarks, batch.reference.shape[-1])
+        size = len(batch.hq), batch.hq.shape[2], batch.hq.shape[3]
+        return lay_out(batch.reference[rows], matrix, rows, size, self.settings.layout)
+
+    def training_step(self, batch: RestorationBatch, batch_idx: int) -> None:
+        """Step the restorer, then its regulariser and the discriminator on what it has restored."""
+        generator, *others = cast("list[LightningOptimizer]", self._all_optimizers())
+        with stepping(self, generator, self.accumulate, self.max_grad_norm) as backward:
+            terms, z, faces = self.generator_terms(batch)
+            backward(torch.stack(list(terms.values())).sum())
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        if self.distillation.form == "vsd" and self.loss_weights.distillation:
+            self.step_regularizer(others.pop(0), z, batch)
+        if self.objective.discriminator is not None and faces is not None:
+            self.step_discriminator(others.pop(0), faces)
+
+    def generator_terms(self, batch: RestorationBatch) -> tuple[dict[str, Tensor], Tensor, FacePairs | None]:
+        """Weighted terms of Eq. 2, the restored latents and the faces that were looked at."""
+        restored, z = self(batch)
+        faces = self.objective.faces(restored, batch) if self.objective.looks_at_faces else None
+        terms = self.objective(restored, batch, faces)
+        if self.distillation.form != "none" and self.loss_weights.distillation:
+            prompt = self.prompts(batch.lq, batch.prompts)
+            gradient = prior_gradient(self.built, z.detach(), prompt, self.prompts.negative(), self.distillation)
+            terms["distillation"] = self.loss_weights.distillation * score_distillation_loss(z, gradient)
+        return terms, z.detach(), faces
+
+    def step_regularizer(self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch) -> None:
+        """Let the regulariser follow what is restored."""
+        with (
+            self.built.switch.using("regularizer"),
+            stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward,
+        ):
+            loss = regularizer_loss(self.built, z, self.prompts(batch.lq, batch.prompts))
+            backward(loss)
+        self.log("train/regularizer", loss.detach())
+
+    def step_discriminator(self, optimizer: LightningOptimizer, faces: FacePairs) -> None:
+        """Let the discriminator tell true faces from restored ones."""
+        discriminator = self.objective.discriminator
+        assert discriminator is not None
+        with stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward:
+            loss = adversarial_discriminator_loss(discriminator(faces.truth), discriminator(faces.restored.detach()))
+            backward(loss)
+        self.log("train/discriminator", loss.detach())
+
+    def _all_optimizers(self) -> list[Any]:
+        found = self.optimizers()
+        return found if isinstance(found, list) else [found]
+
+    def validation_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> STEP_OUTPUT:
+        """Score the batch; the panels of a callback draw what is returned."""
+        restored = self(batch)[0].clamp(0, 1)
+        self.scores.update(restored, batch)
+        return {"restored": restored}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores over all sets."""
+        self.log_scores("val")
+
+    def test_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> STEP_OUTPUT:
+        """Score the batch."""
+        return self.validation_step(batch, batch_idx, dataloader_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores over all sets."""
+        self.log_scores("test")
+
+    def log_scores(self, stage: str) -> None:
+        """Log and forget the scores."""
+        self.log_dict({f"{stage}/{name}": value for name, value in self.scores.compute().items()}, prog_bar=True)
+        self.scores.reset()
+
+    def predict_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Restore a batch; values in [0, 1]."""
+        restored: Tensor = self(batch)[0]
+        return restored.clamp(0, 1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}
+        checkpoint["headsup"] = {"settings": vars(self.settings), "steps": int(checkpoint["global_step"])}

@@ -1,0 +1,38 @@
+"""One network's turn in a training with several optimisers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor
+
+
+@contextmanager
+def stepping(
+    module: LightningModule, optimizer: LightningOptimizer, accumulate: int, max_grad_norm: float
+) -> Iterator[Callable[[Tensor], None]]:
+    """Run a forward and backward that give gradient to one optimiser's parameters alone, then step it.
+
+    On batches within an accumulation the gradients are neither synchronised nor applied. Yields the function that takes
+    the loss.
+
+    Args:
+        module: Module in manual optimisation.
+        optimizer: Whose turn it is; the first one's steps are those that the trainer counts.
+        accumulate: Batches per step.
+        max_grad_norm: Gradient norm above which the gradient is scaled down.
+    """
+    applies = (module.trainer.fit_loop.batch_idx + 1) % accumulate == 0 or module.trainer.is_last_batch
+    with optimizer.toggle_model(sync_grad=applies):
+        yield lambda loss: module.manual_backward(loss / accumulate)
+    if not applies:
+        return
+    raw = optimizer.optimizer
+    module.clip_gradients(raw, gradient_clip_val=max_grad_norm, gradient_clip_algorithm="norm")
+    # A LightningOptimizer's step counts into trainer.global_step; the first one's alone may, or max_steps and the
+    # logger's axis would be too fast. The raw step is right for every precision but fp16.
+    first = cast("list[LightningOptimizer]", module.optimizers())[0]
+    (optimizer if optimizer is first else raw).step()
+    raw.zero_grad()
