@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageCms
 from torch import nn
 
+from faceops.device import select_device
 from faceops.images import Picture, load_picture, save_picture
-from hime.device import select_device
 from hime.exemplars import cover, stack_exemplars
 from hime.model_card import ModelCard
 from hime.network import HIME

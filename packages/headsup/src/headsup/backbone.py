@@ -1,6 +1,7 @@
 """The latent diffusion model Psi = (E, eps, D) that a restorer is built on (HeadsUp, Section 2.4)."""
 
 import json
+import warnings
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -131,12 +132,15 @@ def description(architecture: str, part: Literal["unet", "vae", "scheduler"]) ->
 
 def _read(place: str, source: str) -> Backbone:
     local = Path(place).is_dir()
-    try:
-        vae = AutoencoderKL.from_pretrained(place, subfolder="vae", local_files_only=local)
-        unet = UNet2DConditionModel.from_pretrained(place, subfolder="unet", local_files_only=local)
-        scheduler = DDPMScheduler.load_config(place, subfolder="scheduler", local_files_only=local)
-    except OSError as error:
-        raise MissingBackboneError(missing(source, local)) from error
+    safe = {"local_files_only": local, "use_safetensors": True}  # a pickle could execute anything
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The `local_dir_use_symlinks` argument is deprecated")  # diffusers'
+        try:
+            vae = AutoencoderKL.from_pretrained(place, subfolder="vae", **safe)
+            unet = UNet2DConditionModel.from_pretrained(place, subfolder="unet", **safe)
+            scheduler = DDPMScheduler.load_config(place, subfolder="scheduler", local_files_only=local)
+        except OSError as error:
+            raise MissingBackboneError(missing(source, local)) from error
     return Backbone(vae, unet, NoiseSchedule.from_config(scheduler), source)
 
 
@@ -145,7 +149,7 @@ def missing(source: str, local: bool) -> str:
     if local:
         return (
             f"{source} is not a diffusion model in diffusers' layout: it must hold the folders vae, unet and "
-            "scheduler, each with its configuration and its weights."
+            "scheduler, each with its configuration and its weights (.safetensors)."
         )
     return (
         f"The diffusion model {source} is not on this machine and could not be fetched from the Hugging Face hub. "

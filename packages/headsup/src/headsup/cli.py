@@ -5,11 +5,15 @@ what it needs when it runs.
 """
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
+from headsup.model_card import ModelCard
+
+SILENT_CARD = ModelCard()
 
 
 def fit() -> None:
@@ -28,12 +32,47 @@ def predict() -> None:
     """Restore the photographs of a datamodule."""
 
 
+def profile(
+    *,
+    architecture: Literal["sd21", "tiny"] = "sd21",
+    size: int = 1024,
+    mode: Literal["train", "restore"] = "train",
+    json: bool = False,
+) -> None:
+    """Count parameters, memory and operations of a restorer, without its weights.
+
+    Args:
+        architecture: Base model: Stable Diffusion 2.1, or the small one that comes along.
+        size: Side of the restored image in pixels.
+        mode: Count a step of training, or the restoration of one image.
+        json: Print JSON instead of tables.
+    """
+    from headsup.profile_report import print_profile, report_profile
+
+    print_profile(report_profile(architecture, size, mode), json)
+
+
+def export(checkpoint: Path, *, output: Path, card: ModelCard = SILENT_CARD, half: bool = False) -> None:
+    """Turn a training checkpoint into a weights file.
+
+    Args:
+        checkpoint: Checkpoint (.ckpt) of headsup fit of a restorer.
+        output: Weights file (.safetensors) to write.
+        card: What to say about the weights.
+        half: Store float16, half the size.
+    """
+    from headsup.export import export_checkpoint
+
+    export_checkpoint(checkpoint, output, card, half)
+    print(output)
+
+
 TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = "The memory ran out. In training, a smaller --data.init_args.batch_size or --data.init_args.size helps."
 
-COMMANDS: dict[str, Any] = {}
+COMMANDS: dict[str, Any] = {"profile": profile, "export": export}
 
 
 def run() -> int | None:

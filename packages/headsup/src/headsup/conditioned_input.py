@@ -21,19 +21,22 @@ class ConditionedInput(nn.Module):
         super().__init__()
         self.channels = base.in_channels
         self.base = base
-        self.own = nn.Conv2d(2 * base.in_channels + 1, base.out_channels, 3, padding=1)
+        self.own = nn.utils.skip_init(  # which draws no random numbers
+            nn.Conv2d, 2 * base.in_channels + 1, base.out_channels, 3, padding=1, device=base.weight.device
+        )
         with torch.no_grad():
             self.own.weight.zero_()
             self.own.weight[:, : self.channels] = base.weight
-            assert self.own.bias is not None
             assert base.bias is not None
             self.own.bias.copy_(base.bias)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         """Convolve with whichever convolution has as many channels as the input."""
-        convolution = self.base if x.shape[1] == self.channels else self.own
-        result: Tensor = convolution(x)
-        return result
+        if x.shape[1] == self.channels:
+            return self.base(x)
+        # trained, therefore float32 also where the frozen weights are not
+        result: Tensor = self.own(x.to(self.own.weight.dtype))
+        return result.to(x.dtype)
 
 
 class PreciseOutput(nn.Module):

@@ -4,11 +4,12 @@ What OSEDiff keeps three denoisers for, one does: with the generator's adapter i
 is "fake", without any it is "real".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from headsup.adapters import REGULARIZER
@@ -19,6 +20,7 @@ from headsup.losses.score_distillation import (
     variational_gradient,
 )
 from headsup.one_step import OneStepRestorer
+from headsup.seeded_noise import draw_noise, draw_timesteps
 
 Form = Literal["vsd", "csd", "none"]
 
@@ -41,6 +43,8 @@ class Distillation:
     latest: float = 0.98
 
     def __post_init__(self) -> None:
+        if self.form not in get_args(Form):
+            raise ValueError(f"The form of distillation is {', '.join(get_args(Form))}; got {self.form!r}.")
         if not 0 <= self.earliest < self.latest <= 1:
             raise ValueError(
                 f"Timesteps are drawn between two shares of all, got {self.earliest} to {self.latest}; OSEDiff has "
@@ -55,6 +59,7 @@ def prior_gradient(
     prompt: Float[Tensor, "b n d"],
     negative: Float[Tensor, "1 n d"],
     distillation: Distillation,
+    sources: Sequence[torch.Generator],
 ) -> Float[Tensor, "b c h w"]:
     """G at random timesteps, see `headsup.losses.score_distillation`; the generator's adapter is active afterwards.
 
@@ -64,6 +69,7 @@ def prior_gradient(
         prompt: Embedded prompts.
         negative: Embedded negative prompt.
         distillation: How.
+        sources: Random numbers for each sample, see `headsup.seeded_noise.generators`.
 
     Raises:
         ValueError: If the form is ``none``.
@@ -71,8 +77,8 @@ def prior_gradient(
     if distillation.form == "none":
         raise ValueError("Without distillation there is no gradient of a prior to compute.")
     steps = len(restorer.schedule)
-    t = timesteps(z, int(distillation.earliest * steps), int(distillation.latest * steps))
-    z_t = restorer.schedule.add_noise(z, torch.randn_like(z), t)
+    t = draw_timesteps(sources, round(distillation.earliest * steps), round(distillation.latest * steps))
+    z_t = restorer.schedule.add_noise(z, draw_noise(sources, z), t)
     both = torch.cat([prompt, negative.to(prompt).expand_as(prompt)])
     conditional, unconditional = restorer.predict_with(None, z_t.repeat(2, 1, 1, 1), t.repeat(2), both).chunk(2)
     if distillation.form == "csd":
@@ -82,7 +88,10 @@ def prior_gradient(
 
 
 def regularizer_loss(
-    restorer: OneStepRestorer, z: Float[Tensor, "b c h w"], prompt: Float[Tensor, "b n d"]
+    restorer: OneStepRestorer,
+    z: Float[Tensor, "b c h w"],
+    prompt: Float[Tensor, "b n d"],
+    sources: Sequence[torch.Generator],
 ) -> Float[Tensor, ""]:
     """The regulariser's own loss at random timesteps; its adapter must be active, also when `backward` runs.
 
@@ -90,14 +99,10 @@ def regularizer_loss(
         restorer: Whose denoiser is the regulariser.
         z: Restored latents; no gradient comes back to them.
         prompt: Embedded prompts.
+        sources: Random numbers for each sample, see `headsup.seeded_noise.generators`.
     """
     z = z.detach()
-    t = timesteps(z, 0, len(restorer.schedule))
-    noise = torch.randn_like(z)
+    t = draw_timesteps(sources, 0, len(restorer.schedule))
+    noise = draw_noise(sources, z)
     prediction = restorer.predict(restorer.schedule.add_noise(z, noise, t), t, prompt)
     return denoising_loss(restorer.schedule, prediction, z, noise, t)
-
-
-def timesteps(z: Float[Tensor, "b c h w"], first: int, end: int) -> Int[Tensor, " b"]:
-    """A random timestep for every latent, from `first` to `end` - 1."""
-    return torch.randint(first, end, (len(z),), device=z.device)

@@ -1,8 +1,9 @@
 """Prompts: which text conditions the denoiser (T of HeadsUp, Section 2.4)."""
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,8 +13,8 @@ from headsup.text_encoder import TextEncoder, load_text_encoder
 
 NEGATIVE = (
     "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG Style, 3D render, unreal engine, "
-    "blurring, dirty, messy, worst quality, low quality, frames, watermark, signature, jpeg artifacts, deformed, lowres, "
-    "over-smooth"
+    "blurring, dirty, messy, worst quality, low quality, frames, watermark, signature, jpeg artifacts, deformed, "
+    "lowres, over-smooth"
 )
 """Negative prompt (HeadsUp, Appendix B); it serves the teacher's guidance alone."""
 
@@ -21,12 +22,14 @@ REMEMBERED = 4096
 """Embeddings of texts that are kept, so that a text is encoded once."""
 
 
-class Prompts(Protocol):
+class Prompts(ABC):
     """Gives the embedded prompts of a batch."""
 
+    @abstractmethod
     def prepare(self, source: str) -> None:
         """Load what is needed for a diffusion model; called once, before anything else."""
 
+    @abstractmethod
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """Embeddings of the prompts, on the device of the images.
 
@@ -35,11 +38,12 @@ class Prompts(Protocol):
             texts: What the index says of the photographs.
         """
 
+    @abstractmethod
     def negative(self) -> Float[Tensor, "1 n d"]:
         """Embedding of the negative prompt, on the CPU."""
 
 
-class ConstantPrompt:
+class ConstantPrompt(Prompts):
     """The same text for every image; the text encoder is gone once it is embedded.
 
     What PiSA-SR does (with an empty text), and how a tagger of 0.48 and a text encoder of 0.34 billion parameters are
@@ -73,7 +77,7 @@ class ConstantPrompt:
         return self.embedded
 
 
-class IndexPrompts:
+class IndexPrompts(Prompts):
     """The text of every photograph in its index: a prompt, or tags with commas between.
 
     The text encoder stays in memory; texts that come again are not encoded again.
@@ -112,6 +116,7 @@ class IndexPrompts:
         return self.known[text]
 
 
+@runtime_checkable
 class Tagger(Protocol):
     """Says what is on pictures, as the DAPE module does that HeadsUp uses (Section 4.1)."""
 

@@ -16,7 +16,8 @@ class NoiseSchedule(nn.Module):
     The paper writes the denoising step as z_H = (z_L - beta eps) / alpha and calls alpha and beta "the diffusion
     scalar"; they are the square roots of the cumulated products, sqrt(abar_t) and sqrt(1 - abar_t), not the betas of
     its Section 2.1. Everything is computed in float32: at t = 999 the division by alpha = 0.068 enlarges a rounding
-    error 14.6 times, which bfloat16 does not survive.
+    error 14.6 times, which bfloat16 does not survive. The two roots are taken in float64 and then kept: at t = 0 the
+    difference 1 - abar_0 would lose four of float32's seven digits.
 
     Args:
         alphas_cumprod: abar of every timestep.
@@ -26,7 +27,8 @@ class NoiseSchedule(nn.Module):
         ValueError: If the prediction type is not known.
     """
 
-    alphas_cumprod: Tensor
+    alphas: Tensor
+    betas: Tensor
 
     def __init__(self, alphas_cumprod: Tensor, prediction_type: PredictionType = "epsilon") -> None:
         super().__init__()
@@ -36,12 +38,14 @@ class NoiseSchedule(nn.Module):
                 f"{' or '.join(get_args(PredictionType))}, as Stable Diffusion 2.1-base and 2.1 do."
             )
         self.prediction_type = prediction_type
-        self.register_buffer("alphas_cumprod", alphas_cumprod.double(), persistent=False)
+        abar = alphas_cumprod.double()
+        self.register_buffer("alphas", abar.sqrt().float(), persistent=False)
+        self.register_buffer("betas", (1 - abar).sqrt().float(), persistent=False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "NoiseSchedule":  # noqa: ANN401 - torch's own signature
         # A module that is turned into bfloat16 must not take the schedule with it.
-        device = fn(self.alphas_cumprod).device
-        self.alphas_cumprod = self.alphas_cumprod.to(device, torch.float32)
+        device = fn(self.alphas).device
+        self.alphas, self.betas = self.alphas.to(device), self.betas.to(device)
         return self
 
     @classmethod
@@ -60,18 +64,23 @@ class NoiseSchedule(nn.Module):
             betas = torch.linspace(start, end, steps, dtype=torch.float64)
         else:
             raise ValueError(f"The noise schedule must be linear or scaled_linear, got {kind!r}.")
+        if config.get("rescale_betas_zero_snr") or config.get("trained_betas") is not None:
+            raise ValueError(
+                "The noise schedule must be that of its betas alone: one that is rescaled to end in pure noise, or "
+                "given as a table, is not known here."
+            )
         return cls((1 - betas).cumprod(0), config.get("prediction_type", "epsilon"))
 
     def __len__(self) -> int:
-        return len(self.alphas_cumprod)
+        return len(self.alphas)
 
     def alpha(self, t: Int[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
         """Share of the signal, sqrt(abar_t)."""
-        return self.alphas_cumprod[t].sqrt().float().view(-1, 1, 1, 1)
+        return self.alphas[t].view(-1, 1, 1, 1)
 
     def beta(self, t: Int[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
         """Share of the noise, sqrt(1 - abar_t)."""
-        return (1 - self.alphas_cumprod[t]).sqrt().float().view(-1, 1, 1, 1)
+        return self.betas[t].view(-1, 1, 1, 1)
 
     def add_noise(
         self, z: Float[Tensor, "b c h w"], noise: Float[Tensor, "b c h w"], t: Int[Tensor, " b"]

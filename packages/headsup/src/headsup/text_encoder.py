@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ TOKENS = 77
 """Tokens of a prompt; the context of CLIP."""
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Embeds prompts."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +12,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
+from headsup.model_card import ModelCard
 from headsup.one_step import OneStepRestorer
 from headsup.settings import RestorerSettings
 from headsup.shipped import find_weights
 
 ARCHITECTURE = "headsup"
 """Value of the header's ``architecture`` in the files of this package."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """Where weights come from, how good they are and who may use them.
-
-    Args:
-        training_data: The photographs that they were trained on.
-        licence: Licence of the weights.
-        size: Side of the training images in pixels; None if it is not known.
-        scale: Sides of the training images divided by those of their inputs; None if it is not known.
-        steps: Optimiser steps; None if they were not counted.
-        objective: The losses, in words.
-        metrics: Measurements by name.
-        notes: Anything else.
-    """
-
-    training_data: str = "not stated"
-    licence: str = "not stated"
-    size: int | None = None
-    scale: int | None = None
-    steps: int | None = None
-    objective: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    notes: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ def upscale(
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
-    from hime.device import select_device
+    from faceops.device import select_device
     from hime.shipped import choose_weights
     from hime.upscale_files import upscale_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from hime.device import DeviceName, select_device
+from faceops.device import DeviceName, select_device
 from hime.evaluation import conditions, evaluate
 from hime.quality import QualityScores
 from portraitdata.exemplar_index import Split

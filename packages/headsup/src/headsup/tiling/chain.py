@@ -8,10 +8,14 @@ resolution with attention (`encoder_end`); a decoder has them the other way roun
 Modules are called, never their weights: with LoRA a convolution is a module that holds others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from diffusers import AutoencoderKL
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.unets.unet_2d_blocks import DownEncoderBlock2D, UpDecoderBlock2D
+from diffusers.models.upsampling import Upsample2D
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -44,7 +48,7 @@ class State:
     def copy_(self, other: "State") -> None:
         """Take the values of another state of this size."""
         self.features.copy_(other.features)
-        if self.skip is not None:
+        if self.skip is not None and other.skip is not None:
             self.skip.copy_(other.skip)
 
 
@@ -124,14 +128,16 @@ def decoder_chain(vae: AutoencoderKL) -> list[Segment]:
     return [*chain, Segment(out, decoder.conv_norm_out, (last, vae.config.out_channels))]
 
 
-def _block(block: nn.Module, resamplers: nn.ModuleList | tuple[()], direction: int) -> Iterator[Segment]:
+def _block(
+    block: DownEncoderBlock2D | UpDecoderBlock2D, resamplers: Iterable[Downsample2D | Upsample2D], direction: int
+) -> Iterator[Segment]:
     for resnet in block.resnets:
         yield from _residual(resnet)
     for resampler in resamplers:
         yield _resampling(resampler, direction)
 
 
-def _residual(resnet: nn.Module) -> Iterator[Segment]:
+def _residual(resnet: ResnetBlock2D) -> Iterator[Segment]:
     """Two halves of a residual block; the shortcut is taken in the first, where its input is at hand."""
 
     def first(x: State, normalise: Normalise) -> State:
@@ -147,6 +153,6 @@ def _residual(resnet: nn.Module) -> Iterator[Segment]:
     yield Segment(second, resnet.norm2, (after, after), (after, 0))
 
 
-def _resampling(resampler: nn.Module, direction: int) -> Segment:
+def _resampling(resampler: Downsample2D | Upsample2D, direction: int) -> Segment:
     channels = (resampler.channels, resampler.out_channels)
     return Segment(lambda x, _: State(resampler(x.features)), None, channels, resample=direction)

@@ -134,7 +134,7 @@ def denoise_tiled(
         >>> bool((out - z / 2).abs().max() < 1e-6)
         True
     """
-    plan = LatentTiles(*z.shape[-2:], tile, overlap)
+    plan = LatentTiles(z.shape[2], z.shape[3], tile, overlap)
     for condition in conditions:
         if condition.shape[-2:] != z.shape[-2:]:
             raise ValueError(

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headsup.tiling.chain import Segment, Span
-from headsup.tiling.memory import FIXED, GB, segment_bytes, sizes
+from headsup.tiling.memory import FIXED, check_memory, segment_bytes, sizes
 
-TILES = (512, 384, 256, 192, 128, 96, 64)
+TILES = (512, 384, 256, 192, 128, 96, 64, 32, 16)
 """Sides of a tile, in pixels of the map that a leg ends with."""
 
 
@@ -60,19 +60,6 @@ def best_route(chain: Sequence[Segment], height: int, width: int, element: int, 
         check_memory(least_memory(chain, height, width, element), memory)
         raise AssertionError("the route that takes least is a route")
     return end[1]
-
-
-def check_memory(least: int, memory: float) -> None:
-    """Refuse a memory that is too small.
-
-    Raises:
-        ValueError: With the number of GB that are needed.
-    """
-    if memory < least:
-        raise ValueError(
-            f"This picture takes {math.ceil(least / GB * 100) / 100:.2f} GB beyond the weights even in the smallest "
-            f"tiles; {memory / GB:.2f} GB are allowed. Allow more memory, or make the picture smaller."
-        )
 
 
 def least_memory(chain: Sequence[Segment], height: int, width: int, element: int) -> int:

@@ -19,83 +19,71 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
+from headsup import autoencoder
+from headsup.autoencoder import images_of, latent_factor, network_input, patch_side
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start, encoder_chain, encoder_end
-from headsup.tiling.memory import decode_bytes, element_size, encode_bytes, factor_of, low_resolution_bytes, sizes
+from headsup.tiling.memory import check_memory, decode_bytes, element_size, encode_bytes, fixed_share, sizes
 from headsup.tiling.pooled_norm import PooledNorm
-from headsup.tiling.route import Leg, best_route, check_memory, spans, stops
+from headsup.tiling.route import Leg, best_route, spans, stops
 
 
 @torch.no_grad()
 def encode(
     vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"], memory: float | None = None
-) -> Float[Tensor, "b c h8 w8"]:
-    """Latents of pictures: mode of the posterior, times the scaling factor. No gradients.
+) -> Float[Tensor, "b c lh lw"]:
+    """What `headsup.autoencoder.encode` gives, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
-        images: RGB in [0, 1]; the sides are multiples of the autoencoder's factor.
-        memory: Bytes that it may take beyond the weights; None means as many as one piece takes. In tiles, the
-            pictures of a batch run one after the other.
+        images: RGB in [0, 1].
+        memory: Bytes that it may take beyond the weights and the images; None means as many as one piece takes. With
+            tiles, the images of a batch run one after the other.
 
     Returns:
-        Float32, where the weights are.
+        Latents as the denoiser wants them, float32, where the weights are.
 
     Raises:
-        ValueError: If the sides are no multiples of the factor, or the memory is too small for any tiles.
+        ValueError: If a side is not a multiple of the latent pixel, or the memory is too small for any tiles.
     """
-    height, width = images.shape[-2:]
-    if height % factor_of(vae) or width % factor_of(vae):
-        raise ValueError(
-            f"The sides of a picture must be multiples of {factor_of(vae)} to be encoded, got {height} x {width} "
-            "pixels: pad it, and crop the result."
-        )
-    x = images.to(vae.device, vae.dtype).mul(2).sub_(1)
-    if memory is None or encode_bytes(vae, len(x), height, width) <= memory:
-        moments = vae.encoder(x) if vae.quant_conv is None else vae.quant_conv(vae.encoder(x))
-    else:
-        moments = torch.cat([_encode_in_tiles(vae, picture, memory) for picture in x.split(1)])
-    return moments.chunk(2, dim=1)[0].float() * vae.config.scaling_factor
+    height, width = images.shape[2:]
+    images = images.to(vae.device)
+    factor = latent_factor(vae)
+    if memory is None or height % factor or width % factor or encode_bytes(vae, len(images), height, width) <= memory:
+        return autoencoder.encode(vae, images)
+    chain, element = encoder_chain(vae), element_size(vae)
+    check_memory(fixed_share(vae, 1, height, width, element), memory)
+    route = best_route(chain, height // patch_side(vae), width // patch_side(vae), element, memory)
+    moments = [encoder_end(vae, run_route(chain, route, network_input(vae, each))) for each in images.split(1)]
+    return torch.cat(moments).chunk(2, dim=1)[0].float() * vae.config.scaling_factor
 
 
 @torch.no_grad()
 def decode(
-    vae: AutoencoderKL, latents: Float[Tensor, "b c h8 w8"], memory: float | None = None
+    vae: AutoencoderKL, latents: Float[Tensor, "b c lh lw"], memory: float | None = None
 ) -> Float[Tensor, "b 3 h w"]:
-    """Pictures of latents. No gradients.
+    """What `headsup.autoencoder.decode` gives, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type.
         latents: Latents, scaled as `encode` gives them.
-        memory: Bytes that it may take beyond the weights; None means as many as one piece takes. In tiles, the
-            latents of a batch run one after the other.
+        memory: Bytes that it may take beyond the weights and the latents; None means as many as one piece takes.
+            With tiles, the latents of a batch run one after the other.
 
     Returns:
-        RGB in [0, 1], clamped; float32, where the weights are.
+        RGB in [0, 1] but for overshoots, float32, where the weights are.
 
     Raises:
         ValueError: If the memory is too small for any tiles.
     """
-    height, width = (side * factor_of(vae) for side in latents.shape[-2:])
-    z = (latents.to(vae.device, torch.float32) / vae.config.scaling_factor).to(vae.dtype)
-    if memory is None or decode_bytes(vae, len(z), height, width) <= memory:
-        x = vae.decoder(z if vae.post_quant_conv is None else vae.post_quant_conv(z))
-    else:
-        x = torch.cat([_decode_in_tiles(vae, each, memory) for each in z.split(1)])
-    return x.float().add_(1).div_(2).clamp_(0, 1)
-
-
-def _encode_in_tiles(vae: AutoencoderKL, x: Tensor, memory: float) -> Tensor:
-    chain, element = encoder_chain(vae), element_size(vae)
-    low = (side // factor_of(vae) for side in x.shape[-2:])
-    check_memory(low_resolution_bytes(vae, 1, *low, element), memory)
-    return encoder_end(vae, run_route(chain, best_route(chain, *x.shape[-2:], element, memory), x))
-
-
-def _decode_in_tiles(vae: AutoencoderKL, z: Tensor, memory: float) -> Tensor:
+    height, width = (side * latent_factor(vae) for side in latents.shape[2:])
+    latents = latents.to(vae.device)
+    if memory is None or decode_bytes(vae, len(latents), height, width) <= memory:
+        return autoencoder.decode(vae, latents)
     chain, element = decoder_chain(vae), element_size(vae)
-    check_memory(low_resolution_bytes(vae, 1, *z.shape[-2:], element), memory)
-    route = best_route(chain, *z.shape[-2:], element, memory)
-    return run_route(chain, route, decoder_start(vae, z))
+    check_memory(fixed_share(vae, 1, height, width, element), memory)
+    route = best_route(chain, latents.shape[2], latents.shape[3], element, memory)
+    z = (latents / vae.config.scaling_factor).to(vae.dtype)
+    return torch.cat([images_of(vae, run_route(chain, route, decoder_start(vae, each))) for each in z.split(1)])
 
 
 def run_route(

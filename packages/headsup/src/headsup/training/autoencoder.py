@@ -15,7 +15,9 @@ from torchmetrics.aggregation import MeanMetric
 from headsup.autoencoder import images_of, posterior
 from headsup.backbone import Architecture, description
 from headsup.diffusers_folder import save_part
+from headsup.seeded_noise import draw_noise
 from headsup.training.optimization import one_cycle
+from headsup.training.sources import sample_sources
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.scoring.psnr import psnr
 
@@ -31,10 +33,12 @@ class AutoencoderTrainer(LightningModule):
         folder: Folder of the model that is being made.
         architecture: Bundled architecture.
         initial: Folder to go on from, written by an earlier run; null starts at random.
-        decoder_only: Leave the encoder as it is, so that what was trained on its latents stays right.
+        decoder_only: Leave the encoder and the scaling factor as they are, so that what was trained on the latents
+            stays right.
         kl_weight: Weight of the divergence.
         learning_rate: Highest learning rate of the cycle.
         warmup: Share of the run in which the rate rises.
+        seed: Seed of the samples of the posterior.
     """
 
     def __init__(
@@ -46,11 +50,11 @@ class AutoencoderTrainer(LightningModule):
         kl_weight: float = 1e-4,
         learning_rate: float = 2e-3,
         warmup: float = 0.1,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.folder, self.kl_weight = folder, kl_weight
-        self.learning_rate, self.warmup = learning_rate, warmup
+        self.folder, self.kl_weight, self.decoder_only = folder, kl_weight, decoder_only
+        self.learning_rate, self.warmup, self.seed = learning_rate, warmup, seed
         if initial is None:
             self.vae = AutoencoderKL.from_config(description(architecture, "vae"))
             silence_residuals(self.vae)
@@ -69,7 +73,9 @@ class AutoencoderTrainer(LightningModule):
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> Tensor:
         """Reconstruct the high-quality images through a sample of the posterior."""
         distribution = posterior(self.vae, batch.hq)
-        restored = images_of(self.vae, self.vae.decode(distribution.sample()).sample)
+        sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
+        latents = distribution.mean + distribution.std * draw_noise(sources, distribution.mean)
+        restored = images_of(self.vae, self.vae.decode(latents).sample)
         error = 2 * F.l1_loss(restored, batch.hq)  # of values in [-1, 1], as is usual
         divergence = distribution.kl().mean() / math.prod(distribution.mean.shape[1:])
         self.log_dict({"train/error": error, "train/divergence": divergence}, prog_bar=True)
@@ -80,7 +86,7 @@ class AutoencoderTrainer(LightningModule):
         latents = posterior(self.vae, batch.hq).mode()
         restored = images_of(self.vae, self.vae.decode(latents).sample).clamp(0, 1)
         self.psnr.update(psnr(restored, batch.hq))
-        self.variance.update(latents.square().mean())
+        self.variance.update(latents.float().square().mean())
 
     def on_validation_epoch_end(self) -> None:
         """Log the quality, write the autoencoder."""
@@ -90,7 +96,8 @@ class AutoencoderTrainer(LightningModule):
         self.variance.reset()
         if self.trainer.sanity_checking or not self.trainer.is_global_zero:
             return
-        self.vae.register_to_config(scaling_factor=1 / deviation)
+        if not self.decoder_only:
+            self.vae.register_to_config(scaling_factor=1 / deviation)
         save_part(self.vae, self.folder, "vae")
 
 

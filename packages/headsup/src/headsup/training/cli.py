@@ -8,6 +8,8 @@ from headsup.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
 from headsup.training.autoencoder import AutoencoderTrainer
 from headsup.training.denoiser import DenoiserTrainer
 from headsup.training.moving_average import GeneratorAverage
+from headsup.training.panels import RestorationPanels
+from headsup.training.predictions import PredictionFolder
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.restoration.datamodule import RestorationDataModule
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
@@ -17,6 +19,7 @@ SHORT_NAMES = (
     DenoiserTrainer,
     RestorerTrainer,
     GeneratorAverage,
+    RestorationPanels,
     ConstantPrompt,
     IndexPrompts,
     TaggedPrompts,
@@ -38,9 +41,10 @@ class HeadsUpCLI(LightningCLI):
     """LightningCLI for any recipe of the package and restoration data."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the group ``checkpoint``."""
+        """Add the groups ``checkpoint`` and ``predictions``."""
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults({"checkpoint.save_last": True})
+        parser.add_lightning_class_args(PredictionFolder, "predictions")
 
     def _parse_ckpt_path(self) -> None:
         # On a resumed fit the command line decides the hyperparameters, not the checkpoint, which Lightning would

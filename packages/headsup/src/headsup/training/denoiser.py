@@ -1,5 +1,6 @@
 """Training of a denoiser from scratch: the second of the three runs that make the small model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,8 +16,10 @@ from headsup.autoencoder import encode
 from headsup.backbone import Architecture, description
 from headsup.diffusers_folder import save_embeddings, save_part, save_scheduler
 from headsup.schedule import NoiseSchedule
+from headsup.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
 from headsup.text_encoder import EMBEDDINGS_FILE, TwoEmbeddings
 from headsup.training.optimization import one_cycle
+from headsup.training.sources import sample_sources
 from portraitdata.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 
@@ -38,6 +41,7 @@ class DenoiserTrainer(LightningModule):
         degraded: Share of the images that are taken degraded.
         learning_rate: Highest learning rate of the cycle.
         warmup: Share of the run in which the rate rises.
+        seed: Seed of what is degraded, the timesteps and the noise.
     """
 
     def __init__(
@@ -48,11 +52,11 @@ class DenoiserTrainer(LightningModule):
         degraded: float = 0.25,
         learning_rate: float = 1e-3,
         warmup: float = 0.1,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
         self.folder, self.architecture, self.degraded = folder, architecture, degraded
-        self.learning_rate, self.warmup = learning_rate, warmup
+        self.learning_rate, self.warmup, self.seed = learning_rate, warmup, seed
         self.vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", local_files_only=True).requires_grad_(False)
         self.schedule = NoiseSchedule.from_config(description(architecture, "scheduler"))
         if initial is None:
@@ -71,29 +75,30 @@ class DenoiserTrainer(LightningModule):
 
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> Tensor:
         """Predict the noise in good latents and bad ones."""
-        bad = torch.rand(len(batch.hq), device=self.device) < self.degraded
-        t = torch.randint(len(self.schedule), (len(batch.hq),), device=self.device)
-        loss = self.denoising_error(batch, bad, t)
+        sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
+        bad = draw_shares(sources) < self.degraded
+        loss = self.denoising_error(batch, bad, draw_timesteps(sources, 0, len(self.schedule)), sources)
         self.log("train/error", loss, prog_bar=True)
         return loss
 
-    def denoising_error(self, batch: RestorationBatch, bad: Tensor, t: Tensor) -> Float[Tensor, ""]:
+    def denoising_error(
+        self, batch: RestorationBatch, bad: Tensor, t: Tensor, sources: Sequence[torch.Generator]
+    ) -> Float[Tensor, ""]:
         """Mean squared error of the prediction (Ho et al., 2020, Eq. 14)."""
         enlarged = bicubic(batch.lq, *batch.hq.shape[2:]).clamp(0, 1)
         images = torch.where(bad.view(-1, 1, 1, 1), enlarged, batch.hq)
         with torch.no_grad():
             z = encode(self.vae, images)
-        noise = torch.randn_like(z)
+        noise = draw_noise(sources, z)
         prediction = self.unet(self.schedule.add_noise(z, noise, t), t, self.embeddings[bad.long()]).sample
         return F.mse_loss(prediction.float(), self.schedule.target(z, noise, t))
 
     def validation_step(self, batch: RestorationBatch, batch_idx: int) -> None:
         """The same error at evenly spread timesteps, with the same noise every time."""
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(batch_idx)
-            for t in range(50, len(self.schedule), 100):
-                times = torch.full((len(batch.hq),), t, device=self.device)
-                self.error.update(self.denoising_error(batch, torch.zeros_like(times, dtype=torch.bool), times))
+        for t in range(50, len(self.schedule), 100):
+            times = torch.full((len(batch.hq),), t, device=self.device)
+            sources = generators(t, batch_idx, range(len(times)), self.device)
+            self.error.update(self.denoising_error(batch, torch.zeros_like(times, dtype=torch.bool), times, sources))
 
     def on_validation_epoch_end(self) -> None:
         """Log the error, write the denoiser."""

@@ -33,6 +33,9 @@ class GeneratorAverage(Callback):
         if self.average.keys() != parameters.keys():
             self.average = {name: value.clone() for name, value in parameters.items()}
         self.average = {name: value.to(parameters[name].device) for name, value in self.average.items()}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count from here; a resumed run knows its steps only now."""
         self.seen = trainer.global_step
 
     def on_train_batch_end(
@@ -73,6 +76,10 @@ class GeneratorAverage(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the trained values back."""
+        self.on_validation_end(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Put the trained values back, that no checkpoint may take the average for them."""
         self.on_validation_end(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Training of the one-step restorer (HeadsUp, Sections 2.3, 2.4 and 4.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from faceops.alignment import alignment_matrix
 from faceops.identity import build_identity
@@ -28,7 +28,8 @@ from headsup.prompts import ConstantPrompt, Prompts
 from headsup.reference_layout import lay_out
 from headsup.settings import RestorerSettings
 from headsup.training.scores import RestorationScores
-from headsup.training.stepping import stepping
+from headsup.training.sources import sample_sources
+from headsup.training.stepping import optimizers_of, stepping
 from headsup.weights import apply_weights, read_weights
 from portraitdata.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
@@ -68,6 +69,7 @@ class RestorerTrainer(LightningModule):
         max_grad_norm: Gradient norm above which a network's gradient is scaled down; likewise.
         checkpoint_activations: Compute activations of encoder, denoiser and decoder twice instead of keeping them.
         bfloat16_base: Keep the frozen weights in bfloat16.
+        seed: Seed of the timesteps and the noise of the distillation.
 
     Raises:
         FileNotFoundError: If a network is missing.
@@ -91,6 +93,7 @@ class RestorerTrainer(LightningModule):
         max_grad_norm: float = 1.0,
         checkpoint_activations: bool = True,
         bfloat16_base: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -103,7 +106,7 @@ class RestorerTrainer(LightningModule):
         self.prompts: Prompts = ConstantPrompt() if prompts is None else prompts
         self.make_optimizers = generator_optimizer, regularizer_optimizer, discriminator_optimizer
         self.accumulate, self.max_grad_norm = accumulate, max_grad_norm
-        self.checkpoint_activations = checkpoint_activations
+        self.checkpoint_activations, self.seed = checkpoint_activations, seed
         self.restorer: OneStepRestorer | None = None
 
     def configure_model(self) -> None:
@@ -114,8 +117,16 @@ class RestorerTrainer(LightningModule):
         self.restorer = self.settings.build(self.bfloat16_base)
         if self.initial_weights is not None:
             apply_weights(self.restorer, read_weights(self.initial_weights), self.settings)
+        if not self.has_regularizer:
+            for parameter in self.restorer.regularizer_parameters().values():
+                parameter.requires_grad_(False)
         if self.checkpoint_activations:
             self.restorer.checkpoint_activations()
+
+    @property
+    def has_regularizer(self) -> bool:
+        """Whether a regulariser is trained along."""
+        return self.distillation.form == "vsd" and bool(self.loss_weights.distillation)
 
     @property
     def built(self) -> OneStepRestorer:
@@ -123,18 +134,15 @@ class RestorerTrainer(LightningModule):
         assert self.restorer is not None
         return self.restorer
 
-    def configure_optimizers(self) -> list[AdamW]:
+    def configure_optimizers(self) -> list[Optimizer]:
         """An optimiser for each network that is trained."""
         make_generator, make_regularizer, make_discriminator = self.make_optimizers
         optimizers = [make_generator(self.built.generator_parameters().values())]
-        if self.distillation.form == "vsd" and self.loss_weights.distillation:
+        if self.has_regularizer:
             optimizers.append(make_regularizer(self.built.regularizer_parameters().values()))
-        else:
-            for parameter in self.built.regularizer_parameters().values():
-                parameter.requires_grad_(False)
         if self.objective.discriminator is not None:
             optimizers.append(make_discriminator(self.objective.discriminator.parameters()))
-        return cast("list[AdamW]", optimizers)
+        return optimizers
 
     def on_fit_start(self) -> None:
         """Say once which terms are off, or are not what the paper means."""
@@ -158,34 +166,40 @@ class RestorerTrainer(LightningModule):
 
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> None:
         """Step the restorer, then its regulariser and the discriminator on what it has restored."""
-        generator, *others = cast("list[LightningOptimizer]", self._all_optimizers())
+        generator, *others = optimizers_of(self)
+        sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
         with stepping(self, generator, self.accumulate, self.max_grad_norm) as backward:
-            terms, z, faces = self.generator_terms(batch)
+            terms, z, faces = self.generator_terms(batch, sources)
             backward(torch.stack(list(terms.values())).sum())
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-        if self.distillation.form == "vsd" and self.loss_weights.distillation:
-            self.step_regularizer(others.pop(0), z, batch)
+        if self.has_regularizer:
+            self.step_regularizer(others.pop(0), z, batch, sources)
         if self.objective.discriminator is not None and faces is not None:
             self.step_discriminator(others.pop(0), faces)
 
-    def generator_terms(self, batch: RestorationBatch) -> tuple[dict[str, Tensor], Tensor, FacePairs | None]:
+    def generator_terms(
+        self, batch: RestorationBatch, sources: Sequence[torch.Generator]
+    ) -> tuple[dict[str, Tensor], Tensor, FacePairs | None]:
         """Weighted terms of Eq. 2, the restored latents and the faces that were looked at."""
         restored, z = self(batch)
         faces = self.objective.faces(restored, batch) if self.objective.looks_at_faces else None
         terms = self.objective(restored, batch, faces)
         if self.distillation.form != "none" and self.loss_weights.distillation:
             prompt = self.prompts(batch.lq, batch.prompts)
-            gradient = prior_gradient(self.built, z.detach(), prompt, self.prompts.negative(), self.distillation)
+            negative = self.prompts.negative()
+            gradient = prior_gradient(self.built, z.detach(), prompt, negative, self.distillation, sources)
             terms["distillation"] = self.loss_weights.distillation * score_distillation_loss(z, gradient)
         return terms, z.detach(), faces
 
-    def step_regularizer(self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch) -> None:
+    def step_regularizer(
+        self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch, sources: Sequence[torch.Generator]
+    ) -> None:
         """Let the regulariser follow what is restored."""
         with (
             self.built.switch.using("regularizer"),
             stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward,
         ):
-            loss = regularizer_loss(self.built, z, self.prompts(batch.lq, batch.prompts))
+            loss = regularizer_loss(self.built, z, self.prompts(batch.lq, batch.prompts), sources)
             backward(loss)
         self.log("train/regularizer", loss.detach())
 
@@ -197,10 +211,6 @@ class RestorerTrainer(LightningModule):
             loss = adversarial_discriminator_loss(discriminator(faces.truth), discriminator(faces.restored.detach()))
             backward(loss)
         self.log("train/discriminator", loss.detach())
-
-    def _all_optimizers(self) -> list[Any]:
-        found = self.optimizers()
-        return found if isinstance(found, list) else [found]
 
     def validation_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> STEP_OUTPUT:
         """Score the batch; the panels of a callback draw what is returned."""
@@ -233,5 +243,7 @@ class RestorerTrainer(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
         trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        # spectral normalisation goes on from the vectors in the discriminator's buffers
+        trained |= {name for name, _ in self.named_buffers() if name.startswith("objective.discriminator.")}
         checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}
         checkpoint["headsup"] = {"settings": vars(self.settings), "steps": int(checkpoint["global_step"])}

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
+
+
+def optimizers_of(module: LightningModule) -> list[LightningOptimizer]:
+    """The optimisers in their order; Lightning gives no list if there is one alone."""
+    found: Any = module.optimizers()
+    return cast("list[LightningOptimizer]", found if isinstance(found, list) else [found])
 
 
 @contextmanager
@@ -33,6 +39,5 @@ def stepping(
     module.clip_gradients(raw, gradient_clip_val=max_grad_norm, gradient_clip_algorithm="norm")
     # A LightningOptimizer's step counts into trainer.global_step; the first one's alone may, or max_steps and the
     # logger's axis would be too fast. The raw step is right for every precision but fp16.
-    first = cast("list[LightningOptimizer]", module.optimizers())[0]
-    (optimizer if optimizer is first else raw).step()
+    (optimizer if optimizer is optimizers_of(module)[0] else raw).step()
     raw.zero_grad()

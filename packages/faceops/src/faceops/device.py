@@ -1,4 +1,4 @@
-"""Where a network runs."""
+"""Where networks run."""
 
 from typing import Literal
 

@@ -1,0 +1,153 @@
+"""``headsup restore``: picture files in, picture files out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from rich.console import Console
+
+from faceops.command_line import exit_status
+from faceops.device import DeviceName, select_device
+from headsup.restoring.batch import run_batch
+from headsup.restoring.face_recognition import FaceRecognition, load_recognition
+from headsup.restoring.jobs import Job, check_folder, plan_jobs
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.restoring.picture_restoration import Setup
+from headsup.restoring.reference_people import load_people
+from headsup.restoring.report import PictureRecord, Report, RunRecord
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""Type of the frozen weights; auto is bfloat16 on CUDA devices, else float32. The step z_L to z_H is in float32."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which restorer computes, and where."""
+
+    weights: str | Path = "tiny"
+    """Name of shipped weights, or a file."""
+    base: str | None = None
+    """Base model, if not the one that the weights name."""
+    prompt: str = ""
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
+
+    def in_bfloat16(self, device: torch.device) -> bool:
+        """Whether the frozen weights are kept in bfloat16 on a device."""
+        return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
+
+    def load(self) -> PhotoRestorer:
+        """The restorer.
+
+        Raises:
+            ValueError: If something does not fit, or there is no such device.
+            OSError: If something is missing.
+        """
+        device = select_device(self.device)
+        return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device))
+
+
+def restore_files(
+    inputs: Sequence[Path],
+    output: Path,
+    options: RestoreOptions,
+    weights: Weights,
+    references: Sequence[Path] = (),
+    face_box: Sequence[float] = (),
+    report: Path | None = None,
+    compare: Path | None = None,
+    force: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """``headsup restore``; see its help for the arguments.
+
+    Returns:
+        Exit status, see `faceops.command_line.exit_status`.
+
+    Raises:
+        ValueError: If nothing can be done.
+        OSError: Likewise.
+    """
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    jobs = plan_jobs(inputs, output, compare)
+    box = checked_box(face_box, len(jobs))
+    if report is not None:
+        check_report(report, jobs)
+    done = [job for job in jobs if job.output.exists() and not overwrite]
+    wanted = [job for job in jobs if job not in done]
+    if done:
+        console.print(f"{len(done)} of {len(jobs)} pictures are there already; --overwrite makes them again.")
+    if not wanted:
+        return 0
+    recognition = wanted_recognition(bool(references), report is not None or compare is not None, console)
+    people = load_people(references, recognition) if references and recognition is not None else []
+    restorer = weights.load()
+    setup = Setup(restorer, options, people, recognition, box, force, scores=report is not None)
+    written = None if report is None else Report(report, run_record(restorer, options, weights, references))
+    if written is not None:
+        for job in done:
+            written.add(PictureRecord(str(job.source), str(job.output), "there already"))
+    failed = run_batch(wanted, setup, written, console)
+    return exit_status(len(jobs), len(jobs) - failed)
+
+
+def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, float, float] | None:
+    """The box of the face that counts, if there is one.
+
+    Raises:
+        ValueError: If it has not four numbers, or there are several pictures.
+    """
+    if not box:
+        return None
+    if len(box) != 4 or pictures != 1:
+        raise ValueError(
+            f"--face-box is X1 Y1 X2 Y2 in pixels of a single picture; got {len(box)} numbers for {pictures} pictures."
+        )
+    return box[0], box[1], box[2], box[3]
+
+
+def check_report(report: Path, jobs: Sequence[Job]) -> None:
+    """Refuse a report that could not be written or would replace a picture.
+
+    Raises:
+        ValueError: If it does not end in .json, or a file is where its folder must be.
+        PermissionError: If its folder cannot be written to.
+    """
+    if report.suffix.lower() != ".json":
+        raise ValueError(f"--report is a file ending in .json, got {report}.")
+    check_folder(report.resolve().parent)
+
+
+def wanted_recognition(references: bool, scores: bool, console: Console) -> FaceRecognition | None:
+    """Networks for faces: fetched if there are references, taken from the cache for a report or sheet.
+
+    Raises:
+        MissingWeightsError: If there are references and the networks are not to be had.
+    """
+    if not references and not scores:
+        return None
+    recognition = load_recognition(fetch=references)
+    if recognition is None:
+        console.print(
+            "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
+            "mobilefacenet` (5 MB)."
+        )
+    return recognition
+
+
+def run_record(
+    restorer: PhotoRestorer, options: RestoreOptions, weights: Weights, references: Sequence[Path]
+) -> RunRecord:
+    """What a report says of all pictures."""
+    return RunRecord(
+        weights=str(weights.weights),
+        base=restorer.restorer.source,
+        device=str(restorer.device),
+        precision="bfloat16" if weights.in_bfloat16(restorer.device) else "float32",
+        prompt=weights.prompt,
+        references=[str(path) for path in references],
+        options=options,
+    )

@@ -1,0 +1,214 @@
+"""Restoring one picture of any size: what `headsup restore` does, as Python.
+
+restorer = PhotoRestorer.load("tiny")
+photograph = load_picture("grandmother.jpg")
+restored = restorer(photograph, RestoreOptions(scale=4))
+save_picture(restored.picture, Path("grandmother-restored.png"))
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from faceops.alignment import alignment_matrix
+from faceops.images import Picture
+from headsup.autoencoder import latent_factor
+from headsup.colour import correct_colour
+from headsup.one_step import OneStepRestorer
+from headsup.prompts import ConstantPrompt
+from headsup.reference_layout import ReferenceLayout, lay_out
+from headsup.restoring.options import RestoreOptions
+from headsup.tiling.latent_tiles import denoise_tiled
+from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
+from headsup.tiling.tiled_autoencoder import decode, encode
+from headsup.weights import load_restorer
+from portraitdata.resampling import bicubic
+from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
+
+LEAST_SIDE = 64
+"""Pixels that a side has at least when it is restored; smaller results are cut out of it."""
+
+GIGA = 1e9
+"""Bytes of what is called a gigabyte."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceFaces:
+    """Faces of a picture that have a reference, one row each, in pixels of the picture."""
+
+    boxes: Float[Tensor, "n 4"]
+    """Left, top, right, bottom."""
+    landmarks: Float[Tensor, "n 5 2"]
+    references: Float[Tensor, "n 3 s s"]
+    """The same people's faces in other photographs, aligned to FFHQ."""
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A restored picture."""
+
+    picture: Picture
+    """With transparency, bit depth, colour profile and EXIF of the input."""
+    enlarged: Float[Tensor, "3 h w"]
+    """The input, enlarged by a bicubic to the same size."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Time of each part."""
+
+
+class PhotoRestorer:
+    """A restorer on a device, ready for pictures of any size.
+
+    Args:
+        restorer: One-step restorer.
+        layout: Where its references lie.
+        prompts: The prompt; it must fit the restorer's base.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self, restorer: OneStepRestorer, layout: ReferenceLayout, prompts: ConstantPrompt, device: torch.device
+    ) -> None:
+        self.restorer = restorer.to(device).eval().requires_grad_(False)
+        self.layout: ReferenceLayout = layout
+        self.prompts, self.device = prompts, device
+        self.factor = latent_factor(restorer.vae)
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | Path = "tiny",
+        base: str | None = None,
+        prompt: str = "",
+        device: str | torch.device = "cpu",
+        bfloat16: bool = False,
+    ) -> "PhotoRestorer":
+        """Restorer from trained weights.
+
+        Args:
+            weights: Name of shipped weights, or a .safetensors file of `headsup export`.
+            base: Where the base model is, if not where the weights say.
+            prompt: What is on the pictures, for bases that know texts.
+            device: Where to compute.
+            bfloat16: Keep the frozen weights in bfloat16, half the memory. The denoising step stays in float32.
+
+        Raises:
+            ValueError: If something does not fit.
+            OSError: If something is missing.
+        """
+        restorer, settings = load_restorer(weights, base, bfloat16)
+        prompts = ConstantPrompt(prompt)
+        prompts.prepare(settings.base)
+        return cls(restorer, settings.layout, prompts, torch.device(device))
+
+    @torch.no_grad()
+    def __call__(self, picture: Picture, options: RestoreOptions, references: ReferenceFaces | None = None) -> Restored:
+        """Restore a picture.
+
+        Args:
+            picture: Picture of any size.
+            options: How.
+            references: Faces in it that have a reference.
+
+        Raises:
+            ValueError: If the memory is too small for anything.
+        """
+        height, width = options.target(*picture.pixels.shape[-2:])
+        enlarged = bicubic(picture.pixels.unsqueeze(0).to(self.device), height, width).clamp(0, 1)
+        canvas = padded(enlarged, self.factor)
+        seconds: dict[str, float] = {}
+        budget = self._budget(options)
+        with measured(seconds, "encode"):
+            z_l = encode(self.restorer.vae, canvas, budget)
+            z_r, mask = self._condition(z_l, canvas, picture, (height, width), references, budget)
+        with measured(seconds, "denoise"):
+            z_h = self._denoise(z_l, z_r, mask, options, budget)
+        with measured(seconds, "decode"):
+            image = decode(self.restorer.vae, z_h.lerp(z_l, options.fidelity), budget)[..., :height, :width]
+        image = correct_colour(image, enlarged, options.colour)[0].cpu()
+        result = replace(picture, pixels=image, alpha=enlarged_alpha(picture, height, width))
+        return Restored(result, enlarged[0].cpu(), seconds)
+
+    def _budget(self, options: RestoreOptions) -> float | None:
+        """Bytes that are left beside the weights."""
+        if options.memory is None:
+            return None
+        weights = weight_bytes(self.restorer)
+        if options.memory * GIGA <= weights:
+            raise ValueError(
+                f"The weights alone take {weights / GIGA:.2f} GB, so {options.memory} GB of memory are too few."
+            )
+        return options.memory * GIGA - weights
+
+    def _condition(
+        self,
+        z_l: Tensor,
+        canvas: Tensor,
+        picture: Picture,
+        size: tuple[int, int],
+        references: ReferenceFaces | None,
+        budget: float | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Latent of the references and mask of their faces; zero without any."""
+        z_r, mask = torch.zeros_like(z_l), z_l.new_zeros(1, 1, *z_l.shape[2:])
+        if references is None or not len(references):
+            return z_r, mask
+        factors = torch.tensor([size[1] / picture.pixels.shape[2], size[0] / picture.pixels.shape[1]])
+        landmarks = (references.landmarks + 0.5) * factors - 0.5
+        boxes = (references.boxes.view(-1, 2, 2) * factors).view(-1, 4)
+        where = torch.zeros(len(references), dtype=torch.long)
+        matrix = alignment_matrix(landmarks.to(self.device), references.references.shape[-1])
+        shape = 1, canvas.shape[2], canvas.shape[3]
+        shown = lay_out(references.references.to(self.device), matrix, where, shape, self.layout)
+        there = torch.ones(len(references), dtype=torch.bool, device=self.device)
+        masks = box_masks(boxes.to(self.device), there, canvas.shape[2], canvas.shape[3])
+        mask = at_latent_resolution(masks, self.factor).amax(dim=0, keepdim=True)
+        return encode(self.restorer.vae, shown, budget), mask
+
+    def _denoise(self, z_l: Tensor, z_r: Tensor, mask: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
+        prompt = self.prompts(z_l[:, :3], [""])
+
+        def denoise(z: Tensor, reference: Tensor, where: Tensor) -> Tensor:
+            return self.restorer.denoise(z, reference, where, prompt.expand(len(z), -1, -1))
+
+        tile = max(options.tile // self.factor, 8)
+        overlap = min(options.overlap // self.factor, tile - 1)
+        if budget is not None and tile > SMALLEST_TILE:
+            fitting, narrower, _ = fit_latent_tiles(self.restorer.unet, z_l.shape[2], z_l.shape[3], budget, tile)
+            tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
+        return denoise_tiled(denoise, z_l, (z_r, mask), tile, overlap)
+
+
+@contextmanager
+def measured(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the time of a block to a table."""
+    start = time.perf_counter()
+    yield
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()  # what was asked of the device is then done
+    seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def padded(images: Float[Tensor, "b c h w"], factor: int) -> Float[Tensor, "b c ph pw"]:
+    """Repeat the last row and column until both sides are multiples of `factor` and at least `LEAST_SIDE`.
+
+    Example:
+        >>> padded(torch.rand(1, 3, 30, 65), 8).shape
+        torch.Size([1, 3, 64, 72])
+    """
+    height, width = (max(-(-side // factor) * factor, LEAST_SIDE) for side in images.shape[2:])
+    return F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2]), mode="replicate")
+
+
+def enlarged_alpha(picture: Picture, height: int, width: int) -> Float[Tensor, "1 h w"] | None:
+    """Transparency at the result's size; None for opaque pictures."""
+    return None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)

@@ -1,0 +1,127 @@
+"""The report of `headsup restore`: what was done to each picture, as JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from faceops.atomic_files import replacing
+from headsup.restoring.options import RestoreOptions
+
+KIND = "headsup restore"
+"""Value of ``report`` in the file, by which it is known again."""
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """A face of a picture; similarities are cosines of embeddings."""
+
+    box: Sequence[float]
+    """Left, top, right and bottom in pixels of the input."""
+    person: str | None
+    reference: str | None
+    """The photograph that was used."""
+    input_to_reference: float | None
+    """Similarity of the face in the input and the mean of the person's photographs; null without a reference."""
+    output_to_input: float
+    output_to_reference: float | None
+    seam: float | None
+    """BoundaryArtifact of the result around the face's box, against the enlarged input; null where the box has no
+    border within the picture."""
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """What became of a picture."""
+
+    input: str
+    output: str
+    status: Literal["restored", "there already", "failed"]
+    input_size: tuple[int, int] | None = None
+    """Width and height in pixels."""
+    output_size: tuple[int, int] | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Time of each stage."""
+    faces: Sequence[FaceRecord] = ()
+    notes: Sequence[str] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What all pictures of a run share."""
+
+    weights: str
+    base: str
+    device: str
+    precision: str
+    prompt: str
+    references: Sequence[str]
+    options: RestoreOptions
+
+
+class Report:
+    """A report file, whole after each picture.
+
+    Args:
+        path: File to write. A report that is there keeps what it says about pictures that are not made again.
+        run: What all pictures share.
+
+    Raises:
+        ValueError: If the file is there and no report.
+        OSError: If it cannot be read.
+    """
+
+    def __init__(self, path: Path, run: RunRecord) -> None:
+        self.path, self.run = path, run
+        self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier_pictures(path)}
+
+    def add(self, record: PictureRecord) -> None:
+        """Add a picture and write the file; one that is there already keeps what was said of it before.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        if record.status != "there already" or record.output not in self.pictures:
+            self.pictures[record.output] = asdict(record)
+        content = {"report": KIND, "run": asdict(self.run), "pictures": list(self.pictures.values())}
+        text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path) as temporary:
+            temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def earlier_pictures(path: Path) -> list[dict[str, Any]]:
+    """Pictures of a report that is there; none if there is none.
+
+    Raises:
+        ValueError: If the file is no report.
+        OSError: If it cannot be read.
+    """
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["report"] == KIND:
+            return [dict(entry, output=str(entry["output"])) for entry in content["pictures"]]
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{path} is there and is no report of {KIND}; name another file for --report.")
+
+
+def rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same with numbers of four decimals; what is not finite is null.
+
+    Example:
+        >>> rounded({"a": [0.123456, float("nan")], "b": 3})
+        {'a': [0.1235, None], 'b': 3}
+    """
+    if isinstance(value, Mapping):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value

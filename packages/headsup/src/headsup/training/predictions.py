@@ -1,0 +1,40 @@
+"""Writing the images of ``headsup predict``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
+
+from faceops.images import Picture, save_picture
+from portraitdata.restoration.batches import RestorationBatch
+
+
+class PredictionFolder(BasePredictionWriter):
+    """Writes every restored image as a PNG file named after its photograph, in a folder for each data set.
+
+    Args:
+        folder: Folder to write to; made if absent.
+    """
+
+    def __init__(self, folder: Path = Path("outputs/predictions")) -> None:
+        super().__init__(write_interval="batch")
+        self.folder = folder
+
+    def write_on_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: Tensor,
+        batch_indices: Sequence[int] | None,
+        batch: RestorationBatch,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Write the images of a batch."""
+        folder = self.folder / str(dataloader_idx) if dataloader_idx else self.folder
+        for name, image in zip(batch.names, prediction, strict=True):
+            target = folder / Path(name).with_suffix(".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            save_picture(Picture(image.float().cpu()), target)

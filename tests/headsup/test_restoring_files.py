@@ -1,0 +1,404 @@
+"""Picture files in, picture files out; networks for faces are stood in for by blocks of colour."""
+
+import errno
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageCms
+from torch import Tensor
+
+from faceops.faces import Faces
+from faceops.images import Picture, load_picture, save_picture
+from faceops.landmarks import ARCFACE_112, Template
+from headsup.model_card import ModelCard
+from headsup.restoring import files, picture_restoration
+from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition, see_faces
+from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.settings import RestorerSettings
+from headsup.weights import save_weights
+
+HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0), "cleo": (0.0, 0.0, 1.0)}
+TWICE = RestoreOptions(scale=2, colour="none")
+
+
+class BlockDetector:
+    """Finds blocks of the hues above on grey, one of a hue."""
+
+    def __call__(self, images: Tensor) -> Faces:
+        found = []
+        for hue in HUES.values():
+            colour = images.new_tensor(hue).reshape(1, 3, 1, 1)
+            inside = ((images - 0.5) * (colour - 0.5)).sum(dim=1) > 0.4
+            for index, mask in enumerate(inside):
+                if mask.sum() < 16:
+                    continue
+                rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+                box = torch.stack((columns.min(), rows.min(), columns.max(), rows.max())).float()
+                points = box[:2] + torch.tensor(FACE_BOX_LANDMARKS) * (box[2:] - box[:2])
+                found.append(Faces(torch.tensor([index]), box[None], points[None], torch.ones(1)))
+        return Faces.concatenate(found)
+
+
+class HueEncoder:
+    """Embeds a face as the direction of its mean colour from grey."""
+
+    input_template: Template = ARCFACE_112
+    input_size: int = 112
+
+    def __call__(self, aligned: Tensor) -> Tensor:
+        return F.normalize(aligned[:, :, 40:72, 40:72].mean(dim=(2, 3)) - 0.5, dim=1)
+
+
+def portrait(*people: str, side: int = 40) -> Tensor:
+    """Faces side by side on grey, each in the middle of a square."""
+    squares = []
+    for name in people:
+        square = torch.full((3, side, side), 0.5)
+        square[:, side // 4 : -side // 4, side // 4 : -side // 4] = torch.tensor(HUES[name]).reshape(3, 1, 1)
+        squares.append(square)
+    return torch.cat(squares, dim=2) if squares else torch.full((3, side, side), 0.5)
+
+
+def write(path: Path, *people: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    save_picture(Picture(portrait(*people)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights whose first convolution looks at the reference and the mask, which untrained ones do not."""
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    settings = RestorerSettings(base="random:tiny", layout="placed")
+    tensors = settings.build().generator_parameters()
+    torch.manual_seed(0)
+    first = tensors["unet.conv_in.own.weight"]
+    with torch.no_grad():
+        first.add_(torch.randn_like(first) * 0.05)
+    save_weights(tensors, settings, path, ModelCard())
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _one_restorer(weights: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The restorer is loaded once, the networks for faces are stood in for; tests marked real load their own."""
+    if "loads" in request.fixturenames:
+        yield
+        return
+    monkeypatch.setattr(Weights, "load", lambda self: cached(weights))
+    recognition = FaceRecognition(BlockDetector(), HueEncoder(), 0.9)
+    monkeypatch.setattr(files, "load_recognition", lambda fetch: recognition)
+    yield
+
+
+@pytest.fixture
+def loads() -> None:
+    """Asks for a restorer that is loaded as a user's is."""
+
+
+RESTORERS: dict[Path, PhotoRestorer] = {}
+
+
+def cached(weights: Path) -> PhotoRestorer:
+    if weights not in RESTORERS:
+        RESTORERS[weights] = PhotoRestorer.load(weights)
+    return RESTORERS[weights]
+
+
+def restore(*inputs: Path, output: Path, options: RestoreOptions = TWICE, **others) -> int:
+    return restore_files(list(inputs), output, options, Weights("w.safetensors", device="cpu"), **others)
+
+
+def test_what_a_file_has_besides_its_pixels_is_kept(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"  # shown turned by a quarter
+    pixels = (portrait("ann", "ben").permute(1, 2, 0) * 255).byte().numpy()
+    low = tmp_path / "low"
+    low.mkdir()
+    Image.fromarray(pixels).save(low / "turned.jpg", exif=exif, icc_profile=profile, quality=95)
+    Image.fromarray(pixels).convert("L").save(low / "grey.png")
+    alpha = torch.ones(1, 40, 80)
+    alpha[:, :, :40] = 0.25
+    save_picture(Picture(portrait("ann", "ben"), alpha=alpha, bits=16), low / "deep.png")
+    Image.fromarray(pixels).quantize(16).save(low / "indexed.gif")
+    assert restore(low, output=tmp_path / "out") == 0
+
+    turned = Image.open(tmp_path / "out/turned.jpg")
+    assert (turned.size, turned.mode) == ((80, 160), "RGB")
+    assert turned.getexif()[0x010F] == "maker"
+    assert turned.getexif().get(0x0112, 1) == 1
+    assert turned.info["icc_profile"] == profile
+    grey = Image.open(tmp_path / "out/grey.png")
+    assert (grey.size, grey.mode) == ((160, 80), "L")
+    deep = load_picture(tmp_path / "out/deep.png")
+    assert (deep.bits, deep.pixels.shape) == (16, (3, 80, 160))
+    assert deep.alpha is not None
+    assert deep.alpha[0, 40, 10].item() == pytest.approx(0.25, abs=1e-3)
+    assert deep.alpha[0, 40, 150].item() == pytest.approx(1, abs=1e-3)
+    # 16 bits are used, not padded
+    assert (deep.pixels * 65535).round().remainder(257).count_nonzero() > 1000
+    assert (tmp_path / "out/indexed.gif.png").is_file()
+
+
+def test_the_same_bytes_every_time_and_the_size_wanted(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann")
+    options = RestoreOptions(size=(90, 70))
+    for name in ("one.png", "two.png"):
+        assert restore(source, output=tmp_path / name, options=options) == 0
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert load_picture(tmp_path / "one.png").pixels.shape == (3, 70, 90)
+
+
+def test_full_fidelity_is_the_input_through_the_autoencoder(weights: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann", "ben")
+    options = RestoreOptions(scale=2, fidelity=1, colour="none")
+    restored = cached(weights)(load_picture(source), options)
+    vae = cached(weights).restorer
+    with torch.no_grad():
+        wanted = vae.decode(vae.encode(restored.enlarged.unsqueeze(0)))[0]
+    torch.testing.assert_close(restored.picture.pixels, wanted.clamp(0, 1), atol=1e-5, rtol=0)
+
+
+def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    low, out = tmp_path / "low", tmp_path / "out"
+    write(low / "a.png", "ann"), write(low / "b.png", "ben")
+    assert restore(low, output=out) == 0
+    assert capsys.readouterr().out.split() == [str(out / "a.png"), str(out / "b.png")]
+    (out / "a.png").write_bytes(b"mine")
+    (out / "b.png").unlink()
+    assert restore(low, output=out, report=tmp_path / "r.json") == 0
+    seen = capsys.readouterr()
+    assert seen.out.split() == [str(out / "b.png")]
+    assert "1 of 2 pictures are there already; --overwrite makes them again." in seen.err
+    assert (out / "a.png").read_bytes() == b"mine"
+    assert [entry["status"] for entry in pictures(tmp_path / "r.json")] == ["there already", "restored"]
+    assert restore(low, output=out, overwrite=True) == 0
+    assert load_picture(out / "a.png").pixels.shape == (3, 80, 80)
+
+
+def pictures(report: Path) -> list[dict]:
+    return json.loads(report.read_text())["pictures"]
+
+
+def test_bad_files_do_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    low, report = tmp_path / "low", tmp_path / "r.json"
+    good = write(low / "c.png", "ann")
+    (low / "a.png").write_bytes(b"")
+    (low / "b.png").write_bytes(good.read_bytes()[:60])
+    (low / "d.png").write_text("no picture at all")
+    assert restore(low, tmp_path / "missing.png", output=tmp_path / "out", report=report) == 1
+    errors = capsys.readouterr().err
+    assert "4 of 5 pictures could not be restored; the others are done:" in errors
+    for name in ("a.png", "b.png", "d.png", "missing.png"):
+        assert errors.count(name) >= 2  # when it happened, and in the summary
+    assert [entry["status"] for entry in pictures(report)] == ["failed", "failed", "restored", "failed", "failed"]
+    assert "There is no file" in pictures(report)[-1]["error"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["c.png"]
+    with pytest.raises(ValueError, match=r"a\.png"):
+        restore(low / "a.png", output=tmp_path / "x.png")
+
+
+def test_an_interruption_leaves_whole_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    low = tmp_path / "low"
+    for name in ("a.png", "b.png", "c.png"):
+        write(low / name, "ann")
+    real, calls = picture_restoration.save_picture, []
+
+    def interrupted(picture: Picture, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(picture, path)
+
+    monkeypatch.setattr(picture_restoration, "save_picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        restore(low, output=tmp_path / "out", report=tmp_path / "r.json")
+    assert "1 of 3 pictures are done; the same command goes on with the rest." in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert len(pictures(tmp_path / "r.json")) == 1
+    assert restore(low, output=tmp_path / "out", report=tmp_path / "r.json") == 0
+    assert [entry["status"] for entry in pictures(tmp_path / "r.json")] == ["restored"] * 3
+
+
+def test_a_full_disk_stops_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    low = tmp_path / "low"
+    write(low / "a.png", "ann"), write(low / "b.png", "ann")
+    calls = []
+
+    def full(picture: Picture, path: Path) -> None:
+        calls.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(picture_restoration, "save_picture", full)
+    with pytest.raises(OSError, match="No space left"):
+        restore(low, output=tmp_path / "out")
+    assert len(calls) == 1
+
+
+def test_memory_that_runs_out_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    low = tmp_path / "low"
+    write(low / "a.png", "ann"), write(low / "b.png", "ann")
+
+    def greedy(self, *arguments: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 7 GiB")
+
+    monkeypatch.setattr(PhotoRestorer, "__call__", greedy)
+    assert restore(low, output=tmp_path / "out") == 2
+    assert "a.png: the memory ran out; --memory GB, a smaller --tile" in capsys.readouterr().err
+
+
+def test_huge_results_and_wrong_options_are_refused(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann")
+    with pytest.raises(ValueError, match="would have 40000 x 40000 pixels, which is more than 200 megapixels"):
+        restore(source, output=tmp_path / "o.png", options=RestoreOptions(scale=1000))
+    with pytest.raises(ValueError, match=r"The weights alone take .* GB, so 1e-06 GB of memory are too few"):
+        restore(source, output=tmp_path / "o.png", options=RestoreOptions(memory=1e-6))
+    with pytest.raises(ValueError, match=r"--report is a file ending in \.json"):
+        restore(source, output=tmp_path / "o.png", report=tmp_path / "r.txt")
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match="is no report of headsup restore"):
+        restore(source, output=tmp_path / "o.png", report=tmp_path / "other.json")
+    with pytest.raises(ValueError, match="got 3 numbers for 1 pictures"):
+        restore(source, output=tmp_path / "o.png", face_box=(1, 2, 3))
+
+
+def test_memory_that_allows_small_tiles_only(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann", "ben")
+    assert restore(source, output=tmp_path / "free.png", options=RestoreOptions(scale=4)) == 0
+    assert restore(source, output=tmp_path / "less.png", options=RestoreOptions(scale=4, memory=1.0)) == 0
+    free, less = (load_picture(tmp_path / name).pixels for name in ("free.png", "less.png"))
+    assert (free - less).abs().mean() < 0.05
+
+
+def test_each_face_gets_its_own_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path / "both.png", "ben", "ann")
+    ann, ben = write(tmp_path / "refs/ann.png", "ann"), write(tmp_path / "refs/ben.png", "ben")
+    report = tmp_path / "r.json"
+    assert restore(source, output=tmp_path / "o.png", references=[ann, ben], report=report) == 0
+    first, second = pictures(report)[0]["faces"]
+    by_left = sorted((first, second), key=lambda face: face["box"][0])
+    assert [face["person"] for face in by_left] == ["ben.png", "ann.png"]
+    assert [face["reference"] for face in by_left] == [str(ben), str(ann)]
+    assert all(face["input_to_reference"] > 0.99 for face in by_left)
+    assert all(-1 <= face["output_to_reference"] <= 1 and face["seam"] >= 0 for face in by_left)
+    # blocks from pixel 10 to 29 and from 50 to 69
+    assert by_left[0]["box"] == pytest.approx([10, 10, 29, 29], abs=1)
+    assert by_left[1]["box"] == pytest.approx([50, 10, 69, 29], abs=1)
+    assert capsys.readouterr().err == ""
+
+
+def test_references_change_the_result_and_their_order_does_not(tmp_path: Path) -> None:
+    source = write(tmp_path / "both.png", "ben", "ann")
+    refs = [write(tmp_path / f"refs/{name}.png", name) for name in ("ann", "ben")]
+    assert restore(source, output=tmp_path / "without.png") == 0
+    assert restore(source, output=tmp_path / "ab.png", references=refs) == 0
+    assert restore(source, output=tmp_path / "ba.png", references=refs[::-1]) == 0
+    assert restore(source, output=tmp_path / "folder.png", references=[tmp_path / "refs"]) == 0
+    assert (tmp_path / "ab.png").read_bytes() == (tmp_path / "ba.png").read_bytes()
+    assert (tmp_path / "ab.png").read_bytes() == (tmp_path / "folder.png").read_bytes()
+    assert (tmp_path / "ab.png").read_bytes() != (tmp_path / "without.png").read_bytes()
+
+
+def test_strangers_and_pictures_without_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, empty = write(tmp_path / "ann.png", "ann"), write(tmp_path / "empty.png")
+    cleo = write(tmp_path / "cleo.png", "cleo")
+    with pytest.raises(ValueError, match=r"The face in .*ann\.png is not like cleo\.png"):
+        restore(ann, output=tmp_path / "o.png", references=[cleo])
+    assert not (tmp_path / "o.png").exists()
+    assert restore(ann, output=tmp_path / "o.png", references=[cleo], force=True) == 0
+    assert "because of --force" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="No face was found in .*empty.*--face-box"):
+        restore(empty, output=tmp_path / "e.png", references=[cleo])
+    with pytest.raises(ValueError, match="No face was found in any of the references"):
+        restore(ann, output=tmp_path / "e.png", references=[empty])
+    assert "empty.png: no face was found, so it is left out." in capsys.readouterr().err
+
+
+def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:
+    pale = portrait("ann").lerp(torch.tensor(0.5), 0.7)  # too pale for the detector
+    save_picture(Picture(pale), tmp_path / "pale.png")
+    ann, report = write(tmp_path / "ann.png", "ann"), tmp_path / "r.json"
+    with pytest.raises(ValueError, match="No face was found"):
+        restore(tmp_path / "pale.png", output=tmp_path / "o.png", references=[ann])
+    box = (10.0, 10.0, 30.0, 30.0)
+    assert restore(tmp_path / "pale.png", output=tmp_path / "o.png", references=[ann], face_box=box, report=report) == 0
+    face = pictures(report)[0]["faces"][0]
+    assert face["box"] == list(box)
+    assert face["person"] == "ann.png"
+
+
+def test_the_picture_as_its_own_reference_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path / "ann.png", "ann")
+    assert restore(source, output=tmp_path / "o.png", references=[source]) == 0
+    assert "The reference ann.png is the picture itself" in capsys.readouterr().err
+
+
+def test_the_report_says_how_and_how_long(tmp_path: Path) -> None:
+    source, report = write(tmp_path / "ann.png", "ann"), tmp_path / "deep/r.json"
+    assert restore(source, output=tmp_path / "o.png", report=report) == 0
+    content = json.loads(report.read_text())
+    assert content["run"]["base"] == "random:tiny"
+    assert content["run"]["precision"] == "float32"
+    assert content["run"]["options"]["scale"] == 2
+    picture = content["pictures"][0]
+    assert (picture["input_size"], picture["output_size"]) == ([40, 40], [80, 80])
+    assert list(picture["seconds"]) == ["read", "faces", "encode", "denoise", "decode", "write", "scores"]
+    assert picture["seconds"]["decode"] > 0
+    assert picture["faces"][0]["person"] is None
+    assert picture["faces"][0]["input_to_reference"] is None
+
+
+def test_the_sheet_shows_faces_and_references(tmp_path: Path) -> None:
+    source, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
+    assert restore(source, output=tmp_path / "o.png", references=[ann], compare=tmp_path / "s.png") == 0
+    sheet = load_picture(tmp_path / "s.png").pixels
+    red = (sheet - torch.tensor(HUES["ann"]).reshape(3, 1, 1)).abs().amax(dim=0) < 0.05
+    # in the enlarged input, in the face of the input and in the reference
+    assert red.sum() > 40 * 40 + 2 * 100 * 100
+    assert sheet.shape[1] > 80 + 2 * 320
+    write(tmp_path / "low/a.png", "ann")
+    assert restore(tmp_path / "low", output=tmp_path / "out", compare=tmp_path / "sheets") == 0
+    assert (tmp_path / "sheets/a.png.png").is_file()
+
+
+def test_transparency_that_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_picture(Picture(portrait("ann"), alpha=torch.full((1, 40, 40), 0.5)), tmp_path / "a.png")
+    assert restore(tmp_path / "a.png", output=tmp_path / "o.jpg", report=tmp_path / "r.json") == 0
+    assert "JPEG has no transparency" in capsys.readouterr().err
+    assert "JPEG has no transparency" in pictures(tmp_path / "r.json")[0]["notes"][0]
+
+
+def test_convention_faces_are_in_pixels_of_the_input_however_small() -> None:
+    recognition = FaceRecognition(BlockDetector(), HueEncoder(), 0.9)
+    for side in (40, 400):
+        seen = see_faces(portrait("ann", "ben", side=side), recognition)
+        left = seen.faces.boxes[:, 0].sort().values
+        torch.testing.assert_close(left, torch.tensor([side / 4, side * 5 / 4]), atol=0.6, rtol=0)
+
+
+def test_a_restorer_of_ones_own_without_networks(
+    loads: None, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write(tmp_path / "ann.png", "ann")
+    where = {"inputs": [source], "options": TWICE}
+    half = Weights(weights, device="cpu", precision="bfloat16")
+    full = Weights(weights, device="cpu")
+    assert restore_files(output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json", **where) == 0
+    assert "Faces are not looked at; they are after `faceops weights fetch yunet`" in capsys.readouterr().err
+    assert pictures(tmp_path / "r.json")[0]["faces"] == []
+    assert restore_files(output=tmp_path / "half.png", weights=half, **where) == 0
+    one, other = (load_picture(tmp_path / name).pixels for name in ("full.png", "half.png"))
+    assert 0 < (one - other).abs().mean() < 0.02
+    with pytest.raises(ValueError, match='No weights are called "nothing"'):
+        restore_files(output=tmp_path / "x.png", weights=Weights("nothing"), **where)

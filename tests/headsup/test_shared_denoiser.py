@@ -1,0 +1,82 @@
+"""One denoiser in three roles trains like three denoisers, bit for bit."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from benchmarks.three_copies import ThreeCopies
+from headsup.backbone import random_backbone
+from headsup.distillation import Distillation, prior_gradient, regularizer_loss
+from headsup.losses.score_distillation import score_distillation_loss
+from headsup.one_step import OneStepRestorer
+from headsup.seeded_noise import generators
+
+
+def data(step: int):
+    generator = torch.Generator().manual_seed(step)
+    lq, hq = torch.rand(2, 2, 3, 32, 32, generator=generator)
+    mask = torch.zeros(2, 1, 4, 4)
+    mask[0, :, 1:3] = 1
+    return lq, hq, torch.rand(2, 3, 32, 32, generator=generator), mask, torch.randn(2, 7, 64, generator=generator)
+
+
+def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
+    """Losses and parameters after whole steps: the generator by VSD and L2, then the regulariser."""
+    if checkpointing:
+        restorer.checkpoint_activations()
+    negative = torch.randn(1, 7, 64, generator=torch.Generator().manual_seed(99))
+    optimizers = [
+        torch.optim.AdamW(parameters.values(), lr=1e-2)
+        for parameters in (restorer.generator_parameters(), restorer.regularizer_parameters())
+    ]
+    losses = []
+    for step in range(steps):
+        lq, hq, reference, mask, prompt = data(step)
+        sources = generators(0, step, range(len(lq)), "cpu")
+        restored, z = restorer(lq, prompt, reference, mask)
+        gradient = prior_gradient(restorer, z.detach(), prompt, negative, Distillation(), sources)
+        loss = F.mse_loss(restored, hq) + score_distillation_loss(z, gradient)
+        loss.backward()
+        with restorer.switch.using("regularizer"):
+            own = regularizer_loss(restorer, z, prompt, sources)
+            own.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        losses += [loss.item(), own.item()]
+    return losses, dict(restorer.trained_state())
+
+
+@pytest.fixture(scope="module")
+def copies():
+    return trained(ThreeCopies(random_backbone("tiny")), checkpointing=False)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_one_shared_denoiser_equals_three(copies, checkpointing):
+    losses, parameters = copies
+    restorer = OneStepRestorer(random_backbone("tiny"))
+    start = {name: value.clone() for name, value in restorer.trained_state()}
+    found, shared = trained(restorer, checkpointing)
+    assert found == losses
+    assert shared.keys() == parameters.keys()
+    for name, value in shared.items():
+        assert value.equal(parameters[name]), name
+    changed = [name for name, value in shared.items() if not value.equal(start[name])]
+    assert len(changed) > 0.95 * len(shared)
+
+
+def test_three_copies_share_nothing():
+    restorer = ThreeCopies(random_backbone("tiny"))
+    networks = restorer.unet, restorer.regularizer, restorer.teacher
+    kept = [{p.data_ptr() for p in network.parameters()} for network in networks]
+    assert not kept[0] & kept[1]
+    assert not kept[1] & kept[2]
+    assert not kept[0] & kept[2]
+    assert not any("regularizer" in name for name, _ in restorer.unet.named_parameters())
+
+
+def test_checkpointed_copies_equal_the_others(copies):
+    losses, parameters = trained(ThreeCopies(random_backbone("tiny")), checkpointing=True)
+    assert losses == copies[0]
+    assert all(value.equal(copies[1][name]) for name, value in parameters.items())

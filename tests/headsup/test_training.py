@@ -1,0 +1,296 @@
+"""The recipe of the restorer: what is stepped, what is kept, and that a resumed run is the same run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from faceops.faces import Faces
+from faceops.landmarks import FFHQ_512
+from headsup.distillation import Distillation
+from headsup.objective import LossWeights
+from headsup.settings import RestorerSettings
+from headsup.training.moving_average import GeneratorAverage
+from headsup.training.restorer import RestorerTrainer
+from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.restoration.face_masks import box_masks
+from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*treespec.*"),
+    pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning"),
+]
+
+EVERYTHING = LossWeights(identity=0.0, adversarial=0.1)
+IMAGES = LossWeights(fidelity=0.0, identity=0.0)
+
+
+def sgd(parameters) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=0.1)
+
+
+def model(**arguments) -> RestorerTrainer:
+    torch.manual_seed(0)  # the discriminator's
+    settings = {
+        "restorer": RestorerSettings("random:tiny"),
+        "weights": EVERYTHING,
+        "perceptual": None,
+        "identity": None,
+        "face_size": 32,
+        "checkpoint_activations": False,
+    }
+    return RestorerTrainer(**(settings | arguments))
+
+
+def portraits(folder: Path, batch_size: int = 2, samples: int | None = 6) -> SyntheticRestorationDataModule:
+    return SyntheticRestorationDataModule(
+        folder, people=4, portraits=3, size=32, batch_size=batch_size, samples=samples, validation_images=1
+    )
+
+
+def trainer(folder: Path, **arguments) -> Trainer:
+    settings = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "default_root_dir": folder,
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": "callbacks" in arguments,
+        "num_sanity_val_steps": 0,
+        "limit_val_batches": 0,
+        "log_every_n_steps": 1,
+        "use_distributed_sampler": False,
+    }
+    return Trainer(**(settings | arguments))
+
+
+def trained_values(module: RestorerTrainer) -> dict[str, torch.Tensor]:
+    found = {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
+    assert found
+    return found
+
+
+class KilledError(Exception):
+    pass
+
+
+class Kill(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        if trainer.global_step == self.step:
+            raise KilledError
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path) -> None:
+    """Generator, regulariser, discriminator and moving average; killed within an epoch, with accumulated batches."""
+
+    def callbacks(folder: str) -> list[Callback]:
+        keep = ModelCheckpoint(tmp_path / folder, every_n_train_steps=1, save_last=True)
+        return [keep, GeneratorAverage(decay=0.5)]
+
+    run = {"max_steps": 4, "max_epochs": -1}  # an epoch is three batches and two steps
+    whole = trainer(tmp_path, callbacks=callbacks("whole"), **run)
+    whole.fit(model(accumulate=2), portraits(tmp_path))
+    with pytest.raises(KilledError):
+        trainer(tmp_path, callbacks=[*callbacks("part"), Kill(1)], **run).fit(model(accumulate=2), portraits(tmp_path))
+    torch.manual_seed(99)  # nothing may hang on the state of the process
+    again = model(accumulate=2)
+    last = tmp_path / "part" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 1
+    trainer(tmp_path, callbacks=callbacks("part"), **run).fit(again, portraits(tmp_path), ckpt_path=last)
+    one, two = (torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("whole", "part"))
+    assert whole.global_step == one["global_step"] == two["global_step"] == 4
+    torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=0)
+    torch.testing.assert_close(two["optimizer_states"], one["optimizer_states"], rtol=0, atol=0)
+    averages = [next(v["average"] for v in c["callbacks"].values() if "average" in v) for c in (one, two)]
+    torch.testing.assert_close(averages[1], averages[0], rtol=0, atol=0)
+    assert any(not averages[0][n].equal(one["state_dict"][f"restorer.{n}"]) for n in averages[0])
+
+
+def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -> None:
+    module = model()
+    module.configure_model()
+    before = trained_values(module)
+    frozen = {n: p.clone() for n, p in module.named_parameters() if not p.requires_grad}
+    run = trainer(tmp_path, max_steps=2, callbacks=[ModelCheckpoint(tmp_path, every_n_train_steps=1, save_last=True)])
+    run.fit(module, portraits(tmp_path))
+    assert run.global_step == 2
+    assert len(run.optimizers) == 3
+    after = trained_values(module)
+    assert before.keys() == after.keys()
+    for part in ("restorer.unet", "restorer.vae", ".regularizer.", "conv_in.own", "objective.discriminator"):
+        assert any(not after[name].equal(value) for name, value in before.items() if part in name), part
+    assert all(value.equal(frozen[n]) for n, value in module.named_parameters() if n in frozen)
+    held = [id(p) for optimizer in run.optimizers for group in optimizer.param_groups for p in group["params"]]
+    assert len(held) == len(set(held)) == len(before)
+
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    spectral = {n for n, _ in module.named_buffers() if n.startswith("objective.discriminator.")}
+    assert checkpoint["state_dict"].keys() == before.keys() | spectral
+    assert spectral
+    assert checkpoint["headsup"]["steps"] == checkpoint["global_step"] == 2
+    assert checkpoint["headsup"]["settings"]["base"] == "random:tiny"
+    logged = {name for name in run.logged_metrics if name.startswith("train/")}
+    names = {"l2", "fidelity", "adversarial", "distillation", "regularizer", "discriminator"}
+    assert logged == {f"train/{name}" for name in names}
+
+
+@pytest.mark.parametrize("form", ["csd", "none"])
+def test_without_a_regularizer_there_is_none_to_step(tmp_path, form) -> None:
+    module = model(weights=IMAGES, distillation=Distillation(form))
+    keep = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_last=True)
+    run = trainer(tmp_path, max_steps=2, callbacks=[keep])
+    run.fit(module, portraits(tmp_path))
+    assert run.global_step == 2
+    assert len(run.optimizers) == 1
+    assert not any(p.requires_grad for p in module.built.regularizer_parameters().values())
+    assert not any("regularizer" in n for n in torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
+    assert ("train/distillation" in run.logged_metrics) == (form == "csd")
+    assert "train/regularizer" not in run.logged_metrics
+
+
+def test_accumulated_batches_are_one_batch(tmp_path) -> None:
+    """Also in their timesteps and noise, which hang on a sample's place in the epoch."""
+    results = []
+    for batch_size, accumulate in ((4, 1), (2, 2)):
+        module = model(
+            weights=IMAGES, accumulate=accumulate, generator_optimizer=sgd, regularizer_optimizer=sgd, max_grad_norm=0.5
+        )
+        run = trainer(tmp_path, max_steps=2)
+        run.fit(module, portraits(tmp_path, batch_size, samples=8))
+        assert run.global_step == 2
+        results.append(trained_values(module))
+    start = model(weights=IMAGES)
+    start.configure_model()
+    moved = [name for name, value in trained_values(start).items() if (value - results[0][name]).abs().max() > 1e-5]
+    assert any(".regularizer." in name for name in moved)
+    assert any(".generator." in name for name in moved)
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=2e-6)
+
+
+def test_bfloat16_stays_finite_and_trains_in_float32(tmp_path) -> None:
+    module = model(bfloat16_base=True, checkpoint_activations=True)
+    run = trainer(tmp_path, max_steps=2, precision="bf16-mixed")
+    run.fit(module, portraits(tmp_path))
+    assert all(value.isfinite() for value in run.logged_metrics.values())
+    for value in trained_values(module).values():
+        assert value.dtype == torch.float32
+        assert value.isfinite().all()
+    frozen = {p.dtype for n, p in module.built.named_parameters() if not p.requires_grad and "conv_out" not in n}
+    assert torch.bfloat16 in frozen
+
+
+def batch(faces: int, reference: bool) -> RestorationBatch:
+    """Two images; a face in the first ones of them, of which the very first may have a reference."""
+    generator = torch.Generator().manual_seed(faces)
+    landmarks = FFHQ_512.scaled(24).tensor().float().expand(faces, 5, 2) + 4.0
+    boxes = torch.tensor([[6.0, 6.0, 25.0, 25.0]]).expand(faces, 4)
+    present = torch.tensor([reference, False])
+    return RestorationBatch(
+        lq=torch.rand(2, 3, 8, 8, generator=generator),
+        hq=torch.rand(2, 3, 32, 32, generator=generator),
+        reference=torch.rand(2, 3, 512, 512, generator=generator) * present.view(2, 1, 1, 1),
+        present=present,
+        mask=box_masks(torch.tensor([[6.0, 6.0, 25.0, 25.0]]).expand(2, 4), present, 32, 32),
+        faces=Faces(torch.arange(faces), boxes, landmarks, torch.ones(faces)),
+        referenced=torch.tensor([0 if reference else -1, -1]),
+        prompts=["", ""],
+        names=["a", "b"],
+    )
+
+
+@pytest.mark.parametrize("layout", ["whole", "placed"])
+def test_batches_without_faces_and_without_references(tmp_path, layout) -> None:
+    batches = [batch(0, False), batch(1, False), batch(2, True), batch(0, False)]
+    module = model(restorer=RestorerSettings("random:tiny", layout=layout))
+    run = trainer(tmp_path, max_steps=len(batches))
+    run.fit(module, DataLoader(batches, batch_size=None, collate_fn=lambda item: item))
+    assert run.global_step == len(batches)
+    assert all(value.isfinite().all() for value in trained_values(module).values())
+    assert run.logged_metrics["train/fidelity"] == run.logged_metrics["train/discriminator"] == 0
+
+
+def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
+    module = model()
+    module.configure_model()
+    with torch.no_grad():
+        for parameter in module.built.generator_parameters().values():
+            parameter.add_(0.02)
+        known = batch(1, True)
+        other = known._replace(reference=1 - known.reference)
+        absent = known._replace(present=torch.tensor([False, False]))
+        one, two, three = (module(b)[1] for b in (known, other, absent))
+    assert (one[0] - two[0]).abs().max() > 1e-4
+    assert (one[0] - three[0]).abs().max() > 1e-4
+    torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-5)
+
+
+def test_pictures_of_references_are_not_rounded_by_autocast() -> None:
+    module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
+    known = batch(1, True)
+    expected = module.reference_pictures(known)
+    assert expected[0].any()
+    assert not expected[1].any()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module.reference_pictures(known).equal(expected)
+
+
+def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path) -> None:
+    """The average is the closed form over the steps; it is in place in a validation and only there."""
+    seen: list[dict[str, torch.Tensor]] = []
+    validated: list[dict[str, torch.Tensor]] = []
+
+    class Recorder(Callback):
+        def on_train_start(self, trainer, pl_module) -> None:
+            seen.append(values(pl_module))
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            seen.append(values(pl_module))
+
+        def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0) -> None:
+            validated.append(values(pl_module))
+
+    def values(module):
+        return {name: p.detach().clone() for name, p in module.built.generator_parameters().items()}
+
+    average = GeneratorAverage(decay=0.75)
+    module = model(weights=IMAGES)
+    run = trainer(tmp_path, max_steps=3, limit_val_batches=1, callbacks=[average, Recorder()])
+    run.fit(module, portraits(tmp_path))
+    assert len(seen) == 4
+    assert len(validated) == 1
+    shares = [0.75**3, 0.25 * 0.75**2, 0.25 * 0.75, 0.25]
+    expected = {name: sum(s * v[name] for s, v in zip(shares, seen, strict=True)) for name in seen[0]}
+    torch.testing.assert_close(validated[0], expected, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(average.average, validated[0], rtol=0, atol=0)
+    torch.testing.assert_close(values(module), seen[-1], rtol=0, atol=0)
+    assert run.callback_metrics["val/psnr"].isfinite()
+    assert {"val/ssim", "val/psnr_bicubic", "val/ssim_bicubic"} <= run.callback_metrics.keys()
+
+    average.on_validation_start(run, module)
+    torch.testing.assert_close(values(module), average.average, rtol=0, atol=0)
+    average.on_exception(run, module, KilledError())
+    torch.testing.assert_close(values(module), seen[-1], rtol=0, atol=0)
+
+
+def test_an_average_does_not_take_in_a_step_twice_after_a_resume(tmp_path) -> None:
+    average = GeneratorAverage(decay=0.5)
+    module = model(weights=IMAGES)
+    run = trainer(tmp_path)
+    run.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed = 7
+    module.configure_model()
+    average.on_fit_start(run, module)
+    average.on_train_start(run, module)
+    assert average.seen == run.global_step == 7
+    before = {name: value.clone() for name, value in average.average.items()}
+    for parameter in module.built.generator_parameters().values():
+        parameter.data.add_(1)
+    average.on_train_batch_end(run, module, None, None, 0)  # a batch within an accumulation: no step was made
+    torch.testing.assert_close(average.average, before, rtol=0, atol=0)

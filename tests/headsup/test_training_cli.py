@@ -1,0 +1,118 @@
+"""`headsup fit | validate | test | predict | export`, from the command line to a weights file."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from headsup.cli import main
+from headsup.weights import load_restorer, read_weights
+
+CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "headsup"
+RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "class_path: headsup.training" in p.read_text())
+RUNS = [run for run in RUNS if run.parent.name != "trainer"]
+ROWS = sorted((CONFIGS / "tiny_table4").glob("*.yaml"))
+SMALL = [
+    *("--data.init_args.people", "4"),
+    *("--data.init_args.portraits", "2"),
+    *("--data.init_args.validation_images", "1"),
+    *("--trainer.enable_progress_bar", "false"),
+]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def headsup(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
+    """Run the console script in this process and give its exit status."""
+    monkeypatch.setattr(sys, "argv", ["headsup", *argv])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code or 0
+
+
+def test_there_is_a_config_for_every_run_of_the_paper() -> None:
+    assert {"sd21_stage1", "sd21_stage2", "sd21_single_24gb", "smoke", "tiny"} <= {run.stem for run in RUNS}
+    assert {"tiny_autoencoder", "tiny_denoiser"} <= {run.stem for run in RUNS}
+    assert len(list((CONFIGS / "table4").glob("*.yaml"))) == len(ROWS) == 5
+
+
+@pytest.mark.parametrize("config", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_config_parses_and_is_saved_so_that_it_can_be_run_again(config, tmp_path, monkeypatch, capsys) -> None:
+    assert headsup(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
+    first = capsys.readouterr().out
+    assert "Unable to serialize" not in first
+    assert config.read_text().startswith("# ")
+    (tmp_path / "config.yaml").write_text(first)
+    assert headsup(monkeypatch, "fit", "-c", str(tmp_path / "config.yaml"), "--print_config") == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda path: path.stem)
+def test_the_rows_of_the_small_ablation_change_the_small_run(row, monkeypatch, capsys) -> None:
+    assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / "tiny.yaml"), "-c", str(row), "--print_config") == 0
+    printed = capsys.readouterr().out
+    assert "max_steps: 600" in printed
+    assert ("references: true" in printed) == ("reference" in row.stem)
+
+
+@pytest.mark.parametrize(("stage", "ratios"), [(1, (0.15, 0.05, 1.7, 0.3)), (2, (1.5, 0.5, 1.7, 0.3))])
+def test_stages_have_the_papers_steps_and_mixtures(stage, ratios, monkeypatch, capsys) -> None:
+    import yaml
+
+    assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / f"sd21_stage{stage}.yaml"), "--print_config") == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    data, trainer, model = config["data"]["init_args"], config["trainer"], config["model"]["init_args"]
+    assert tuple(source["weight"] for source in data["sources"]) == ratios
+    assert (data["size"], data["drop"], trainer["devices"]) == (1024, 0.2, 8)
+    assert trainer["max_steps"] == {1: 40_000, 2: 110_000}[stage]
+    assert model["generator_optimizer"] == "headsup.training.restorer.adamw"
+    weights = model["weights"]
+    assert (weights["fidelity"], weights["fidelity_lpips"], weights["identity"]) == (1, 0.8, 4)
+
+
+def test_what_a_constructor_misses_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / "sd21_stage1.yaml")) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("headsup: ")
+    assert "vgg16" in message.lower()
+
+
+def test_fit_resume_test_predict_export(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    smoke = str(CONFIGS / "smoke.yaml")
+    often = ("--trainer.val_check_interval", "2", "--checkpoint.every_n_train_steps", "2")
+    assert headsup(monkeypatch, "fit", "-c", smoke, *SMALL, *often, "--trainer.max_steps", "3") == 0
+    run = tmp_path / "runs" / "headsup_smoke" / "version_0"
+    last = run / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+    assert list(run.glob("events.*"))
+
+    resumed = ("--trainer.max_steps", "4", "--ckpt_path", str(last), "--model.init_args.max_grad_norm", "0.5")
+    assert headsup(monkeypatch, "fit", "-c", smoke, *SMALL, *often, *resumed) == 0
+    config = tmp_path / "runs" / "headsup_smoke" / "version_1" / "config.yaml"
+    assert "max_grad_norm: 0.5" in config.read_text()  # the command line decides, not the checkpoint
+    newest = config.parent / "checkpoints" / "last.ckpt"
+    for command in ("validate", "test", "predict"):
+        assert headsup(monkeypatch, command, "-c", str(config), "--ckpt_path", str(newest)) == 0
+    assert len(list((tmp_path / "outputs" / "predictions").rglob("*.png"))) == 2
+
+    weights = tmp_path / "out.safetensors"
+    card = ("--card.training_data", "drawn portraits")
+    assert headsup(monkeypatch, "export", str(newest), "--output", str(weights), "--half", *card) == 0
+    read = read_weights(weights)
+    assert (read.card.steps, read.card.training_data, read.settings.base) == (4, "drawn portraits", "random:tiny")
+    average = next(s for s in torch.load(newest, weights_only=True)["callbacks"].values() if "average" in s)["average"]
+    restorer, _ = load_restorer(weights)
+    for name, parameter in restorer.generator_parameters().items():
+        torch.testing.assert_close(parameter.data, average[name].half().float())
+
+
+def test_another_checkpoint_is_not_exported(tmp_path, monkeypatch, capsys) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    assert headsup(monkeypatch, "export", str(tmp_path / "other.ckpt"), "--output", str(tmp_path / "x.safetensors")) == 2
+    assert "no checkpoint of a restorer" in capsys.readouterr().err
+    assert not (tmp_path / "x.safetensors").exists()
