@@ -23,6 +23,7 @@ BENCHMARKS = (
     "boundary_artifact",
     "exemplar_alignment",
     "builder",
+    "restorer_step",
 )
 """Modules of this folder; each has a function ``measure() -> list[Table]``."""
 

@@ -23,7 +23,7 @@ def folder(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     save_part(tiny.unet, folder, "unet")
     save_part(tiny.vae, folder, "vae")
-    save_scheduler(folder, "tiny")
+    save_scheduler(folder, description("tiny", "scheduler"))
     return folder
 
 

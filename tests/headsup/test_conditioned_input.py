@@ -42,7 +42,7 @@ def test_new_filters_get_a_gradient_and_the_base_is_left_alone():
 
 
 def test_training_the_own_convolution_does_not_change_the_base():
-    base, layer = first()
+    _, layer = first()
     z = torch.randn(1, 4, 8, 8)
     before = layer(z)
     with torch.no_grad():

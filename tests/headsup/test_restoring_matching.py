@@ -97,6 +97,15 @@ def test_a_stranger_is_refused_unless_forced() -> None:
     assert against.matches[0].similarity == -1
 
 
+def test_a_doubtful_match_is_said() -> None:
+    doubtful = match_people(seen(0.25 * axis(0) + math.sqrt(1 - 0.25**2) * axis(4)), [ANN], "a.png")
+    assert doubtful.notes == (
+        "The face is taken for ann.jpg (similarity 0.25), which a stranger reaches now and then: look whether it is "
+        "right.",
+    )
+    assert match_people(seen(0.5 * axis(0) + axis(4)), [ANN], "a.png").notes == ()
+
+
 def test_no_face() -> None:
     with pytest.raises(UnusedReferencesError, match=r"No face was found in a\.png.*--face-box X1 Y1 X2 Y2"):
         match_people(seen(), [ANN], "a.png")
@@ -151,13 +160,13 @@ def test_photographs_of_one_person_are_grouped_whatever_their_order() -> None:
 def test_the_best_photograph_by_resolution_and_pose() -> None:
     turned = TEMPLATE.clone()
     turned[2, 0] += 60  # the nose to the right
-    small, large, aside = photo("s", axis(0), 40), photo("l", axis(0), 90), photo("t", axis(0), 126, turned)
+    small, large, aside = photo("s", axis(0), 40.0), photo("l", axis(0), 90.0), photo("t", axis(0), 126.0, turned)
     person = Person((small, aside, large))
     frontal = TEMPLATE * 0.3 + 17
     assert person.best_for(frontal) is large
     assert person.best_for(turned * 0.3 + 17) is aside
     # more than an aligned face holds is no merit
-    assert photo("x", axis(0), 500).unfitness(TEMPLATE) == photo("y", axis(0), 126).unfitness(TEMPLATE) == 0
+    assert photo("x", axis(0), 500.0).unfitness(TEMPLATE) == photo("y", axis(0), 126.0).unfitness(TEMPLATE) == 0
     assert math.isclose(photo("z", axis(0), FFHQ_512.eye_distance() / 4).unfitness(TEMPLATE), 2, rel_tol=1e-5)
 
 

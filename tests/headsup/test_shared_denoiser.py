@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-
 from benchmarks.three_copies import ThreeCopies
+
 from headsup.backbone import random_backbone
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss
@@ -76,6 +76,7 @@ def test_three_copies_share_nothing():
     assert not any("regularizer" in name for name, _ in restorer.unet.named_parameters())
 
 
+@pytest.mark.slow
 def test_checkpointed_copies_equal_the_others(copies):
     losses, parameters = trained(ThreeCopies(random_backbone("tiny")), checkpointing=True)
     assert losses == copies[0]

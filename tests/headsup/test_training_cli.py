@@ -113,6 +113,8 @@ def test_fit_resume_test_predict_export(tmp_path, monkeypatch, capsys) -> None:
 
 def test_another_checkpoint_is_not_exported(tmp_path, monkeypatch, capsys) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    assert headsup(monkeypatch, "export", str(tmp_path / "other.ckpt"), "--output", str(tmp_path / "x.safetensors")) == 2
+    assert (
+        headsup(monkeypatch, "export", str(tmp_path / "other.ckpt"), "--output", str(tmp_path / "x.safetensors")) == 2
+    )
     assert "no checkpoint of a restorer" in capsys.readouterr().err
     assert not (tmp_path / "x.safetensors").exists()

@@ -67,12 +67,27 @@ def export(checkpoint: Path, *, output: Path, card: ModelCard = SILENT_CARD, hal
     print(output)
 
 
+def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = "") -> None:
+    """Write a restorer with its adapters merged, as a diffusers folder that other software loads.
+
+    Args:
+        weights: Name of shipped weights, or a .safetensors file.
+        output: Folder to write; it must not be there yet.
+        base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
+        prompt: Text whose embedding is written along.
+    """
+    from headsup.merging import merge_weights
+
+    merge_weights(weights, base, prompt, output)
+    print(output)
+
+
 TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = "The memory ran out. In training, a smaller --data.init_args.batch_size or --data.init_args.size helps."
 
-COMMANDS: dict[str, Any] = {"profile": profile, "export": export}
+COMMANDS: dict[str, Any] = {"profile": profile, "export": export, "merge": merge}
 
 
 def run() -> int | None:

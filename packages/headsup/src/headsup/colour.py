@@ -21,7 +21,7 @@ VARIANCE_FLOOR = 1e-5
 
 
 def correct_colour(
-    restored: Float[Tensor, "b 3 h w"], source: Float[Tensor, "b 3 h w"], method: ColourMethod = "wavelet"
+    restored: Float[Tensor, "b 3 h w"], source: Float[Tensor, "b 3 _ _"], method: ColourMethod = "wavelet"
 ) -> Float[Tensor, "b 3 h w"]:
     """Give a restored picture the colours of its input.
 

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float
@@ -11,7 +12,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from headsup.backbone import Architecture, description
 from headsup.text_encoder import EMBEDDINGS_FILE
 
 Part = Literal["vae", "unet"]
@@ -41,15 +41,19 @@ def save_part(module: AutoencoderKL | UNet2DConditionModel, folder: Path, part: 
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def save_scheduler(folder: Path, architecture: Architecture) -> None:
-    """Write the noise schedule of a bundled architecture as the configuration of diffusers' DDPM scheduler.
+def save_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write a noise schedule as the configuration of diffusers' DDPM scheduler.
+
+    Args:
+        folder: Folder of the model; made if absent.
+        config: Configuration of the schedule, see `headsup.schedule.NoiseSchedule.from_config`.
 
     Raises:
         OSError: If it cannot be written.
     """
     target = folder / "scheduler" / "scheduler_config.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    content = {"_class_name": "DDPMScheduler", "clip_sample": False, **description(architecture, "scheduler")}
+    content = {"_class_name": "DDPMScheduler", "clip_sample": False, **config}
     with replacing(target) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 

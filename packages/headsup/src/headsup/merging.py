@@ -1,16 +1,19 @@
 """Adapters merged into the weights: faster to run, and a plain diffusers folder that other software loads."""
 
+import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import nn
 
 from headsup.adapters import GENERATOR
 from headsup.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.diffusers_folder import save_embeddings, save_part, save_scheduler
 from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
+from headsup.weights import load_restorer
 
 
 @torch.no_grad()
@@ -37,32 +40,46 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
                 setattr(network.get_submodule(parent), leaf, layer.get_base_layer())
         network.peft_config = {}
         network._hf_peft_config_loaded = False
-    first = restorer.unet.conv_in
+    first, last = restorer.unet.conv_in, restorer.unet.conv_out
     assert isinstance(first, ConditionedInput)
-    restorer.unet.conv_in = first.own
+    assert isinstance(last, PreciseOutput)
+    restorer.unet.conv_in, restorer.unet.conv_out = first.own, last.inner
     restorer.unet.register_to_config(in_channels=first.own.in_channels)
 
 
-def save_merged(restorer: OneStepRestorer, prompts: ConstantPrompt, folder: Path) -> None:
-    """Write a restorer as a folder in diffusers' layout: vae, unet, scheduler, and the embedded prompts.
+def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Path) -> None:
+    """Merge weights into their base model and write a folder in diffusers' layout; it appears complete or not at all.
 
-    The denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. Its prediction at the trained timestep gives the
-    restored latent in closed form (HeadsUp, Section 2.4); other software must be told so.
+    Its denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. What it predicts at the trained timestep gives
+    the restored latent in closed form (HeadsUp, Section 2.4). ``headsup.json`` in the folder says which timestep, and
+    where a reference lies.
 
     Args:
-        restorer: Restorer whose adapters are merged; changed.
-        prompts: Its prompts.
-        folder: Folder to write; made if absent.
+        weights: Name of shipped weights, or a .safetensors file.
+        base: Base model, if it is not where the weights say.
+        prompt: Text whose embedding is written along, with that of the negative prompt.
+        output: Folder to write.
 
     Raises:
-        OSError: If it cannot be written.
+        FileExistsError: If the folder is there.
+        ValueError: If something does not fit.
+        OSError: If something is missing or cannot be written.
     """
-    last = restorer.unet.conv_out
-    if isinstance(last, PreciseOutput):
-        restorer.unet.conv_out = last.inner
-    save_part(restorer.vae, folder, "vae")
-    save_part(restorer.unet, folder, "unet")
-    save_scheduler(folder, restorer.schedule.config)
-    positive, negative = (embedding[0] for embedding in (prompts(torch.zeros(1, 3, 1, 1), [""]), prompts.negative()))
-    save_embeddings(positive, negative, folder)
-    restorer.unet.conv_out = last if isinstance(last, nn.Module) else restorer.unet.conv_out
+    if output.exists():
+        raise FileExistsError(f"{output} exists already; name another folder.")
+    restorer, settings = load_restorer(weights, base)
+    prompts = ConstantPrompt(prompt)
+    prompts.prepare(settings.base)
+    merge_adapters(restorer)
+    fresh = output.with_name(f".{output.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        save_part(restorer.vae, fresh, "vae")
+        save_part(restorer.unet, fresh, "unet")
+        save_scheduler(fresh, restorer.schedule.config)
+        positive, negative = prompts(torch.zeros(1, 3, 1, 1), [""])[0], prompts.negative()[0]
+        save_embeddings(positive, negative, fresh)
+        (fresh / "headsup.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+        fresh.replace(output)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -38,6 +38,8 @@ class NoiseSchedule(nn.Module):
                 f"{' or '.join(get_args(PredictionType))}, as Stable Diffusion 2.1-base and 2.1 do."
             )
         self.prediction_type = prediction_type
+        self.config: dict[str, Any] = {}
+        """Configuration it was made from, in diffusers' terms."""
         abar = alphas_cumprod.double()
         self.register_buffer("alphas", abar.sqrt().float(), persistent=False)
         self.register_buffer("betas", (1 - abar).sqrt().float(), persistent=False)
@@ -69,7 +71,15 @@ class NoiseSchedule(nn.Module):
                 "The noise schedule must be that of its betas alone: one that is rescaled to end in pure noise, or "
                 "given as a table, is not known here."
             )
-        return cls((1 - betas).cumprod(0), config.get("prediction_type", "epsilon"))
+        schedule = cls((1 - betas).cumprod(0), config.get("prediction_type", "epsilon"))
+        schedule.config = {
+            "num_train_timesteps": steps,
+            "beta_start": start,
+            "beta_end": end,
+            "beta_schedule": kind,
+            "prediction_type": schedule.prediction_type,
+        }
+        return schedule
 
     def __len__(self) -> int:
         return len(self.alphas)

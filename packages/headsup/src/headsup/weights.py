@@ -99,7 +99,7 @@ def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:
         )
     try:
         return known_fields(RestorerSettings, metadata["settings"]), known_fields(ModelCard, metadata["card"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"The header of {path} cannot be read ({error}).") from error
 
 

@@ -20,7 +20,7 @@ STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OUT_OF_MEMORY = "the memory ran out; --memory GB, a smaller --tile or a smaller --scale helps."
 
 
-def run_batch(jobs: Sequence[Job], setup: Setup, report: Report | None, console: Console) -> int:
+def run_batch(jobs: Sequence[Job], setup: Setup, report: Report | None, console: Console, alone: bool = False) -> int:
     """Do all jobs; go on after one that fails, and say at the end which did and why.
 
     Args:
@@ -28,30 +28,31 @@ def run_batch(jobs: Sequence[Job], setup: Setup, report: Report | None, console:
         setup: What the pictures share.
         report: Where each picture is reported.
         console: For progress and messages.
+        alone: Whether the one job is all that was asked for: its error is raised then.
 
     Returns:
         How many failed.
 
     Raises:
-        ValueError: If the only job fails.
+        ValueError: If a job that is alone fails.
         OSError: Likewise; or if no further file can be written.
         KeyboardInterrupt: If interrupted. What was being written is not left behind.
     """
     failures: list[str] = []
     done = 0
     try:
-        with Progress(console=console, transient=True, disable=len(jobs) == 1) as progress:
+        with Progress(console=console, transient=True, disable=alone) as progress:
             for job in progress.track(jobs, description="restoring"):
                 error = attempt(job, setup, report, console)
                 if error is None:
                     done += 1
-                elif len(jobs) == 1 or stops_all(error):
+                elif alone or stops_all(error):
                     raise error
                 else:
                     failures.append(reason_of(error, job))
                     console.print(failures[-1], markup=False)
     except BaseException:
-        if len(jobs) > 1:
+        if not alone:
             console.print(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
         raise
     if failures:

@@ -90,7 +90,7 @@ def restore_files(
     if written is not None:
         for job in done:
             written.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    failed = run_batch(wanted, setup, written, console)
+    failed = run_batch(wanted, setup, written, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
 

@@ -1,5 +1,6 @@
 """Which face of a picture is whose: faces matched one to one with the people of the references."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.identity import similarity
 from headsup.restoring.assignment import best_assignment
 from headsup.restoring.face_recognition import SeenFaces
 from headsup.restoring.photo_restorer import ReferenceFaces
@@ -27,6 +27,9 @@ that reach 0.2 with their own person, and with a stranger:
 The threshold 0.337 is reached by 53 %, 31 %, 4 % and 18 % of the right ones. With 0.15 three times as many strangers
 pass. Two photographs of the person together are reached by 2 to 4 % more.
 """
+
+CERTAIN = 0.3
+"""Similarity below which a match is said to be doubtful; on the same faces 0.1 to 0.2 % of the strangers reach it."""
 
 MARGIN = 0.1
 """Lead from which on a match is certain: how much the sum of all similarities would fall if it were not made.
@@ -83,7 +86,7 @@ def match_people(seen: SeenFaces, people: Sequence[Person], name: str, force: bo
             f"No face was found in {name}, so the references are of no use: say where the face is with --face-box X1 "
             "Y1 X2 Y2, or leave --reference out."
         )
-    alike = similarity(seen.embeddings.unsqueeze(1), torch.stack([person.embedding for person in people]).unsqueeze(0))
+    alike = (seen.embeddings @ torch.stack([person.embedding for person in people]).mT).clamp(-1, 1)
     least = -1.0 if force else FLOOR
     # two more where forced, so that any match is worth something
     worth = torch.where(alike >= least, alike + (2.0 if force else 0.0), 0.0)
@@ -116,7 +119,7 @@ def uncertain(
     chosen: Sequence[int | None],
     people: Sequence[Person],
 ) -> list[str]:
-    """Sentences about matches below `FLOOR` and about those that lead by less than `MARGIN`."""
+    """Sentences about matches below `CERTAIN` and about those that lead by less than `MARGIN`."""
     notes = []
     for row, column in enumerate(chosen):
         if column is None:
@@ -134,6 +137,8 @@ def uncertain(
                 f"{taken}, but {who} is nearly as much like {people[person].name} "
                 f"({alike[face, person]:.2f}): look whether it is right."
             )
+        elif value < CERTAIN:
+            notes.append(f"{taken}, which a stranger reaches now and then: look whether it is right.")
     return notes
 
 
@@ -159,7 +164,7 @@ def rival(alike: Float[Tensor, "faces people"], row: int, column: int) -> tuple[
 def total(worth: Float[Tensor, "faces people"]) -> float:
     """Largest sum of what pairs are worth."""
     pairs = enumerate(best_assignment(worth.tolist()))
-    return sum(worth[row, column].item() for row, column in pairs if column is not None)
+    return math.fsum(worth[row, column].item() for row, column in pairs if column is not None)
 
 
 def unused(alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person]) -> list[str]:

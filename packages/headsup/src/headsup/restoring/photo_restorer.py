@@ -134,7 +134,7 @@ class PhotoRestorer:
             z_h = self._denoise(z_l, z_r, mask, options, budget)
         with measured(seconds, "decode"):
             image = decode(self.restorer.vae, z_h.lerp(z_l, options.fidelity), budget)[..., :height, :width]
-        image = correct_colour(image, enlarged, options.colour)[0].cpu()
+        image = correct_colour(image, enlarged, options.colour)[0].clamp(0, 1).cpu()
         result = replace(picture, pixels=image, alpha=enlarged_alpha(picture, height, width))
         return Restored(result, enlarged[0].cpu(), seconds)
 
@@ -177,15 +177,15 @@ class PhotoRestorer:
     def _denoise(self, z_l: Tensor, z_r: Tensor, mask: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
         prompt = self.prompts(z_l[:, :3], [""])
 
-        def denoise(z: Tensor, reference: Tensor, where: Tensor) -> Tensor:
-            return self.restorer.denoise(z, reference, where, prompt.expand(len(z), -1, -1))
+        def denoise(z: Tensor, condition: Tensor) -> Tensor:
+            return self.restorer.denoise(z, condition[:, :-1], condition[:, -1:], prompt.expand(len(z), -1, -1))
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)
         if budget is not None and tile > SMALLEST_TILE:
             fitting, narrower, _ = fit_latent_tiles(self.restorer.unet, z_l.shape[2], z_l.shape[3], budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
-        return denoise_tiled(denoise, z_l, (z_r, mask), tile, overlap)
+        return denoise_tiled(denoise, z_l, (torch.cat((z_r, mask), dim=1),), tile, overlap)
 
 
 @contextmanager

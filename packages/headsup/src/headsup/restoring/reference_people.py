@@ -13,7 +13,6 @@ from torch import Tensor
 
 from faceops.alignment import align, alignment_matrix
 from faceops.commands.pictures import picture_files
-from faceops.identity import similarity
 from faceops.images import decode_picture, read_image_file
 from faceops.landmarks import FFHQ_512
 from faceops.similarity import apply
@@ -150,7 +149,7 @@ def group_people(photos: Sequence[ReferencePhoto], threshold: float) -> list[Per
         threshold: Similarity from which two photographs are taken for one person.
     """
     embeddings = torch.stack([photo.embedding for photo in photos])
-    alike = similarity(embeddings.unsqueeze(1), embeddings.unsqueeze(0))
+    alike = embeddings @ embeddings.mT
     groups = [[number] for number in range(len(photos))]
     while len(groups) > 1:
         pairs = [(i, j) for j in range(len(groups)) for i in range(j)]

@@ -51,7 +51,7 @@ class PictureRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What all pictures of a run share."""
+    """What all pictures of a run share; repeated for each, since a later run may add pictures made in another way."""
 
     weights: str
     base: str
@@ -85,8 +85,8 @@ class Report:
             OSError: If the file cannot be written.
         """
         if record.status != "there already" or record.output not in self.pictures:
-            self.pictures[record.output] = asdict(record)
-        content = {"report": KIND, "run": asdict(self.run), "pictures": list(self.pictures.values())}
+            self.pictures[record.output] = asdict(record) | asdict(self.run)
+        content = {"report": KIND, "pictures": list(self.pictures.values())}
         text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:

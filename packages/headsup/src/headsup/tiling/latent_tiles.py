@@ -105,7 +105,7 @@ def window(size: int, overlap: int, before: bool, after: bool) -> Float[Tensor, 
 def denoise_tiled(
     denoise: Callable[..., Float[Tensor, "n c th tw"]],
     z: Float[Tensor, "b c h w"],
-    conditions: Sequence[Float[Tensor, "b k h w"]] = (),
+    conditions: Sequence[Float[Tensor, "b _ _ _"]] = (),
     tile: int = 96,
     overlap: int = 32,
     batch: int = 1,

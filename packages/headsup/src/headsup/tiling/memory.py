@@ -12,8 +12,8 @@ Growth of a process (one thread, float32, without `FIXED` in the estimates), in 
 | tiny, decode 768 x 768 in one piece     | 235      | 208     |
 | sd21, encode 256 x 256 in one piece     | 180      | 235     |
 | sd21, decode 256 x 256 in one piece     | 365      | 369     |
-| tiny, denoise 192 x 192 latent pixels   | 248      | 235     |
-| sd21, denoise 64 x 64 latent pixels     | 265      | 268     |
+| tiny, denoise 192 x 192 latent pixels   | 248      | 240     |
+| sd21, denoise 64 x 64 latent pixels     | 265      | 312     |
 
 Other devices were not measured.
 """

@@ -77,7 +77,11 @@ def fastest_leg(
     chain: Sequence[Segment], first: int, last: int, size: tuple[int, int], element: int, memory: float
 ) -> Leg | None:
     """The leg with the largest tiles that fit, if any do."""
-    legs = (leg_of(chain, first, last, size, element, tile) for tile in TILES)
+    maps = sizes(chain, *size)
+    if FIXED + element * (stored_values(chain, first, maps) + stored_values(chain, last, maps)) > memory:
+        return None
+    tiles = dict.fromkeys(min(tile, max(maps[last])) for tile in TILES)
+    legs = (leg_of(chain, first, last, size, element, tile) for tile in tiles)
     return next((leg for leg in legs if leg.memory <= memory), None)
 
 

@@ -55,7 +55,7 @@ class DenoiserTrainer(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.folder, self.architecture, self.degraded = folder, architecture, degraded
+        self.folder, self.degraded = folder, degraded
         self.learning_rate, self.warmup, self.seed = learning_rate, warmup, seed
         self.vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", local_files_only=True).requires_grad_(False)
         self.schedule = NoiseSchedule.from_config(description(architecture, "scheduler"))
@@ -107,5 +107,5 @@ class DenoiserTrainer(LightningModule):
         if self.trainer.sanity_checking or not self.trainer.is_global_zero:
             return
         save_part(self.unet, self.folder, "unet")
-        save_scheduler(self.folder, self.architecture)
+        save_scheduler(self.folder, self.schedule.config)
         save_embeddings(self.embeddings[0], self.embeddings[1], self.folder)

@@ -1,0 +1,125 @@
+"""Matching on real photographs that are damaged as in training."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from faceops.images import Picture, load_picture, save_picture
+from headsup.model_card import ModelCard
+from headsup.restoring.face_recognition import FaceRecognition, load_recognition, see_faces
+from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.matching import UnusedReferencesError, match_people
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.reference_people import load_people
+from headsup.settings import RestorerSettings
+from headsup.weights import save_weights
+from portraitdata.degradation.cpu_executor import degrade
+from portraitdata.degradation.drawing import draw_record
+from portraitdata.degradation.presets import preset_of
+from portraitdata.resampling import bicubic
+
+pytestmark = pytest.mark.assets
+
+
+@pytest.fixture
+def london(assets: Path) -> Path:
+    return assets / "images/portraits/london_ccby4"
+
+
+@pytest.fixture
+def recognition(assets: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FaceRecognition:
+    """The networks, in the cache as a user has them."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", cache)
+    shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", cache)
+    monkeypatch.setenv("FACEOPS_CACHE", str(cache))
+    found = load_recognition(fetch=False)
+    assert found is not None
+    return found
+
+
+def damaged(*photographs: Path, draw: int = 0, side: int = 512) -> Tensor:
+    """Photographs side by side, reduced to a quarter and damaged by Real-ESRGAN's process, less or more by the draw."""
+    squares = [bicubic(load_picture(path).pixels, side, side).clamp(0, 1) for path in photographs]
+    sharp = torch.cat(squares, dim=2).permute(1, 2, 0).contiguous().numpy()
+    record = draw_record(preset_of("realesrgan"), *sharp.shape[:2], 4, (draw,))
+    return torch.from_numpy(degrade(sharp, record)).permute(2, 0, 1).float() / 255
+
+
+@pytest.mark.parametrize("draw", [0, 4, 7])
+def test_two_people_in_one_damaged_picture(london: Path, recognition: FaceRecognition, draw: int) -> None:
+    picture = damaged(london / "013_neutral.jpg", london / "002_neutral.jpg", draw=draw)
+    seen = see_faces(picture, recognition)
+    assert len(seen) == 2
+    references = [london / "002_smiling.jpg", london / "013_smiling.jpg"]
+    for order in (references, references[::-1]):
+        matching = match_people(seen, load_people(order, recognition), "both.png")
+        names = {
+            "left" if box[0] < picture.shape[2] / 2 else "right": match.person.name if match else None
+            for box, match in zip(seen.faces.boxes.tolist(), matching.matches, strict=True)
+        }
+        assert names == {"left": "013_smiling.jpg", "right": "002_smiling.jpg"}
+
+
+def test_where_nothing_is_left_of_a_face_nobody_is_guessed(london: Path, recognition: FaceRecognition) -> None:
+    picture = damaged(london / "013_neutral.jpg", london / "002_neutral.jpg", draw=5)
+    people = load_people([london / "002_smiling.jpg", london / "013_smiling.jpg"], recognition)
+    with pytest.raises(UnusedReferencesError, match="too little is left of the face to tell"):
+        match_people(see_faces(picture, recognition), people, "both.png")
+
+
+def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:
+    for name in ("002_neutral", "002_smiling", "013_neutral", "013_smiling"):
+        shutil.copy(london / f"{name}.jpg", tmp_path / f"{name}.jpg")
+    people = load_people([tmp_path], recognition)
+    assert [[photo.path.stem for photo in person.photos] for person in people] == [
+        ["002_neutral", "002_smiling"],
+        ["013_neutral", "013_smiling"],
+    ]
+    # a smile answers a smile
+    seen = see_faces(bicubic(load_picture(london / "002_smiling.jpg").pixels, 300, 300).clamp(0, 1), recognition)
+    assert people[0].best_for(seen.faces.landmarks[0]).path.stem == "002_smiling"
+
+
+def test_a_stranger_is_noticed(london: Path, recognition: FaceRecognition) -> None:
+    seen = see_faces(damaged(london / "002_neutral.jpg"), recognition)
+    with pytest.raises(UnusedReferencesError, match=r"is not like 018_smiling\.jpg"):
+        match_people(seen, load_people([london / "018_smiling.jpg"], recognition), "a.png")
+
+
+def test_a_box_in_place_of_the_detector(london: Path, recognition: FaceRecognition) -> None:
+    picture = damaged(london / "002_neutral.jpg")
+    found = see_faces(picture, recognition)
+    left, top, right, bottom = found.faces.boxes[0].tolist()
+    given = see_faces(picture, recognition, (left, top, right, bottom))
+    distance = (given.faces.landmarks - found.faces.landmarks).norm(dim=2).mean()
+    assert distance < 0.15 * found.faces.eye_distance()[0]
+    people = load_people([london / "002_smiling.jpg"], recognition)
+    assert match_people(given, people, "a.png").matches[0] is not None
+
+
+def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:
+    settings = RestorerSettings(base="random:tiny", layout="placed")
+    weights = tmp_path / "random.safetensors"
+    save_weights(settings.build().generator_parameters(), settings, weights, ModelCard())
+    save_picture(Picture(damaged(london / "013_neutral.jpg", london / "002_neutral.jpg")), tmp_path / "low.png")
+    status = restore_files(
+        [tmp_path / "low.png"],
+        tmp_path / "out",
+        RestoreOptions(scale=1.5),
+        Weights(weights, device="cpu"),
+        references=[london / "002_smiling.jpg", london / "013_smiling.jpg"],
+        report=tmp_path / "report.json",
+        compare=tmp_path / "sheet.png",
+    )
+    assert status == 0
+    picture = json.loads((tmp_path / "report.json").read_text())["pictures"][0]
+    assert picture["output_size"] == [384, 192]
+    assert {face["person"] for face in picture["faces"]} == {"002_smiling.jpg", "013_smiling.jpg"}
+    assert all(face["input_to_reference"] > 0.2 for face in picture["faces"])
+    assert load_picture(tmp_path / "sheet.png").pixels.shape[1] > 192 + 2 * 320
