@@ -43,7 +43,7 @@ def measure() -> list[Table]:
 
 def in_a_process(design: str, size: int) -> dict[str, float]:
     """Measure a design alone, so that the peak is its own."""
-    command = [sys.executable, "-m", "benchmarks.restorer_step", design, str(size)]
+    command = [sys.executable, "-m", "benchmarks.restorer_step", design, str(size), str(torch.get_num_threads())]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -88,5 +88,5 @@ def step_of(design: str, size: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(sys.argv[3]))
     print(json.dumps(step_of(sys.argv[1], int(sys.argv[2]))))

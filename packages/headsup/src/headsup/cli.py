@@ -5,6 +5,7 @@ what it needs when it runs.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,62 @@ def test() -> None:
 
 def predict() -> None:
     """Restore the photographs of a datamodule."""
+
+
+def restore(
+    inputs: Sequence[Path],
+    *,
+    output: Path,
+    reference: Sequence[Path] = (),
+    scale: float = 4.0,
+    size: str | None = None,
+    weights: str = "tiny",
+    base: str | None = None,
+    fidelity: float = 0.0,
+    colour: Literal["wavelet", "adain", "none"] = "wavelet",
+    tile: int = 1024,
+    overlap: int = 256,
+    memory: float | None = None,
+    prompt: str = "",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    face_box: Sequence[float] = (),
+    report: Path | None = None,
+    compare: Path | None = None,
+    force: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """Restore photographs of any size, with the help of other photographs of the people in them if there are any.
+
+    Args:
+        inputs: Pictures, folders of them, or patterns such as 'album/*.jpg'.
+        output: Picture to write if there is one, else folder to write into; a picture that is there is not made again.
+        reference: Photographs of the people, or folders of them, several of one person too; each face gets its own.
+        scale: Sides of the result divided by those of the picture.
+        size: Size of the result in pixels, such as 1600x1200, instead of a scale.
+        weights: Name of shipped weights, or a .safetensors file of headsup export.
+        base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it.
+        colour: How the colours of the input are kept; wavelet takes its low frequencies, adain its mean and deviation.
+        tile: Side in pixels of the result of the tiles in which larger pictures are denoised.
+        overlap: Pixels that neighbouring tiles share.
+        memory: Gigabytes that all may take together; smaller tiles are taken then, which takes longer.
+        prompt: What is on the pictures, for base models that know texts.
+        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
+        face_box: Left, top, right and bottom of the face in pixels of the picture, where none or the wrong one is found.
+        report: JSON file on sizes, times, faces and their likeness; written anew after each picture.
+        compare: Sheet with input, result, faces and references; a folder of sheets if there are several pictures.
+        force: Use references that seem to show somebody else, and go on where no face is found.
+        overwrite: Make pictures again that are there already.
+    """
+    from headsup.restoring.files import Weights, restore_files
+    from headsup.restoring.options import RestoreOptions, parse_size
+
+    wanted = None if size is None else parse_size(size)
+    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
+    chosen = Weights(weights, base, prompt, device, precision)
+    return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
 
 
 def profile(
@@ -85,9 +142,9 @@ def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = 
 TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
-OUT_OF_MEMORY = "The memory ran out. In training, a smaller --data.init_args.batch_size or --data.init_args.size helps."
+OUT_OF_MEMORY = "The memory ran out. When restoring, --memory GB or a smaller --tile helps; in training, a smaller --data.init_args.batch_size or --data.init_args.size helps."
 
-COMMANDS: dict[str, Any] = {"profile": profile, "export": export, "merge": merge}
+COMMANDS: dict[str, Any] = {"restore": restore, "profile": profile, "export": export, "merge": merge}
 
 
 def run() -> int | None:
