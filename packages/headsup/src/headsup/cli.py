@@ -74,7 +74,7 @@ def restore(
         prompt: What is on the pictures, for base models that know texts.
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
-        face_box: Left, top, right and bottom of the face in pixels of the picture, where none or the wrong one is found.
+        face_box: Left, top, right and bottom of the face in pixels of the picture, where no or the wrong one is found.
         report: JSON file on sizes, times, faces and their likeness; written anew after each picture.
         compare: Sheet with input, result, faces and references; a folder of sheets if there are several pictures.
         force: Use references that seem to show somebody else, and go on where no face is found.
@@ -142,7 +142,10 @@ def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = 
 TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
-OUT_OF_MEMORY = "The memory ran out. When restoring, --memory GB or a smaller --tile helps; in training, a smaller --data.init_args.batch_size or --data.init_args.size helps."
+OUT_OF_MEMORY = (
+    "The memory ran out. When restoring, --memory GB or a smaller --tile helps; in training, a smaller "
+    "--data.init_args.batch_size or --data.init_args.size helps."
+)
 
 COMMANDS: dict[str, Any] = {"restore": restore, "profile": profile, "export": export, "merge": merge}
 

@@ -20,8 +20,8 @@ from headsup.weights import load_restorer
 def merge_adapters(restorer: OneStepRestorer) -> None:
     """Add the generator's adapters to the weights they belong to, and drop what only training needs.
 
-    The restorer gives the same pictures to rounding, and cannot be trained any more: its denoiser has no other role left.
-    Weights in bfloat16 would swallow most of what an adapter adds; merge in float32 and convert then.
+    The restorer gives the same pictures to rounding, and cannot be trained any more: its denoiser has no other role
+    left. Weights in bfloat16 would swallow most of what an adapter adds; merge in float32 and convert then.
 
     Args:
         restorer: Restorer; changed.
@@ -50,9 +50,9 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
 def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Path) -> None:
     """Merge weights into their base model and write a folder in diffusers' layout; it appears complete or not at all.
 
-    Its denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. What it predicts at the trained timestep gives
-    the restored latent in closed form (HeadsUp, Section 2.4). ``headsup.json`` in the folder says which timestep, and
-    where a reference lies.
+    Its denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. What it predicts at the trained timestep
+    gives the restored latent in closed form (HeadsUp, Section 2.4). ``headsup.json`` in the folder says which
+    timestep, and where a reference lies.
 
     Args:
         weights: Name of shipped weights, or a .safetensors file.
