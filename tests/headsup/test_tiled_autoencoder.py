@@ -109,17 +109,17 @@ def test_own_statistics_of_every_tile_are_far_off() -> None:
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_pooled_norm_is_group_norm(offset: float) -> None:
-    norm = nn.GroupNorm(4, 8, eps=1e-6)
-    nn.init.normal_(norm.weight)
-    nn.init.normal_(norm.bias)
+    torch.manual_seed(0)
+    norm = nn.GroupNorm(4, 8, eps=1e-6).requires_grad_(False)
+    norm.weight.normal_()
+    norm.bias.normal_()
     x = torch.randn(2, 8, 13, 9) * torch.rand(8, 1, 1) + offset
     pooled = PooledNorm(norm)
     for piece in (x[..., :4, :], x[..., 4:, :2], x[..., 4:, 2:3], x[..., 4:, 3:]):
         pooled.add(piece)
-    expected = norm.double()(x.double()).float()
-    norm.float()
-    torch.testing.assert_close(pooled(x), expected, atol=1e-6 * max(offset, 10), rtol=0)
-    half = pooled(x.bfloat16())
+    own, result, half = norm(x), pooled(x), pooled(x.bfloat16())
+    exact = norm.double()(x.double())
+    assert (result - exact).abs().max() <= 4 * (own - exact).abs().max(), "as accurate as torch's own in float32"
     assert half.dtype == torch.bfloat16
 
 

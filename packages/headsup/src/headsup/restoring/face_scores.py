@@ -6,9 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.alignment import alignment_matrix
 from faceops.faces import Faces
 from faceops.identity import embed, similarity
 from faceops.metrics.boundary_artifact import seam_scores
+from faceops.pasting import paste
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored
@@ -23,6 +25,7 @@ def face_records(
     restored: Restored,
     size: tuple[int, int],
     recognition: FaceRecognition,
+    face_size: int | None = None,
 ) -> list[FaceRecord]:
     """Measure every face of a restored picture.
 
@@ -32,14 +35,20 @@ def face_records(
         restored: The result.
         size: Height and width of the input in pixels.
         recognition: Networks.
+        face_size: Side in pixels of the aligned faces that were pasted over the result; None if none were.
     """
     picture = restored.picture.pixels
     faces = scaled_faces(seen.faces, size, (picture.shape[1], picture.shape[2]))
     after = embed(recognition.encoder, picture.unsqueeze(0), faces)
     kept = similarity(after, seen.embeddings).tolist()
+    height, width = picture.shape[1:]
     records = []
     for row, match in enumerate(matches):
         gained = None if match is None else similarity(after[row], match.person.embedding).item()
+        if face_size is None:
+            mask = box_masks(faces.boxes[row : row + 1], torch.tensor([True]), height, width).float()
+        else:
+            mask = pasted_opacity(faces.landmarks[row], face_size, height, width)
         records.append(
             FaceRecord(
                 box=seen.faces.boxes[row].tolist(),
@@ -48,7 +57,7 @@ def face_records(
                 input_to_reference=None if match is None else match.similarity,
                 output_to_input=kept[row],
                 output_to_reference=gained,
-                seam=seam_around(picture, restored.enlarged, faces.boxes[row]),
+                seam=seam_around(picture, restored.enlarged, mask),
             )
         )
     return records
@@ -67,16 +76,32 @@ def scaled_faces(faces: Faces, size: tuple[int, int], target: tuple[int, int]) -
     return Faces(faces.image_index, boxes, (faces.landmarks + 0.5) * factors - 0.5, faces.scores)
 
 
+def pasted_opacity(
+    landmarks: Float[Tensor, "5 2"], face_size: int, height: int, width: int
+) -> Float[Tensor, "1 1 {height} {width}"]:
+    """Opacity with which `headsup.restoring.blending.blend` pastes an aligned face over the result.
+
+    Args:
+        landmarks: Of the face, in pixels of the result.
+        face_size: Side of the aligned face in pixels.
+        height: Of the result, in pixels.
+        width: Of the result, in pixels.
+    """
+    matrix = alignment_matrix(landmarks.unsqueeze(0), face_size)
+    white = torch.ones(1, 3, face_size, face_size)
+    return paste(torch.zeros(1, 3, height, width), white, matrix, torch.tensor([0]))[:, :1]
+
+
 def seam_around(
-    picture: Float[Tensor, "3 h w"], enlarged: Float[Tensor, "3 h w"], box: Float[Tensor, "4"]
+    picture: Float[Tensor, "3 h w"], enlarged: Float[Tensor, "3 h w"], mask: Float[Tensor, "1 1 h w"]
 ) -> float | None:
-    """BoundaryArtifact of a result along the border of a box, beyond what the input has there; None without a border.
+    """BoundaryArtifact of a result along the border of a mask, beyond what the input has there; None without a border.
 
     Args:
         picture: The result.
         enlarged: The input, of the same size.
-        box: Left, top, right and bottom in pixels; that is where the denoiser is told of the reference.
+        mask: Where the result may differ in kind: the face's box, where the denoiser is told of the reference, or the
+            opacity of a pasted face.
     """
-    masks = box_masks(box.unsqueeze(0), torch.tensor([True]), picture.shape[1], picture.shape[2]).float()
-    total = seam_scores(picture.unsqueeze(0), masks, enlarged.unsqueeze(0)).total.item()
+    total = seam_scores(picture.unsqueeze(0), mask, enlarged.unsqueeze(0)).total.item()
     return None if total != total else total

@@ -1,7 +1,7 @@
-"""``headsup restore``: picture files in, picture files out."""
+"""``headsup restore`` and ``headsup blend``: picture files in, picture files out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from headsup.restoring.batch import run_batch
+from headsup.restoring.blending import FACE_SIZE, check_face_size
 from headsup.restoring.face_recognition import FaceRecognition, load_recognition
 from headsup.restoring.jobs import Job, check_folder, plan_jobs
 from headsup.restoring.options import RestoreOptions
@@ -71,15 +72,12 @@ def restore_files(
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = error_console()
     jobs = plan_jobs(inputs, output, compare)
     box = checked_box(face_box, len(jobs))
     if report is not None:
         check_report(report, jobs)
-    done = [job for job in jobs if job.output.exists() and not overwrite]
-    wanted = [job for job in jobs if job not in done]
-    if done:
-        console.print(f"{len(done)} of {len(jobs)} pictures are there already; --overwrite makes them again.")
+    wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
     recognition = wanted_recognition(bool(references), report is not None or compare is not None, console)
@@ -87,10 +85,79 @@ def restore_files(
     restorer = weights.load()
     setup = Setup(restorer, options, people, recognition, box, force, scores=report is not None)
     written = None if report is None else Report(report, run_record(restorer, options, weights, references))
-    if written is not None:
-        for job in done:
-            written.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    failed = run_batch(wanted, setup, written, console, alone=len(jobs) == 1)
+    return run_jobs(jobs, wanted, setup, written, console)
+
+
+def blend_files(
+    inputs: Sequence[Path],
+    output: Path,
+    options: RestoreOptions,
+    weights: Weights,
+    face_weights: Weights,
+    face_size: int = FACE_SIZE,
+    report: Path | None = None,
+    compare: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """``headsup blend``; see its help for the arguments.
+
+    Returns:
+        Exit status, see `faceops.command_line.exit_status`.
+
+    Raises:
+        ValueError: If nothing can be done.
+        OSError: Likewise; without the network that finds faces, and if that cannot be fetched.
+    """
+    console = error_console()
+    check_face_size(face_size)
+    jobs = plan_jobs(inputs, output, compare)
+    if report is not None:
+        check_report(report, jobs)
+    wanted = missing_jobs(jobs, overwrite, console)
+    if not wanted:
+        return 0
+    recognition = load_recognition(fetch=True)
+    general, face = weights.load(), face_weights.load()
+    setup = Setup(general, options, recognition=recognition, scores=report is not None, face=face, face_size=face_size)
+    run = replace(
+        run_record(general, options, weights, ()),
+        face_weights=str(face_weights.weights),
+        face_base=face.restorer.source,
+        face_size=face_size,
+    )
+    return run_jobs(jobs, wanted, setup, None if report is None else Report(report, run), console)
+
+
+def error_console() -> Console:
+    """Where progress and messages go: stderr."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
+    """Jobs whose result is not there yet, or all; says how many are."""
+    wanted = [job for job in jobs if overwrite or not job.output.exists()]
+    if len(wanted) < len(jobs):
+        console.print(
+            f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again."
+        )
+    return wanted
+
+
+def run_jobs(jobs: Sequence[Job], wanted: Sequence[Job], setup: Setup, report: Report | None, console: Console) -> int:
+    """Do the wanted ones of all jobs; the others are reported as there already.
+
+    Returns:
+        Exit status.
+
+    Raises:
+        ValueError: See `run_batch`.
+        OSError: Likewise.
+    """
+    if report is not None:
+        for job in jobs:
+            if job not in wanted:
+                report.add(PictureRecord(str(job.source), str(job.output), "there already"))
+    failed = run_batch(wanted, setup, report, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
 

@@ -1,4 +1,4 @@
-"""One picture file in, one picture file out: what `headsup restore` does for each."""
+"""One picture file in, one picture file out: what `headsup restore` and `headsup blend` do for each."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from faceops.image_decoding import MAX_PIXELS
 from faceops.images import Picture, decode_picture, read_image_file, save_picture
+from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
 from headsup.restoring.face_scores import face_records
@@ -16,8 +17,11 @@ from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
 from headsup.restoring.reference_people import Person
 from headsup.restoring.report import FaceRecord, PictureRecord
 
-STAGES = ("read", "faces", "encode", "denoise", "decode", "write", "scores")
-"""What the seconds of a report are given for, in their order."""
+STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
+"""What the seconds of a report are given for, in their order; only where faces are pasted is there a paste."""
+
+NO_FACE = "No face was found, so the picture is what the general restorer makes of it."
+"""What blending says then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,11 @@ class Setup:
     """See `headsup.restoring.matching.match_people`."""
     scores: bool = False
     """Whether faces are measured for a report."""
+    face: PhotoRestorer | None = None
+    """Restorer of faces, which are pasted over what `restorer` makes of the whole, see `headsup.restoring.blending`.
+    There must be networks then, and there are no people. None if `restorer` does all."""
+    face_size: int = FACE_SIZE
+    """Side of these faces in pixels."""
 
 
 def restore_file(job: Job, setup: Setup) -> PictureRecord:
@@ -57,8 +66,7 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     with measured(seconds, "faces"):
         seen, matching = look(picture, setup, str(job.source))
         notes = [*matching.notes, *own_pictures(matching, data, size)]
-    references = None if seen is None else reference_faces(seen, matching)
-    restored = setup.restorer(picture, setup.options, references)
+    restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "write"):
         job.output.parent.mkdir(parents=True, exist_ok=True)
         save_picture(restored.picture, job.output)
@@ -75,7 +83,7 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         "restored",
         input_size=(size[1], size[0]),
         output_size=(width, height),
-        seconds={name: taken[name] for name in STAGES},
+        seconds={name: taken[name] for name in STAGES if name in taken},
         faces=faces,
         notes=notes,
     )
@@ -109,9 +117,18 @@ def look(picture: Picture, setup: Setup, name: str) -> tuple[SeenFaces | None, M
         return None, Matching((), ())
     seen = see_faces(picture.pixels, setup.recognition, setup.face_box)
     if not setup.people:
-        return seen, Matching((None,) * len(seen), ())
+        nothing_to_paste = setup.face is not None and len(seen) == 0
+        return seen, Matching((None,) * len(seen), (NO_FACE,) if nothing_to_paste else ())
     matching = match_people(seen, setup.people, name, setup.force)
     return seen, only_largest(matching) if setup.restorer.layout == "whole" else matching
+
+
+def restored_by(setup: Setup, picture: Picture, seen: SeenFaces | None, matching: Matching) -> Restored:
+    """The picture, restored by the one restorer with what references there are, or blended."""
+    if setup.face is None:
+        return setup.restorer(picture, setup.options, None if seen is None else reference_faces(seen, matching))
+    assert seen is not None
+    return blend(setup.restorer, setup.face, picture, setup.options, seen.faces, setup.face_size)
 
 
 def measured_faces(
@@ -120,7 +137,8 @@ def measured_faces(
     """What a report says of the faces; nothing without a report."""
     if not setup.scores or seen is None or setup.recognition is None:
         return []
-    return face_records(seen, matching.matches, restored, size, setup.recognition)
+    pasted = None if setup.face is None else setup.face_size
+    return face_records(seen, matching.matches, restored, size, setup.recognition, pasted)
 
 
 def own_pictures(matching: Matching, data: bytes, size: tuple[int, int]) -> list[str]:

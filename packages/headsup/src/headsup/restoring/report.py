@@ -1,4 +1,4 @@
-"""The report of `headsup restore`: what was done to each picture, as JSON."""
+"""The report of `headsup restore` and `headsup blend`: what was done to each picture, as JSON."""
 
 import json
 import math
@@ -28,8 +28,8 @@ class FaceRecord:
     output_to_input: float
     output_to_reference: float | None
     seam: float | None
-    """BoundaryArtifact of the result around the face's box, against the enlarged input; null where the box has no
-    border within the picture."""
+    """BoundaryArtifact of the result, against the enlarged input, around the face's box, or where a face was pasted
+    around what was pasted; null where that has no border within the picture."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class RunRecord:
     prompt: str
     references: Sequence[str]
     options: RestoreOptions
+    face_weights: str | None = None
+    """What restored the faces, of `headsup blend`; null where one restorer did all, as are the next two."""
+    face_base: str | None = None
+    face_size: int | None = None
+    """Side of the aligned faces in pixels."""
 
 
 class Report:

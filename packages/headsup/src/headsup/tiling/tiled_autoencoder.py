@@ -7,8 +7,9 @@ those of one piece to rounding. Tiled decoding elsewhere (diffusers' `enable_til
 and blends the differences.
 
 The price is time. As long as the memory holds two or three maps of full resolution, every convolution runs once. With
-less, parts of the network run again for every group norm in them, see `headsup.tiling.route`: about five times the
-multiplications at the worst.
+less, parts of the network run again for every group norm in them, see `headsup.tiling.route`. For the decoder of Stable
+Diffusion at 4096 x 4096 pixels in half precision, counted at 107 GB in one piece, the multiplications are counted
+to be 1.1 times as many in 16 GB, 1.8 times in 8 GB and 4.3 times in 4 GB; attention comes on top, once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,10 +46,11 @@ def encode(
     Raises:
         ValueError: If a side is not a multiple of the latent pixel, or the memory is too small for any tiles.
     """
-    height, width = images.shape[2:]
     images = images.to(vae.device)
-    factor = latent_factor(vae)
-    if memory is None or height % factor or width % factor or encode_bytes(vae, len(images), height, width) <= memory:
+    height, width = images.shape[2:]
+    if height % latent_factor(vae) or width % latent_factor(vae):
+        raise ValueError(f"Sides must be multiples of {latent_factor(vae)} pixels, got {width} x {height}.")
+    if memory is None or encode_bytes(vae, len(images), height, width) <= memory:
         return autoencoder.encode(vae, images)
     chain, element = encoder_chain(vae), element_size(vae)
     check_memory(fixed_share(vae, 1, height, width, element), memory)

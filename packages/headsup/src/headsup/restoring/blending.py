@@ -1,0 +1,100 @@
+"""Blending: the whole restored by one restorer, each face by another and pasted over it (HeadsUp, Figure 1b).
+
+This is the practice that HeadsUp is meant to replace, and the baseline "OSEDiff+OSEDiff_Face" of its Table 2; it is
+here for comparison. The paper gives no details, so alignment, size, border and feathering are those of GFPGAN's and
+CodeFormer's helper (facexlib), without the face parsing that CodeFormer adds to the mask.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from faceops.alignment import alignment_matrix
+from faceops.faces import Faces
+from faceops.images import Picture
+from faceops.pasting import paste
+from faceops.warping import warp_affine
+from headsup.restoring.face_scores import scaled_faces
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import GIGA, LEAST_SIDE, PhotoRestorer, Restored, measured
+from headsup.tiling.memory import weight_bytes
+
+FACE_SIZE = 512
+"""Side of the aligned faces in pixels, for restorers on Stable Diffusion; the small model knows 128 to 512."""
+
+BEYOND = (135 / 255, 133 / 255, 132 / 255)
+"""What an aligned face shows beyond the border of the picture: facexlib's grey."""
+
+
+@torch.no_grad()
+def blend(
+    general: PhotoRestorer,
+    face: PhotoRestorer,
+    picture: Picture,
+    options: RestoreOptions,
+    faces: Faces,
+    face_size: int = FACE_SIZE,
+) -> Restored:
+    """Restore a picture with one restorer and its faces with another.
+
+    Each face of the enlarged input is aligned to FFHQ, restored at that size and pasted with a feathered edge
+    (`faceops.pasting.feathered_mask`). References are not used.
+
+    Args:
+        general: Restorer of the whole.
+        face: Restorer of aligned faces.
+        picture: Picture of any size.
+        options: How; all but scale and size hold for faces too. The memory is that of both restorers together.
+        faces: Faces in it, in its pixels; where they overlap, the last is on top. Without any, the result is that of
+            `general`.
+        face_size: Side of the aligned faces in pixels.
+
+    Raises:
+        ValueError: If faces are too small to be restored, or the memory is too small for anything.
+    """
+    check_face_size(face_size)
+    whole = general(picture, memory_beside(options, general, face))
+    height, width = whole.picture.pixels.shape[1:]
+    placed = scaled_faces(faces, (picture.pixels.shape[1], picture.pixels.shape[2]), (height, width))
+    matrix = alignment_matrix(placed.landmarks, face_size)
+    seconds = dict(whole.seconds)
+    with measured(seconds, "paste"):
+        crops = warp_affine(
+            whole.enlarged.unsqueeze(0), matrix, face_size, faces.image_index, fill=BEYOND, antialias=True
+        )
+    single = memory_beside(replace(options, scale=1.0, size=None), face, general)
+    for number, crop in enumerate(crops):
+        restored = face(Picture(crop), single)
+        crops[number] = restored.picture.pixels
+        for stage, taken in restored.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + taken
+    with measured(seconds, "paste"):
+        pixels = paste(whole.picture.pixels.unsqueeze(0), crops, matrix, faces.image_index)[0].clamp(0, 1)
+    return Restored(replace(whole.picture, pixels=pixels), whole.enlarged, seconds)
+
+
+def check_face_size(face_size: int) -> None:
+    """Refuse aligned faces that would be smaller than what is restored at least.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if face_size < LEAST_SIDE:
+        raise ValueError(f"Faces are restored at {LEAST_SIDE} pixels a side or more, 512 usually; got {face_size}.")
+
+
+def memory_beside(options: RestoreOptions, own: PhotoRestorer, other: PhotoRestorer) -> RestoreOptions:
+    """Options with the memory that is left to a restorer beside the weights of another.
+
+    Raises:
+        ValueError: If the weights of both fill it.
+    """
+    if options.memory is None:
+        return options
+    beside = weight_bytes(other.restorer) / GIGA
+    both = beside + weight_bytes(own.restorer) / GIGA
+    if options.memory <= both:
+        raise ValueError(
+            f"The weights of both restorers take {both:.2f} GB, so {options.memory} GB of memory are too few."
+        )
+    return replace(options, memory=options.memory - beside)

@@ -1,0 +1,101 @@
+"""What the page takes and keeps, and the sentences with which it refuses the rest."""
+
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+
+MEGA = 10**6
+"""Bytes of what is called a megabyte, and pixels of a megapixel."""
+
+
+class RefusalError(Exception):
+    """A request that is not done.
+
+    Args:
+        status: Status of HTTP.
+        sentence: Why, for a person.
+    """
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the page takes and keeps.
+
+    Args:
+        megabytes: Size of a file that is sent, in 10^6 bytes.
+        megapixels: Pixels of a photograph and of a result, in 10^6.
+        references: References of one photograph.
+        waiting: Photographs that wait to be restored.
+        jobs: Photographs that are kept with their results; those unused for longest are forgotten for new ones.
+        seconds: Time after its last use when a photograph is forgotten.
+    """
+
+    megabytes: float = 50.0
+    megapixels: float = 25.0
+    references: int = 20
+    waiting: int = 20
+    jobs: int = 20
+    seconds: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.megabytes < math.inf and 0 < self.megapixels < math.inf):
+            raise ValueError(
+                "The largest upload and the most megapixels must be above 0, got "
+                f"{self.megabytes:g} and {self.megapixels:g}."
+            )
+
+    @property
+    def stored_bytes(self) -> float:
+        """Bytes of all files that are kept, with results."""
+        return self.megabytes * MEGA * self.jobs
+
+    def check_length(self, name: str, length: int) -> None:
+        """Refuse a file that is too large to be sent.
+
+        Raises:
+            RefusalError: If it is.
+        """
+        if length > self.megabytes * MEGA:
+            raise RefusalError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{name} has {length / MEGA:.1f} MB, and up to {self.megabytes:g} MB are taken; "
+                "headsup serve --largest-upload-mb sets the limit.",
+            )
+
+    def check_pixels(self, name: str, width: int, height: int) -> None:
+        """Refuse a picture with too many pixels.
+
+        Raises:
+            RefusalError: If it has.
+        """
+        if width * height > self.megapixels * MEGA:
+            raise RefusalError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{name} has {width} x {height} pixels, which is {width * height / MEGA:.1f} megapixels, and up to "
+                f"{self.megapixels:g} are taken; headsup serve --largest-megapixels sets the limit.",
+            )
+
+    def check_result(self, width: int, height: int, scale: float) -> None:
+        """Refuse a scale with which the result would have too many pixels.
+
+        Args:
+            width: Pixels of the photograph.
+            height: Likewise.
+            scale: Sides of the result divided by these.
+
+        Raises:
+            RefusalError: If it would.
+        """
+        pixels = width * height * scale**2
+        if pixels > self.megapixels * MEGA:
+            largest = math.floor((self.megapixels * MEGA / (width * height)) ** 0.5 * 10) / 10
+            raise RefusalError(
+                HTTPStatus.BAD_REQUEST,
+                f"The result would have {width * scale:.0f} x {height * scale:.0f} pixels, which is "
+                f"{pixels / MEGA:.1f} megapixels, and up to {self.megapixels:g} are made: choose a scale of up to "
+                f"{largest:g}.",
+            )
