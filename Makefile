@@ -29,7 +29,7 @@ demo: setup ## Upscale a real portrait with the shipped weights, then train for 
 	$(RUN)/hime fit --config lightning_configs/hime/smoke.yaml
 
 test: setup ## Run the tests that fit into eight minutes on two cores
-	$(RUN)/python -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n $(OMP_NUM_THREADS) --dist loadfile -m "not slow and not gpu"
 
 test-all: setup ## Run every test
 	$(RUN)/python -m pytest

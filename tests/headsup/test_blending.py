@@ -1,7 +1,7 @@
 """The whole by one restorer, faces by another and pasted over it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +81,8 @@ def test_an_unchanged_face_shows_the_input_through_the_mask(scale: int) -> None:
 
 @pytest.mark.parametrize("size", [64, 100, 257])
 def test_tilted_faces_of_any_size_leave_an_even_slope_as_it_is(size: int) -> None:
-    # bilinear interpolation and means are exact on planes
+    # bilinear interpolation and means are exact on planes; the product of slope and mask, which is warped, is not quite
+    # one. Half a pixel of misplacement would be 2e-3.
     rows, columns = torch.meshgrid(torch.arange(200) / 250, torch.arange(240) / 300, indexing="ij")
     slope = torch.stack((rows, columns, 0.9 - (rows + columns) / 2))
     cosine, sine = 0.8, 0.6
@@ -91,7 +92,7 @@ def test_tilted_faces_of_any_size_leave_an_even_slope_as_it_is(size: int) -> Non
         (upright(0, 0) - middle) @ turn.T * zoom + torch.tensor(at) for zoom, at in ((1, (60, 60)), (1.8, (150, 100)))
     ]
     out = blend(unchanged(), unchanged(), Picture(slope), SAME, faces_at(*tilted), size)
-    torch.testing.assert_close(out.picture.pixels, slope, atol=1e-4, rtol=0)
+    torch.testing.assert_close(out.picture.pixels, slope, atol=5e-4, rtol=0)
 
 
 def test_every_face_is_restored_alone_and_the_rest_is_the_general_restorers() -> None:
@@ -198,7 +199,7 @@ def restorers(weights: dict[str, Path]) -> dict[Path, PhotoRestorer]:
 @pytest.fixture
 def blended(
     weights: dict[str, Path], restorers: dict[Path, PhotoRestorer], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., int]]:
+) -> Callable[..., int]:
     """`blend_files` with restorers that are loaded once and faces that are known."""
     monkeypatch.setattr(Weights, "load", lambda self: restorers[self.weights])
     monkeypatch.setattr(files, "load_recognition", lambda fetch: FaceRecognition(KnownFaces(), MeanColour(), 0.9))
@@ -207,7 +208,7 @@ def blended(
         chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
         return blend_files(list(inputs), output, SAME, *chosen, face_size, **others)
 
-    yield run
+    return run
 
 
 @pytest.fixture

@@ -109,18 +109,33 @@ def profile(
     print_profile(report_profile(architecture, size, mode), json)
 
 
-def export(checkpoint: Path, *, output: Path, card: ModelCard = SILENT_CARD, half: bool = False) -> None:
+def weights() -> None:
+    """List the shipped weights with their model cards."""
+    from headsup.weights_report import print_weights
+
+    print_weights()
+
+
+def export(
+    checkpoint: Path,
+    *,
+    output: Path,
+    base: str | None = None,
+    card: ModelCard = SILENT_CARD,
+    half: bool = False,
+) -> None:
     """Turn a training checkpoint into a weights file.
 
     Args:
         checkpoint: Checkpoint (.ckpt) of headsup fit of a restorer.
         output: Weights file (.safetensors) to write.
+        base: Where others will find the base model, if not where this run did.
         card: What to say about the weights.
         half: Store float16, half the size.
     """
     from headsup.export import export_checkpoint
 
-    export_checkpoint(checkpoint, output, card, half)
+    export_checkpoint(checkpoint, output, card, base, half)
     print(output)
 
 
@@ -147,7 +162,13 @@ OUT_OF_MEMORY = (
     "--data.init_args.batch_size or --data.init_args.size helps."
 )
 
-COMMANDS: dict[str, Any] = {"restore": restore, "profile": profile, "export": export, "merge": merge}
+COMMANDS: dict[str, Any] = {
+    "restore": restore,
+    "weights": weights,
+    "profile": profile,
+    "export": export,
+    "merge": merge,
+}
 
 
 def run() -> int | None:

@@ -16,13 +16,16 @@ PREFIX = "restorer."
 """What the restorer's parameters are called in a checkpoint."""
 
 
-def export_checkpoint(checkpoint: Path, output: Path, card: ModelCard, half: bool = False) -> None:
+def export_checkpoint(
+    checkpoint: Path, output: Path, card: ModelCard, base: str | None = None, half: bool = False
+) -> None:
     """Write what the generator has learnt; the moving average, where the run had one.
 
     Args:
         checkpoint: Checkpoint of ``headsup fit``.
         output: Weights file to write.
         card: What to say about the weights; the steps are filled in.
+        base: Where the base model will be found, if not where the run found it.
         half: Store float16.
 
     Raises:
@@ -33,6 +36,8 @@ def export_checkpoint(checkpoint: Path, output: Path, card: ModelCard, half: boo
     if not isinstance(content, dict) or "headsup" not in content:
         raise ValueError(f"{checkpoint} is no checkpoint of a restorer that `headsup fit` has trained.")
     settings = RestorerSettings(**content["headsup"]["settings"])
+    if base is not None:
+        settings = replace(settings, base=base)
     steps = int(content["headsup"]["steps"])
     save_weights(generator_tensors(content), settings, output, replace(card, steps=card.steps or steps), half)
 

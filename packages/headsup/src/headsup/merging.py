@@ -40,10 +40,9 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
                 setattr(network.get_submodule(parent), leaf, layer.get_base_layer())
         network.peft_config = {}
         network._hf_peft_config_loaded = False
-    first, last = restorer.unet.conv_in, restorer.unet.conv_out
+    first = restorer.unet.conv_in
     assert isinstance(first, ConditionedInput)
-    assert isinstance(last, PreciseOutput)
-    restorer.unet.conv_in, restorer.unet.conv_out = first.own, last.inner
+    restorer.unet.conv_in = first.own
     restorer.unet.register_to_config(in_channels=first.own.in_channels)
 
 
@@ -71,6 +70,9 @@ def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Pa
     prompts = ConstantPrompt(prompt)
     prompts.prepare(settings.base)
     merge_adapters(restorer)
+    last = restorer.unet.conv_out
+    assert isinstance(last, PreciseOutput)
+    restorer.unet.conv_out = last.inner
     fresh = output.with_name(f".{output.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:

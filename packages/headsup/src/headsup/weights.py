@@ -141,14 +141,13 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
 
 
 def load_restorer(
-    name_or_path: str | Path = "tiny", base: str | None = None, bfloat16: bool = False
+    name_or_path: str | Path = "tiny", base: str | None = None
 ) -> tuple[OneStepRestorer, RestorerSettings]:
     """Restorer with trained weights, ready to restore.
 
     Args:
         name_or_path: Name of shipped weights, or a .safetensors file.
         base: Where the base model is, if not where the weights say.
-        bfloat16: Keep the frozen weights in bfloat16.
 
     Raises:
         ValueError: If something does not fit.
@@ -156,6 +155,6 @@ def load_restorer(
     """
     weights = read_weights(name_or_path)
     settings = weights.settings if base is None else RestorerSettings(**{**asdict(weights.settings), "base": base})
-    restorer = settings.build(bfloat16)
+    restorer = settings.build()
     apply_weights(restorer, weights, settings)
     return restorer.eval(), settings

@@ -54,6 +54,8 @@ def blend(
     """
     check_face_size(face_size)
     whole = general(picture, memory_beside(options, general, face))
+    if len(faces) == 0:
+        return whole
     height, width = whole.picture.pixels.shape[1:]
     placed = scaled_faces(faces, (picture.pixels.shape[1], picture.pixels.shape[2]), (height, width))
     matrix = alignment_matrix(placed.landmarks, face_size)
@@ -63,12 +65,12 @@ def blend(
             whole.enlarged.unsqueeze(0), matrix, face_size, faces.image_index, fill=BEYOND, antialias=True
         )
     single = memory_beside(replace(options, scale=1.0, size=None), face, general)
-    for number, crop in enumerate(crops):
-        restored = face(Picture(crop), single)
-        crops[number] = restored.picture.pixels
-        for stage, taken in restored.seconds.items():
+    restored = [face(Picture(crop), single) for crop in crops]
+    for each in restored:
+        for stage, taken in each.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + taken
     with measured(seconds, "paste"):
+        crops = torch.stack([each.picture.pixels for each in restored])
         pixels = paste(whole.picture.pixels.unsqueeze(0), crops, matrix, faces.image_index)[0].clamp(0, 1)
     return Restored(replace(whole.picture, pixels=pixels), whole.enlarged, seconds)
 

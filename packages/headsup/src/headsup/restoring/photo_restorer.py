@@ -21,6 +21,7 @@ from faceops.alignment import alignment_matrix
 from faceops.images import Picture
 from headsup.autoencoder import latent_factor
 from headsup.colour import correct_colour
+from headsup.merging import merge_adapters
 from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
 from headsup.reference_layout import ReferenceLayout, lay_out
@@ -92,20 +93,23 @@ class PhotoRestorer:
         device: str | torch.device = "cpu",
         bfloat16: bool = False,
     ) -> "PhotoRestorer":
-        """Restorer from trained weights.
+        """Restorer from trained weights, with its adapters merged into the weights they belong to.
 
         Args:
             weights: Name of shipped weights, or a .safetensors file of `headsup export`.
             base: Where the base model is, if not where the weights say.
             prompt: What is on the pictures, for bases that know texts.
             device: Where to compute.
-            bfloat16: Keep the frozen weights in bfloat16, half the memory. The denoising step stays in float32.
+            bfloat16: Compute in bfloat16, half the memory. The denoising step stays in float32.
 
         Raises:
             ValueError: If something does not fit.
             OSError: If something is missing.
         """
-        restorer, settings = load_restorer(weights, base, bfloat16)
+        restorer, settings = load_restorer(weights, base)
+        merge_adapters(restorer)
+        if bfloat16:
+            restorer.to(torch.bfloat16)
         prompts = ConstantPrompt(prompt)
         prompts.prepare(settings.base)
         return cls(restorer, settings.layout, prompts, torch.device(device))

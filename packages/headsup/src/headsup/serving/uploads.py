@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from faceops.atomic_files import replacing
 from faceops.image_decoding import open_header, upright_size
@@ -43,7 +43,7 @@ class Body:
         length: Bytes that were announced.
     """
 
-    def __init__(self, stream: BinaryIO, length: int) -> None:
+    def __init__(self, stream: BufferedIOBase, length: int) -> None:
         self.stream, self.length, self.left = stream, length, length
 
     def chunks(self) -> Iterator[bytes]:
@@ -65,19 +65,20 @@ def receive_picture(body: Body, folder: Path, name: str, limits: Limits) -> Uplo
 
     Args:
         body: Bytes of the file.
-        folder: Where to put it; made if need be.
+        folder: Where to put it; made if only the last part of its path is not there.
         name: What the sender calls it.
         limits: What is taken.
 
     Raises:
         RefusalError: If it is too large or breaks off.
         ImageFileError: If it is no picture.
+        FileNotFoundError: If what it belongs to was forgotten in the meantime.
         OSError: If it cannot be stored.
     """
     name = safe_name(name)
     limits.check_length(name, body.length)
     path = folder / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             for chunk in body.chunks():

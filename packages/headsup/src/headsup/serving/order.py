@@ -1,0 +1,56 @@
+"""How a photograph is wanted, as the page says it."""
+
+import json
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, get_args
+
+from headsup.colour import ColourMethod
+from headsup.restoring.options import RestoreOptions
+from headsup.serving.limits import RefusalError
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a photograph is wanted."""
+
+    options: RestoreOptions
+    force: bool = False
+    """See `headsup.restoring.matching.match_people`."""
+
+
+def parse_order(text: bytes, memory: float | None = None) -> Order:
+    """Read what the page sent.
+
+    Args:
+        text: JSON with the fields scale, fidelity, colour and force; each may be left out.
+        memory: See `RestoreOptions`.
+
+    Raises:
+        RefusalError: If it is something else.
+
+    Example:
+        >>> parse_order(b'{"scale": 2, "fidelity": 0.25}').options.fidelity
+        0.25
+    """
+    try:
+        fields = json.loads(text)
+        colour, force = fields.get("colour", "wavelet"), fields.get("force", False)
+        if colour not in get_args(ColourMethod) or not isinstance(force, bool):
+            raise ValueError(f"The colour is one of {', '.join(get_args(ColourMethod))}, and force true or false.")
+        scale, fidelity = number(fields.get("scale", 4.0)), number(fields.get("fidelity", 0.0))
+        return Order(RestoreOptions(scale, None, fidelity, colour, memory=memory), force)
+    except (AttributeError, ValueError) as error:
+        raise RefusalError(HTTPStatus.BAD_REQUEST, f"The wishes cannot be read. {error}") from error
+
+
+def number(value: Any) -> float:  # noqa: ANN401 - any JSON
+    """A finite number.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"The scale and the fidelity are numbers, got {value!r}.")
+    return float(value)

@@ -1,0 +1,138 @@
+"""A photograph on its way through the page: sent, waiting, in work, done."""
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from headsup.restoring.report import FaceRecord, rounded
+from headsup.serving.order import Order
+from headsup.serving.uploads import Upload
+
+State = Literal["open", "waiting", "working", "done", "failed"]
+"""Open: files are still being sent."""
+
+
+class CancelledError(Exception):
+    """Nobody wants the result any more."""
+
+
+class ForceableError(ValueError):
+    """References that do not fit, which the page can be told not to mind.
+
+    Args:
+        sentence: What is wrong, for a person.
+        offer: What a button that goes on in spite of it says.
+    """
+
+    def __init__(self, sentence: str, offer: str) -> None:
+        super().__init__(sentence)
+        self.offer = offer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photograph."""
+
+    result: Path
+    """The file to be downloaded."""
+    before: Path
+    """The photograph at the size of `after`, for browsers."""
+    after: Path
+    size: tuple[int, int]
+    """Width and height of the result in pixels."""
+    faces: tuple[FaceRecord, ...]
+    """None where the networks for faces are not there."""
+    notes: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class PhotoJob:
+    """A photograph, its references, and what became of it; all files are in its folder."""
+
+    folder: Path
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    """128 random bits: who does not know it cannot guess it."""
+    photo: Upload | None = None
+    references: list[Upload] = field(default_factory=list)
+    order: Order | None = None
+    state: State = "open"
+    stage: str = ""
+    """What is being done, in words."""
+    outcome: Outcome | None = None
+    error: str = ""
+    offer: str = ""
+    """What a button that tries again with force says; empty if that would not help."""
+    used: float = field(default_factory=time.monotonic)
+    """When somebody last asked for it."""
+    began: float = 0.0
+    seconds: float = 0.0
+    """How long the work took."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it waits or is in work."""
+        return self.state in ("waiting", "working")
+
+    def enter(self, stage: str) -> None:
+        """Say what is done next.
+
+        Raises:
+            CancelledError: If nobody wants it any more.
+        """
+        self.check()
+        self.stage = stage
+
+    def check(self) -> None:
+        """Stop if nobody wants the result any more.
+
+        Raises:
+            CancelledError: If so.
+        """
+        if self.cancelled.is_set():
+            raise CancelledError
+
+    def as_json(self, before: int) -> dict[str, Any]:
+        """What the page is told.
+
+        Args:
+            before: How many photographs are done before it.
+        """
+        seconds = time.monotonic() - self.began if self.state == "working" else self.seconds
+        told: dict[str, Any] = {
+            "state": self.state,
+            "before": before,
+            "stage": self.stage,
+            "seconds": round(seconds, 1),
+            "error": self.error,
+            "offer": self.offer,
+        }
+        if self.outcome is not None and self.photo is not None:
+            sides = self.photo.width, self.photo.height
+            width, height = self.outcome.size
+            told |= {
+                "name": self.outcome.result.name,
+                "width": width,
+                "height": height,
+                "notes": self.outcome.notes,
+                "faces": [face_json(face, sides) for face in self.outcome.faces],
+            }
+        return told
+
+
+def face_json(face: FaceRecord, sides: tuple[int, int]) -> dict[str, Any]:
+    """What the page is told of a face: the reference by its name, the box as parts of the sides of the photograph."""
+    width, height = sides
+    told: dict[str, Any] = rounded(
+        {
+            "box": [edge / side for edge, side in zip(face.box, (width, height, width, height), strict=True)],
+            "reference": None if face.reference is None else Path(face.reference).name,
+            "input_to_reference": face.input_to_reference,
+            "output_to_reference": face.output_to_reference,
+            "output_to_input": face.output_to_input,
+        }
+    )
+    return told

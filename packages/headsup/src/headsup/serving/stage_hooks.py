@@ -1,0 +1,46 @@
+"""Where a restorer is in its work, told by its layers; and a way to stop it between two of them."""
+
+from torch import nn
+
+from headsup.one_step import OneStepRestorer
+from headsup.serving.photo_job import PhotoJob
+
+
+class StageHooks:
+    """Tells the job in work what its restorer does, and stops it at the next layer once it is cancelled.
+
+    Args:
+        restorer: Restorer whose layers are watched from now on.
+    """
+
+    def __init__(self, restorer: OneStepRestorer) -> None:
+        self._job: PhotoJob | None = None
+        self._parts = 0
+        for module in restorer.modules():
+            module.register_forward_pre_hook(self._check)
+        # with little memory the autoencoder runs in tiles, and only its layers are called
+        restorer.vae.encoder.conv_in.register_forward_pre_hook(self._encoding)
+        restorer.unet.register_forward_pre_hook(self._denoising)
+        restorer.vae.decoder.conv_in.register_forward_pre_hook(self._decoding)
+
+    def watch(self, job: PhotoJob) -> None:
+        """The job that is in work from now on."""
+        self._job, self._parts = job, 0
+
+    def _check(self, module: nn.Module, inputs: tuple) -> None:
+        if self._job is not None:
+            self._job.check()
+
+    def _encoding(self, module: nn.Module, inputs: tuple) -> None:
+        self._enter("Encoding")
+
+    def _denoising(self, module: nn.Module, inputs: tuple) -> None:
+        self._parts += 1
+        self._enter("Restoring" if self._parts == 1 else f"Restoring, part {self._parts}")
+
+    def _decoding(self, module: nn.Module, inputs: tuple) -> None:
+        self._enter("Decoding")
+
+    def _enter(self, stage: str) -> None:
+        if self._job is not None:
+            self._job.enter(stage)

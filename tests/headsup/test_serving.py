@@ -1,0 +1,389 @@
+"""The server of `headsup serve` over HTTP; what restores is stood in for by what the test says."""
+
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.report import FaceRecord
+from headsup.serving.job_queue import OUT_OF_MEMORY, JobQueue
+from headsup.serving.limits import Limits
+from headsup.serving.order import Order
+from headsup.serving.page_server import PageServer
+from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
+from headsup.serving.routes import Site
+
+FACE = FaceRecord((10.0, 5.0, 30.0, 15.0), "ann.png and 1 more", "/tmp/secret/ann.png", 0.41234, 0.9, 0.5, 0.1)
+
+
+class Work:
+    """Restores by copying, when it is let; fails with what it is told to."""
+
+    def __init__(self) -> None:
+        self.go, self.error, self.done = threading.Event(), None, []
+        self.go.set()
+
+    def __call__(self, job: PhotoJob) -> Outcome:
+        job.enter("Copying")
+        while not self.go.wait(0.01):
+            job.check()
+        if self.error is not None:
+            raise self.error
+        result = job.folder / f"{job.photo.path.stem}-restored{job.photo.suffix}"
+        result.write_bytes(job.photo.path.read_bytes())
+        self.done.append(job.id)
+        return Outcome(result, result, result, (40, 20), (FACE,), ("A note.",))
+
+
+class Client:
+    """Asks a server, one connection for each request."""
+
+    def __init__(self, server: PageServer, work: Work, queue: JobQueue) -> None:
+        self.port, self.work, self.queue = server.server_port, work, queue
+
+    def raw(self, method: str, path: str, body: bytes | None = None, **headers: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        response.content = response.read()
+        connection.close()
+        return response
+
+    def ask(self, method: str, path: str, body: bytes | None = None, status: int = 200, **headers: str) -> dict:
+        response = self.raw(method, path, body, **headers)
+        assert response.status == status, response.content
+        return json.loads(response.content)
+
+    def job(self, name: str = "a.png", data: bytes | None = None) -> str:
+        path = f"/jobs/{self.ask('POST', '/jobs', status=201)['id']}"
+        self.ask("PUT", f"{path}/photo?name={name}", png() if data is None else data)
+        return path
+
+    def start(self, path: str, status: int = 202, **order: object) -> dict:
+        return self.ask("POST", f"{path}/start", json.dumps({"scale": 1} | order).encode(), status)
+
+    def ended(self, path: str) -> dict:
+        for _ in range(500):
+            told = self.ask("GET", path)
+            if told["state"] in ("done", "failed"):
+                return told
+            time.sleep(0.01)
+        raise AssertionError(told)
+
+
+def png(width: int = 40, height: int = 20, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@contextmanager
+def serving(folder: Path, limits: Limits, **site: object) -> Iterator[Client]:
+    work = Work()
+    queue = JobQueue(folder, work, limits)
+    with PageServer("127.0.0.1", 0) as server:
+        server.site = Site(queue, limits, **{"weights": "tiny", "device": "cpu", "references": True, **site})
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield Client(server, work, queue)
+        finally:
+            server.shutdown()
+            thread.join()
+            queue.close()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with serving(tmp_path, Limits(megabytes=0.01, megapixels=0.01, references=2, waiting=2, jobs=4)) as found:
+        yield found
+
+
+def wait_until(condition) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come about")
+
+
+def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
+    files = {path: client.raw("GET", path) for path in ("/", "/page.css", "/page.js")}
+    assert [files[path].headers.get_content_type() for path in files] == ["text/html", "text/css", "text/javascript"]
+    for response in files.values():
+        text = response.content.decode()
+        assert response.status == 200
+        assert "//" not in text.replace("// ", "")  # no address of anything else
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert response.headers["Server"].strip() == "headsup"
+    assert b"page.js" in files["/"].content
+    assert b"page.css" in files["/"].content
+    assert client.ask("GET", "/settings") == {
+        "weights": "tiny",
+        "device": "cpu",
+        "references": True,
+        "largest_bytes": 10_000,
+        "largest_pixels": 10_000,
+        "most_references": 2,
+        "most_jobs": 4,
+        "minutes": 60,
+    }
+
+
+def test_a_photograph_goes_through(client: Client) -> None:
+    data = png(kind="JPEG")
+    path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+    # what the file is counts, not what it is called
+    assert client.ask("PUT", f"{path}/photo?name=Zo%C3%AB%201.png", data) == {"width": 40, "height": 20}
+    assert client.ask("POST", f"{path}/references?name=b.png", png()) == {"references": 1}
+    assert client.ask("GET", path)["state"] == "open"
+    assert "no result yet" in client.ask("GET", f"{path}/result", status=404)["error"]
+    client.start(path, scale=2, fidelity=0.5, colour="adain", force=True)
+    told = client.ended(path)
+    assert told["state"] == "done"
+    assert (told["name"], told["width"], told["height"]) == ("Zoë 1-restored.jpg", 40, 20)
+    assert (told["notes"], told["error"], told["offer"]) == (["A note."], "", "")
+    # the box in widths and heights, the reference without the folder it lies in
+    assert told["faces"] == [
+        {
+            "box": [0.25, 0.25, 0.75, 0.75],
+            "reference": "ann.png",
+            "input_to_reference": 0.4123,
+            "output_to_reference": 0.5,
+            "output_to_input": 0.9,
+        }
+    ]
+    job = client.queue.find(path.removeprefix("/jobs/"))
+    assert job.order == Order(RestoreOptions(2.0, None, 0.5, "adain"), True)
+    for which in ("result", "before", "after"):
+        response = client.raw("GET", f"{path}/{which}")
+        assert response.content == data
+        assert response.headers["Content-Type"] == "image/jpeg"
+        assert ("attachment" in response.headers.get("Content-Disposition", "")) == (which == "result")
+    assert "Zo%C3%AB%201-restored.jpg" in client.raw("GET", f"{path}/result").headers["Content-Disposition"]
+    assert "can then be restored once" in client.start(path, status=409)["error"]
+    assert "has its photograph" in client.ask("PUT", f"{path}/photo?name=c.png", data, 409)["error"]
+
+
+def test_one_at_a_time_in_the_order_they_came(client: Client) -> None:
+    client.work.go.clear()
+    first, second, third, fourth = (client.job() for _ in range(4))
+    assert client.start(first)["state"] in ("waiting", "working")
+    wait_until(lambda: client.ask("GET", first)["stage"] == "Copying")
+    assert client.start(second)["before"] == 1
+    assert client.start(third)["before"] == 2
+    assert "2 photographs are waiting already" in client.start(fourth, status=503)["error"]
+    assert client.ask("GET", first)["before"] == 0
+    client.ask("DELETE", second)
+    assert client.ask("GET", third)["before"] == 1
+    assert "is forgotten here" in client.ask("GET", second, status=404)["error"]
+    client.start(fourth)
+    client.work.go.set()
+    client.ended(third), client.ended(fourth)
+    assert client.work.done == [path.removeprefix("/jobs/") for path in (first, third, fourth)]
+
+
+def test_work_that_nobody_wants_stops(client: Client, tmp_path: Path) -> None:
+    client.work.go.clear()
+    first, second = client.job(), client.job()
+    client.start(first), client.start(second)
+    wait_until(lambda: client.ask("GET", first)["state"] == "working")
+    client.ask("DELETE", first)
+    wait_until(lambda: client.ask("GET", second)["state"] == "working")
+    wait_until(lambda: [path.name for path in tmp_path.iterdir()] == [second.removeprefix("/jobs/")])
+    client.work.go.set()
+    assert client.ended(second)["state"] == "done"
+    assert client.work.done == [second.removeprefix("/jobs/")]
+
+
+def test_errors_are_sentences(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(error: Exception) -> tuple[str, str]:
+        client.work.error = error
+        path = client.job()
+        client.start(path)
+        ended = client.ended(path)
+        assert ended["state"] == "failed"
+        return ended["error"], ended["offer"]
+
+    assert told(ForceableError("Nobody is like it.", "Use it anyway")) == ("Nobody is like it.", "Use it anyway")
+    assert told(ValueError("It is too dark.")) == ("It is too dark.", "")
+    assert told(OSError(28, "No space left on device"))[0].startswith("There is no space left")
+    assert told(RuntimeError("CUDA out of memory. Tried to allocate 7 GiB")) == (OUT_OF_MEMORY, "")
+    assert capsys.readouterr().err == ""
+    assert "(KeyError); the terminal" in told(KeyError("a bug"))[0]
+    assert "KeyError: 'a bug'" in capsys.readouterr().err
+    client.work.error = None
+    path = client.job()
+    client.start(path)
+    assert client.ended(path)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "sentence"),
+    [
+        (b"", 400, "a.png is empty, an image was wanted."),
+        (b"no picture at all", 400, "a.png is not an image in any of the formats"),
+        (png()[:20], 400, "a.png"),
+        (png() + bytes(20_000), 413, "a.png has 0.0 MB, and up to 0.01 MB are taken"),
+        (png(101, 100), 413, "a.png has 101 x 100 pixels, which is 0.0 megapixels, and up to 0.01 are taken"),
+    ],
+)
+def test_what_is_not_taken(client: Client, tmp_path: Path, data: bytes, status: int, sentence: str) -> None:
+    path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+    for where in ("PUT", f"{path}/photo?name=a.png"), ("POST", f"{path}/references?name=a.png"):
+        assert sentence in client.ask(*where, data, status)["error"]
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    assert "Send a photograph first" in client.start(path, status=409)["error"]
+
+
+def test_limits_are_met_exactly(client: Client) -> None:
+    path = client.job(data=png(100, 100) + bytes(10_000 - len(png(100, 100))))
+    for name in ("a.png", "b.png"):
+        client.ask("POST", f"{path}/references?name={name}", png())
+    assert "up to 2 references" in client.ask("POST", f"{path}/references?name=c.png", png(), 409)["error"]
+    sentence = client.start(path, status=400, scale=1.01)["error"]
+    assert sentence == (
+        "The result would have 101 x 101 pixels, which is 0.0 megapixels, and up to 0.01 are made: choose a scale of "
+        "up to 1."
+    )
+    client.start(path, scale=1)
+    assert client.ended(path)["state"] == "done"
+    with pytest.raises(ValueError, match="must be above 0"):
+        Limits(megabytes=0.0)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        *(b"", b"[]", b"\xff", b'{"scale": "4"}', b'{"scale": NaN}', b'{"scale": 0}', b'{"scale": true}'),
+        *(b'{"fidelity": 2}', b'{"fidelity": 1e400}', b'{"colour": "sepia"}', b'{"force": 1}'),
+    ],
+)
+def test_wishes_that_make_no_sense(client: Client, order: bytes) -> None:
+    path = client.job()
+    assert "The wishes cannot be read." in client.ask("POST", f"{path}/start", order, 400)["error"]
+    assert client.ask("GET", path)["state"] == "open"
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(client: Client, tmp_path: Path) -> None:
+    path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+        head = f"PUT {path}/photo?name=a.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n"
+        connection.sendall(head.encode() + png()[:50])
+        connection.shutdown(socket.SHUT_WR)
+        assert b"broke off" in connection.makefile("rb").read()
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    client.ask("PUT", f"{path}/photo?name=a.png", png())
+    for length in ("-1", "1e3", ""):
+        headers = {"Content-Length": length}
+        assert "Send the length" in client.ask("POST", f"{path}/references?name=b.png", None, 411, **headers)["error"]
+
+
+def test_other_sites_may_not_ask(client: Client) -> None:
+    own = f"http://127.0.0.1:{client.port}"
+    client.ask("POST", "/jobs", status=201, Origin=own)
+    client.ask("POST", "/jobs", status=201, Host="localhost:1234", Origin="http://localhost:1234")
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", f"https://127.0.0.1:{client.port}", f"{own}.a"):
+        assert "may not send anything" in client.ask("POST", "/jobs", status=403, Origin=origin)["error"]
+    assert client.raw("DELETE", client.job(), Origin="http://evil.example").status == 403
+    for host in (
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "",
+        "a@localhost",
+    ):
+        assert "is not called" in client.ask("GET", "/settings", status=421, Host=host)["error"]
+    for host in ("127.0.0.1", "LOCALHOST:80", "[::1]:7860", "192.168.1.7:7860", socket.gethostname()):
+        client.ask("GET", "/settings", Host=host)
+
+
+def test_nothing_else_is_there(client: Client, tmp_path: Path) -> None:
+    for path in ("/routes.py", "/../routes.py", "/page.html", "/jobs", "/jobs/../..", "/jobs/x/photo/a.png"):
+        assert client.raw("GET", path).status == 404
+    assert client.raw("GET", "/jobs/not-one").status == 404
+    name = client.job("..%2F..%2Fescaped.png").removeprefix("/jobs/")
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.png")] == [f"{name}/photo/escaped.png"]
+    names = {client.queue.open().id for _ in range(50)}
+    assert len(names) == 50
+    assert min(map(len, names)) == 22  # of six bits each
+
+
+def test_references_need_their_networks(tmp_path: Path) -> None:
+    with serving(tmp_path, Limits(), references=False) as client:
+        path = client.job()
+        assert "need the networks" in client.ask("POST", f"{path}/references?name=b.png", png(), 409)["error"]
+        client.start(path)
+        assert client.ended(path)["state"] == "done"
+
+
+def test_old_photographs_are_forgotten_but_not_what_is_waited_for(client: Client, tmp_path: Path) -> None:
+    done = client.job()
+    client.start(done)
+    client.ended(done)
+    client.work.go.clear()
+    busy = client.job()
+    client.start(busy)
+    others = [client.job(), client.job()]
+    client.ask("GET", done)  # used after the others
+    newest = client.job()
+    assert client.raw("GET", others[0]).status == 404
+    assert all(client.raw("GET", path).status == 200 for path in (done, busy, others[1], newest))
+    assert len(list(tmp_path.iterdir())) == 4
+    client.work.go.set()
+
+
+def test_time_and_space_run_out(tmp_path: Path) -> None:
+    with serving(tmp_path, Limits(seconds=0.2)) as client:
+        path = client.job()
+        time.sleep(0.3)
+        client.ask("POST", "/jobs", status=201)
+        assert client.raw("GET", path).status == 404
+    # room for 2 x 600 bytes; a photograph has some 100 beside what is put behind it
+    (tmp_path / "small").mkdir()
+    with serving(tmp_path / "small", Limits(megabytes=0.0006, jobs=2)) as client:
+        first = client.job(data=png() + bytes(400))
+        client.ask("POST", f"{first}/references?name=b.png", png() + bytes(400))
+        client.ask("POST", f"{first}/references?name=c.png", png() + bytes(400))
+        client.ask("POST", "/jobs", status=201)
+        assert client.raw("GET", first).status == 404
+
+
+def test_closing_stops_what_is_in_work(tmp_path: Path) -> None:
+    work = Work()
+    work.go.clear()
+    with serving(tmp_path, Limits()) as client:
+        client.work.go.clear()
+        first, second = client.job(), client.job()
+        client.start(first), client.start(second)
+        wait_until(lambda: client.ask("GET", first)["state"] == "working")
+    assert client.work.done == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken(client: Client) -> None:
+    with pytest.raises(OSError, match=rf"Port {client.port} of 127\.0\.0\.1 is taken.*--port"):
+        PageServer("127.0.0.1", client.port)
+    with pytest.raises(OSError, match=r"cannot be served at 127\.0\.0\.1, port 99999"):
+        PageServer("127.0.0.1", 99999)
+    with pytest.raises(OSError, match="cannot be served at 192"):
+        PageServer("192.0.2.1", 0)  # set aside for documentation, nobody's
+
+
+def test_addresses() -> None:
+    with PageServer("127.0.0.1", 0) as local, PageServer("0.0.0.0", 0) as open_to_all:
+        assert local.is_local
+        assert local.url == f"http://127.0.0.1:{local.server_port}"
+        assert not open_to_all.is_local
+        assert open_to_all.url == f"http://{socket.gethostname()}:{open_to_all.server_port}"

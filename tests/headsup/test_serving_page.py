@@ -1,0 +1,441 @@
+"""The page of `headsup serve`: what really restores behind it, a browser before it, and the process as a whole."""
+
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageCms
+from torch import Tensor
+
+from faceops.faces import Faces
+from faceops.images import Picture, decode_picture, save_picture
+from faceops.landmarks import ARCFACE_112, Template
+from headsup.model_card import ModelCard
+from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.serving.job_queue import JobQueue
+from headsup.serving.limits import Limits
+from headsup.serving.order import parse_order
+from headsup.serving.page_server import PageServer
+from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
+from headsup.serving.restoration import PhotoRestoration
+from headsup.serving.routes import Site
+from headsup.serving.uploads import Body, receive_picture
+from headsup.settings import RestorerSettings
+from headsup.weights import save_weights
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0)}
+
+
+class BlockDetector:
+    """Finds blocks of the hues above on grey, one of a hue."""
+
+    def __call__(self, images: Tensor) -> Faces:
+        found = [Faces(torch.zeros(0, dtype=torch.long), torch.zeros(0, 4), torch.zeros(0, 5, 2), torch.zeros(0))]
+        for hue in HUES.values():
+            mask = ((images[0] - 0.5) * (images.new_tensor(hue).reshape(3, 1, 1) - 0.5)).sum(dim=0) > 0.4
+            if mask.sum() >= 16:
+                rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+                box = torch.stack((columns.min(), rows.min(), columns.max(), rows.max())).float()
+                points = box[:2] + torch.tensor(FACE_BOX_LANDMARKS) * (box[2:] - box[:2])
+                found.append(Faces(torch.tensor([0]), box[None], points[None], torch.ones(1)))
+        return Faces.concatenate(found)
+
+
+class HueEncoder:
+    """Embeds a face as the direction of its mean colour from grey."""
+
+    input_template: Template = ARCFACE_112
+    input_size: int = 112
+
+    def __call__(self, aligned: Tensor) -> Tensor:
+        return F.normalize(aligned[:, :, 40:72, 40:72].mean(dim=(2, 3)) - 0.5, dim=1)
+
+
+def portrait(*people: str, side: int = 40) -> Tensor:
+    """Faces side by side on grey, each in the middle of a square."""
+    squares = [torch.full((3, side, side), 0.5) for _ in people or ("nobody",)]
+    for square, name in zip(squares, people, strict=False):
+        square[:, side // 4 : -side // 4, side // 4 : -side // 4] = torch.tensor(HUES[name]).reshape(3, 1, 1)
+    return torch.cat(squares, dim=2)
+
+
+def write(path: Path, *people: str) -> Path:
+    save_picture(Picture(portrait(*people)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    settings = RestorerSettings(base="random:tiny", layout="placed")
+    save_weights(settings.build().generator_parameters(), settings, path, ModelCard())
+    return path
+
+
+@pytest.fixture(scope="module")
+def restoration(weights: Path) -> PhotoRestoration:
+    return PhotoRestoration(PhotoRestorer.load(weights), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))
+
+
+def sent(folder: Path, photo: Path, *references: Path, **order: object) -> PhotoJob:
+    """A job as it is once everything was sent."""
+    folder.mkdir()
+    job = PhotoJob(folder)
+
+    def upload(path: Path, place: str) -> object:
+        data = path.read_bytes()
+        return receive_picture(Body(io.BytesIO(data), len(data)), folder / place, path.name, Limits())
+
+    job.photo = upload(photo, "photo")
+    job.references = [upload(path, f"reference{number}") for number, path in enumerate(references)]
+    job.order = parse_order(json.dumps({"scale": 2, **order}).encode())
+    return job
+
+
+def restored(restoration: PhotoRestoration, folder: Path, *files: Path, **order: object) -> Outcome:
+    return restoration(sent(folder, *files, **order))
+
+
+def test_what_a_file_has_besides_its_pixels_is_kept(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"  # shown turned by a quarter
+    pixels = Image.fromarray((portrait("ann", "ben").permute(1, 2, 0) * 255).byte().numpy())
+    pixels.save(tmp_path / "turned.jpg", exif=exif, icc_profile=profile, quality=95)
+    pixels.save(tmp_path / "web.webp")
+    pixels.save(tmp_path / "grey.bmp")
+    alpha = torch.ones(1, 40, 80)
+    alpha[:, :, :40] = 0.25
+    for name in ("deep.png", "deep.tif"):
+        save_picture(Picture(portrait("ann", "ben"), alpha=alpha, bits=16), tmp_path / name)
+
+    turned = restored(restoration, tmp_path / "1", tmp_path / "turned.jpg")
+    assert (turned.size, turned.result.name) == ((80, 160), "turned-restored.jpg")
+    with Image.open(turned.result) as image:
+        assert (image.format, image.size, image.getexif()[0x010F]) == ("JPEG", (80, 160), "maker")
+        assert image.info["icc_profile"] == profile
+    for number, name in enumerate(("deep.png", "deep.tif")):
+        deep = restored(restoration, tmp_path / f"d{number}", tmp_path / name)
+        picture = decode_picture(deep.result.read_bytes(), name)
+        assert (deep.result.suffix, picture.bits, picture.pixels.shape) == (Path(name).suffix, 16, (3, 80, 160))
+        assert picture.alpha[0, 40, 10].item() == pytest.approx(0.25, abs=1e-3)
+        # a browser shows neither 16 bits nor TIFF, but all show this
+        assert Image.open(deep.after).format == Image.open(deep.before).format == "WEBP"
+        assert Image.open(deep.after).mode == "RGBA"
+    assert Image.open(restored(restoration, tmp_path / "2", tmp_path / "web.webp").result).format == "WEBP"
+    assert restored(restoration, tmp_path / "3", tmp_path / "grey.bmp").result.name == "grey-restored.png"
+
+
+def test_faces_references_and_what_is_said_of_them(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    both, empty = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "empty.png")
+    ann, ben = write(tmp_path / "ann.png", "ann"), write(tmp_path / "ben.png", "ben")
+    outcome = restored(restoration, tmp_path / "1", both, ben, empty, ann)
+    faces = {Path(face.reference).name: face for face in outcome.faces}
+    assert faces["ann.png"].box[0] < faces["ben.png"].box[0]
+    assert all(face.input_to_reference > 0.99 for face in faces.values())
+    assert outcome.notes == ("No face was found in empty.png, so it is not used.",)
+    assert [face.reference for face in restored(restoration, tmp_path / "2", both).faces] == [None, None]
+    own = restored(restoration, tmp_path / "3", ann, ann)
+    assert own.notes == ("The reference ann.png is the picture itself; another photograph would tell more.",)
+
+
+def test_references_that_do_not_fit_can_be_forced(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    ann, empty = write(tmp_path / "ann.png", "ann"), write(tmp_path / "empty.png")
+    ben = write(tmp_path / "ben.png", "ben")
+    cases = [
+        ((ann, ben), "Nobody in ann.png is like the references: the similarity is -", "anyway", "because you said so"),
+        ((empty, ben), "No face was found in empty.png", "Restore without them", "the references are not used"),
+        ((ann, empty), r"any of the references \(empty.png\)", "Restore without them", "empty.png, so it is not used"),
+    ]
+    for number, (files, sentence, offer, note) in enumerate(cases):
+        with pytest.raises(ForceableError, match=sentence) as caught:
+            restored(restoration, tmp_path / f"{number}", *files)
+        assert offer in caught.value.offer
+        assert "--" not in str(caught.value)
+        outcome = restored(restoration, tmp_path / f"{number}forced", *files, force=True)
+        assert note in " ".join(outcome.notes)
+        assert "--" not in " ".join(outcome.notes)
+
+
+def test_stages_and_stopping_between_layers(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    photo = write(tmp_path / "ann.png", "ann")
+    job = sent(tmp_path / "1", photo, photo)
+    seen, enter = [], job.enter
+    job.enter = lambda stage: seen.append(stage) or enter(stage)
+    restoration(job)
+    stages = [stage for stage, before in zip(seen, [None, *seen], strict=False) if stage != before]
+    assert stages == [
+        *("Reading", "Looking for faces", "Looking at ann.png", "Encoding", "Restoring", "Decoding"),
+        *("Comparing the faces", "Writing"),
+    ]
+    job = sent(tmp_path / "2", photo)
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 30:
+            job.cancelled.set()
+        PhotoJob.check(job)
+
+    job.check = check
+    with pytest.raises(CancelledError):
+        restoration(job)
+    assert len(calls) == 30
+    assert not list(job.folder.glob("*restored*"))
+
+
+def test_without_networks_there_are_no_faces(weights: Path, tmp_path: Path) -> None:
+    outcome = restored(PhotoRestoration(PhotoRestorer.load(weights), None), tmp_path / "1", write(tmp_path / "a.png"))
+    assert (outcome.faces, outcome.notes) == ((), ())
+
+
+class Browser:
+    """Chromium without a window, told what to do through a pipe (Chrome DevTools Protocol)."""
+
+    def __init__(self, profile: Path) -> None:
+        to_it, self.write = os.pipe()
+        self.read, from_it = os.pipe()
+        # the protocol wants the descriptors 3 and 4, which this process may be using
+        start = (
+            "import fcntl, os, sys\n"
+            "ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]\n"
+            "os.dup2(ends[0], 3), os.dup2(ends[1], 4)\n"
+            "os.execv(sys.argv[3], sys.argv[3:])"
+        )
+        flags = (
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+            *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
+        )
+        command = [sys.executable, "-c", start, str(to_it), str(from_it), CHROMIUM, *flags]
+        self.process = subprocess.Popen(
+            [*command, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(to_it, from_it),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_it), os.close(from_it)
+        self.number, self.rest, self.events, self.session = 0, b"", [], None
+        target = self.tell("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
+            self.tell(f"{domain}.enable")
+
+    def tell(self, method: str, **parameters: object) -> dict:
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        if self.session is not None:
+            message["sessionId"] = self.session
+        os.write(self.write, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self.rest:
+                chunk = os.read(self.read, 2**16)
+                assert chunk, "chromium is gone"
+                self.rest += chunk
+            text, _, self.rest = self.rest.partition(b"\0")
+            answer = json.loads(text)
+            if answer.get("id") == self.number:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def value(self, expression: str) -> object:
+        result = self.tell("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def wait(self, expression: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not self.value(expression):
+            assert time.monotonic() < end, self.value("document.body.innerText")
+            time.sleep(0.1)
+
+    def choose(self, selector: str, *files: Path) -> None:
+        root = self.tell("DOM.getDocument")["root"]["nodeId"]
+        node = self.tell("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.tell("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
+
+    def resize(self, width: int, height: int, scheme: str) -> None:
+        self.tell(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
+        self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def close(self) -> None:
+        self.session = None
+        with suppress(OSError, AssertionError):
+            self.tell("Browser.close")
+        self.process.wait(timeout=30)
+        os.close(self.read), os.close(self.write)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("needs chromium, to see what a browser makes of the page")
+    found = Browser(tmp_path / "profile")
+    yield found
+    found.close()
+
+
+@contextmanager
+def serving(folder: Path, restoration: PhotoRestoration) -> Iterator[PageServer]:
+    folder.mkdir()
+    limits = Limits(megapixels=1.0)
+    queue = JobQueue(folder, restoration, limits)
+    with PageServer("127.0.0.1", 0) as server:
+        server.site = Site(queue, limits, "tiny", "cpu", restoration.recognition is not None)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+        queue.close()
+
+
+def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path: Path) -> None:
+    both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
+    alone, ben = write(tmp_path / "alone.png", "ann"), write(tmp_path / "ben.png", "ben")
+    with serving(tmp_path / "jobs", restoration) as server:
+        browser.resize(1200, 900, "light")
+        browser.tell("Page.navigate", url=server.url)
+        browser.wait("document.getElementById('about')?.textContent.startsWith('Weights tiny, on cpu')")
+        assert browser.value("document.getElementById('restore').disabled")
+        browser.choose("#photo", both)
+        browser.choose("#references", ann)
+        browser.wait("!document.getElementById('restore').disabled")
+        assert "both.png, 80 x 40 pixels" in browser.value("document.querySelector('#chosen figcaption').textContent")
+        browser.wait("document.getElementById('result-size').textContent === 'gives 320 x 160 pixels'")
+        browser.value("document.getElementById('restore').click()")
+        browser.wait("document.querySelectorAll('.face canvas').length === 4")
+        assert "both-restored.png, 320 x 160 pixels" in browser.value("document.getElementById('outcome').innerText")
+        faces = browser.value("[...document.querySelectorAll('.face')].map((face) => face.innerText)")
+        assert re.search(
+            r"^Likeness of the face before and after: -?[01]\.\d\d\. With ann\.png: 1\.00 before", faces[0]
+        )
+        assert "With" not in faces[1]
+        # the first face is cut out of the photograph where it is: its middle is red
+        middle = "[...document.querySelector('.face canvas').getContext('2d').getImageData(84, 84, 1, 1).data]"
+        red, green, _, _ = browser.value(middle)
+        assert (red > 240, green < 15) == (True, True)
+        check_slider(browser)
+        data = browser.value(
+            "fetch(document.getElementById('download').href).then((reply) => reply.arrayBuffer())"
+            ".then((bytes) => [...new Uint8Array(bytes)])"
+        )
+        assert decode_picture(bytes(data), "both.png").pixels.shape == (3, 160, 320)
+        picture(browser, "light.png")
+
+        # a stranger is refused, and used if it is insisted on
+        browser.choose("#photo", alone)
+        browser.value("document.querySelector('#reference-list button').click()")
+        browser.choose("#references", ben)
+        browser.wait("document.querySelector('#chosen figcaption').textContent.startsWith('alone.png, 40')")
+        browser.resize(390, 844, "dark")
+        browser.value("document.getElementById('restore').click()")
+        browser.wait("!document.getElementById('again').hidden")
+        assert browser.value("document.getElementById('status').textContent").startswith("Nobody in alone.png is like")
+        assert browser.value("document.getElementById('again').textContent").endswith("use it anyway")
+        picture(browser, "refused.png")
+        browser.value("document.getElementById('again').click()")
+        browser.wait("document.getElementById('notes').innerText.includes('because you said so')")
+        picture(browser, "dark.png")
+        assert browser.value("document.documentElement.scrollWidth <= innerWidth")
+        assert len(list((tmp_path / "jobs").iterdir())) == 1  # what is no longer on the page is forgotten
+        check_events(browser, server.url)
+
+
+def check_slider(browser: Browser) -> None:
+    """The border follows the slider, and what is left of it is the input."""
+    shape = "getComputedStyle(document.getElementById('before')).clipPath"
+    assert browser.value(shape) == "inset(0px 50% 0px 0px)"
+    browser.value(
+        "(() => { const s = document.getElementById('split'); s.value = 20; s.dispatchEvent(new Event('input')) })()"
+    )
+    assert browser.value(shape) == "inset(0px 80% 0px 0px)"
+    browser.value(
+        "(() => { const s = document.getElementById('split'); s.value = 50; s.dispatchEvent(new Event('input')) })()"
+    )
+
+
+def check_events(browser: Browser, url: str) -> None:
+    """Nothing was asked of anybody else, and the console is silent."""
+    asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
+    assert len(asked) > 10
+    assert [one for one in asked if not one.startswith((url, f"blob:{url}", "data:"))] == []
+    assert [e for e in browser.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+
+
+def picture(browser: Browser, name: str) -> None:
+    """A picture of the page to look at, where SERVING_PICTURES names a folder."""
+    folder = os.environ.get("SERVING_PICTURES")
+    if folder:
+        import base64
+
+        time.sleep(0.7)  # it scrolls
+        data = browser.tell("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        (Path(folder) / name).write_bytes(base64.b64decode(data))
+
+
+PROGRAM = """
+import sys
+from headsup.restoring.files import Weights
+from headsup.serving.limits import Limits
+from headsup.serving.serve import serve_page
+from faceops.command_line import run_command
+run_command("headsup", lambda: serve_page(sys.argv[1], 0, Weights(sys.argv[2], device="cpu"), Limits()))
+"""
+
+
+@pytest.mark.parametrize(("host", "end"), [("127.0.0.1", signal.SIGINT), ("0.0.0.0", signal.SIGTERM)])
+def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host: str, end: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, host, str(weights)],
+        env={**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        port = int(re.fullmatch(r"Restore photographs at http://\S+:(\d+) \(Ctrl-C ends it\)\.\n", line)[1])
+        photo = write(tmp_path / "a.png").read_bytes()
+
+        def ask(method: str, path: str, body: bytes | None = None) -> dict:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request(method, path, body)
+            told = json.loads(connection.getresponse().read())
+            connection.close()
+            return told
+
+        assert ask("GET", "/settings")["references"] is False
+        path = f"/jobs/{ask('POST', '/jobs')['id']}"
+        ask("PUT", f"{path}/photo?name=a.png", photo)
+        ask("POST", f"{path}/start", b'{"scale": 30}')  # 1200 x 1200 pixels: it takes a while
+        time.sleep(0.5)
+        assert ask("GET", path)["state"] == "working"
+        assert list(tmp_path.glob("headsup-*/*/photo/a.png"))
+        process.send_signal(end)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert told.endswith("Ended; photographs and results are removed.\n")
+    assert "References are not taken" in told
+    assert ("With --host 0.0.0.0, everybody" in told) == (host == "0.0.0.0")
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("headsup-*"))
