@@ -1,0 +1,88 @@
+"""The small model that comes with the package."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from faceops.images import Picture, load_picture
+from headsup.autoencoder import decode, encode
+from headsup.backbone import load_backbone
+from headsup.cli import main
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.shipped import find_weights, shipped_weights
+from headsup.weights import read_weights
+from portraitdata.degradation.cpu_executor import degrade
+from portraitdata.degradation.drawing import draw_record
+from portraitdata.degradation.presets import preset_of
+from portraitdata.resampling import bicubic
+from portraitdata.scoring.psnr import psnr
+
+HELD_OUT = "london_ccby4/008_neutral.jpg", "london_ccby4/096_smiling.jpg"
+"""Photographs of people whom the small model has not seen; its card lists all."""
+
+
+def test_names_and_files_are_told_apart(tmp_path: Path) -> None:
+    assert shipped_weights() == ["tiny"]
+    assert find_weights("tiny").name == "tiny.safetensors"
+    with pytest.raises(ValueError, match=r"No weights are called \"big\"; the shipped ones are: tiny\."):
+        find_weights("big")
+    with pytest.raises(FileNotFoundError, match="There is no weights file"):
+        find_weights(tmp_path / "absent.safetensors")
+    with pytest.raises(ValueError, match="export it first"):
+        find_weights("last.ckpt")
+    with pytest.raises(ValueError, match="is a folder"):
+        find_weights(tmp_path)
+
+
+def test_the_weights_say_where_they_come_from(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    weights = read_weights("tiny")
+    assert weights.settings.base == "tiny"
+    assert "Labeled Faces in the Wild" in weights.card.training_data
+    assert "research" in weights.card.licence
+    monkeypatch.setattr(sys, "argv", ["headsup", "weights"])
+    with pytest.raises(SystemExit) as leave:
+        main()
+    assert not leave.value.code
+    printed = capsys.readouterr().out
+    assert printed.startswith("tiny (")
+    assert weights.card.training_data in printed
+
+
+def test_it_loads_without_a_network_and_gives_the_same_picture_every_time() -> None:
+    restorer = PhotoRestorer.load("tiny")
+    picture = load_picture(Path(__file__).parents[2] / "docs" / "images" / "demo.png")
+    small = Picture(picture.pixels[:, :48, :40])
+    first, second = (restorer(small, RestoreOptions(scale=2)).picture.pixels for _ in range(2))
+    assert first.shape == (3, 96, 80)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def portraits(assets: Path) -> list[torch.Tensor]:
+    """Middles of the held-out portraits at 256 pixels."""
+    pictures = [load_picture(assets / "images" / "portraits" / file).pixels for file in HELD_OUT]
+    return [bicubic(p[None, :, 200:1150, 200:1150], 256, 256).clamp(0, 1) for p in pictures]
+
+
+@pytest.mark.assets
+def test_its_autoencoder_keeps_portraits(portraits: list[torch.Tensor]) -> None:
+    vae = load_backbone("tiny").vae
+    with torch.no_grad():
+        quality = [psnr(decode(vae, encode(vae, image)).clamp(0, 1), image).item() for image in portraits]
+    assert min(quality) >= 30
+
+
+@pytest.mark.assets
+def test_it_restores_better_than_a_bicubic(portraits: list[torch.Tensor]) -> None:
+    restorer = PhotoRestorer.load("tiny")
+    gains = []
+    for number, image in enumerate(portraits):
+        record = draw_record(preset_of("realesrgan"), 256, 256, 4, (number,))
+        lq = degrade(image[0].permute(1, 2, 0).numpy(), record)
+        low = Picture(torch.from_numpy(lq).permute(2, 0, 1) / 255)
+        restored = restorer(low, RestoreOptions(scale=4))
+        gains.append((psnr(restored.picture.pixels[None], image) - psnr(restored.enlarged[None], image)).item())
+    assert sum(gains) / len(gains) > -0.5
