@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from faceops.pasting import feathered_mask
 from faceops.similarity import invert
 from faceops.warping import warp_affine
 
@@ -19,6 +20,9 @@ alignment round, so that an eye of the reference lies on the eye of the input: c
 several people in one picture can have a reference each.
 """
 
+FEATHER = 0.15
+"""Share of a placed face's side over which it fades into the black around it: a hard edge is restored as an edge."""
+
 
 def lay_out(
     references: Float[Tensor, "n 3 s s"],
@@ -27,7 +31,7 @@ def lay_out(
     size: tuple[int, int, int],
     layout: ReferenceLayout,
 ) -> Float[Tensor, "b 3 h w"]:
-    """Pictures with the reference faces on them; black elsewhere.
+    """Pictures with the reference faces on them, fading at their rims; black elsewhere.
 
     Args:
         references: Faces aligned to FFHQ, RGB in [0, 1].
@@ -50,9 +54,9 @@ def lay_out(
         shown = F.interpolate(references, (height, width), mode="bilinear", antialias=True)
         cover = torch.ones_like(shown[:, :1])
     else:
-        back = invert(matrix)
-        shown = warp_affine(references, back, (height, width), antialias=True)
-        cover = warp_affine(torch.ones_like(references[:, :1]), back, (height, width), antialias=True)
+        back, soft = invert(matrix), feathered_mask(references.shape[-1], 0.0, FEATHER).to(references)
+        shown = warp_affine(references * soft, back, (height, width), antialias=True)
+        cover = warp_affine(soft.expand(len(references), 1, -1, -1), back, (height, width), antialias=True)
     for picture, mask, image in zip(shown, cover, image_index.tolist(), strict=True):
         pictures[image] = picture + (1 - mask) * pictures[image]
     return pictures

@@ -13,7 +13,7 @@ from pathlib import Path
 from faceops.command_line import as_sentence, is_out_of_memory
 from headsup.serving.limits import Limits, RefusalError
 from headsup.serving.order import Order
-from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
+from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob, new_id
 
 SWEEP_SECONDS = 60.0
 """How often is looked for what is to be forgotten while nothing else happens."""
@@ -57,8 +57,7 @@ class JobQueue:
                         HTTPStatus.SERVICE_UNAVAILABLE, "Too many photographs are kept; try again later."
                     )
                 self._forget(min(idle, key=lambda job: job.used))
-            job = PhotoJob(self.folder)
-            job.folder = self.folder / job.id
+            job = PhotoJob(self.folder / new_id())
             job.folder.mkdir()
             self._jobs[job.id] = job
             return job

@@ -61,6 +61,7 @@ async function takePhoto([file]) {
   if (!file || !fits(file)) return;
   photo = { file };
   say("");
+  $("outcome").hidden = true;
   const image = $("chosen").querySelector("img");
   if (image.src) URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(file);

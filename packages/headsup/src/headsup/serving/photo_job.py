@@ -53,8 +53,7 @@ class PhotoJob:
     """A photograph, its references, and what became of it; all files are in its folder."""
 
     folder: Path
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    """128 random bits: who does not know it cannot guess it."""
+    """Its name is the id of the job."""
     photo: Upload | None = None
     references: list[Upload] = field(default_factory=list)
     order: Order | None = None
@@ -71,6 +70,11 @@ class PhotoJob:
     seconds: float = 0.0
     """How long the work took."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        """What requests call it, see `new_id`."""
+        return self.folder.name
 
     @property
     def is_busy(self) -> bool:
@@ -121,6 +125,11 @@ class PhotoJob:
                 "faces": [face_json(face, sides) for face in self.outcome.faces],
             }
         return told
+
+
+def new_id() -> str:
+    """128 random bits: who is not told them cannot guess them."""
+    return secrets.token_urlsafe(16)
 
 
 def face_json(face: FaceRecord, sides: tuple[int, int]) -> dict[str, Any]:
