@@ -297,10 +297,18 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(folder: Path, restoration: PhotoRestoration) -> Iterator[PageServer]:
+def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) -> Iterator[PageServer]:
+    """A server whose work does not begin as long as it is held."""
+
+    def work(job: PhotoJob) -> Outcome:
+        while held.is_set():
+            job.enter("Held")
+            time.sleep(0.01)
+        return restoration(job)
+
     folder.mkdir()
     limits = Limits(megapixels=1.0)
-    queue = JobQueue(folder, restoration, limits)
+    queue = JobQueue(folder, work, limits)
     with PageServer("127.0.0.1", 0) as server:
         server.site = Site(queue, limits, "tiny", "cpu", restoration.recognition is not None)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -314,7 +322,8 @@ def serving(folder: Path, restoration: PhotoRestoration) -> Iterator[PageServer]
 def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path: Path) -> None:
     both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
     alone, ben = write(tmp_path / "alone.png", "ann"), write(tmp_path / "ben.png", "ben")
-    with serving(tmp_path / "jobs", restoration) as server:
+    held = threading.Event()
+    with serving(tmp_path / "jobs", restoration, held) as server:
         browser.resize(1200, 900, "light")
         browser.tell("Page.navigate", url=server.url)
         browser.wait("document.getElementById('about')?.textContent.startsWith('Weights tiny, on cpu')")
@@ -360,13 +369,7 @@ def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path:
         picture(browser, "dark.png")
         assert browser.value("document.documentElement.scrollWidth") == 390
         assert len(list((tmp_path / "jobs").iterdir())) == 1  # what is no longer on the page is forgotten
-        browser.value("document.getElementById('scale').value = 20, document.getElementById('restore').click()")
-        browser.wait("document.getElementById('status').textContent.startsWith('Nobody')")
-        browser.value("document.getElementById('again').click()")
-        browser.wait("document.getElementById('status').textContent.startsWith('Encoding')")
-        browser.value("document.getElementById('stop').click()")
-        assert browser.value("document.getElementById('status').textContent") == "Stopped."
-        browser.wait("document.getElementById('stop').hidden && !document.getElementById('restore').disabled")
+        check_stop(browser, held)
         check_events(browser, server.url)
 
 
@@ -381,6 +384,21 @@ def check_slider(browser: Browser) -> None:
     browser.value(
         "(() => { const s = document.getElementById('split'); s.value = 50; s.dispatchEvent(new Event('input')) })()"
     )
+
+
+def check_stop(browser: Browser, held: threading.Event) -> None:
+    """What is in work can be stopped, and then begun again."""
+    status = "document.getElementById('status').textContent"
+    held.set()
+    browser.value("document.getElementById('restore').click()")
+    browser.wait(f"{status}.startsWith('Held (')")
+    assert browser.value("document.getElementById('restore').disabled")
+    browser.value("document.getElementById('stop').click()")
+    assert browser.value(status) == "Stopped."
+    held.clear()
+    browser.value("document.getElementById('restore').click()")
+    browser.wait(f"{status}.startsWith('Nobody')")
+    assert browser.value("document.getElementById('stop').hidden")
 
 
 def check_events(browser: Browser, url: str) -> None:

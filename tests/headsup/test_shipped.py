@@ -55,7 +55,7 @@ def test_it_loads_without_a_network_and_gives_the_same_picture_every_time() -> N
     restorer = PhotoRestorer.load("tiny")
     picture = load_picture(Path(__file__).parents[2] / "docs" / "images" / "demo.png")
     small = Picture(picture.pixels[:, :48, :40])
-    first, second = (restorer(small, RestoreOptions(scale=2)).picture.pixels for _ in range(2))
+    first, second = (restorer(small, RestoreOptions(scale=2.0)).picture.pixels for _ in range(2))
     assert first.shape == (3, 96, 80)
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
@@ -83,6 +83,6 @@ def test_it_restores_better_than_a_bicubic(portraits: list[torch.Tensor]) -> Non
         record = draw_record(preset_of("realesrgan"), 256, 256, 4, (number,))
         lq = degrade(image[0].permute(1, 2, 0).numpy(), record)
         low = Picture(torch.from_numpy(lq).permute(2, 0, 1) / 255)
-        restored = restorer(low, RestoreOptions(scale=4))
+        restored = restorer(low, RestoreOptions(scale=4.0))
         gains.append((psnr(restored.picture.pixels[None], image) - psnr(restored.enlarged[None], image)).item())
     assert sum(gains) / len(gains) > -0.5

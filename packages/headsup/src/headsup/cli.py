@@ -89,6 +89,63 @@ def restore(
     return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
 
 
+def blend(
+    inputs: Sequence[Path],
+    *,
+    output: Path,
+    weights: str,
+    face_weights: str,
+    face_size: int = 512,
+    scale: float = 4.0,
+    size: str | None = None,
+    base: str | None = None,
+    face_base: str | None = None,
+    fidelity: float = 0.0,
+    colour: Literal["wavelet", "adain", "none"] = "wavelet",
+    tile: int = 1024,
+    overlap: int = 256,
+    memory: float | None = None,
+    prompt: str = "",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    report: Path | None = None,
+    compare: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Restore photographs with one restorer and their faces with another, pasted over; a baseline to compare with.
+
+    Args:
+        inputs: Pictures, folders of them, or patterns such as 'album/*.jpg'.
+        output: Picture to write if there is one, else folder to write into; a picture that is there is not made again.
+        weights: Restorer of the whole; name of shipped weights, or a .safetensors file of headsup export.
+        face_weights: Restorer of aligned faces, likewise.
+        face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.
+        scale: Sides of the result divided by those of the picture.
+        size: Size of the result in pixels, such as 1600x1200, instead of a scale.
+        base: Base model of the whole, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        face_base: Base model of the faces, likewise.
+        fidelity: Closeness to the input, from 0, all that the restorers add, to 1, nothing of it.
+        colour: How the colours of the input are kept; wavelet takes its low frequencies, adain its mean and deviation.
+        tile: Side in pixels of the result of the tiles in which larger pictures are denoised.
+        overlap: Pixels that neighbouring tiles share.
+        memory: Gigabytes that all may take together; smaller tiles are taken then, which takes longer.
+        prompt: What is on the pictures, for base models that know texts.
+        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
+        report: JSON file on sizes, times, faces and the seams around them; written anew after each picture.
+        compare: Sheet with input, result and faces; a folder of sheets if there are several pictures.
+        overwrite: Make pictures again that are there already.
+    """
+    from headsup.restoring.files import Weights, blend_files
+    from headsup.restoring.options import RestoreOptions, parse_size
+
+    wanted = None if size is None else parse_size(size)
+    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
+    general = Weights(weights, base, prompt, device, precision)
+    face = Weights(face_weights, face_base, prompt, device, precision)
+    return blend_files(inputs, output, options, general, face, face_size, report, compare, overwrite)
+
+
 def profile(
     *,
     architecture: Literal["sd21", "tiny"] = "sd21",
@@ -164,6 +221,7 @@ OUT_OF_MEMORY = (
 
 COMMANDS: dict[str, Any] = {
     "restore": restore,
+    "blend": blend,
     "weights": weights,
     "profile": profile,
     "export": export,
