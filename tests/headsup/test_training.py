@@ -158,6 +158,7 @@ def test_without_a_regularizer_there_is_none_to_step(tmp_path, form) -> None:
     assert "train/regularizer" not in run.logged_metrics
 
 
+@pytest.mark.slow
 def test_accumulated_batches_are_one_batch(tmp_path) -> None:
     """Also in their timesteps and noise, which hang on a sample's place in the epoch."""
     results = []

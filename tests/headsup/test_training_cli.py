@@ -78,7 +78,7 @@ def test_what_a_constructor_misses_is_one_sentence(tmp_path, monkeypatch, capsys
     assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / "sd21_stage1.yaml")) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("headsup: ")
-    assert "vgg16" in message.lower()
+    assert "adaface-ir101-webface12m" in message
 
 
 def test_fit_resume_test_predict_export(tmp_path, monkeypatch, capsys) -> None:

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = {".py", ".typed", ".safetensors", ".md", ".json"}
+SHIPPED = {".py", ".typed", ".safetensors", ".md", ".json", ".html", ".css", ".js"}
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
 """Distributions that are called otherwise than the modules they bring."""
 

@@ -12,8 +12,9 @@ class RestoreOptions:
     Args:
         scale: Sides of the result divided by those of the picture; not used if `size` is given.
         size: Width and height of the result in pixels.
-        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it. The latent lies so
-            much of the way from the restored one to that of the input.
+        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it: the picture lies
+            so much of the way from the restored one to the enlarged input. Between the latents of the two there is no
+            such way: the adapted encoder's latent is not what the decoder makes the input of.
         colour: How the colours of the input are kept.
         tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
         overlap: Pixels that neighbouring tiles share.

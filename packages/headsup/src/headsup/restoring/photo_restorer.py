@@ -137,8 +137,8 @@ class PhotoRestorer:
         with measured(seconds, "denoise"):
             z_h = self._denoise(z_l, z_r, mask, options, budget)
         with measured(seconds, "decode"):
-            image = decode(self.restorer.vae, z_h.lerp(z_l, options.fidelity), budget)[..., :height, :width]
-        image = correct_colour(image, enlarged, options.colour)[0].clamp(0, 1).cpu()
+            image = decode(self.restorer.vae, z_h, budget)[..., :height, :width]
+        image = correct_colour(image, enlarged, options.colour).clamp(0, 1).lerp(enlarged, options.fidelity)[0].cpu()
         result = replace(picture, pixels=image, alpha=enlarged_alpha(picture, height, width))
         return Restored(result, enlarged[0].cpu(), seconds)
 
