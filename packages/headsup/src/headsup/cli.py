@@ -146,6 +146,43 @@ def blend(
     return blend_files(inputs, output, options, general, face, face_size, report, compare, overwrite)
 
 
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    weights: str = "tiny",
+    base: str | None = None,
+    prompt: str = "",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    memory: float | None = None,
+    largest_upload_mb: float = 50.0,
+    largest_megapixels: float = 25.0,
+    open_browser: bool = False,
+) -> None:
+    """Restore photographs on a page of this machine, in a browser.
+
+    Args:
+        host: Address to listen at; the usual one is reached from this machine alone.
+        port: Likewise; 0 for any that is free.
+        weights: Name of shipped weights, or a .safetensors file of headsup export.
+        base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        prompt: What is on the pictures, for base models that know texts.
+        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
+        memory: Gigabytes that a restoration may take with the weights.
+        largest_upload_mb: Megabytes of a photograph at most.
+        largest_megapixels: Megapixels of a result at most.
+        open_browser: Show the page in the browser of this machine.
+    """
+    from headsup.restoring.files import Weights
+    from headsup.serving.limits import Limits
+    from headsup.serving.serve import serve_page
+
+    limits = Limits(largest_upload_mb, largest_megapixels)
+    serve_page(host, port, Weights(weights, base, prompt, device, precision), limits, memory, open_browser)
+
+
 def profile(
     *,
     architecture: Literal["sd21", "tiny"] = "sd21",
@@ -222,6 +259,7 @@ OUT_OF_MEMORY = (
 COMMANDS: dict[str, Any] = {
     "restore": restore,
     "blend": blend,
+    "serve": serve,
     "weights": weights,
     "profile": profile,
     "export": export,
