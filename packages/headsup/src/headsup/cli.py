@@ -172,7 +172,7 @@ def serve(
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
         memory: Gigabytes that a restoration may take with the weights.
         largest_upload_mb: Megabytes of a photograph at most.
-        largest_megapixels: Megapixels of a result at most.
+        largest_megapixels: Megapixels of a photograph, a reference and a result at most.
         open_browser: Show the page in the browser of this machine.
     """
     from headsup.restoring.files import Weights
