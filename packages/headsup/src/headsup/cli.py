@@ -270,9 +270,9 @@ COMMANDS: dict[str, Any] = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
-        from headsup.training.cli import HeadsUpCLI
+        from headsup.training.cli import run as run_recipe
 
-        HeadsUpCLI.run()
+        run_recipe()
         return None
     return auto_cli(
         TRAINER_COMMANDS | COMMANDS,

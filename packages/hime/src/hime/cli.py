@@ -235,9 +235,9 @@ COMMANDS: dict[str, Any] = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
-        from hime.training.cli import HimeCLI
+        from hime.training.cli import run as run_recipe
 
-        HimeCLI.run()
+        run_recipe()
         return None
     return auto_cli(
         TRAINER_COMMANDS | COMMANDS,

@@ -1,18 +1,16 @@
 """``headsup fit | validate | test | predict``."""
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch import LightningModule
 
 from headsup.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
 from headsup.training.autoencoder import AutoencoderTrainer
 from headsup.training.denoiser import DenoiserTrainer
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.panels import RestorationPanels
-from headsup.training.predictions import PredictionFolder
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.restoration.datamodule import RestorationDataModule
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
+from portraitdata.training.recipe_cli import run_recipe
 
 SHORT_NAMES = (
     AutoencoderTrainer,
@@ -28,57 +26,6 @@ SHORT_NAMES = (
 """Imported so that their short names are known on the command line."""
 
 
-class SaveFitConfig(SaveConfigCallback):
-    """Saves the config beside the logs of a fit, and only of a fit."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save if ``stage`` is ``"fit"`` and there is a logger, whose folder is a new one for every run."""
-        if stage == "fit" and trainer.loggers:
-            super().setup(trainer, pl_module, stage)
-
-
-class HeadsUpCLI(LightningCLI):
-    """LightningCLI for any recipe of the package and restoration data."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the groups ``checkpoint`` and ``predictions``."""
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults({"checkpoint.save_last": True})
-        parser.add_lightning_class_args(PredictionFolder, "predictions")
-
-    def _parse_ckpt_path(self) -> None:
-        # On a resumed fit the command line decides the hyperparameters, not the checkpoint, which Lightning would
-        # let win silently.
-        if self.config.get("subcommand") != "fit":
-            super()._parse_ckpt_path()
-
-    @classmethod
-    def run(cls) -> None:
-        """Parse the command line and run its command.
-
-        Raises:
-            ValueError: If an argument, or what a constructor finds at the place that it names, does not fit.
-            OSError: If what a constructor needs is missing.
-        """
-        usage = "headsup {} [-c CONFIG.yaml ...] [--key value ...]"
-        try:
-            cls._run(usage)
-        except ValueError as error:
-            # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.
-            if str(error).startswith("Does not validate") and error.__cause__ is not None:
-                raise error.__cause__ from None
-            raise
-
-    @classmethod
-    def _run(cls, usage: str) -> None:
-        cls(
-            LightningModule,
-            RestorationDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            seed_everything_default=0,
-            trainer_defaults={"precision": "bf16-mixed", "use_distributed_sampler": False},
-            save_config_callback=SaveFitConfig,
-            parser_kwargs={"prog": "headsup"} | {name: {"usage": usage.format(name)} for name in cls.subcommands()},
-        )
+def run() -> None:
+    """Run a training command, see `run_recipe`."""
+    run_recipe("headsup", LightningModule, RestorationDataModule)

@@ -1,18 +1,27 @@
-"""Writing the images of ``hime predict``."""
+"""Writing the images of the ``predict`` commands."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from faceops.images import Picture, save_picture
-from portraitdata.datamodule import ExemplarBatch
+
+
+@runtime_checkable
+class NamedBatch(Protocol):
+    """A batch that knows the photographs it is from."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Path of each photograph in its index or folder."""
 
 
 class PredictionFolder(BasePredictionWriter):
-    """Writes every super-resolved image as a PNG file named after its photograph.
+    """Writes every predicted image as a PNG file named after its photograph, in a folder for each data set.
 
     Args:
         folder: Folder to write to; made if absent.
@@ -28,13 +37,13 @@ class PredictionFolder(BasePredictionWriter):
         pl_module: LightningModule,
         prediction: Tensor,
         batch_indices: Sequence[int] | None,
-        batch: ExemplarBatch,
+        batch: NamedBatch,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
         """Write the images of a batch."""
+        folder = self.folder / str(dataloader_idx) if dataloader_idx else self.folder
         for name, image in zip(batch.names, prediction, strict=True):
-            target = self.folder / Path(name).with_suffix(".png")
+            target = folder / Path(name).with_suffix(".png")
             target.parent.mkdir(parents=True, exist_ok=True)
-            picture = Picture(image.cpu(), alpha=None, bits=8, grey=False, icc_profile=None, exif=None)
-            save_picture(picture, target)
+            save_picture(Picture(image.float().cpu()), target)

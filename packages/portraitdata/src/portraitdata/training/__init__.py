@@ -1,0 +1,1 @@
+"""What the training commands of the model packages share; needs Lightning."""

@@ -1,0 +1,65 @@
+"""LightningCLI of a model package: ``fit | validate | test | predict``."""
+
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+from portraitdata.training.predictions import PredictionFolder
+
+
+class SaveFitConfig(SaveConfigCallback):
+    """Saves the config beside the logs of a fit, and only of a fit."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save if ``stage`` is ``"fit"`` and there is a logger, whose folder is a new one for every run."""
+        if stage == "fit" and trainer.loggers:
+            super().setup(trainer, pl_module, stage)
+
+
+class RecipeCLI(LightningCLI):
+    """LightningCLI for any recipe of a package and its data."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the groups ``checkpoint`` and ``predictions``."""
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults({"checkpoint.save_last": True})
+        parser.add_lightning_class_args(PredictionFolder, "predictions")
+
+    def _parse_ckpt_path(self) -> None:
+        # On a resumed fit the command line decides the hyperparameters, not the checkpoint, which Lightning would
+        # let win silently.
+        if self.config.get("subcommand") != "fit":
+            super()._parse_ckpt_path()
+
+
+def run_recipe(program: str, model: type[LightningModule], data: type[LightningDataModule]) -> None:
+    """Parse the command line and run its command.
+
+    Args:
+        program: Name of the console script.
+        model: Base class of the recipes.
+        data: Base class of their data.
+
+    Raises:
+        ValueError: If an argument, or what a constructor finds at the place that it names, does not fit.
+        OSError: If what a constructor needs is missing.
+    """
+    usage = f"{program} {{}} [-c CONFIG.yaml ...] [--key value ...]"
+    names = RecipeCLI.subcommands()
+    try:
+        RecipeCLI(
+            model,
+            data,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+            trainer_defaults={"precision": "bf16-mixed", "use_distributed_sampler": False},
+            save_config_callback=SaveFitConfig,
+            parser_kwargs={"prog": program} | {name: {"usage": usage.format(name)} for name in names},
+        )
+    except ValueError as error:
+        # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.
+        if str(error).startswith("Does not validate") and error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise
