@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-PACKAGES := -e 'packages/faceops[metrics]' -e 'packages/portraitdata[metrics]' -e 'packages/hime[demo,onnx]' -e packages/headsup
+PACKAGES := -e 'packages/faceops[metrics]' -e 'packages/portraitdata[metrics]' -e 'packages/hime[demo,onnx]' -e 'packages/headsup[demo]'
 STAMP := $(VENV)/.installed
 TOO_OLD := Python 3.11 or later is needed; name one by make setup PYTHON=python3.12, say.
 ASSETS := $(wildcard ../shared/assets)
@@ -24,8 +24,9 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
 	$(RUN)/uv pip install --quiet --python $(RUN)/python -c constraints.txt $(PACKAGES) --group dev
 	touch $@
 
-demo: setup ## Upscale a real portrait with the shipped weights, then train for a few steps
-	$(RUN)/hime demo --output outputs/demo
+demo: setup ## Upscale and restore a real portrait with the shipped weights, then train for a few steps
+	$(RUN)/hime demo --output outputs/demo/hime
+	$(RUN)/headsup demo --output outputs/demo/headsup
 	$(RUN)/hime fit --config lightning_configs/hime/smoke.yaml
 
 test: setup ## Run the tests that fit into eight minutes on two cores

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds
 from hime.blocks.deformable import deform_conv2d, deform_conv2d_by_torchvision
 
@@ -16,7 +16,7 @@ SIDES = (16, 32)
 REPEATS = 3
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Forward and backward pass of the operator."""
     return [operator_table()]
 

@@ -26,7 +26,7 @@ SIDES = (512, 1024, 2048)
 """Sides of the images that are timed, in pixels."""
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Scores by kind of paste and mask, and time by size."""
     return [quality(), speed()]
 

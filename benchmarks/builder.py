@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.photographs import photographs
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds
 from faceops.images import Picture, load_picture, save_picture
 from portraitdata.builder.build import remove_from
@@ -27,7 +27,7 @@ FACES, DIMENSIONS, OF_ONE_PERSON = (10_000, 30_000), 512, 4
 TIMED: tuple[StageName, ...] = ("quality", "faces")
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Both tables; the first needs the photographs and weights of the assets."""
     return [pair_search(), by_processes()]
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds, kept_bytes
 from hime.losses.correlation import correlation_loss
 
@@ -24,7 +24,7 @@ def loss_by_unfold(sr: Tensor, hr: Tensor, window: int) -> Tensor:
     return (maps[1] - maps[0]).abs().sum(dim=1).mean()
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Time of both passes, memory between them, and how far the results are apart, gradients relatively."""
     generator = torch.Generator().manual_seed(0)
     sr, hr = torch.rand(2, IMAGES, 3, SIDE, SIDE, generator=generator)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.degradation_peer import degrade_by_peer, soft_jpeg
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds
 from portraitdata.degradation.batched_executor import degrade_batch
 from portraitdata.degradation.batched_jpeg import compress_batch
@@ -34,7 +34,7 @@ QUALITIES = (30, 60, 80, 95)
 Record = DegradationRecord
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Speed by size and by preset, and the distance of both JPEGs in torch from libjpeg."""
     with one_thread():
         return [by_size(), by_preset(), jpeg_distance()]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.photographs import photographs
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from faceops.detection import Detector, build_detector
 from faceops.images import Picture, load_picture
 from faceops.similarity import least_squares_similarity
@@ -28,7 +28,7 @@ INPUTS = {"small-x8": 16, "small-x4": 32}
 """Side of the input by the name of the weights."""
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """PSNR of the smiling photograph, enlarged with the help of the neutral one.
 
     Raises:

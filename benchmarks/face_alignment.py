@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds, kept_bytes
 from faceops.alignment import alignment_matrix, crop_faces
 from faceops.landmarks import FFHQ_512
@@ -51,7 +51,7 @@ def by_faceops(images: Tensor, matrix: Tensor, index: Tensor) -> Tensor:
     return crop_faces(images, matrix, index, SIZE).crops
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """CPU time of a pass forward and of both, memory between them, and the distance of the crops from ours."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(IMAGES, 3, SIDE, SIDE, generator=generator).requires_grad_()

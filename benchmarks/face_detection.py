@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.photographs import photographs
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from faceops.detection import Detector, build_detector
 from faceops.faces import Faces
 from faceops.images import decode_picture, find_pictures, load_picture
@@ -43,7 +43,7 @@ class Score:
     """Distance of the eyes from those marked, in % of the eye distance."""
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Recall and exactness of every detector, with and without close-ups.
 
     Raises:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.photographs import photographs
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from faceops.faces import Faces
 from faceops.identity import build_identity, embed
 from faceops.identity_networks.encoder import FaceEncoder
@@ -26,7 +26,7 @@ BATCH = 32
 POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Ten-fold accuracy on the listed pairs; thresholds on these and on all pairs of different people.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.timing import cpu_seconds
 from faceops.alignment import crop_faces
 from faceops.image_decoding import decode_raster
@@ -36,7 +36,7 @@ RECORDS = 12
 REPEATS = 3
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Images a CPU second of the loader, and milliseconds of every part, beside slower ways to the same."""
     with TemporaryDirectory() as folder:
         index = PortraitIndex.read(

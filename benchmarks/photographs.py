@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from benchmarks.table import LeftOutError
 
-class NoPhotographsError(FileNotFoundError):
+
+class NoPhotographsError(LeftOutError):
     """PORTRAIT_ASSETS does not lead to them."""
 
 

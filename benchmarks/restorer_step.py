@@ -13,7 +13,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from benchmarks.three_copies import ThreeCopies
 from headsup.backbone import load_backbone
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
@@ -27,7 +27,7 @@ CPU_SIZE = 256
 GPU_SIZES = 512, 1024
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Peak memory and time of a step of each design."""
     sizes = GPU_SIZES if torch.cuda.is_available() else (CPU_SIZE,)
     rows = []

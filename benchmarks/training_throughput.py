@@ -10,7 +10,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks.table import Table
+from benchmarks.table import Suite, Table
 from hime.blocks import deformable
 from hime.blocks.deformable import deform_conv2d, deform_conv2d_by_torchvision
 from hime.losses.charbonnier import charbonnier_loss
@@ -24,7 +24,7 @@ STEPS = 8
 """Steps timed of each operator, in turns, after two that are not."""
 
 
-def measure() -> list[Table]:
+def measure(suite: Suite) -> list[Table]:
     """Images a second of a training step with its data, by wall clock and by CPU time."""
     with TemporaryDirectory() as folder:
         batches = endless(SyntheticExemplarDataModule(Path(folder), batch_size=BATCH))

@@ -245,3 +245,15 @@ data:
     module = parser.instantiate(parser.parse_args(["--config", str(tmp_path / "data.yaml")])).data
     assert module.sources == [Source(indexes[0], 1.7), Source(indexes[1])]
     assert (module.window, module.degrade_on) == ((0.5, 1.0), "device")
+
+
+def test_a_source_may_have_a_degradation_of_its_own(indexes) -> None:
+    def first(sources: list[Source], **options) -> torch.Tensor:
+        module = RestorationDataModule(sources, size=48, batch_size=BATCH_SIZE, samples=SAMPLES, **options)
+        module.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+        return module.on_after_batch_transfer(next(iter(module.train_dataloader())), 0).lq
+
+    of_all = first([Source(indexes[0])], preset="mild")
+    assert torch.equal(first([Source(indexes[0], preset="mild")]), of_all)
+    assert torch.equal(first([Source(indexes[0], preset="mild")], preset="stablesr"), of_all)
+    assert not torch.equal(first([Source(indexes[0])]), of_all)

@@ -1,17 +1,15 @@
 """``hime demo``: a real portrait, upscaled offline with the shipped weights.
 
 The photograph is NASA's official portrait of the astronaut Eileen Collins (public domain), which scikit-image carries.
-There is only one, so the exemplars are *simulated* from it: tilted, moved, mirrored, lit differently and blurred. They
-match better than real photographs of another day would, and the sheets and the printed text say so.
+There is only one, so the exemplars are simulated from it (`portraitdata.simulated_views`); the sheets and the printed
+text say so.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, log10, radians, sin
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -22,8 +20,10 @@ from hime.shipped import shipped_name, shipped_weights
 from hime.upscale import upscale
 from hime.weights import load_network
 from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.scoring.psnr import psnr
+from portraitdata.simulated_views import Square, View, astronaut, simulate
 
-HEAD_TOP, HEAD_LEFT, HEAD_SIDE = 52, 161, 128
+HEAD = Square(top=52, left=161, side=128)
 """The head in the photograph, in pixels. Her eyes are 44 pixels apart; in the centre 128 pixels of the pictures of
 Labeled Faces in the Wild, on which the weights were trained, eyes are 43 pixels apart and in the same place."""
 
@@ -36,94 +36,11 @@ NOTICE = (
 )
 
 
-@dataclass(frozen=True)
-class View:
-    """A simulated further photograph.
-
-    Args:
-        name: What is different, for the caption.
-        angle: Rotation about the head's centre in degrees, counter-clockwise as seen.
-        zoom: Magnification.
-        shift: Movement to the right and down in pixels.
-        mirrored: Whether left and right change places.
-        gamma: Exponent on the values; below one is brighter.
-        gain: Factors of red, green and blue, the colour of the light.
-        blur: Standard deviation of a Gaussian in pixels.
-    """
-
-    name: str
-    angle: float
-    zoom: float
-    shift: tuple[float, float]
-    mirrored: bool
-    gamma: float
-    gain: tuple[float, float, float]
-    blur: float
-
-
 VIEWS = (
     View("simulated: tilted left, brighter", 8.0, 1.06, (4.0, -3.0), False, 0.8, (1.0, 1.0, 1.0), 0.4),
     View("simulated: mirrored, darker", -4.0, 0.95, (-5.0, 2.0), True, 1.3, (1.0, 1.0, 1.0), 0.6),
     View("simulated: tilted right, warm light", -8.0, 1.0, (2.0, 5.0), False, 1.0, (1.06, 1.0, 0.88), 0.8),
 )
-
-
-def astronaut() -> Float[Tensor, "3 512 512"]:
-    """The photograph, from the installed files of scikit-image.
-
-    Raises:
-        ValueError: If scikit-image is not installed.
-    """
-    try:
-        from skimage.data import astronaut as photograph
-    except ImportError as error:
-        raise ValueError("The demo's photograph comes with scikit-image: pip install scikit-image.") from error
-    return torch.from_numpy(photograph()).permute(2, 0, 1).float() / 255
-
-
-def head(photograph: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 128 128"]:
-    """The head, cut from the photograph without resampling."""
-    return photograph[:, HEAD_TOP : HEAD_TOP + HEAD_SIDE, HEAD_LEFT : HEAD_LEFT + HEAD_SIDE]
-
-
-def simulate(photograph: Float[Tensor, "3 h w"], view: View) -> Float[Tensor, "3 128 128"]:
-    """The head as another photograph might show it, in [0, 1].
-
-    Args:
-        photograph: The whole photograph, so that what turns into view is real too.
-        view: What is different.
-    """
-    height, width = photograph.shape[-2:]
-    centre_x, centre_y = HEAD_LEFT + HEAD_SIDE / 2, HEAD_TOP + HEAD_SIDE / 2
-    axis = torch.arange(HEAD_SIDE) + 0.5 - HEAD_SIDE / 2
-    y, x = torch.meshgrid(axis - view.shift[1], axis - view.shift[0], indexing="ij")
-    if view.mirrored:
-        x = -x
-    turn_cos, turn_sin = cos(radians(view.angle)) / view.zoom, sin(radians(view.angle)) / view.zoom
-    source_x = centre_x + turn_cos * x - turn_sin * y
-    source_y = centre_y + turn_sin * x + turn_cos * y
-    grid = torch.stack((2 * source_x / width - 1, 2 * source_y / height - 1), dim=-1)
-    out = F.grid_sample(gaussian_blur(photograph, view.blur)[None], grid[None], mode="bicubic", align_corners=False)[0]
-    return (out.clamp(0, 1) ** view.gamma * torch.tensor(view.gain).reshape(3, 1, 1)).clamp(0, 1)
-
-
-def gaussian_blur(image: Float[Tensor, "3 h w"], sigma: float) -> Float[Tensor, "3 h w"]:
-    """Blur by a Gaussian of standard deviation `sigma` in pixels, edges repeated."""
-    reach = max(1, round(3 * sigma))
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).reshape(1, 1, 1, -1)
-    planes = F.pad(image[:, None], (reach, reach, reach, reach), mode="replicate")
-    return F.conv2d(F.conv2d(planes, kernel), kernel.mT)[:, 0]
-
-
-def psnr(image: Float[Tensor, "3 h w"], truth: Float[Tensor, "3 h w"]) -> float:
-    """Peak signal-to-noise ratio in dB, on all channels.
-
-    Example:
-        >>> psnr(torch.zeros(3, 2, 2), torch.full((3, 2, 2), 0.1))
-        20.0
-    """
-    return round(-10 * log10((image.clamp(0, 1).double() - truth).square().mean().item()), 4)
 
 
 @dataclass(frozen=True)
@@ -153,8 +70,8 @@ def run_demo(output: Path) -> list[DemoScores]:
     if not names:
         raise ValueError(f"The demo needs one of the shipped weights {', '.join(DEMO_WEIGHTS)}; none is installed.")
     photograph = astronaut()
-    truth = head(photograph)
-    views = [simulate(photograph, view) for view in VIEWS]
+    truth = HEAD.cut(photograph)
+    views = [simulate(photograph, view, HEAD) for view in VIEWS]
     output.mkdir(parents=True, exist_ok=True)
     save_picture(Picture(truth), output / "original.png")
     for number, view in enumerate(views, start=1):
@@ -167,14 +84,13 @@ def demonstrate(
 ) -> DemoScores:
     """Upscale the reduced portrait with one network; write the input, the result and the sheet."""
     network = load_network(name)
-    side = HEAD_SIDE // network.scale
+    side = HEAD.side // network.scale
     low = Picture(to_8_bit(bicubic(truth, side, side)))
     alone = upscale(network, low)
     together = upscale(network, low, [Picture(view) for view in views])
-    upsampled = bicubic(low.pixels, HEAD_SIDE, HEAD_SIDE)
-    scores = DemoScores(
-        name, side, psnr(upsampled, truth), psnr(alone.picture.pixels, truth), psnr(together.picture.pixels, truth)
-    )
+    upsampled = bicubic(low.pixels, HEAD.side, HEAD.side)
+    shown = torch.stack((upsampled, alone.picture.pixels, together.picture.pixels)).clamp(0, 1)
+    scores = DemoScores(name, side, *psnr(shown, truth.expand_as(shown)).tolist())
     rows = [
         [
             Panel(low.pixels, f"Input, {side} x {side} pixels"),

@@ -28,11 +28,13 @@ class Source:
         index: Folder that `portraitdata portrait-index` has made.
         weight: How much of it; only the ratio of the weights matters.
         root: Folder of the photographs, if it is not the one that the index names.
+        preset: Degradation, if it is not that of the other sources. One index may be named several times.
     """
 
     index: Path
     weight: float = 1.0
     root: Path | None = None
+    preset: PresetName | None = None
 
 
 class RestorationDataModule(LightningDataModule):
@@ -46,7 +48,7 @@ class RestorationDataModule(LightningDataModule):
         paired: Folders of paired test sets, see `PairedImages`.
         size: Side of the high-quality images, in pixels.
         scale: Sides of the high-quality image divided by sides of the low-quality one.
-        preset: Degradation.
+        preset: Degradation, of training where a source names none, and of validation.
         batch_size: Images in a batch of one process.
         samples: Images that are called an epoch; null for as many as there are photographs.
         references: Whether there are reference faces at all.
@@ -141,7 +143,7 @@ class RestorationDataModule(LightningDataModule):
                     PortraitIndex.read(source.index, source.root),
                     self.size,
                     self.scale,
-                    self.preset,
+                    source.preset or self.preset,
                     self.references,
                     self.drop,
                     self.keep_face,
