@@ -8,6 +8,7 @@ TOO_OLD := Python 3.11 or later is needed; name one by make setup PYTHON=python3
 ASSETS := $(wildcard ../shared/assets)
 export PORTRAIT_ASSETS ?= $(if $(ASSETS),$(abspath $(ASSETS)),)
 export OMP_NUM_THREADS ?= 2
+SUITE ?= quick
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format benchmark clean
@@ -46,8 +47,8 @@ format: setup ## Format the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-benchmark: setup ## Measure speed, memory and quality beside the naive versions
-	$(RUN)/python -m benchmarks
+benchmark: setup ## Measure quality, speed and memory, and write a report; SUITE=full measures all
+	$(RUN)/python -m benchmarks --suite $(SUITE)
 
 clean: ## Remove what make made
 	rm -rf $(VENV) outputs runs

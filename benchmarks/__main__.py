@@ -1,64 +1,83 @@
-"""``python -m benchmarks [NAME ...]``: measure, print tables, write numbers and plots to outputs/benchmarks/."""
+"""``python -m benchmarks [NAME ...]``: measure, print tables, write the report to outputs/benchmarks/report.html."""
 
 import argparse
+import time
 from importlib import import_module
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from benchmarks.photographs import NoPhotographsError
-from benchmarks.table import plot, printed, write_json
-from benchmarks.timing import machine
-
-BENCHMARKS = (
-    "correlation_loss",
-    "alignment_operator",
-    "training_throughput",
-    "degradation",
-    "loader",
-    "face_alignment",
-    "face_detection",
-    "face_verification",
-    "boundary_artifact",
-    "exemplar_alignment",
-    "builder",
-    "restorer_step",
-)
-"""Modules of this folder; each has a function ``measure() -> list[Table]``."""
-
+from benchmarks.catalogue import benchmarks
+from benchmarks.documents import ROOT, publish
+from benchmarks.facts import facts
+from benchmarks.report import write_report
+from benchmarks.results import Outcome, keep_table, read_results, write_results
+from benchmarks.table import LeftOutError, Suite, printed
 
 WIDTH = 110
 """Characters of a printed table."""
 
 
 def main() -> None:
-    """Run the benchmarks named on the command line, or all."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHMARKS)}; default all"
-    )
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
-    parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of the results")
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
-    if unknown:
-        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    """Run the benchmarks named on the command line, or those of the suite."""
+    arguments = parsed()
     torch.set_num_threads(arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console(width=WIDTH)
-    facts = machine()
-    console.print(", ".join(f"{fact}: {value}" for fact, value in facts.items()))
-    for name in arguments.names or BENCHMARKS:
-        try:
-            tables = import_module(f"benchmarks.{name}").measure()
-        except NoPhotographsError as error:
-            console.print(f"{name} is left out: it {error}.")
-            continue
-        for table in tables:
-            console.print(printed(table))
-            write_json(table, facts, arguments.output / f"{table.name}.json")
-            plot(table, facts, arguments.output / f"{table.name}.png")
+    results = read_results(arguments.output)
+    known = benchmarks()
+    wanted = arguments.names or [name for name, each in known.items() if each.quick or arguments.suite == "full"]
+    if arguments.publish and not arguments.names:
+        wanted = []
+    console.print(", ".join(f"{name}: {value}" for name, value in facts().items()))
+    for name in wanted:
+        results[name] = outcome_of(name, arguments.suite, arguments.output, console)
+        write_results(results, arguments.output)
+        write_report(results, arguments.output)
+    if arguments.publish:
+        for document in publish(results, ROOT):
+            console.print(f"{document} has the new figures.")
+    if results:
+        console.print(f"The report is {write_report(results, arguments.output)}.")
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    known = benchmarks()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(known)}")
+    parser.add_argument(
+        "--suite", choices=("quick", "full"), default="quick", help="ten minutes on two cores, or everything"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
+    parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of the results")
+    parser.add_argument(
+        "--publish", action="store_true", help="put the results into README and docs; alone, without measuring again"
+    )
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(known)}")
+    return arguments
+
+
+def outcome_of(name: str, suite: Suite, folder: Path, console: Console) -> Outcome:
+    """Measure, print and keep; what cannot be measured here is said."""
+    known, start = facts(), time.perf_counter()
+    console.rule(name)
+    try:
+        tables = import_module(f"benchmarks.{name}").measure(suite)
+    except LeftOutError as error:
+        console.print(f"It is left out: it {error}.")
+        return Outcome(suite, time.perf_counter() - start, known, left_out=str(error))
+    seconds = time.perf_counter() - start
+    for table in tables:
+        console.print(printed(table))
+        if table.note:
+            console.print(table.note)
+    console.print(f"({seconds:.0f} s)")
+    return Outcome(suite, seconds, known, [keep_table(table, known, folder) for table in tables])
 
 
 if __name__ == "__main__":

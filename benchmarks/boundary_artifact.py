@@ -5,7 +5,7 @@ from statistics import mean
 import torch
 
 from benchmarks.boundary_pastes import DEGREES, PASTES, Portrait, blend, portrait, portraits_folder, yunet
-from benchmarks.table import Cell, Table
+from benchmarks.table import Cell, Suite, Table
 from benchmarks.timing import cpu_seconds
 from faceops.metrics.boundary_artifact import boundary_artifact
 

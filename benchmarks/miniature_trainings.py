@@ -1,4 +1,4 @@
-"""The trainings behind HIME's ablations, in miniature: `hime fit` on the files of the paper's tables, on LFW, minutes each.
+"""The trainings behind HIME's ablations, in miniature: `hime fit` on the files of the paper's tables, minutes each.
 
 A training that has been finished is not run again; one that was stopped goes on from its last checkpoint.
 """
@@ -26,11 +26,13 @@ class Training:
         config: File of it, below lightning_configs/hime, without its ending.
         after: Training whose weights it starts from.
         arguments: More arguments of `hime fit`.
+        backbone: Network of the perceptual loss, a file in the folder of `photographs`.
     """
 
     config: str
     after: "Training | None" = None
     arguments: tuple[str, ...] = ()
+    backbone: str = ""
 
     @property
     def name(self) -> str:
@@ -41,6 +43,11 @@ class Training:
     def weights(self) -> Path:
         """Weights that it makes."""
         return FOLDER / f"{self.name}.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether they are there."""
+        return self.weights.is_file()
 
     @property
     def curve(self) -> Path:
@@ -55,7 +62,7 @@ def trained(training: Training) -> Path:
         NoPhotographsError: If the training is to be run and LFW is not there.
         subprocess.CalledProcessError: If it fails.
     """
-    if not training.weights.is_file():
+    if not training.finished:
         _run(training, lfw_index())
     return training.weights
 
@@ -88,6 +95,8 @@ def _run(training: Training, index: Path) -> None:
     ]
     if training.after is not None:
         options += ["--model.init_args.initial_weights", str(trained(training.after))]
+    if training.backbone:
+        options += ["--model.init_args.backbone", str(photographs() / training.backbone)]
     if last.is_file():
         options += ["--ckpt_path", str(last)]
     hime = sys.executable, "-m", "hime"

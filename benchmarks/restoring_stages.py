@@ -46,7 +46,9 @@ def measure(suite: Suite) -> list[Table]:
         rows.append((name, *stages, sum(stages)))
     difference = (results["headsup restore"] - results["plain"]).abs().max().item()
     side = round(SIDE * SCALE)
-    title = f"Seconds of the stages of restoring {SIDE} x {SIDE} pixels to {side} x {side}, shipped weights, CPU, float32"
+    title = (
+        f"Seconds of the stages of restoring {SIDE} x {SIDE} pixels to {side} x {side}, shipped weights, CPU, float32"
+    )
     note = f"The results differ by {difference * 255:.3f} of 255 grey levels at most."
     return [Table("restoring_stages", title, ("way", *STAGES, "all"), tuple(rows), (*STAGES[1:4], "all"), "s", note)]
 

@@ -1,7 +1,6 @@
 """Result of a benchmark: a table to print, to keep as JSON and CSV and to plot, with the paper's figures beside it."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,12 +73,6 @@ def printed(table: Table) -> rich.table.Table:
     for row in table.rows:
         out.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
     return out
-
-
-def write_json(table: Table, facts: Mapping[str, str], path: Path) -> None:
-    """Write the measurements and the machine they are from."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(as_json(table, facts), indent=2) + "\n")
 
 
 def write_csv(table: Table, path: Path) -> None:

@@ -1,13 +1,9 @@
 """CPU time, bytes kept for the backward pass, and what machine it was."""
 
-import platform
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 
-import torch
-import torchvision
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -38,17 +34,3 @@ def kept_bytes(forward: Callable[[], Tensor]) -> int:
         out = forward()
     assert out.requires_grad
     return sum(storages.values())
-
-
-def machine() -> dict[str, str]:
-    """Facts that a measurement depends on."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "CPU": models[0] if models else platform.processor() or platform.machine(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "threads": str(torch.get_num_threads()),
-        "torch": str(torch.__version__),
-        "torchvision": torchvision.__version__,
-    }

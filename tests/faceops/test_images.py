@@ -247,6 +247,7 @@ def test_first_frame_of_several(kind):
     [
         (b"", EmptyImageError, r"a\.jpg is empty"),
         (b"To whom it may concern", NotAnImageError, r"a\.jpg is not an image in any of the formats"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", UnsupportedImageError, "HEIC photograph, which is not read; export"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NotAnImageError, "is not an image"),
         (encoded(Image.fromarray(SMOOTH), "JPEG")[:300], DamagedImageError, r"a\.jpg"),
         (encoded(Image.fromarray(SMOOTH), "PNG")[:70], DamagedImageError, r"a\.jpg is damaged or cut short"),

@@ -19,7 +19,7 @@ from headsup.model_card import ModelCard
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
 from headsup.restoring.face_recognition import FaceRecognition
-from headsup.restoring.face_scores import pasted_opacity
+from headsup.restoring.face_scores import border_masks, pasted_opacity, scaled_faces
 from headsup.restoring.files import Weights, blend_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
@@ -145,9 +145,26 @@ def test_faces_too_small_are_refused() -> None:
 
 
 def test_the_seam_is_measured_where_the_face_was_pasted() -> None:
-    opacity = pasted_opacity(upright(20, 9), 64, 90, 100)
+    opacity = pasted_opacity(upright(20, 9)[None], 64, 90, 100)
     wanted = F.pad(feathered_mask(64), (20, 16, 9, 17)).unsqueeze(0)
     torch.testing.assert_close(opacity, wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_borders_are_those_of_what_is_seen_of_each_face(scale: float) -> None:
+    # three tilted faces, two of which overlap; painting one white and all else black shows how much of it is seen
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]])
+    places = [upright(10, 10), upright(40, 25) @ turn.T + torch.tensor([30.0, -10.0]), upright(110, 20)]
+    faces, options = faces_at(*places), RestoreOptions(scale=scale)
+    picture, size = Picture(torch.rand(3, 90, 180)), (round(90 * scale), round(180 * scale))
+    masks = list(border_masks(scaled_faces(faces, (90, 180), size), size, 64))
+    for number, mask in enumerate(masks):
+        shades = iter([float(number == face) for face in range(3)])
+        face = Painter(lambda x: torch.full_like(x, next(shades)))  # noqa: B023 - called before the next one
+        seen = blend(Painter(torch.zeros_like), face, picture, options, faces, 64).picture.pixels[:1]
+        torch.testing.assert_close(mask[0], seen, atol=1e-5, rtol=0)
+    alone = pasted_opacity(scaled_faces(faces, (90, 180), size).landmarks[:1], 64, *size)
+    assert (alone - masks[0]).max() > 0.5  # the second hides a part of the first
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -232,16 +249,22 @@ def test_the_command_changes_faces_only(
     out = load_picture(tmp_path / "out.png").pixels
     whole = restorers[weights["general"]](load_picture(photograph), SAME).picture.pixels
     changed = (out - whole).abs().amax(dim=0) > 0.6 / 255
-    expected = sum(pasted_opacity(upright(*spot), 64, 80, 160)[0, 0] for spot in SPOTS)
+    expected = sum(pasted_opacity(upright(*spot)[None], 64, 80, 160)[0, 0] for spot in SPOTS)
     assert not changed[expected == 0].any()
     assert changed[expected > 0.9].float().mean() > 0.5
-    entry = json.loads(report.read_text())["pictures"][0]
+    content = json.loads(report.read_text())
+    assert content["report"] == "headsup blend"
+    entry = content["pictures"][0]
     assert (entry["weights"], entry["face_weights"]) == (str(weights["general"]), str(weights["face"]))
     assert (entry["face_base"], entry["face_size"]) == ("random:tiny", 64)
     assert list(entry["seconds"]) == ["read", "faces", "encode", "denoise", "decode", "paste", "write", "scores"]
     assert len(entry["faces"]) == 2
     assert all(face["person"] is None and face["seam"] >= 0 for face in entry["faces"])
     assert load_picture(sheet).pixels.shape[1] > 80 + 2 * 320
+    # the reports of the two commands are not mixed
+    report.write_text(report.read_text().replace("headsup blend", "headsup restore"))
+    with pytest.raises(ValueError, match="is no report of headsup blend; name another file"):
+        blended(photograph, output=tmp_path / "again.png", report=report)
 
 
 def test_no_face_is_said_and_what_is_there_is_left(

@@ -16,10 +16,11 @@ from faceops.images import Picture, load_picture, save_picture
 from faceops.landmarks import ARCFACE_112, Template
 from headsup.model_card import ModelCard
 from headsup.restoring import files, photo_restorer, picture_restoration
-from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition, see_faces
+from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition, enlarged_for_faces, see_faces
 from headsup.restoring.files import Weights, restore_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.restoring.picture_restoration import first_of_several
 from headsup.settings import RestorerSettings
 from headsup.tiling.memory import GB, denoise_bytes, weight_bytes
 from headsup.weights import save_weights
@@ -180,6 +181,8 @@ def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFix
     assert "1 of 2 pictures are there already; --overwrite makes them again." in seen.err
     assert (out / "a.png").read_bytes() == b"mine"
     assert [entry["status"] for entry in pictures(tmp_path / "r.json")] == ["there already", "restored"]
+    assert restore(low / "a.png", output=out) == 0
+    assert f"{out / 'a.png'} is there already; --overwrite makes it again." in capsys.readouterr().err
     assert restore(low, output=out, overwrite=True) == 0
     assert load_picture(out / "a.png").pixels.shape == (3, 80, 80)
 
@@ -231,19 +234,32 @@ def test_an_interruption_leaves_whole_files(
     assert [entry["status"] for entry in pictures(tmp_path / "r.json")] == ["restored"] * 3
 
 
-def test_a_full_disk_stops_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     low = tmp_path / "low"
     write(low / "a.png", "ann"), write(low / "b.png", "ann")
-    calls = []
+    write(low / "c.png", "ann")
+    real, calls, room = picture_restoration.save_picture, [], 0
 
     def full(picture: Picture, path: Path) -> None:
         calls.append(path)
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        if len(calls) > room:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(picture, path)
 
     monkeypatch.setattr(picture_restoration, "save_picture", full)
     with pytest.raises(OSError, match="No space left"):
         restore(low, output=tmp_path / "out")
     assert len(calls) == 1
+    # with room for one the status says that a part is done
+    calls, room = [], 1
+    assert restore(low, output=tmp_path / "out") == 1
+    assert len(calls) == 2
+    told = capsys.readouterr().err
+    assert "1 of 3 pictures are done; the same command goes on with the rest." in told
+    assert f"{tmp_path / 'out/b.png'}: No space left on device." in told
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
 def test_memory_that_runs_out_is_a_sentence(
@@ -278,7 +294,7 @@ def test_huge_results_and_wrong_options_are_refused(tmp_path: Path) -> None:
 def test_little_memory_makes_the_tiles_smaller(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     restorer, tiles = cached(weights), []
 
-    def spy(denoise: object, z: Tensor, conditions: object, tile: int, overlap: int) -> Tensor:
+    def spy(denoise: object, z: Tensor, conditions: object, tile: int, overlap: int, together: int) -> Tensor:
         tiles.append((tile, overlap))
         return z
 
@@ -330,12 +346,20 @@ def test_strangers_and_pictures_without_faces(tmp_path: Path, capsys: pytest.Cap
         restore(ann, output=tmp_path / "o.png", references=[cleo])
     assert not (tmp_path / "o.png").exists()
     assert restore(ann, output=tmp_path / "o.png", references=[cleo], force=True) == 0
-    assert "because of --force" in capsys.readouterr().err
+    assert "because you said so" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"No face was found in .*empty\.png.*--face-box"):
         restore(empty, output=tmp_path / "e.png", references=[cleo])
-    with pytest.raises(ValueError, match="No face was found in any of the references"):
+    with pytest.raises(ValueError, match=r"any of the references \(empty\.png\)\. .* or leave --reference out"):
         restore(ann, output=tmp_path / "e.png", references=[empty])
-    assert "empty.png: no face was found, so it is left out." in capsys.readouterr().err
+    assert restore(ann, output=tmp_path / "e.png", references=[empty], force=True) == 0
+    assert "No face was found in empty.png, so it is not used." in capsys.readouterr().err
+    with pytest.raises(
+        ValueError, match=r"is not like cleo\.png.* If you know that it is the same person, give --force"
+    ):
+        restore(ann, output=tmp_path / "f.png", references=[cleo])
+    both = write(tmp_path / "both.png", "ann", "ben")
+    assert restore(ann, output=tmp_path / "f.png", references=[both]) == 0
+    assert "Of the 2 faces in both.png the largest is taken." in capsys.readouterr().err
 
 
 def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:
@@ -349,6 +373,61 @@ def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:
     face = pictures(report)[0]["faces"][0]
     assert face["box"] == list(box)
     assert face["person"] == "ann.png"
+
+
+def test_a_box_around_a_face_that_is_found_means_that_face(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = see_faces(
+        portrait("ann", "ben"), FaceRecognition(BlockDetector(), HueEncoder(), 0.9), (49.0, 8.0, 72.0, 31.0)
+    )
+    assert len(seen) == 1
+    torch.testing.assert_close(seen.faces.boxes[0], torch.tensor([50.0, 10.0, 69.0, 29.0]), atol=0.6, rtol=0)
+    assert seen.embeddings[0].argmax() == 1
+    # one that has less than half in common with it is another
+    other = see_faces(
+        portrait("ann", "ben"), FaceRecognition(BlockDetector(), HueEncoder(), 0.9), (40.0, 0.0, 70.0, 30.0)
+    )
+    assert other.faces.boxes[0].tolist() == [40, 0, 70, 30]
+    source = write(tmp_path / "a.png", "ann")
+    assert restore(source, output=tmp_path / "o.png", face_box=(1.0, 1.0, 9.0, 9.0)) == 0
+    assert "--face-box says which face the references are for; without any it is not used." in capsys.readouterr().err
+
+
+def test_strips_are_not_enlarged_beyond_reason() -> None:
+    for size, factor in (
+        ((3, 2000), 2),
+        ((2000, 1), 2),
+        ((1, 1), 512),
+        ((100, 3000), 1),
+        ((64, 512), 8),
+        ((600, 600), 1),
+    ):
+        images, found = enlarged_for_faces(torch.rand(3, *size))
+        assert (found, images.shape) == (factor, (1, 3, size[0] * factor, size[1] * factor))
+    assert len(see_faces(torch.full((3, 3, 2000), 0.5), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))) == 0
+
+
+def test_of_an_animation_the_first_picture_is_restored_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [Image.fromarray((portrait(name).permute(1, 2, 0) * 255).byte().numpy()) for name in HUES]
+    for name in ("a.gif", "b.webp"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+    whole = (tmp_path / "a.gif").read_bytes()
+    as_it_is = RestoreOptions(scale=2.0, fidelity=1.0)
+    assert restore(tmp_path / "a.gif", tmp_path / "b.webp", output=tmp_path / "out", options=as_it_is) == 0
+    assert capsys.readouterr().err.count("The file holds 3 pictures, and the first is restored.") == 2
+    # red, as the first is
+    assert load_picture(tmp_path / "out/b.webp").pixels[:, 40, 40].argmax() == 0
+    assert first_of_several(whole[: len(whole) * 2 // 5]) == []
+    frames[0].save(tmp_path / "c.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert first_of_several((tmp_path / "c.jpg").read_bytes()) == []
+
+
+def test_a_size_that_nobody_chose_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("headsup.restoring.options.USUAL_PIXELS", 40 * 40 * 4)
+    source = write(tmp_path / "a.png", "ann")
+    assert restore(source, output=tmp_path / "o.png", options=RestoreOptions()) == 0
+    assert "a.png: The picture is large, so the result has 80 x 80 pixels" in capsys.readouterr().err
 
 
 def test_the_picture_as_its_own_reference_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

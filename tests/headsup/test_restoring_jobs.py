@@ -51,7 +51,7 @@ def test_sheets(album: Path, tmp_path: Path) -> None:
         (["*.tiff"], "out", "Nothing matches"),
         (["a.png"], "a.png", "is an input and would be replaced"),
         (["a.png", "b.jpg"], ".", "is an input and would be replaced"),
-        (["a.png", "deep/a.png"], "out", "would be written twice"),
+        (["a.png", "deep/a.png"], "out", "out/a.png would be written twice, for .*album/a.png and for .*deep/a.png"),
         (["a.png"], "notes.txt/out", "notes.txt is a file, but a folder is needed"),
         (["empty"], "out", "There are no pictures in"),
     ],

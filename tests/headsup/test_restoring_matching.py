@@ -16,7 +16,6 @@ from headsup.restoring.assignment import best_assignment
 from headsup.restoring.face_recognition import SeenFaces, boxed_face
 from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.matching import (
-    UnusedReferencesError,
     match_people,
     only_largest,
     own_picture,
@@ -24,6 +23,7 @@ from headsup.restoring.matching import (
     rival,
 )
 from headsup.restoring.reference_people import Person, ReferencePhoto, aligned_landmarks, group_people
+from headsup.restoring.refusals import ADVICE, UnusedReferencesError, advised
 
 TEMPLATE = FFHQ_512.tensor().float()
 
@@ -78,20 +78,28 @@ def test_a_face_of_nobody_gets_none_and_a_person_who_is_not_there_is_named() -> 
     assert matching.matches[0] is None
     assert matching.matches[1] is not None
     assert matching.matches[1].person is ANN
-    assert matching.notes == ("No face is given to ben.jpg: the similarity is 0.00 at best.",)
+    assert matching.notes == (
+        "ben.jpg is not used: no face is like it, the similarity is 0.00 at best and 0.20 is wanted.",
+    )
     given = reference_faces(seen(axis(4), axis(0)), matching)
     assert given.boxes.tolist() == [[100.0, 0.0, 160.0, 80.0]]
     assert torch.equal(given.references[0], ANN.photos[0].face)
 
 
 def test_a_stranger_is_refused_unless_forced() -> None:
-    with pytest.raises(UnusedReferencesError, match=r"The face in a.png is not like ann.jpg: the similarity is 0.10"):
+    with pytest.raises(UnusedReferencesError) as caught:
         match_people(seen(0.1 * axis(0) + 0.995 * axis(4)), [ANN], "a.png")
+    # what is wrong, in words that hold on the command line and on the page
+    assert str(caught.value) == (
+        "The face in a.png is not like ann.jpg: the similarity is 0.10 at best, 0.20 is wanted. Either it is somebody "
+        "else, or too little is left of the face to tell."
+    )
+    assert caught.value.reason == "strangers"
     with pytest.raises(UnusedReferencesError, match=r"None of the 2 faces in a.png is like any of the 2 people"):
         match_people(seen(axis(4), axis(5)), [ANN, BEN], "a.png")
     forced = match_people(seen(axis(4), 0.1 * axis(0) + axis(5)), [ANN], "a.png", force=True)
     assert [match is not None for match in forced.matches] == [False, True]
-    assert "is taken for ann.jpg (similarity 0.10) because of --force" in forced.notes[0]
+    assert forced.notes == ("Face 2 at (130, 40) is taken for ann.jpg (similarity 0.10) because you said so.",)
     against = match_people(seen(-axis(0)), [ANN], "a.png", force=True)
     assert against.matches[0] is not None
     assert against.matches[0].similarity == -1
@@ -107,11 +115,28 @@ def test_a_doubtful_match_is_said() -> None:
 
 
 def test_no_face() -> None:
-    with pytest.raises(UnusedReferencesError, match=r"No face was found in a\.png.*--face-box X1 Y1 X2 Y2"):
+    with pytest.raises(UnusedReferencesError, match=r"^No face was found in a\.png, so .* no use\.$") as caught:
         match_people(seen(), [ANN], "a.png")
+    assert caught.value.reason == "no face"
     forced = match_people(seen(), [ANN], "a.png", force=True)
     assert forced.matches == ()
     assert len(reference_faces(seen(), forced)) == 0
+
+
+@pytest.mark.parametrize("reason", ADVICE)
+def test_the_command_line_adds_what_to_do(reason: str) -> None:
+    with pytest.raises(UnusedReferencesError) as caught, advised():
+        raise UnusedReferencesError("It is no use.", reason)
+    assert str(caught.value) == f"It is no use. {ADVICE[reason]}"
+    assert "--reference" in ADVICE[reason]
+    assert caught.value.reason == reason
+
+
+def test_a_person_whose_face_is_given_to_another_is_named() -> None:
+    face = seen(0.8 * axis(0) + 0.5 * axis(1))
+    for force in (False, True):
+        notes = match_people(face, [ANN, BEN], "a.png", force).notes
+        assert notes[-1] == "ben.jpg is not used: the face most like it (0.53) is taken for ann.jpg."
 
 
 def test_two_people_nearly_as_alike_are_said() -> None:
@@ -127,8 +152,8 @@ def test_two_people_nearly_as_alike_are_said() -> None:
 def test_two_faces_nearly_as_alike_are_said() -> None:
     twins = seen(0.70 * axis(0) + 0.7 * axis(4), 0.75 * axis(0) + 0.7 * axis(5))
     notes = match_people(twins, [ANN], "a.png").notes
-    assert "The face around (130, 40) is taken for ann.jpg" in notes[0]
-    assert "but the face around (30, 40) is nearly as much like ann.jpg" in notes[0]
+    assert "Face 2 at (130, 40) is taken for ann.jpg" in notes[0]
+    assert "but face 1 at (30, 40) is nearly as much like ann.jpg" in notes[0]
 
 
 def test_the_lead_counts_what_the_others_would_lose() -> None:

@@ -2,19 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from faceops.faces import Faces
 from faceops.images import Picture, load_picture, save_picture
 from headsup.model_card import ModelCard
 from headsup.restoring.face_recognition import FaceRecognition, load_recognition, see_faces
 from headsup.restoring.files import Weights, restore_files
-from headsup.restoring.matching import UnusedReferencesError, match_people
+from headsup.restoring.matching import match_people
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.reference_people import load_people
+from headsup.restoring.refusals import UnusedReferencesError
 from headsup.settings import RestorerSettings
 from headsup.weights import save_weights
 from portraitdata.degradation.cpu_executor import degrade
@@ -58,7 +61,7 @@ def test_two_people_in_one_damaged_picture(london: Path, recognition: FaceRecogn
     assert len(seen) == 2
     references = [london / "002_smiling.jpg", london / "013_smiling.jpg"]
     for order in (references, references[::-1]):
-        matching = match_people(seen, load_people(order, recognition), "both.png")
+        matching = match_people(seen, load_people(order, recognition).people, "both.png")
         names = {
             "left" if box[0] < picture.shape[2] / 2 else "right": match.person.name if match else None
             for box, match in zip(seen.faces.boxes.tolist(), matching.matches, strict=True)
@@ -68,7 +71,7 @@ def test_two_people_in_one_damaged_picture(london: Path, recognition: FaceRecogn
 
 def test_where_nothing_is_left_of_a_face_nobody_is_guessed(london: Path, recognition: FaceRecognition) -> None:
     picture = damaged(london / "013_neutral.jpg", london / "002_neutral.jpg", draw=5)
-    people = load_people([london / "002_smiling.jpg", london / "013_smiling.jpg"], recognition)
+    people = load_people([london / "002_smiling.jpg", london / "013_smiling.jpg"], recognition).people
     with pytest.raises(UnusedReferencesError, match="too little is left of the face to tell"):
         match_people(see_faces(picture, recognition), people, "both.png")
 
@@ -76,7 +79,7 @@ def test_where_nothing_is_left_of_a_face_nobody_is_guessed(london: Path, recogni
 def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:
     for name in ("002_neutral", "002_smiling", "013_neutral", "013_smiling"):
         shutil.copy(london / f"{name}.jpg", tmp_path / f"{name}.jpg")
-    people = load_people([tmp_path], recognition)
+    people = load_people([tmp_path], recognition).people
     assert [[photo.path.stem for photo in person.photos] for person in people] == [
         ["002_neutral", "002_smiling"],
         ["013_neutral", "013_smiling"],
@@ -89,18 +92,23 @@ def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRe
 def test_a_stranger_is_noticed(london: Path, recognition: FaceRecognition) -> None:
     seen = see_faces(damaged(london / "002_neutral.jpg"), recognition)
     with pytest.raises(UnusedReferencesError, match=r"is not like 018_smiling\.jpg"):
-        match_people(seen, load_people([london / "018_smiling.jpg"], recognition), "a.png")
+        match_people(seen, load_people([london / "018_smiling.jpg"], recognition).people, "a.png")
 
 
 def test_a_box_in_place_of_the_detector(london: Path, recognition: FaceRecognition) -> None:
     picture = damaged(london / "002_neutral.jpg")
     found = see_faces(picture, recognition)
     left, top, right, bottom = found.faces.boxes[0].tolist()
-    given = see_faces(picture, recognition, (left, top, right, bottom))
+    # as if it had not been found
+    blind = replace(recognition, detector=lambda images: Faces.none())
+    given = see_faces(picture, blind, (left, top, right, bottom))
     distance = (given.faces.landmarks - found.faces.landmarks).norm(dim=2).mean()
     assert distance < 0.15 * found.faces.eye_distance()[0]
-    people = load_people([london / "002_smiling.jpg"], recognition)
+    people = load_people([london / "002_smiling.jpg"], recognition).people
     assert match_people(given, people, "a.png").matches[0] is not None
+    # a box around a face that is found is that face, with the landmarks that were found
+    around = see_faces(picture, recognition, (left - 3, top - 3, right + 3, bottom + 3))
+    assert torch.equal(around.faces.landmarks, found.faces.landmarks)
 
 
 def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:

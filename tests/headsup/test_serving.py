@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
+from faceops.detection import Detector
+from faceops.faces import Faces
+from faceops.images import Picture, save_picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.report import FaceRecord
 from headsup.serving.job_queue import OUT_OF_MEMORY, JobQueue
@@ -21,6 +26,7 @@ from headsup.serving.limits import Limits
 from headsup.serving.order import Order
 from headsup.serving.page_server import PageServer
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
+from headsup.serving.preview import Preview
 from headsup.serving.routes import Site
 
 FACE = FaceRecord((10.0, 5.0, 30.0, 15.0), "ann.png and 1 more", "/tmp/secret/ann.png", 0.41234, 0.9, 0.5, 0.1)
@@ -42,7 +48,22 @@ class Work:
         result = job.folder / f"{job.photo.path.stem}-restored{job.photo.suffix}"
         result.write_bytes(job.photo.path.read_bytes())
         self.done.append(job.id)
-        return Outcome(result, result, result, (40, 20), (FACE,), ("A note.",))
+        return Outcome(result, result, result, (40, 20), (FACE,), (result,), ("A note.",), exif=True)
+
+
+class TwoFaces:
+    """Finds two faces, wherever; `most` counts how many threads were in it at once."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+
+    def __call__(self, images: Tensor) -> Faces:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        time.sleep(0.05)
+        self.inside -= 1
+        boxes = torch.tensor([[26.0, 26.0, 51.0, 51.0], [103.0, 52.0, 154.0, 103.0]])
+        return Faces(torch.tensor([0, 0]), boxes, torch.zeros(2, 5, 2), torch.ones(2))
 
 
 class Client:
@@ -88,11 +109,12 @@ def png(width: int = 40, height: int = 20, kind: str = "PNG") -> bytes:
 
 
 @contextmanager
-def serving(folder: Path, limits: Limits, **site: object) -> Iterator[Client]:
+def serving(folder: Path, limits: Limits, detector: Detector | None = None, **site: object) -> Iterator[Client]:
     work = Work()
     queue = JobQueue(folder, work, limits)
     with PageServer("127.0.0.1", 0) as server:
-        server.site = Site(queue, limits, **{"weights": "tiny", "device": "cpu", "references": True, **site})
+        preview = Preview(detector)
+        server.site = Site(queue, limits, preview, **{"weights": "tiny", "device": "cpu", "threshold": 0.34, **site})
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -118,8 +140,11 @@ def wait_until(condition) -> None:
 
 
 def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
-    files = {path: client.raw("GET", path) for path in ("/", "/page.css", "/page.js")}
-    assert [files[path].headers.get_content_type() for path in files] == ["text/html", "text/css", "text/javascript"]
+    files = {path: client.raw("GET", path) for path in ("/", "/page.css", "/page.js", "/preview.js", "/result.js")}
+    assert [files[path].headers.get_content_type() for path in files] == [
+        *("text/html", "text/css"),
+        *["text/javascript"] * 3,
+    ]
     for response in files.values():
         text = response.content.decode()
         assert response.status == 200
@@ -132,6 +157,7 @@ def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
         "weights": "tiny",
         "device": "cpu",
         "references": True,
+        "threshold": 0.34,
         "largest_bytes": 10_000,
         "largest_pixels": 10_000,
         "most_references": 2,
@@ -144,19 +170,20 @@ def test_a_photograph_goes_through(client: Client) -> None:
     data = png(kind="JPEG")
     path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
     # what the file is counts, not what it is called
-    assert client.ask("PUT", f"{path}/photo?name=Zo%C3%AB%201.png", data) == {"width": 40, "height": 20}
+    assert client.ask("PUT", f"{path}/photo?name=Zo%C3%AB%201.png", data) == {"width": 40, "height": 20, "scale": 3.5}
     assert client.ask("POST", f"{path}/references?name=b.png", png()) == {"references": 1}
     assert client.ask("GET", path)["state"] == "open"
     assert "no result yet" in client.ask("GET", f"{path}/result", status=404)["error"]
-    client.start(path, scale=2, fidelity=0.5, colour="adain", force=True)
+    client.start(path, scale=2, fidelity=0.5, colour="adain", force=True, face_box=[1, 2.5, 30, 15])
     told = client.ended(path)
     assert told["state"] == "done"
     assert (told["name"], told["width"], told["height"]) == ("Zoë 1-restored.jpg", 40, 20)
-    assert (told["notes"], told["error"], told["offer"]) == (["A note."], "", "")
+    assert (told["notes"], told["error"], told["offer"], told["exif"]) == (["A note."], "", "", True)
     # the box in widths and heights, the reference without the folder it lies in
     assert told["faces"] == [
         {
             "box": [0.25, 0.25, 0.75, 0.75],
+            "person": "ann.png and 1 more",
             "reference": "ann.png",
             "input_to_reference": 0.4123,
             "output_to_reference": 0.5,
@@ -164,8 +191,9 @@ def test_a_photograph_goes_through(client: Client) -> None:
         }
     ]
     job = client.queue.find(path.removeprefix("/jobs/"))
-    assert job.order == Order(RestoreOptions(2.0, None, 0.5, "adain"), True)
-    for which in ("result", "before", "after"):
+    assert job.order == Order(RestoreOptions(2.0, None, 0.5, "adain"), True, (1.0, 2.5, 30.0, 15.0))
+    assert "no reference" in client.ask("GET", f"{path}/faces/1", status=404)["error"]
+    for which in ("result", "before", "after", "faces/0"):
         response = client.raw("GET", f"{path}/{which}")
         assert response.content == data
         assert response.headers["Content-Type"] == "image/jpeg"
@@ -267,12 +295,47 @@ def test_limits_are_met_exactly(client: Client) -> None:
     [
         *(b"", b"[]", b"\xff", b'{"scale": "4"}', b'{"scale": NaN}', b'{"scale": 0}', b'{"scale": true}'),
         *(b'{"fidelity": 2}', b'{"fidelity": 1e400}', b'{"colour": "sepia"}', b'{"force": 1}'),
+        *(b'{"face_box": [1, 2, 3]}', b'{"face_box": "1 2 3 4"}', b'{"face_box": [1, 2, null, 4]}'),
     ],
 )
 def test_wishes_that_make_no_sense(client: Client, order: bytes) -> None:
     path = client.job()
     assert "The wishes cannot be read." in client.ask("POST", f"{path}/start", order, 400)["error"]
     assert client.ask("GET", path)["state"] == "open"
+
+
+def test_the_preview_shows_the_photograph_and_its_faces(tmp_path: Path) -> None:
+    alpha = torch.full((1, 20, 40), 0.5)
+    save_picture(Picture(torch.rand(3, 20, 40), alpha=alpha, bits=16), tmp_path / "a.tif")
+    detector = TwoFaces()
+    (tmp_path / "jobs").mkdir()
+    with serving(tmp_path / "jobs", Limits(), detector) as client:
+        path = client.job("a.tif", (tmp_path / "a.tif").read_bytes())
+        # enlarged by 26 to be looked at; the larger face comes first
+        first, second = client.ask("GET", f"{path}/faces")["faces"]
+        assert first == pytest.approx([3.48, 1.52, 5.44, 3.48], abs=0.01)
+        assert second == pytest.approx([0.52, 0.52, 1.48, 1.48], abs=0.01)
+        shown = client.raw("GET", f"{path}/photo")
+        assert shown.headers["Content-Type"] == "image/webp"
+        with Image.open(io.BytesIO(shown.content)) as image:
+            assert (image.size, image.mode) == ((40, 20), "RGBA")
+        asking = [threading.Thread(target=client.ask, args=("GET", f"{path}/faces")) for _ in range(4)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        assert detector.most == 1
+        empty = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+        assert "Send a photograph first" in client.ask("GET", f"{empty}/faces", status=409)["error"]
+        cut = client.job("cut.png", png()[:60])
+        assert "cut.png is damaged or cut short" in client.ask("GET", f"{cut}/faces", status=400)["error"]
+
+
+@pytest.mark.parametrize(("size", "scale"), [((100, 100), 4.0), ((2000, 1500), 2.3), ((4000, 3000), 1.1)])
+def test_large_photographs_are_enlarged_less_unless_it_is_wished(tmp_path: Path, size: tuple, scale: float) -> None:
+    with serving(tmp_path, Limits(), None) as client:
+        path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+        assert client.ask("PUT", f"{path}/photo?name=a.png", png(*size))["scale"] == scale
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(client: Client, tmp_path: Path) -> None:
@@ -321,8 +384,9 @@ def test_nothing_else_is_there(client: Client, tmp_path: Path) -> None:
 
 
 def test_references_need_their_networks(tmp_path: Path) -> None:
-    with serving(tmp_path, Limits(), references=False) as client:
+    with serving(tmp_path, Limits(), threshold=None) as client:
         path = client.job()
+        assert client.ask("GET", f"{path}/faces") == {"faces": []}
         assert "need the networks" in client.ask("POST", f"{path}/references?name=b.png", png(), 409)["error"]
         client.start(path)
         assert client.ended(path)["state"] == "done"

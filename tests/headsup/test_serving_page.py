@@ -32,6 +32,7 @@ from headsup.serving.limits import Limits
 from headsup.serving.order import parse_order
 from headsup.serving.page_server import PageServer
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
+from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
 from headsup.serving.uploads import Body, receive_picture
@@ -137,6 +138,8 @@ def test_what_a_file_has_besides_its_pixels_is_kept(restoration: PhotoRestoratio
         assert picture.alpha[0, 40, 10].item() == pytest.approx(0.25, abs=1e-3)
         # a browser shows neither 16 bits nor TIFF, but all show this
         assert kind_of(deep.after) == kind_of(deep.before) == ("WEBP", "RGBA")
+        assert not deep.exif
+    assert turned.exif
     assert kind_of(restored(restoration, tmp_path / "2", tmp_path / "web.webp").result) == ("WEBP", "RGB")
     assert restored(restoration, tmp_path / "3", tmp_path / "grey.bmp").result.name == "grey-restored.png"
 
@@ -154,18 +157,39 @@ def test_faces_references_and_what_is_said_of_them(restoration: PhotoRestoration
     assert faces["ann.png"].box[0] < faces["ben.png"].box[0]
     assert all(face.input_to_reference > 0.99 for face in faces.values())
     assert outcome.notes == ("No face was found in empty.png, so it is not used.",)
+    # what the restorer saw of each reference: the middle of its face has its colour
+    shown = [decode_picture(path.read_bytes(), "a.jpg").pixels[:, 256, 256] for path in outcome.references]
+    wanted = [torch.tensor(HUES[Path(face.reference).stem]) for face in outcome.faces]
+    torch.testing.assert_close(torch.stack(shown), torch.stack(wanted), atol=0.1, rtol=0)
     assert [face.reference for face in restored(restoration, tmp_path / "2", both).faces] == [None, None]
     own = restored(restoration, tmp_path / "3", ann, ann)
     assert own.notes == ("The reference ann.png is the picture itself; another photograph would tell more.",)
+
+
+def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
+    found = Preview(BlockDetector()).faces(sent(tmp_path / "0", both))
+    assert [round(box[0]) for box in found] == [10, 50]
+    chosen = restored(restoration, tmp_path / "1", both, ann, face_box=[round(edge) for edge in found[0]])
+    assert [face.person for face in chosen.faces] == ["ann.png"]
+    assert chosen.faces[0].box == pytest.approx(found[0])  # as it was found, not as it was rounded
+    with pytest.raises(ForceableError, match=r"The face in both\.png is not like ann\.png"):
+        restored(restoration, tmp_path / "2", both, ann, face_box=[round(edge) for edge in found[1]])
+    pale = portrait("ann").lerp(torch.tensor(0.5), 0.7)  # too pale for the detector
+    save_picture(Picture(pale), tmp_path / "pale.png")
+    marked = restored(restoration, tmp_path / "3", tmp_path / "pale.png", ann, face_box=[9, 10, 31, 30])
+    assert [(list(face.box), face.person) for face in marked.faces] == [([9, 10, 31, 30], "ann.png")]
+    with pytest.raises(ValueError, match="within the 40 x 40 pixels of the picture"):
+        restored(restoration, tmp_path / "4", tmp_path / "pale.png", ann, face_box=[9, 10, 41, 30])
 
 
 def test_references_that_do_not_fit_can_be_forced(restoration: PhotoRestoration, tmp_path: Path) -> None:
     ann, empty = write(tmp_path / "ann.png", "ann"), write(tmp_path / "empty.png")
     ben = write(tmp_path / "ben.png", "ben")
     cases = [
-        ((ann, ben), "Nobody in ann.png is like the references: the similarity is -", "anyway", "because you said so"),
-        ((empty, ben), "No face was found in empty.png", "Restore without them", "the references are not used"),
-        ((ann, empty), r"any of the references \(empty.png\)", "Restore without them", "empty.png, so it is not used"),
+        ((ann, ben), r"The face in ann\.png is not like ben\.png: the similarity", "anyway", "because you said so"),
+        ((empty, ben), r"No face was found in empty\.png.* Mark the face", "Restore without", "are not used"),
+        ((ann, empty), r"any of the references \(empty\.png\)", "Restore without", "empty.png, so it is not used"),
     ]
     for number, (files, sentence, offer, note) in enumerate(cases):
         with pytest.raises(ForceableError, match=sentence) as caught:
@@ -185,7 +209,7 @@ def test_stages_and_stopping_between_layers(restoration: PhotoRestoration, tmp_p
     restoration(job)
     stages = [stage for stage, before in zip(seen, [None, *seen], strict=False) if stage != before]
     assert stages == [
-        *("Reading", "Looking for faces", "Looking at ann.png", "Encoding", "Restoring", "Decoding"),
+        *("Reading", "Looking at ann.png", "Looking for faces", "Encoding", "Restoring", "Decoding"),
         *("Comparing the faces", "Writing"),
     ]
     job = sent(tmp_path / "2", photo)
@@ -310,7 +334,7 @@ def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) 
     limits = Limits(megapixels=1.0)
     queue = JobQueue(folder, work, limits)
     with PageServer("127.0.0.1", 0) as server:
-        server.site = Site(queue, limits, "tiny", "cpu", restoration.recognition is not None)
+        server.site = Site(queue, limits, Preview(BlockDetector()), "tiny", "cpu", 0.9)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -330,17 +354,18 @@ def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path:
         assert browser.value("document.getElementById('restore').disabled")
         browser.choose("#photo", both)
         browser.choose("#references", ann)
-        browser.wait("!document.getElementById('restore').disabled")
+        browser.wait("document.querySelectorAll('.box').length === 2")
         assert "both.png, 80 x 40 pixels" in browser.value("document.querySelector('#chosen figcaption').textContent")
+        check_choice(browser)
         browser.wait("document.getElementById('result-size').textContent === 'gives 320 x 160 pixels'")
         browser.value("document.getElementById('restore').click()")
         browser.wait("document.querySelectorAll('.face canvas').length === 4")
         assert "both-restored.png, 320 x 160 pixels" in browser.value("document.getElementById('outcome').innerText")
         faces = browser.value("[...document.querySelectorAll('.face')].map((face) => face.innerText)")
-        assert re.search(
-            r"^Likeness of the face before and after: -?[01]\.\d\d\. With ann\.png: 1\.00 before", faces[0]
-        )
-        assert "With" not in faces[1]
+        assert faces[0].startswith("Face 1 is taken for ann.png")
+        assert re.search(r"before and after: -?[01]\.\d\d\. To the reference ann\.png: 1\.00 before", faces[0])
+        assert faces[1].startswith("Face 2 has no reference")
+        browser.wait("document.querySelector('.face img').naturalWidth === 512")
         # the first face is cut out of the photograph where it is: its middle is red
         middle = "[...document.querySelector('.face canvas').getContext('2d').getImageData(84, 84, 1, 1).data]"
         red, green, _, _ = browser.value(middle)
@@ -361,8 +386,10 @@ def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path:
         browser.resize(390, 844, "dark")
         browser.value("document.getElementById('restore').click()")
         browser.wait("!document.getElementById('again').hidden")
-        assert browser.value("document.getElementById('status').textContent").startswith("Nobody in alone.png is like")
-        assert browser.value("document.getElementById('again').textContent").endswith("use it anyway")
+        assert browser.value("document.getElementById('status').textContent").startswith(
+            "The face in alone.png is not like"
+        )
+        assert browser.value("document.getElementById('again').textContent").endswith("use the references anyway")
         picture(browser, "refused.png")
         browser.value("document.getElementById('again').click()")
         browser.wait("document.getElementById('notes').innerText.includes('because you said so')")
@@ -371,6 +398,34 @@ def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path:
         assert len(list((tmp_path / "jobs").iterdir())) == 1  # what is no longer on the page is forgotten
         check_stop(browser, held)
         check_events(browser, server.url)
+
+
+def check_choice(browser: Browser) -> None:
+    """A face is chosen with a click, or marked by dragging; the field says which, and can be written in."""
+    words, field = "document.getElementById('found').textContent", "document.getElementById('face-box')"
+    assert browser.value(words).startswith("2 faces were found.")
+    # the boxes lie over the faces: 10 to 29 and 50 to 69 of 80 pixels
+    place = "[...document.querySelectorAll('.box')].map((box) => parseFloat(box.style.left))"
+    assert browser.value(place) == pytest.approx([12.5, 62.5], abs=1)
+    browser.value("document.querySelectorAll('.box')[1].click()")
+    assert browser.value(words) == "References are for face 2 alone."
+    assert browser.value(f"{field}.value") == "50 10 69 29"
+    browser.value("document.getElementById('mark').click()")
+    left, top, width, height = browser.value(
+        "(({ left, top, width, height }) => [left, top, width, height])"
+        "(document.getElementById('preview').getBoundingClientRect())"
+    )
+    for kind, x, y in (("Pressed", 0.75, 0.5), ("Moved", 0.6, 0.6), ("Released", 0.5, 0.8)):
+        where = {"x": left + x * width, "y": top + y * height}
+        browser.tell("Input.dispatchMouseEvent", type=f"mouse{kind}", button="left", buttons=1, clickCount=1, **where)
+    assert browser.value(f"{field}.value") == "40 20 60 32"
+    assert browser.value(words) == "References are for the marked face alone."
+    browser.value(f"{field}.value = '1 2 3'; {field}.dispatchEvent(new Event('input'))")
+    assert browser.value(words).startswith("Left, top, right and bottom")
+    assert not browser.value(f"{field}.checkValidity()")
+    browser.value("document.getElementById('all-faces').click()")
+    assert browser.value(words).startswith("2 faces were found.")
+    assert browser.value(f"{field}.value") == ""
 
 
 def check_slider(browser: Browser) -> None:
@@ -397,7 +452,7 @@ def check_stop(browser: Browser, held: threading.Event) -> None:
     assert browser.value(status) == "Stopped."
     held.clear()
     browser.value("document.getElementById('restore').click()")
-    browser.wait(f"{status}.startsWith('Nobody')")
+    browser.wait(f"{status}.startsWith('The face in')")
     assert browser.value("document.getElementById('stop').hidden")
 
 

@@ -1,12 +1,14 @@
 """The small model that comes with the package."""
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture
+from faceops.images import Picture, load_picture, save_picture
 from headsup.autoencoder import decode, encode
 from headsup.backbone import load_backbone
 from headsup.cli import main
@@ -58,6 +60,16 @@ def test_it_loads_without_a_network_and_gives_the_same_picture_every_time() -> N
     first, second = (restorer(small, RestoreOptions(scale=2.0)).picture.pixels for _ in range(2))
     assert first.shape == (3, 96, 80)
     torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_page_on_restoring_runs_as_written(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "restore-photos.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    save_picture(Picture(torch.rand(3, 40, 48)), tmp_path / "grandmother.jpg")
+    # in a process of its own, since types are not checked at run time where a user runs it
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert load_picture(tmp_path / "restored.png").pixels.shape == (3, 80, 96)
 
 
 @pytest.fixture(scope="module")

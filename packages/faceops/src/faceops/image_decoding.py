@@ -29,6 +29,9 @@ MAX_PIXELS = 200_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
 """Formats that are looked for; the others of Pillow are no photographs, and some start programs."""
 
+HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
+"""How the photographs of some telephones begin, after four bytes; Pillow does not read them."""
+
 DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """What Pillow's decoders raise on damaged data."""
 
@@ -99,6 +102,11 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
+        file.seek(4)
+        if file.read(8) in HEIC_SIGNATURES:
+            raise UnsupportedImageError(
+                f"{name} is a HEIC photograph, which is not read; export it as JPEG or PNG first."
+            ) from error
         raise NotAnImageError(f"{name} is not an image in any of the formats {', '.join(FORMATS)}.") from error
     except DECODING_ERRORS as error:
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error

@@ -38,7 +38,7 @@ def restore(
     *,
     output: Path,
     reference: Sequence[Path] = (),
-    scale: float = 4.0,
+    scale: float | None = None,
     size: str | None = None,
     weights: str = "tiny",
     base: str | None = None,
@@ -62,7 +62,7 @@ def restore(
         inputs: Pictures, folders of them, or patterns such as 'album/*.jpg'.
         output: Picture to write if there is one, else folder to write into; a picture that is there is not made again.
         reference: Photographs of the people, or folders of them, several of one person too; each face gets its own.
-        scale: Sides of the result divided by those of the picture.
+        scale: Sides of the result divided by those of the picture; 4 if not given, less for large photographs.
         size: Size of the result in pixels, such as 1600x1200, instead of a scale.
         weights: Name of shipped weights, or a .safetensors file of headsup export.
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
@@ -89,6 +89,17 @@ def restore(
     return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
 
 
+def demo(*, output: Path) -> None:
+    """Spoil a real portrait and restore it with the shipped weights, without and with a reference; offline.
+
+    Args:
+        output: Folder for pictures and a sheet; made if absent.
+    """
+    from headsup.demo import print_scores, run_demo
+
+    print_scores(run_demo(output), output)
+
+
 def blend(
     inputs: Sequence[Path],
     *,
@@ -96,7 +107,7 @@ def blend(
     weights: str,
     face_weights: str,
     face_size: int = 512,
-    scale: float = 4.0,
+    scale: float | None = None,
     size: str | None = None,
     base: str | None = None,
     face_base: str | None = None,
@@ -120,7 +131,7 @@ def blend(
         weights: Restorer of the whole; name of shipped weights, or a .safetensors file of headsup export.
         face_weights: Restorer of aligned faces, likewise.
         face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.
-        scale: Sides of the result divided by those of the picture.
+        scale: Sides of the result divided by those of the picture; 4 if not given, less for large photographs.
         size: Size of the result in pixels, such as 1600x1200, instead of a scale.
         base: Base model of the whole, if it is not where the weights say; a folder in diffusers' layout or a hub id.
         face_base: Base model of the faces, likewise.
@@ -258,6 +269,7 @@ OUT_OF_MEMORY = (
 
 COMMANDS: dict[str, Any] = {
     "restore": restore,
+    "demo": demo,
     "blend": blend,
     "serve": serve,
     "weights": weights,

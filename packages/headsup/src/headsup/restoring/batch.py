@@ -31,11 +31,11 @@ def run_batch(jobs: Sequence[Job], setup: Setup, report: Report | None, console:
         alone: Whether the one job is all that was asked for: its error is raised then.
 
     Returns:
-        How many failed.
+        How many are not done: those that failed, and those that are left where no further file can be written.
 
     Raises:
         ValueError: If a job that is alone fails.
-        OSError: Likewise; or if no further file can be written.
+        OSError: Likewise; or if not even the first file can be written.
         KeyboardInterrupt: If interrupted. What was being written is not left behind.
     """
     failures: list[str] = []
@@ -51,9 +51,12 @@ def run_batch(jobs: Sequence[Job], setup: Setup, report: Report | None, console:
                 else:
                     failures.append(reason_of(error, job))
                     console.print(failures[-1], markup=False)
-    except BaseException:
+    except BaseException as stop:
         if not alone:
             console.print(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
+        if done and isinstance(stop, OSError):
+            console.print(as_sentence(stop), markup=False)
+            return len(jobs) - done
         raise
     if failures:
         others = "; the others are done" if done else ""

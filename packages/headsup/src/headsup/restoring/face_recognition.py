@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.boxes import intersection_over_union
 from faceops.detection import Detector, DetectorName, build_detector
 from faceops.faces import Faces
 from faceops.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
@@ -22,6 +23,12 @@ DETECTION_SIDE = 512
 On 140 photographs of Labeled Faces in the Wild, reduced to 62 pixels and damaged by Real-ESRGAN's process, YuNet finds
 128 faces, at 128 pixels and at 512 alike; of two faces in a picture it sometimes finds the second at 512 only.
 """
+
+MOST_ENLARGED = 4096
+"""Longer side in pixels beyond which a picture is not enlarged for that: of a strip of a few rows nothing is found."""
+
+SAME_FACE = 0.5
+"""Share of their union that a given box and a found face have in common at least to be one face."""
 
 FACE_BOX_LANDMARKS = ((0.27, 0.39), (0.726, 0.385), (0.503, 0.581), (0.308, 0.736), (0.705, 0.732))
 """Where the landmarks are in the box of a face, in its widths and heights.
@@ -79,22 +86,46 @@ def see_faces(
     recognition: FaceRecognition,
     box: tuple[float, float, float, float] | None = None,
 ) -> SeenFaces:
-    """Find and embed the faces of a picture, which is enlarged first if it is small.
+    """Find and embed the faces of a picture.
 
     Args:
         pixels: RGB in [0, 1].
         recognition: Networks.
-        box: Left, top, right and bottom of the only face that counts, in pixels. Nothing is sought then.
+        box: Left, top, right and bottom of the only face that counts, in pixels: the face that is found there, or
+            else one of which only the box is known.
 
     Raises:
         ValueError: If the box is none within the picture.
     """
-    factor = max(1, math.ceil(DETECTION_SIDE / min(pixels.shape[1:])))
-    images = pixels if factor == 1 else bicubic(pixels, *(side * factor for side in pixels.shape[1:])).clamp(0, 1)
-    images = images.unsqueeze(0)
-    found = recognition.detector(images) if box is None else boxed_face(box, *pixels.shape[1:]).rescaled(float(factor))
-    found = found.select(found.area().argsort(descending=True, stable=True))
-    return SeenFaces(found.rescaled(1 / factor), embed(recognition.encoder, images, found))
+    given = None if box is None else boxed_face(box, *pixels.shape[1:])
+    images, factor = enlarged_for_faces(pixels)
+    found = find_faces(pixels, recognition.detector)
+    if given is not None:
+        same = intersection_over_union(found.boxes, given.boxes)[:, 0]
+        found = found.select(same.argmax()[None]) if len(same) and same.max() >= SAME_FACE else given
+    return SeenFaces(found, embed(recognition.encoder, images, found.rescaled(float(factor))))
+
+
+@torch.no_grad()
+def find_faces(pixels: Float[Tensor, "3 h w"], detector: Detector) -> Faces:
+    """Find the faces of a picture, the largest first.
+
+    Args:
+        pixels: RGB in [0, 1].
+        detector: Finds them.
+    """
+    images, factor = enlarged_for_faces(pixels)
+    found = detector(images)
+    return found.select(found.area().argsort(descending=True, stable=True)).rescaled(1 / factor)
+
+
+def enlarged_for_faces(pixels: Float[Tensor, "3 h w"]) -> tuple[Float[Tensor, "1 3 _ _"], int]:
+    """A picture in which small faces are found, enlarged by a whole number if it is small; and that number."""
+    height, width = pixels.shape[1:]
+    factor = max(1, min(math.ceil(DETECTION_SIDE / min(height, width)), MOST_ENLARGED // max(height, width)))
+    if factor == 1:
+        return pixels.unsqueeze(0), 1
+    return bicubic(pixels, height * factor, width * factor).clamp(0, 1).unsqueeze(0), factor
 
 
 def boxed_face(box: tuple[float, float, float, float], height: int, width: int) -> Faces:

@@ -1,6 +1,6 @@
 """What the report says about faces: whom they are like before and after, and whether their border shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -38,17 +38,13 @@ def face_records(
         face_size: Side in pixels of the aligned faces that were pasted over the result; None if none were.
     """
     picture = restored.picture.pixels
-    faces = scaled_faces(seen.faces, size, (picture.shape[1], picture.shape[2]))
+    height, width = picture.shape[1:]
+    faces = scaled_faces(seen.faces, size, (height, width))
     after = embed(recognition.encoder, picture.unsqueeze(0), faces)
     kept = similarity(after, seen.embeddings).tolist()
-    height, width = picture.shape[1:]
     records = []
-    for row, match in enumerate(matches):
+    for row, (match, mask) in enumerate(zip(matches, border_masks(faces, (height, width), face_size), strict=True)):
         gained = None if match is None else similarity(after[row], match.person.embedding).item()
-        if face_size is None:
-            mask = box_masks(faces.boxes[row : row + 1], torch.tensor([True]), height, width).float()
-        else:
-            mask = pasted_opacity(faces.landmarks[row], face_size, height, width)
         records.append(
             FaceRecord(
                 box=seen.faces.boxes[row].tolist(),
@@ -76,20 +72,37 @@ def scaled_faces(faces: Faces, size: tuple[int, int], target: tuple[int, int]) -
     return Faces(faces.image_index, boxes, (faces.landmarks + 0.5) * factors - 0.5, faces.scores)
 
 
-def pasted_opacity(
-    landmarks: Float[Tensor, "5 2"], face_size: int, height: int, width: int
-) -> Float[Tensor, "1 1 {height} {width}"]:
-    """Opacity with which `headsup.restoring.blending.blend` pastes an aligned face over the result.
+def border_masks(faces: Faces, size: tuple[int, int], face_size: int | None) -> Iterator[Float[Tensor, "1 1 h w"]]:
+    """Masks of the faces along whose borders a seam is looked for, one after the other.
 
     Args:
-        landmarks: Of the face, in pixels of the result.
-        face_size: Side of the aligned face in pixels.
+        faces: In pixels of the result.
+        size: Height and width of the result in pixels.
+        face_size: Side in pixels of the aligned faces that were pasted; None if none were, and the boxes count.
+    """
+    for row in range(len(faces)):
+        if face_size is None:
+            yield box_masks(faces.boxes[row : row + 1], torch.tensor([True]), *size).float()
+        else:
+            yield pasted_opacity(faces.landmarks[row:], face_size, *size)
+
+
+def pasted_opacity(
+    landmarks: Float[Tensor, "n 5 2"], face_size: int, height: int, width: int
+) -> Float[Tensor, "1 1 {height} {width}"]:
+    """How much of the result is the first of faces that `headsup.restoring.blending.blend` pastes over it.
+
+    Args:
+        landmarks: Of that face and of those pasted after it, which hide it where they overlap; in pixels of the result.
+        face_size: Side of the aligned faces in pixels.
         height: Of the result, in pixels.
         width: Of the result, in pixels.
     """
-    matrix = alignment_matrix(landmarks.unsqueeze(0), face_size)
-    white = torch.ones(1, 3, face_size, face_size)
-    return paste(torch.zeros(1, 3, height, width), white, matrix, torch.tensor([0]))[:, :1]
+    matrix = alignment_matrix(landmarks, face_size)
+    crops = torch.zeros(len(landmarks), 3, face_size, face_size)
+    crops[0] = 1
+    index = torch.zeros(len(landmarks), dtype=torch.long)
+    return paste(torch.zeros(1, 3, height, width), crops, matrix, index)[:, :1]
 
 
 def seam_around(

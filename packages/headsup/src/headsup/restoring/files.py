@@ -17,7 +17,8 @@ from headsup.restoring.jobs import Job, check_folder, plan_jobs
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup
-from headsup.restoring.reference_people import load_people
+from headsup.restoring.reference_people import Person, load_people
+from headsup.restoring.refusals import advised
 from headsup.restoring.report import PictureRecord, Report, RunRecord
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -69,6 +70,7 @@ def restore_files(
         Exit status, see `faceops.command_line.exit_status`.
 
     Raises:
+        UnusedReferencesError: If the references are of no use, and it is not forced.
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
@@ -81,7 +83,9 @@ def restore_files(
     if not wanted:
         return 0
     recognition = wanted_recognition(bool(references), report is not None or compare is not None, console)
-    people = load_people(references, recognition) if references and recognition is not None else []
+    if box is not None and recognition is None:
+        console.print("--face-box says which face the references are for; without any it is not used.")
+    people = wanted_people(references, recognition, force, console)
     restorer = weights.load()
     setup = Setup(restorer, options, people, recognition, box, force, scores=report is not None)
     written = None if report is None else Report(report, run_record(restorer, options, weights, references))
@@ -136,7 +140,9 @@ def error_console() -> Console:
 def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
     """Jobs whose result is not there yet, or all; says how many are."""
     wanted = [job for job in jobs if overwrite or not job.output.exists()]
-    if len(wanted) < len(jobs):
+    if not wanted and len(jobs) == 1:
+        console.print(f"{jobs[0].output} is there already; --overwrite makes it again.", markup=False)
+    elif len(wanted) < len(jobs):
         console.print(
             f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again."
         )
@@ -203,6 +209,24 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
             "mobilefacenet` (5 MB)."
         )
     return recognition
+
+
+def wanted_people(
+    references: Sequence[Path], recognition: FaceRecognition | None, force: bool, console: Console
+) -> Sequence[Person]:
+    """People of the references; what is to be said of these is printed.
+
+    Raises:
+        UnusedReferencesError: If there are references and none shows a face, and it is not forced.
+        ValueError: If a file cannot be read, or a folder holds no picture.
+    """
+    if recognition is None:
+        return ()
+    with advised():
+        found = load_people(references, recognition, force)
+    for note in found.notes:
+        console.print(note, markup=False)
+    return found.people
 
 
 def run_record(

@@ -91,14 +91,18 @@ def check_targets(jobs: Sequence[Job]) -> None:
         PermissionError: If a folder cannot be written to.
     """
     sources = {job.source.resolve() for job in jobs}
-    planned: set[Path] = set()
+    planned: dict[Path, Path] = {}
     for job in jobs:
         for target in (job.output, *([] if job.sheet is None else [job.sheet])):
-            if target.resolve() in sources:
+            place = target.resolve()
+            if place in sources:
                 raise ValueError(f"{target} is an input and would be replaced; name another folder or file.")
-            if target.resolve() in planned:
-                raise ValueError(f"{target} would be written twice; restore pictures of one name one after the other.")
-            planned.add(target.resolve())
+            if place in planned:
+                raise ValueError(
+                    f"{target} would be written twice, for {planned[place]} and for {job.source}; write one of them to "
+                    "another folder, or under another name."
+                )
+            planned[place] = job.source
     for folder in {target.parent for target in planned}:
         check_folder(folder)
 

@@ -12,6 +12,7 @@ from headsup.restoring.assignment import best_assignment
 from headsup.restoring.face_recognition import SeenFaces
 from headsup.restoring.photo_restorer import ReferenceFaces
 from headsup.restoring.reference_people import Person, ReferencePhoto
+from headsup.restoring.refusals import UnusedReferencesError
 
 FLOOR = 0.2
 """Least similarity of a face and a person.
@@ -40,10 +41,6 @@ between the eyes) were the stranger. 1 to 7 % of the matches lead by less.
 
 SAME_PICTURE = 0.98
 """Similarity from which on a reference as large as the input is taken for the input itself."""
-
-
-class UnusedReferencesError(ValueError):
-    """References of which none fits a face of the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,24 +79,21 @@ def match_people(seen: SeenFaces, people: Sequence[Person], name: str, force: bo
     if len(seen) == 0:
         if force:
             return Matching((), ("No face was found, so the references are not used.",))
-        raise UnusedReferencesError(
-            f"No face was found in {name}, so the references are of no use: say where the face is with --face-box X1 "
-            "Y1 X2 Y2, or leave --reference out."
-        )
+        raise UnusedReferencesError(f"No face was found in {name}, so the references are of no use.", "no face")
     alike = (seen.embeddings @ torch.stack([person.embedding for person in people]).mT).clamp(-1, 1)
     least = -1.0 if force else FLOOR
     # two more where forced, so that any match is worth something
     worth = torch.where(alike >= least, alike + (2.0 if force else 0.0), 0.0)
     chosen = best_assignment(worth.tolist())
     if not any(column is not None for column in chosen):
-        raise UnusedReferencesError(stranger_sentence(alike, people, name))
+        raise UnusedReferencesError(stranger_sentence(alike, people, name), "strangers")
     matches = tuple(
         None
         if column is None
         else Match(people[column], people[column].best_for(seen.faces.landmarks[row]), alike[row, column].item())
         for row, column in enumerate(chosen)
     )
-    return Matching(matches, (*uncertain(seen, alike, chosen, people), *unused(alike, chosen, people)))
+    return Matching(matches, (*uncertain(seen, alike, chosen, people), *unused(alike, chosen, people, least)))
 
 
 def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Person], name: str) -> str:
@@ -108,8 +102,7 @@ def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Per
     subject = f"The face in {name} is not" if len(alike) == 1 else f"None of the {len(alike)} faces in {name} is"
     return (
         f"{subject} like {whom}: the similarity is {alike.max().item():.2f} at best, {FLOOR:.2f} is wanted. Either it "
-        "is somebody else, or too little is left of the face to tell. If you know that it is the same person, give "
-        "--force; otherwise leave --reference out."
+        "is somebody else, or too little is left of the face to tell."
     )
 
 
@@ -127,12 +120,12 @@ def uncertain(
         value = alike[row, column].item()
         taken = f"{called(seen, row)} is taken for {people[column].name} (similarity {value:.2f})"
         if value < FLOOR:
-            notes.append(f"{taken} because of --force.")
+            notes.append(f"{taken} because you said so.")
             continue
         lead, other = rival(alike, row, column)
         if lead < MARGIN and other is not None:
             face, person = other
-            who = "it" if face == row else called(seen, face).lower()
+            who = "it" if face == row else called(seen, face, "face")
             notes.append(
                 f"{taken}, but {who} is nearly as much like {people[person].name} "
                 f"({alike[face, person]:.2f}): look whether it is right."
@@ -167,21 +160,43 @@ def total(worth: Float[Tensor, "faces people"]) -> float:
     return math.fsum(worth[row, column].item() for row, column in pairs if column is not None)
 
 
-def unused(alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person]) -> list[str]:
-    """A sentence about each person whom no face was given."""
-    return [
-        f"No face is given to {person.name}: the similarity is {alike[:, number].max():.2f} at best."
-        for number, person in enumerate(people)
-        if number not in chosen
-    ]
+def unused(
+    alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person], least: float
+) -> list[str]:
+    """A sentence about each person whom no face was given.
+
+    Args:
+        alike: Similarities.
+        chosen: Person of each face.
+        people: People of the references.
+        least: Similarity that was wanted.
+    """
+    notes = []
+    for number, person in enumerate(people):
+        if number in chosen:
+            continue
+        value, row = alike[:, number].max(dim=0)
+        taken = chosen[int(row)]
+        if taken is None or value < least:
+            why = f"no face is like it, the similarity is {value:.2f} at best and {least:.2f} is wanted"
+        else:
+            why = f"the face most like it ({value:.2f}) is taken for {people[taken].name}"
+        notes.append(f"{person.name} is not used: {why}.")
+    return notes
 
 
-def called(seen: SeenFaces, number: int) -> str:
-    """What a sentence calls a face: where it is, if there are others."""
+def called(seen: SeenFaces, number: int, word: str = "Face") -> str:
+    """What a sentence calls a face: its number and where it is, if there are others.
+
+    Args:
+        seen: Faces of the picture.
+        number: Which of them, from 0.
+        word: "Face" at the beginning of a sentence, "face" within it.
+    """
     if len(seen) == 1:
-        return "The face"
+        return f"The {word.lower()}"
     left, top, right, bottom = seen.faces.boxes[number].tolist()
-    return f"The face around ({(left + right) / 2:.0f}, {(top + bottom) / 2:.0f})"
+    return f"{word} {number + 1} at ({(left + right) / 2:.0f}, {(top + bottom) / 2:.0f})"
 
 
 def own_picture(match: Match, digest: str, size: tuple[int, int]) -> str | None:

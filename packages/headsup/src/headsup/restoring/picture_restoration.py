@@ -1,10 +1,11 @@
 """One picture file in, one picture file out: what `headsup restore` and `headsup blend` do for each."""
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceops.image_decoding import MAX_PIXELS
+from faceops.image_decoding import DECODING_ERRORS, MAX_PIXELS, open_header
 from faceops.images import Picture, decode_picture, read_image_file, save_picture
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
@@ -15,6 +16,7 @@ from headsup.restoring.matching import Matching, match_people, only_largest, own
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
 from headsup.restoring.reference_people import Person
+from headsup.restoring.refusals import advised
 from headsup.restoring.report import FaceRecord, PictureRecord
 
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
@@ -54,7 +56,8 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         What became of it, to be reported.
 
     Raises:
-        ValueError: If the picture cannot be read or restored, or the references fit none of its faces.
+        UnusedReferencesError: If the references fit none of its faces, and it is not forced.
+        ValueError: If the picture cannot be read or restored.
         OSError: If a file cannot be read or written.
     """
     seconds: dict[str, float] = {}
@@ -63,9 +66,11 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         picture = decode_picture(data, str(job.source))
         size = picture.pixels.shape[1], picture.pixels.shape[2]
         check_size(size, setup.options)
-    with measured(seconds, "faces"):
+    with measured(seconds, "faces"), advised():
         seen, matching = look(picture, setup, str(job.source))
-        notes = [*matching.notes, *own_pictures(matching, data, size)]
+        remark = setup.options.remark(*size)
+        notes = [] if remark is None else [remark]
+        notes += [*first_of_several(data), *matching.notes, *own_pictures(matching, data, size)]
     restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "write"):
         job.output.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +115,14 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
 def look(picture: Picture, setup: Setup, name: str) -> tuple[SeenFaces | None, Matching]:
     """Find the faces of a picture and whose they are; None if nobody looks.
 
+    Args:
+        picture: The picture.
+        setup: Who looks, and for whom.
+        name: What messages call the picture.
+
     Raises:
-        ValueError: If the references fit none of the faces.
+        UnusedReferencesError: If the references fit none of the faces, and it is not forced.
+        ValueError: If the given face is not within the picture.
     """
     if setup.recognition is None:
         return None, Matching((), ())
@@ -134,11 +145,28 @@ def restored_by(setup: Setup, picture: Picture, seen: SeenFaces | None, matching
 def measured_faces(
     setup: Setup, seen: SeenFaces | None, matching: Matching, restored: Restored, size: tuple[int, int]
 ) -> list[FaceRecord]:
-    """What a report says of the faces; nothing without a report."""
+    """What is to be said of the faces; nothing without a report, and where nobody looks."""
     if not setup.scores or seen is None or setup.recognition is None:
         return []
     pasted = None if setup.face is None else setup.face_size
     return face_records(seen, matching.matches, restored, size, setup.recognition, pasted)
+
+
+def first_of_several(data: bytes) -> list[str]:
+    """A sentence if a file holds several pictures, an animation say, since only the first is read.
+
+    Args:
+        data: The whole file, whose first picture can be read.
+    """
+    image = open_header(io.BytesIO(data), "")
+    try:
+        count = getattr(image, "n_frames", 1)
+    except DECODING_ERRORS:  # what follows the first picture is damaged
+        return []
+    # telephones put small copies behind a JPEG, which nobody misses
+    if count == 1 or image.format == "MPO":
+        return []
+    return [f"The file holds {count} pictures, and the first is restored."]
 
 
 def own_pictures(matching: Matching, data: bytes, size: tuple[int, int]) -> list[str]:

@@ -1,8 +1,7 @@
 """References: photographs that show what people look like, several of one person used together."""
 
 import hashlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from faceops.images import decode_picture, read_image_file
 from faceops.landmarks import FFHQ_512
 from faceops.similarity import apply
 from headsup.restoring.face_recognition import FaceRecognition, see_faces
+from headsup.restoring.refusals import UnusedReferencesError
 
 POSE_UNIT = 0.1
 """Mean distance of the aligned landmarks, in eye distances, that weighs as much as half the resolution."""
@@ -81,27 +81,56 @@ class Person:
         return min(self.photos, key=lambda photo: photo.unfitness(pose))
 
 
-def load_people(paths: Sequence[Path], recognition: FaceRecognition) -> list[Person]:
-    """Read photographs, and those in folders; a photograph without a face is left out and named on stderr.
+@dataclass(frozen=True, eq=False)
+class People:
+    """Whom the references show."""
+
+    people: tuple[Person, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences about photographs without a face, and with several."""
+
+
+def load_people(
+    paths: Sequence[Path],
+    recognition: FaceRecognition,
+    force: bool = False,
+    begin: Callable[[Path], None] = lambda path: None,
+) -> People:
+    """Read photographs, and those in folders; of each the largest face counts, and one without a face is left out.
+
+    Args:
+        paths: Photographs and folders.
+        recognition: Networks.
+        force: Go on without people where no photograph shows a face.
+        begin: Called with each photograph before it is read.
 
     Raises:
-        ValueError: If a file cannot be read, a folder holds no picture, or no photograph shows a face.
+        UnusedReferencesError: If no photograph shows a face, and it is not forced.
+        ValueError: If a file cannot be read, or a folder holds no picture.
     """
-    photos = []
+    photos, notes = [], []
     for file in dict.fromkeys(picture_files(paths)):
-        photo = load_reference(file, recognition)
+        begin(file)
+        photo, count = load_reference(file, recognition)
         if photo is not None:
             photos.append(photo)
-    if not photos:
-        raise ValueError(
-            f"No face was found in any of the references ({', '.join(map(str, paths))}): give photographs that show "
-            "the person's face, or leave --reference out."
-        )
-    return group_people(photos, recognition.threshold)
+        if count == 0:
+            notes.append(f"No face was found in {file.name}, so it is not used.")
+        elif count > 1:
+            notes.append(f"Of the {count} faces in {file.name} the largest is taken.")
+    if photos:
+        return People(tuple(group_people(photos, recognition.threshold)), tuple(notes))
+    if force or not paths:
+        return People((), tuple(notes))
+    names = ", ".join(path.name for path in paths)
+    raise UnusedReferencesError(f"No face was found in any of the references ({names}).", "no reference face")
 
 
-def load_reference(path: Path, recognition: FaceRecognition) -> ReferencePhoto | None:
-    """Read a photograph and take its largest face; None, and a sentence on stderr, if it shows none.
+def load_reference(path: Path, recognition: FaceRecognition) -> tuple[ReferencePhoto | None, int]:
+    """Read a photograph and take its largest face, if it shows one.
+
+    Returns:
+        The photograph, and how many faces it shows.
 
     Raises:
         ImageFileError: If it cannot be read.
@@ -110,12 +139,9 @@ def load_reference(path: Path, recognition: FaceRecognition) -> ReferencePhoto |
     pixels = decode_picture(data, str(path)).pixels
     seen = see_faces(pixels, recognition)
     if len(seen) == 0:
-        print(f"{path}: no face was found, so it is left out.", file=sys.stderr)
-        return None
-    if len(seen) > 1:
-        print(f"{path}: the largest of {len(seen)} faces is taken.", file=sys.stderr)
+        return None, 0
     face = seen.faces.select(torch.tensor([0]))
-    return ReferencePhoto(
+    photo = ReferencePhoto(
         path,
         hashlib.sha256(data).hexdigest(),
         (pixels.shape[1], pixels.shape[2]),
@@ -124,6 +150,7 @@ def load_reference(path: Path, recognition: FaceRecognition) -> ReferencePhoto |
         face.eye_distance().item(),
         seen.embeddings[0],
     )
+    return photo, len(seen)
 
 
 def aligned_landmarks(landmarks: Float[Tensor, "5 2"]) -> Float[Tensor, "5 2"]:

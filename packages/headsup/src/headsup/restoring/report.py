@@ -10,7 +10,7 @@ from typing import Any, Literal
 from faceops.atomic_files import replacing
 from headsup.restoring.options import RestoreOptions
 
-KIND = "headsup restore"
+Command = Literal["headsup restore", "headsup blend"]
 """Value of ``report`` in the file, by which it is known again."""
 
 
@@ -66,6 +66,11 @@ class RunRecord:
     face_size: int | None = None
     """Side of the aligned faces in pixels."""
 
+    @property
+    def command(self) -> Command:
+        """What restored the pictures."""
+        return "headsup restore" if self.face_weights is None else "headsup blend"
+
 
 class Report:
     """A report file, whole after each picture.
@@ -75,13 +80,14 @@ class Report:
         run: What all pictures share.
 
     Raises:
-        ValueError: If the file is there and no report.
+        ValueError: If the file is there and no report of the same command.
         OSError: If it cannot be read.
     """
 
     def __init__(self, path: Path, run: RunRecord) -> None:
         self.path, self.run = path, run
-        self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier_pictures(path)}
+        earlier = earlier_pictures(path, run.command)
+        self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier}
 
     def add(self, record: PictureRecord) -> None:
         """Add a picture and write the file; one that is there already keeps what was said of it before.
@@ -91,29 +97,33 @@ class Report:
         """
         if record.status != "there already" or record.output not in self.pictures:
             self.pictures[record.output] = asdict(record) | asdict(self.run)
-        content = {"report": KIND, "pictures": list(self.pictures.values())}
+        content = {"report": self.run.command, "pictures": list(self.pictures.values())}
         text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:
             temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
-def earlier_pictures(path: Path) -> list[dict[str, Any]]:
+def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
     """Pictures of a report that is there; none if there is none.
 
+    Args:
+        path: The report.
+        command: Whose report it should be.
+
     Raises:
-        ValueError: If the file is no report.
+        ValueError: If the file is no report of that command.
         OSError: If it cannot be read.
     """
     if not path.exists():
         return []
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["report"] == KIND:
+        if content["report"] == command:
             return [dict(entry, output=str(entry["output"])) for entry in content["pictures"]]
     except (ValueError, KeyError, TypeError):
         pass
-    raise ValueError(f"{path} is there and is no report of {KIND}; name another file for --report.")
+    raise ValueError(f"{path} is there and is no report of {command}; name another file for --report.")
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON

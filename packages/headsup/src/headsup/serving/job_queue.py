@@ -1,6 +1,7 @@
 """Photographs one after the other: a queue, one thread that works, and a memory that forgets."""
 
 import errno
+import re
 import shutil
 import sys
 import threading
@@ -178,7 +179,7 @@ def reason_of(error: Exception, job: PhotoJob) -> str:
     """Why a photograph could not be restored; an error that should not be is shown on the terminal in full.
 
     Example:
-        >>> reason_of(ValueError("/tmp/x/photo/a.png is damaged."), PhotoJob(Path("/tmp/x/photo")))
+        >>> reason_of(ValueError("/tmp/x/reference0/a.png is damaged."), PhotoJob(Path("/tmp/x")))
         'a.png is damaged.'
     """
     if is_out_of_memory(error):
@@ -186,6 +187,6 @@ def reason_of(error: Exception, job: PhotoJob) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "There is no space left for the result on the machine that restores."
     if isinstance(error, ValueError | OSError):
-        return as_sentence(error).replace(f"{job.folder}/", "")
+        return re.sub(rf"{re.escape(str(job.folder))}/(\w+/)?", "", as_sentence(error))
     traceback.print_exception(error, file=sys.stderr)
     return f"Something went wrong that should not ({type(error).__name__}); the terminal of headsup serve says more."

@@ -79,23 +79,30 @@ class Limits:
                 f"{self.megapixels:g} are taken; headsup serve --largest-megapixels sets the limit.",
             )
 
-    def check_result(self, width: int, height: int, scale: float) -> None:
-        """Refuse a scale with which the result would have too many pixels.
+    def largest_scale(self, width: int, height: int) -> float:
+        """Scale, in tenths, up to which the result of a photograph has no more pixels than are made.
+
+        Example:
+            >>> Limits(megapixels=25.0).largest_scale(4000, 3000)
+            1.4
+        """
+        return math.floor((self.megapixels * MEGA / (width * height)) ** 0.5 * 10) / 10
+
+    def check_result(self, width: int, height: int, target: tuple[int, int]) -> None:
+        """Refuse a result that would have too many pixels.
 
         Args:
             width: Pixels of the photograph.
             height: Likewise.
-            scale: Sides of the result divided by these.
+            target: Width and height of the result in pixels.
 
         Raises:
             RefusalError: If it would.
         """
-        pixels = width * height * scale**2
+        pixels = target[0] * target[1]
         if pixels > self.megapixels * MEGA:
-            largest = math.floor((self.megapixels * MEGA / (width * height)) ** 0.5 * 10) / 10
             raise RefusalError(
                 HTTPStatus.BAD_REQUEST,
-                f"The result would have {width * scale:.0f} x {height * scale:.0f} pixels, which is "
-                f"{pixels / MEGA:.1f} megapixels, and up to {self.megapixels:g} are made: choose a scale of up to "
-                f"{largest:g}.",
+                f"The result would have {target[0]} x {target[1]} pixels, which is {pixels / MEGA:.1f} megapixels, and "
+                f"up to {self.megapixels:g} are made: choose a scale of up to {self.largest_scale(width, height):g}.",
             )

@@ -10,6 +10,8 @@ from headsup.colour import ColourMethod
 from headsup.restoring.options import RestoreOptions
 from headsup.serving.limits import RefusalError
 
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True)
 class Order:
@@ -18,13 +20,15 @@ class Order:
     options: RestoreOptions
     force: bool = False
     """See `headsup.restoring.matching.match_people`."""
+    face_box: Box | None = None
+    """The only face that counts: left, top, right and bottom in pixels of the photograph."""
 
 
 def parse_order(text: bytes, memory: float | None = None) -> Order:
     """Read what the page sent.
 
     Args:
-        text: JSON with the fields scale, fidelity, colour and force; each may be left out.
+        text: JSON with the fields scale, fidelity, colour, force and face_box; each may be left out.
         memory: See `RestoreOptions`.
 
     Raises:
@@ -40,9 +44,24 @@ def parse_order(text: bytes, memory: float | None = None) -> Order:
         if colour not in get_args(ColourMethod) or not isinstance(force, bool):
             raise ValueError(f"The colour is one of {', '.join(get_args(ColourMethod))}, and force true or false.")
         scale, fidelity = number(fields.get("scale", 4.0)), number(fields.get("fidelity", 0.0))
-        return Order(RestoreOptions(scale, None, fidelity, colour, memory=memory), force)
+        box = parse_box(fields.get("face_box"))
+        return Order(RestoreOptions(scale, None, fidelity, colour, memory=memory), force, box)
     except (AttributeError, ValueError) as error:
         raise RefusalError(HTTPStatus.BAD_REQUEST, f"The wishes cannot be read. {error}") from error
+
+
+def parse_box(value: Any) -> Box | None:  # noqa: ANN401 - any JSON
+    """Four numbers, or none.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError(f"The box of a face is left, top, right and bottom in pixels; got {value!r}.")
+    left, top, right, bottom = map(number, value)
+    return left, top, right, bottom
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - any JSON
@@ -52,5 +71,5 @@ def number(value: Any) -> float:  # noqa: ANN401 - any JSON
         ValueError: If it is none.
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"The scale and the fidelity are numbers, got {value!r}.")
+        raise ValueError(f"The scale, the fidelity and the edges of a box are numbers, got {value!r}.")
     return float(value)

@@ -1,12 +1,16 @@
-"use strict";
-// One photograph at a time: a new job is opened, files are sent one request each, and the job is asked about until done.
+// One photograph at a time: it is sent when it is chosen, references and wishes when it is to be restored; then the page
+// asks what became of it until it is done.
+
+import { beginPreview, chosenBox, showFaces } from "./preview.js";
+import { showResult } from "./result.js";
 
 const $ = (id) => document.getElementById(id);
 const POLL_MILLISECONDS = 700;
 let settings = null;
-let photo = null; // {file, width, height}; the sizes are missing where the browser cannot read the file
+let photo = null; // {file, sent, width, height, used}: sent is a promise of {path, width, height}, the job that holds it
+let scaleIsChosen = false; // else it is what the server thinks fit
 let references = []; // files
-let job = null; // path of the job in hand
+let job = null; // {path} of the job in hand; the path is missing as long as files are sent
 let shown = null; // path of the job whose result is on the page
 
 async function ask(method, path, body) {
@@ -47,11 +51,11 @@ function acceptsDrops(area, take) {
   });
 }
 
-function megabytes(bytes) { return (bytes / 1e6).toFixed(1); }
+function sizeInWords(bytes) { return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`; }
 
 function fits(file) {
   if (settings && file.size > settings.largest_bytes) {
-    complain(`${file.name} has ${megabytes(file.size)} MB, and up to ${settings.largest_bytes / 1e6} MB are taken.`);
+    complain(`${file.name} has ${sizeInWords(file.size)}, and up to ${settings.largest_bytes / 1e6} MB are taken.`);
     return false;
   }
   return true;
@@ -59,25 +63,62 @@ function fits(file) {
 
 async function takePhoto([file]) {
   if (!file || !fits(file)) return;
-  photo = { file };
-  say("");
-  $("outcome").hidden = true;
-  const image = $("chosen").querySelector("img");
-  if (image.src) URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(file);
-  $("chosen").hidden = false;
+  const before = photo;
+  if (before) before.sent.then(({ path }) => before.used || forget(path), () => {});
+  const chosen = photo = { file, sent: send(file) };
+  if (!job) say(`Sending ${file.name}`, true);
+  $("outcome").hidden = $("chosen").hidden = $("choice").hidden = true;
+  showButtons();
   try {
-    await image.decode();
-    if (photo.file !== file) return;
-    [photo.width, photo.height] = [image.naturalWidth, image.naturalHeight];
-    image.hidden = false;
-  } catch {
-    image.hidden = true; // TIFF, say, which browsers do not show and the restorer reads
+    const size = await chosen.sent;
+    if (photo !== chosen) return;
+    if (!job) say("");
+    await showPhoto(chosen, size);
+    if (settings.references) await lookForFaces(chosen, size.path);
+  } catch (error) {
+    if (photo !== chosen) return;
+    photo = null;
+    $("chosen").hidden = $("choice").hidden = true;
+    complain(error.message);
   }
-  const size = photo.width ? `, ${photo.width} x ${photo.height} pixels` : "";
-  $("chosen").querySelector("figcaption").textContent = `${file.name}${size}, ${megabytes(file.size)} MB`;
   showResultSize();
   showButtons();
+}
+
+async function send(file) {
+  const path = `jobs/${(await ask("POST", "jobs")).id}`;
+  return { path, ...await ask("PUT", `${path}/photo?name=${encodeURIComponent(file.name)}`, file) };
+}
+
+function forget(path) { ask("DELETE", path).catch(() => {}); }
+
+async function showPhoto(chosen, { path, width, height, scale }) {
+  const image = $("preview").querySelector("img");
+  if (image.src) URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(chosen.file);
+  $("chosen").querySelector("figcaption").textContent =
+    `${chosen.file.name}, ${width} x ${height} pixels, ${sizeInWords(chosen.file.size)}`;
+  [chosen.width, chosen.height] = [width, height];
+  if (!scaleIsChosen) $("scale").value = scale;
+  beginPreview(width, height);
+  showResultSize();
+  showButtons();
+  try {
+    await image.decode();
+  } catch { // TIFF, say, which browsers do not show
+    image.src = `${path}/photo`;
+    await image.decode().catch(() => {});
+  }
+  if (photo !== chosen) return;
+  $("chosen").hidden = false;
+  $("photo-drop").classList.add("small");
+  $("photo-drop").querySelector("span").textContent = "Drop or choose another photograph";
+}
+
+async function lookForFaces(chosen, path) {
+  $("choice").hidden = false;
+  const { faces } = await ask("GET", `${path}/faces`);
+  if (photo === chosen) showFaces(faces);
 }
 
 function takeReferences(files) {
@@ -127,29 +168,30 @@ function showResultSize() {
 // Restoring
 
 async function restore(force) {
-  let opened = null;
+  const own = job = {};
+  const wishes = {
+    scale: Number($("scale").value), fidelity: Number($("fidelity").value), colour: $("colour").value, force,
+    face_box: settings.references ? chosenBox() : null,
+  };
   $("again").hidden = true;
-  $("restore").disabled = true;
+  showButtons();
   say(`Sending ${photo.file.name}`, true);
   try {
-    opened = job = `jobs/${(await ask("POST", "jobs")).id}`;
-    showButtons();
-    await ask("PUT", `${opened}/photo?name=${encodeURIComponent(photo.file.name)}`, photo.file);
+    own.path = await unusedJob();
     for (const file of references) {
-      if (job !== opened) return; // stopped
+      if (job !== own) return forget(own.path); // stopped
       say(`Sending ${file.name}`, true);
-      await ask("POST", `${opened}/references?name=${encodeURIComponent(file.name)}`, file);
+      await ask("POST", `${own.path}/references?name=${encodeURIComponent(file.name)}`, file);
     }
-    await ask("POST", `${opened}/start`, JSON.stringify({
-      scale: Number($("scale").value), fidelity: Number($("fidelity").value), colour: $("colour").value, force,
-    }));
-    const told = await ended(opened);
-    if (job !== opened) return;
+    if (job !== own) return forget(own.path);
+    await ask("POST", `${own.path}/start`, JSON.stringify(wishes));
+    const told = await ended(own);
+    if (job !== own) return;
     if (told.state === "failed") throw Object.assign(new Error(told.error), { offer: told.offer });
-    showOutcome(opened, told);
+    showOutcome(own.path, told);
   } catch (error) {
-    if (job !== opened) return;
-    if (opened) ask("DELETE", opened).catch(() => {});
+    if (job !== own) return;
+    if (own.path) forget(own.path);
     complain(error.message);
     $("again").textContent = error.offer ?? "";
     $("again").hidden = !error.offer;
@@ -158,11 +200,23 @@ async function restore(force) {
   showButtons();
 }
 
-async function ended(path) {
-  while (job === path) {
-    const told = await ask("GET", path);
+// A job that holds the photograph and has not been started; it may be forgotten, or be started before, and then the
+// photograph is sent again.
+async function unusedJob() {
+  const chosen = photo;
+  const { path } = await chosen.sent;
+  if (!chosen.used && (await ask("GET", path).catch(() => ({}))).state === "open") {
+    chosen.used = true;
+    return path;
+  }
+  return (await send(chosen.file)).path;
+}
+
+async function ended(own) {
+  while (job === own) {
+    const told = await ask("GET", own.path);
     if (told.state === "done" || told.state === "failed") return told;
-    if (job !== path) break;
+    if (job !== own) break;
     if (told.state === "working") {
       say(`${told.stage} (${Math.round(told.seconds)} s)`, true);
     } else {
@@ -175,56 +229,17 @@ async function ended(path) {
 }
 
 function stop() {
-  const stopped = job;
+  if (job.path) forget(job.path);
   job = null;
-  ask("DELETE", stopped).catch(() => {});
   say("Stopped.");
   showButtons();
 }
 
-async function showOutcome(path, told) {
-  if (shown) ask("DELETE", shown).catch(() => {});
+function showOutcome(path, told) {
+  if (shown) forget(shown);
   shown = path;
   say(`Done in ${told.seconds} seconds.`);
-  $("before").src = `${path}/before`;
-  $("after").src = `${path}/after`;
-  $("download").href = `${path}/result`;
-  $("download").download = told.name;
-  $("size").textContent = `${told.name}, ${told.width} x ${told.height} pixels`;
-  $("notes").replaceChildren(...told.notes.map((note) => {
-    const item = document.createElement("li");
-    item.textContent = note;
-    return item;
-  }));
-  $("outcome").hidden = false;
-  $("faces").replaceChildren();
-  await Promise.all([$("before").decode(), $("after").decode()]);
-  $("faces").replaceChildren(...told.faces.map((face) => faceElement(face)));
-  $("outcome").scrollIntoView({ behavior: "smooth", block: "nearest" });
-}
-
-function faceElement(face) {
-  const element = document.createElement("div");
-  const words = document.createElement("p");
-  element.className = "face";
-  words.append(`Likeness of the face before and after: ${face.output_to_input.toFixed(2)}.`);
-  if (face.reference) {
-    words.append(` With ${face.reference}: ${face.input_to_reference.toFixed(2)} before, ` +
-      `${face.output_to_reference.toFixed(2)} after.`);
-  }
-  element.append(faceCanvas($("before"), face.box), faceCanvas($("after"), face.box), words);
-  return element;
-}
-
-// The box is in widths and heights of the photograph.
-function faceCanvas(image, [left, top, right, bottom]) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 168;
-  const [width, height] = [image.naturalWidth, image.naturalHeight];
-  const side = Math.max((right - left) * width, (bottom - top) * height) * 1.4;
-  const [x, y] = [(left + right) / 2 * width, (top + bottom) / 2 * height];
-  canvas.getContext("2d").drawImage(image, x - side / 2, y - side / 2, side, side, 0, 0, 168, 168);
-  return canvas;
+  showResult(path, told, settings.threshold).catch((error) => complain(error.message));
 }
 
 // Words and buttons
@@ -239,10 +254,11 @@ function say(sentence, working = false) {
 function complain(sentence) {
   say(sentence);
   $("status").className = "wrong";
+  $("progress").scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function showButtons() {
-  $("restore").disabled = !photo || job !== null;
+  $("restore").disabled = !photo?.width || job !== null;
   $("stop").hidden = job === null;
 }
 
@@ -251,9 +267,8 @@ acceptsDrops($("reference-drop"), takeReferences);
 for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
 $("photo").addEventListener("change", () => { takePhoto([...$("photo").files]); $("photo").value = ""; });
 $("references").addEventListener("change", () => { takeReferences([...$("references").files]); $("references").value = ""; });
-$("scale").addEventListener("input", showResultSize);
+$("scale").addEventListener("input", () => { scaleIsChosen = true; showResultSize(); });
 $("fidelity").addEventListener("input", () => { $("fidelity-value").value = Number($("fidelity").value).toFixed(2); });
-$("split").addEventListener("input", () => $("compare").style.setProperty("--split", `${$("split").value}%`));
 $("form").addEventListener("submit", (event) => { event.preventDefault(); restore($("force").checked); });
 $("again").addEventListener("click", () => restore(true));
 $("stop").addEventListener("click", stop);

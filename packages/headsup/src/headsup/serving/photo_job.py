@@ -45,7 +45,11 @@ class Outcome:
     """Width and height of the result in pixels."""
     faces: tuple[FaceRecord, ...]
     """None where the networks for faces are not there."""
+    references: tuple[Path | None, ...]
+    """For each face the one in its reference, as the restorer saw it; None without one."""
     notes: tuple[str, ...]
+    exif: bool = False
+    """Whether the result holds EXIF data of the photograph."""
 
 
 @dataclass(eq=False)
@@ -122,6 +126,7 @@ class PhotoJob:
                 "width": width,
                 "height": height,
                 "notes": self.outcome.notes,
+                "exif": self.outcome.exif,
                 "faces": [face_json(face, sides) for face in self.outcome.faces],
             }
         return told
@@ -138,6 +143,7 @@ def face_json(face: FaceRecord, sides: tuple[int, int]) -> dict[str, Any]:
     told: dict[str, Any] = rounded(
         {
             "box": [edge / side for edge, side in zip(face.box, (width, height, width, height), strict=True)],
+            "person": face.person,
             "reference": None if face.reference is None else Path(face.reference).name,
             "input_to_reference": face.input_to_reference,
             "output_to_reference": face.output_to_reference,

@@ -3,20 +3,25 @@
 =======  ============================  =============================================
 Method   Path                          Answer
 =======  ============================  =============================================
-GET      /                             The page; /page.css and /page.js beside it
+GET      /                             The page; its .css and .js files beside it
 GET      /settings                     What computes, and the limits
 POST     /jobs                         Id of a new, empty job
 PUT      /jobs/ID/photo?name=          Takes the photograph, the body of the request
+GET      /jobs/ID/photo                The photograph as browsers show it
+GET      /jobs/ID/faces                Boxes of the faces that are found in it
 POST     /jobs/ID/references?name=     Takes a reference likewise
-POST     /jobs/ID/start                Takes scale, fidelity, colour and force; queues
+POST     /jobs/ID/start                Takes scale, fidelity, colour, force and box of
+                                       the face that counts, see `order`; queues
 GET      /jobs/ID                      State, place in the queue, faces, notes
 GET      /jobs/ID/result               The restored file; also before and after
+GET      /jobs/ID/faces/N              Reference of face N, as the restorer saw it
 DELETE   /jobs/ID                      Stops and forgets it
 =======  ============================  =============================================
 
 Answers without a file are JSON; a refusal is ``{"error": "A sentence."}``.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +30,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from headsup.restoring.options import usual_scale
+from headsup.restoring.report import rounded
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import MEGA, Limits, RefusalError
 from headsup.serving.order import parse_order
+from headsup.serving.photo_job import Outcome, PhotoJob
+from headsup.serving.preview import Preview
 from headsup.serving.uploads import Body, receive_picture
 
 PAGE = Path(__file__).parent
@@ -47,13 +56,19 @@ class Site:
 
     queue: JobQueue
     limits: Limits
+    preview: Preview
     weights: str = ""
     """What the page calls the restorer."""
     device: str = ""
-    references: bool = False
-    """Whether the networks for faces are there."""
+    threshold: float | None = None
+    """See `headsup.restoring.face_recognition.FaceRecognition`; None if the networks for faces are not there."""
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
+
+    @property
+    def references(self) -> bool:
+        """Whether references are taken."""
+        return self.threshold is not None
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,7 @@ def settings(site: Site, request: Request) -> Answer:
             "weights": site.weights,
             "device": site.device,
             "references": site.references,
+            "threshold": site.threshold,
             "largest_bytes": limits.megabytes * MEGA,
             "largest_pixels": limits.megapixels * MEGA,
             "most_references": limits.references,
@@ -129,7 +145,27 @@ def take_photo(site: Site, request: Request, name: str) -> Answer:
         raise RefusalError(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
     photo = receive_picture(request.body, job.folder / "photo", request.query.get("name", ""), site.limits)
     job.photo = photo
-    return Answer({"width": photo.width, "height": photo.height})
+    usual = math.floor(usual_scale(photo.height, photo.width) * 10) / 10
+    scale = min(usual, site.limits.largest_scale(photo.width, photo.height))
+    return Answer({"width": photo.width, "height": photo.height, "scale": scale})
+
+
+def show_photo(site: Site, request: Request, name: str) -> Answer:
+    """The photograph of a job, for browsers that do not show such files."""
+    return Answer(site.preview.photograph(with_photo(site, name)))
+
+
+def find_faces(site: Site, request: Request, name: str) -> Answer:
+    """Where the faces of the photograph are."""
+    return Answer({"faces": rounded(site.preview.faces(with_photo(site, name)))})
+
+
+def with_photo(site: Site, name: str) -> PhotoJob:
+    """A job whose photograph is there."""
+    job = site.queue.find(name)
+    if job.photo is None:
+        raise RefusalError(HTTPStatus.CONFLICT, "Send a photograph first.")
+    return job
 
 
 def take_reference(site: Site, request: Request, name: str) -> Answer:
@@ -155,7 +191,8 @@ def start(site: Site, request: Request, name: str) -> Answer:
         raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much to say of a job.")
     order = parse_order(b"".join(request.body.chunks()), site.memory)
     if job.photo is not None:
-        site.limits.check_result(job.photo.width, job.photo.height, order.options.scale)
+        height, width = order.options.target(job.photo.height, job.photo.width)
+        site.limits.check_result(job.photo.width, job.photo.height, (width, height))
     site.queue.start(job, order)
     return Answer(job.as_json(site.queue.before(job)), HTTPStatus.ACCEPTED)
 
@@ -168,13 +205,28 @@ def state(site: Site, request: Request, name: str) -> Answer:
 
 def job_file(site: Site, request: Request, name: str, which: str) -> Answer:
     """The result of a job, or what the page shows of it."""
-    outcome = site.queue.find(name).outcome
-    if outcome is None:
-        raise RefusalError(HTTPStatus.NOT_FOUND, "There is no result yet.")
+    outcome = outcome_of(site, name)
     if which != "result":
         return Answer(outcome.before if which == "before" else outcome.after)
     given = quote(outcome.result.name, safe="")
     return Answer(outcome.result, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{given}"})
+
+
+def reference_face(site: Site, request: Request, name: str, number: str) -> Answer:
+    """The reference of a face of the result."""
+    references = outcome_of(site, name).references
+    file = references[int(number)] if int(number) < len(references) else None
+    if file is None:
+        raise RefusalError(HTTPStatus.NOT_FOUND, "This face has no reference.")
+    return Answer(file)
+
+
+def outcome_of(site: Site, name: str) -> Outcome:
+    """What became of a job that is done."""
+    outcome = site.queue.find(name).outcome
+    if outcome is None:
+        raise RefusalError(HTTPStatus.NOT_FOUND, "There is no result yet.")
+    return outcome
 
 
 def forget(site: Site, request: Request, name: str) -> Answer:
@@ -185,13 +237,16 @@ def forget(site: Site, request: Request, name: str) -> Answer:
 
 JOB = r"/jobs/([\w-]+)"
 ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
-    ("GET", r"/(|page\.css|page\.js)", page_file),
+    ("GET", r"/(|page\.css|(?:page|preview|result)\.js)", page_file),
     ("GET", r"/settings", settings),
     ("POST", r"/jobs", open_job),
     ("PUT", rf"{JOB}/photo", take_photo),
+    ("GET", rf"{JOB}/photo", show_photo),
+    ("GET", rf"{JOB}/faces", find_faces),
     ("POST", rf"{JOB}/references", take_reference),
     ("POST", rf"{JOB}/start", start),
     ("GET", JOB, state),
     ("GET", rf"{JOB}/(result|before|after)", job_file),
+    ("GET", rf"{JOB}/faces/(\d{{1,4}})", reference_face),
     ("DELETE", JOB, forget),
 )

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from headsup.restoring.face_recognition import load_recognition
+from faceops.detection import build_detector
+from headsup.restoring.face_recognition import DETECTOR, load_recognition
 from headsup.restoring.files import Weights
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
 from headsup.serving.page_server import PageServer
+from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
 
@@ -42,8 +44,11 @@ def serve_page(
             recognition = load_recognition(fetch=False)
             queue = JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)
             try:
-                name = Path(weights.weights).stem
-                server.site = Site(queue, limits, name, str(restorer.device), recognition is not None, memory)
+                # the detector of the restoration is not for several threads
+                detector = None if recognition is None else build_detector(DETECTOR)
+                threshold = None if recognition is None else recognition.threshold
+                name, device = Path(weights.weights).stem, str(restorer.device)
+                server.site = Site(queue, limits, Preview(detector), name, device, threshold, memory)
                 announce(server, recognition is not None)
                 if open_browser:
                     threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()

@@ -1,0 +1,63 @@
+"""What a measurement depends on: machine, versions, commit, seed."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+SEED = 0
+"""What every benchmark begins with; those that draw more seeds derive them from it."""
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "diffusers",
+    "peft",
+    "opencv-python-headless",
+    "numpy",
+    "hime",
+    "headsup",
+)
+
+
+def facts() -> dict[str, str]:
+    """Facts by name, for a reader."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    found = {
+        "CPU": models[0] if models else platform.processor() or platform.machine(),
+        "cores": str(len(models) or "unknown"),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "Python": platform.python_version(),
+        "commit": commit(),
+        "seed": str(SEED),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """Commit of the working tree, and whether it was changed since."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{head}, changed" if changed else head
+
+
+def _git(*arguments: str) -> str:
+    folder = Path(__file__).parent
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()

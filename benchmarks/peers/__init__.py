@@ -1,0 +1,1 @@
+"""Networks of others, written from their papers and the layout of their published weights, to compare with."""

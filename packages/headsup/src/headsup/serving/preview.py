@@ -1,0 +1,86 @@
+"""What the page shows before it restores: the photograph, and where its faces are."""
+
+import threading
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from faceops.detection import Detector
+from faceops.images import Picture, decode_picture, save_picture
+from headsup.restoring.comparison import reduced
+from headsup.restoring.face_recognition import find_faces
+from headsup.serving.order import Box
+from headsup.serving.photo_job import PhotoJob
+
+SHOWN_SIDE = 2560
+"""Longer side in pixels up to which the page shows pictures; the result itself is downloaded."""
+
+
+class Preview:
+    """Shows photographs and finds their faces, one at a time, while others may be restored.
+
+    Args:
+        detector: Finds faces, and is used by nobody else, since that of OpenCV serves one thread at a time; None if
+            its network is not there.
+    """
+
+    def __init__(self, detector: Detector | None) -> None:
+        self.detector = detector
+        self._one_at_a_time = threading.Lock()
+
+    def photograph(self, job: PhotoJob) -> Path:
+        """Write the photograph of a job as browsers show it.
+
+        Raises:
+            ImageFileError: If it cannot be read.
+            OSError: If the file cannot be written.
+        """
+        with self._one_at_a_time:
+            picture = photograph_of(job)
+            return save_shown(picture.pixels, picture.alpha, job.folder / "preview")
+
+    def faces(self, job: PhotoJob) -> list[Box]:
+        """Boxes of the faces in the photograph of a job, the largest first, in its pixels.
+
+        Raises:
+            ImageFileError: If it cannot be read.
+        """
+        if self.detector is None:
+            return []
+        with self._one_at_a_time:
+            found = find_faces(photograph_of(job).pixels, self.detector)
+        return [(left, top, right, bottom) for left, top, right, bottom in found.boxes.tolist()]
+
+
+def photograph_of(job: PhotoJob) -> Picture:
+    """The photograph of a job that has one.
+
+    Raises:
+        ImageFileError: If it cannot be read.
+        FileNotFoundError: If it was forgotten.
+    """
+    assert job.photo is not None
+    return decode_picture(job.photo.path.read_bytes(), job.photo.name)
+
+
+def save_shown(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | None, path: Path) -> Path:
+    """Write a picture as browsers show it, reduced if it is large: JPEG, or WebP if it is transparent.
+
+    Args:
+        pixels: RGB in [0, 1].
+        alpha: Opacity, if it is transparent.
+        path: Where, without a suffix.
+
+    Returns:
+        The file.
+    """
+    shown = reduced(pixels, SHOWN_SIDE)
+    if alpha is None:
+        path = path.with_suffix(".jpg")
+        save_picture(Picture(shown), path)
+    else:
+        path = path.with_suffix(".webp")
+        opacity = reduced(alpha.expand(3, -1, -1), SHOWN_SIDE)[:1]
+        save_picture(Picture(shown, alpha=opacity), path)
+    return path

@@ -1,0 +1,230 @@
+"""The tables of HIME's benchmarks, on drawn portraits and networks with random weights."""
+
+from inspect import signature
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from benchmarks import hime_ablations, hime_table1, hime_table5
+from benchmarks.agreement import change, verdict
+from benchmarks.hime_experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
+from benchmarks.miniature_trainings import CONFIGS, Training
+from benchmarks.multiply_accumulates import multiply_accumulates
+from benchmarks.peers.rlfn import RLFN
+from benchmarks.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
+from jaxtyping import UInt8
+from torch import Tensor
+
+from hime.network import HIME, Alignment
+from hime.profile import profile_network
+from hime.training.perception import PerceptionSuperResolver
+from hime.training.reconstruction import ReconstructionSuperResolver
+from portraitdata.datamodule import ExemplarDataModule
+
+ABSOLUTE = Distance("absolute", lambda truths: lambda results: (results - truths).abs().flatten(1).mean(dim=1))
+
+
+@pytest.fixture
+def portraits() -> Portraits:
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.rand(3, 4, 3, 8, 8, generator=random).flatten(0, 1)
+    fine = torch.nn.functional.interpolate(coarse, (32, 32), mode="bicubic").clamp(0, 1)
+    images = fine.mul(255).round().to(torch.uint8).reshape(3, 4, 3, 32, 32)
+    return Portraits(images, torch.ones(3, 3, dtype=torch.bool))
+
+
+def defaults(of: type) -> dict:
+    return {
+        name: parameter.default
+        for name, parameter in signature(of).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+
+
+def resolved(training: Training) -> dict:
+    """What a config says, its files of trainer and data read, its defaults filled in."""
+    path = CONFIGS / f"{training.config}.yaml"
+    config = yaml.safe_load(path.read_text())
+    for name in ("trainer", "checkpoint", "data"):
+        if isinstance(config[name], str):
+            config[name] = yaml.safe_load((path.parent / config[name]).read_text())
+    model = config["model"]
+    known = {one.__name__: one for one in (ReconstructionSuperResolver, PerceptionSuperResolver)}
+    recipe = known[model["class_path"].rpartition(".")[2]]
+    network = model["init_args"].pop("network")
+    assert network["class_path"] == "hime.network.HIME"
+    config["network"] = defaults(HIME) | network["init_args"]
+    model["init_args"] = defaults(recipe) | model["init_args"]
+    config["data"]["init_args"] = defaults(ExemplarDataModule) | config["data"]["init_args"]
+    return config
+
+
+def test_the_papers_small_model_is_one_experiment_in_four_tables() -> None:
+    wanted = resolved(PAPERS)
+    for config in ("table2/dcn", "table3/cofa", "table6/rec_cor"):
+        assert resolved(Training(config)) == wanted
+    assert resolved(Training("table2/conv")) != wanted
+    assert resolved(Training("table6/rec")) != wanted
+
+
+def test_every_training_has_a_config_and_files_of_its_own() -> None:
+    trainings = [one for experiment in EXPERIMENTS for one in experiment.rows.values()]
+    trainings += [one for by_window in FIGURE8.values() for one in by_window.values()]
+    distinct = set(trainings)
+    assert len(distinct) == 20
+    assert len({one.weights for one in distinct}) == 20
+    for one in distinct:
+        config = resolved(one)
+        assert (one.after is not None) == (config["model"]["init_args"]["initial_weights"] is not None)
+        if one.after is not None:
+            starts = config["model"]["init_args"]["initial_weights"]
+            same = {"table6_rec_cor": PAPERS.name}
+            assert same.get(Path(starts).stem, Path(starts).stem) == one.after.name
+    assert len(FROM_SCRATCH) == 8
+    for kind in FIGURE8.values():
+        assert [resolved(one)["model"]["init_args"]["window"] for one in kind.values()] == list(kind)
+
+
+def test_published_rows_and_pairs_name_rows() -> None:
+    for experiment in EXPERIMENTS:
+        assert list(experiment.published) == list(experiment.rows)
+        assert {name for pair in experiment.pairs for name in pair} <= set(experiment.rows)
+        assert set(experiment.references) <= set(experiment.rows)
+
+
+def test_scores_are_of_every_image_and_perfect_for_the_truth(portraits: Portraits) -> None:
+    ways = {
+        "bicubic": enlarged_by_bicubic(4),
+        "first reference": lambda lr, references, present: references[:, 0],
+    }
+    copied = portraits._replace(images=portraits.images[:, :1].expand(-1, 4, -1, -1, -1))
+    scores = scored(ways, copied, 4, ABSOLUTE)
+    assert scores["first reference"].means == pytest.approx((80.0, 1.0, 0.0), abs=1e-4)
+    truths = portraits.images[:, 0].float() / 255
+    results = enlarged_by_bicubic(4)(reduced(truths, 4), truths[:, None], portraits.present).clamp(0, 1)
+    error = (results - truths).square().flatten(1).mean(dim=1)
+    torch.testing.assert_close(scores["bicubic"].psnr, -10 * error.log10(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(scores["bicubic"].distance, (results - truths).abs().flatten(1).mean(dim=1))
+
+
+def test_copies_keep_the_truth_and_are_like_it(portraits: Portraits) -> None:
+    copied = with_copies(portraits, 3)
+    assert copied.images.shape == portraits.images.shape
+    assert copied.present.all()
+    assert torch.equal(copied.images[:, 0], portraits.images[:, 0])
+    assert torch.equal(copied.images, with_copies(portraits, 3).images)
+    copies, others = (
+        (one.images[:, 1:].float() - one.images[:, :1].float()).abs().mean() for one in (copied, portraits)
+    )
+    assert 0 < copies < others
+
+
+def test_changes_are_judged_by_their_doubt() -> None:
+    before = torch.tensor([20.0, 22.0, 24.0, 30.0])
+    difference = torch.tensor([0.1, 0.3, 0.2, 0.2])
+    ours = change(before, before + difference)
+    assert ours.mean == pytest.approx(0.2, abs=1e-5)
+    assert ours.doubt == pytest.approx(2 * difference.std().item() / 2, abs=1e-5)
+    assert verdict(ours, 0.01) == "same sign"
+    assert verdict(ours, -0.01) == "opposite sign"
+    assert verdict(ours._replace(doubt=0.21), 0.01) == "undecided"
+
+
+@pytest.mark.parametrize("alignment", ["conv", "dcn"])
+def test_work_is_counted_as_the_profile_counts(alignment: Alignment) -> None:
+    network = HIME(scale=4, alignment=alignment, hr_blocks=1, lr_blocks=1, reconstruction_blocks=1)
+    lr, references = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 3, 32, 32)
+    counted = multiply_accumulates(network, lambda: network(lr, references))
+    assert counted == profile_network(network, 8, references=3).macs
+
+
+def test_rlfn_has_the_papers_size_and_work() -> None:
+    network = RLFN()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 317_218
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 16, 16)).shape == (1, 3, 64, 64)
+    once = multiply_accumulates(network, lambda: network(torch.rand(1, 3, 32, 32)))
+    # 19.67 GMACs for 256 x 256 pixels in the report of NTIRE 2022, attention on its small map included
+    assert once * 64 == pytest.approx(19.67e9, rel=0.01)
+    twice = hime_table1.by_rlfn(network, torch.rand(1, 3, 16, 16), 8)
+    assert twice.shape == (1, 3, 128, 128)
+
+
+@pytest.mark.assets
+def test_rlfn_beats_bicubic_on_a_photograph(assets: Path) -> None:
+    from portraitdata.simulated_views import astronaut
+
+    truth = astronaut()[None, :, 52:180, 161:289]
+    lr = reduced(truth, 4)
+    network = RLFN.load(assets / "weights/sr/rlfn_ntire_x4.pth")
+    with torch.inference_mode():
+        errors = [
+            (image.clamp(0, 1) - truth).square().mean() for image in (network(lr), enlarged_by_bicubic(4)(lr, lr, lr))
+        ]
+    assert errors[0] < 0.7 * errors[1]
+
+
+def test_table1_lists_every_method_with_its_work(portraits: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hime_table1, "SIDE", 32)
+    monkeypatch.setattr(hime_table1, "SHOWN", 2)
+    monkeypatch.setattr(hime_table1, "cpu_seconds", lambda runs, repeats: [0.5 for run in runs if run() is not None])
+    network = HIME(scale=4, hr_blocks=1, lr_blocks=1, reconstruction_blocks=1).eval()
+    methods = [
+        hime_table1.Method("bicubic", "0", enlarged_by_bicubic(4)),
+        hime_table1.Method("HIME_rec (small)", "0", hime_table1.alone(network), network),
+        hime_table1.Method("HIME_rec (small)", "3", network, network),
+        hime_table1.Method("HIME_rec (small)", "3 of a stranger", network, network),
+    ]
+    people = {"same": portraits, "stranger": portraits._replace(images=portraits.images.flip(0))}
+    rows = hime_table1.setting(4, methods, people, ABSOLUTE)
+    assert [row[:3] for row in rows] == [("(8, 4)", method.name, method.references) for method in methods]
+    assert rows[0][6:] == ("", "", 500.0)
+    assert rows[1][7] == profile_network(network, 8, references=0).macs / 1e9
+    assert rows[2][7] == rows[3][7] == profile_network(network, 8, references=3).macs / 1e9
+    sheet = hime_table1.sheet(4, methods, portraits)
+    assert sheet.shape[0] == 3
+    assert 0 <= sheet.min() < sheet.max() <= 1
+
+
+def test_ablations_score_what_is_finished_and_name_the_rest(
+    portraits: Portraits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from hime.model_card import ModelCard
+    from hime.weights import save_weights
+
+    monkeypatch.setattr("benchmarks.miniature_trainings.FOLDER", tmp_path)
+    monkeypatch.setattr(hime_ablations, "held_out", lambda references, limit: portraits)
+    monkeypatch.setattr(hime_ablations, "perceptual_distance", lambda: ABSOLUTE)
+    with pytest.raises(hime_ablations.LeftOutError, match="needs its trainings"):
+        hime_ablations.measure("quick")
+    table2, *_ = EXPERIMENTS
+    figure8 = FIGURE8["cor alone"]
+    for training in (PAPERS, table2.rows["conv"], figure8[1], figure8[9]):
+        alignment: Alignment = "conv" if training.config.endswith("conv") else "dcn"
+        network = HIME(scale=8, alignment=alignment, hr_blocks=1, lr_blocks=1, reconstruction_blocks=1)
+        save_weights(network, training.weights, ModelCard())
+    PAPERS.curve.parent.mkdir(parents=True)
+    PAPERS.curve.write_text("epoch,step,train/rec,val/psnr\n0,19,0.5,\n0,39,0.25,\n0,39,,24.0\n")
+    tables = {table.name: table for table in hime_ablations.measure("quick")}
+    assert [row[0] for row in tables["hime_table2"].rows] == ["bicubic", "conv", "dcn"]
+    assert "not trained here yet: flow_dcn;" in tables["hime_table2"].note
+    assert "From conv to dcn, with copies: PSNR" in tables["hime_table2"].note
+    assert "From dcn to flow_dcn" not in tables["hime_table2"].note
+    assert tables["hime_table2"].rows[2][1:] == tables["hime_table3"].rows[1][1:]
+    assert [row[:2] for row in tables["hime_figure8"].rows] == [("cor alone", 1), ("cor alone", 9)]
+    assert "1 steps of k" in tables["hime_figure8"].note
+    assert tables["hime_ablation_curves"].curves == {"the paper's small model": [(20.0, 0.5), (40.0, 0.25)]}
+    assert all(len(row) == len(table.columns) for table in tables.values() for row in table.rows)
+
+
+def test_the_clip_is_less_alike_the_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[UInt8[Tensor, "3 s s"]] = hime_table5.clip()
+    assert len(frames) == hime_table5.FRAMES
+    sets = hime_table5.video_sets(frames, [t for t in range(5, 240, 12) if t % 30])
+    found = [hime_table5.likeness(hime_table5.gathered(one).images) for one in sets.values()]
+    assert found == sorted(found, reverse=True)
+    steps = torch.stack([(a.float() - b.float()).abs().mean() for a, b in pairwise(frames)])
+    assert steps.max() < 10, "it jumps"
+    assert [one.choose for one in sets.values()] == ["earlier"] * 3 + ["blank"]

@@ -1,0 +1,126 @@
+"""Results of benchmarks: kept, reported and put into the documents."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks import documents, report
+from benchmarks.catalogue import SECTIONS, benchmarks
+from benchmarks.facts import facts
+from benchmarks.results import Outcome, keep_table, read_results, write_results
+from benchmarks.table import Published, Table
+from benchmarks.training_curves import measure as training_curves
+
+ROOT = Path(__file__).parents[2]
+FACTS = {"CPU": "of <paper>", "threads": "1"}
+
+
+def table() -> Table:
+    published = Published("Table 9 of a paper & its data", ("method", "dB"), (("theirs", 31.5),))
+    rows = (("bicubic", 24.134, 0.6719, 12), ("<ours>", 27.391, 0.7887, 1234.5))
+    columns = ("method", "dB", "SSIM", "ms")
+    return Table(
+        "speed",
+        "Speed & <quality>",
+        columns,
+        rows,
+        ("dB",),
+        "dB",
+        "A note.",
+        published,
+        pictures={"Sheet": torch.rand(3, 8, 9)},
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> dict[str, Outcome]:
+    measured = Outcome("quick", 3.2, FACTS, [keep_table(table(), FACTS, tmp_path)])
+    return {"restoring_stages": measured, "hime_table1": Outcome("quick", 0.1, FACTS, left_out="needs photographs")}
+
+
+def test_results_are_read_back(results: dict[str, Outcome], tmp_path: Path) -> None:
+    assert read_results(tmp_path) == {}
+    write_results(results, tmp_path)
+    again = read_results(tmp_path)
+    assert again.keys() == results.keys()
+    assert again["hime_table1"].left_out == "needs photographs"
+    (kept,) = again["restoring_stages"].tables
+    assert kept["rows"] == [["bicubic", 24.134, 0.6719, 12], ["<ours>", 27.391, 0.7887, 1234.5]]
+    assert kept["machine"] == FACTS
+    assert (tmp_path / "speed.csv").read_text().splitlines() == [
+        "method,dB,SSIM,ms",
+        "bicubic,24.134,0.6719,12",
+        "<ours>,27.391,0.7887,1234.5",
+    ]
+
+
+def test_report_shows_what_there_is_and_says_what_is_not(results: dict[str, Outcome], tmp_path: Path) -> None:
+    page = report.write_report(results, tmp_path).read_text()
+    for section in SECTIONS:
+        assert f">{section}</h2>" in page
+    assert "&lt;ours&gt;" in page
+    assert "<ours>" not in page
+    assert "hime_table1 is left out: it needs photographs." in page
+    absent = [name for name in benchmarks() if name not in results]
+    assert all(f"{name} was not measured" in page for name in absent)
+    assert page.index("Table 9 of a paper &amp; its data") > page.index(report.OTHER_DATA)
+    images = re.findall(r'<img src="([^"]+)"', page)
+    assert sorted(images) == ["speed.png", "speed_1.jpg"]
+    assert all((tmp_path / image).is_file() for image in images)
+    text = (tmp_path / "report.md").read_text()
+    assert "| <ours> | 27.39 | 0.789 | 1234 |" in text
+
+
+def test_documents_get_the_figures(results: dict[str, Outcome], tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    before = "x\n<!-- results: speed: dB, ms -->\nold\n<!-- end of results -->\ny\n"
+    (tmp_path / "README.md").write_text(before)
+    (tmp_path / "docs/a.md").write_text("nothing to see\n")
+    assert list(documents.publish(results, tmp_path)) == [tmp_path / "README.md"]
+    filled = (tmp_path / "README.md").read_text()
+    assert filled.splitlines()[2:6] == [
+        "| method | dB | ms |",
+        "| --- | ---: | ---: |",
+        "| bicubic | 24.13 | 12 |",
+        "| <ours> | 27.39 | 1234 |",
+    ]
+    assert list(documents.publish({}, tmp_path)) == []  # the published figures stay
+    (tmp_path / "README.md").write_text(before.replace("ms", "hours"))
+    with pytest.raises(ValueError, match=r"no column hours; it has method, dB, SSIM, ms\."):
+        list(documents.publish({}, tmp_path))
+    (tmp_path / "README.md").write_text(before.replace("speed", "unknown"))
+    with pytest.raises(ValueError, match=r"unknown.json is not there: measure it"):
+        list(documents.publish({}, tmp_path))
+
+
+@pytest.mark.parametrize("document", documents.documents(ROOT), ids=lambda path: path.name)
+def test_documents_show_the_published_figures(document: Path) -> None:
+    text = document.read_text()
+    assert documents.filled_in(text, ROOT) == text, f"{document.name}: python -m benchmarks --publish"
+    assert text.count("<!-- results:") == len(documents.BLOCK.findall(text)), "a block is not closed"
+
+
+def test_the_readme_has_a_table_of_results() -> None:
+    assert documents.BLOCK.search((ROOT / "README.md").read_text())
+
+
+def test_every_benchmark_is_a_module_with_a_measure() -> None:
+    for name in benchmarks():
+        source = (ROOT / "benchmarks" / f"{name}.py").read_text()
+        assert "def measure(suite: Suite) -> list[Table]:" in source, name
+
+
+def test_facts_name_what_figures_depend_on() -> None:
+    known = facts()
+    assert {"CPU", "threads", "commit", "seed", "torch", "date"} <= known.keys()
+    assert known["torch"] == torch.__version__.split("+")[0] or known["torch"] == torch.__version__
+
+
+def test_training_curves_are_drawn(tmp_path: Path) -> None:
+    for curve in training_curves("quick"):
+        kept = keep_table(curve, FACTS, tmp_path)
+        assert (tmp_path / kept["plot"]).stat().st_size > 5000
+        for line, points in curve.curves.items():
+            steps = [step for step, _ in points]
+            assert steps == sorted(steps), line
