@@ -122,7 +122,7 @@ def measure(suite: Suite) -> list[Table]:
         LeftOutError: If no training is finished and the suite is the quick one.
     """
     scoring = Scoring(suite)
-    return [*(tabulated(experiment, scoring) for experiment in EXPERIMENTS), *figure8(scoring), curves()]
+    return [*(tabulated(experiment, scoring) for experiment in EXPERIMENTS), *figure8(scoring), curves(scoring)]
 
 
 def tabulated(experiment: Experiment, scoring: Scoring) -> Table:
@@ -212,7 +212,7 @@ def rising(kind: str, points: list[tuple[float, float]]) -> str:
     )
 
 
-def curves() -> Table:
+def curves(scoring: Scoring) -> Table:
     """Reconstruction losses of the trainings that begin at random, all on the same batches."""
     lines = {
         name: reconstruction_losses(training) for name, training in FROM_SCRATCH.items() if training.curve.is_file()
@@ -222,12 +222,14 @@ def curves() -> Table:
         fifth = max(1, len(line) // 5)
         losses = torch.tensor([loss for _, loss in line])
         rows.append((name, int(line[-1][0]), mean(losses[:fifth]), mean(losses[-fifth:])))
+    drawn = any(scoring.has(training) for by_window in FIGURE8.values() for training in by_window.values())
+    absent = "" if drawn else "Figure 8 is left out: none of its trainings is finished; `--suite full` runs them."
     return Table(
         "hime_ablation_curves",
         "Reconstruction loss of the miniature trainings by step, batches of four photographs",
         ("training", "steps", "first fifth", "last fifth"),
         tuple(rows),
-        note="All see the same photographs in the same order, so that the lines may be compared point by point.",
+        note=f"All see the same photographs in the same order, so that lines compare point by point. {absent}".strip(),
         curves=lines,
         axes=("step", "Charbonnier loss of a batch"),
     )

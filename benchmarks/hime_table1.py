@@ -99,12 +99,12 @@ def measure(suite: Suite) -> list[Table]:
 
 
 NOTE = (
-    "The shipped weights were trained on 500 other people of LFW, 3,263 photographs, for 300 to 22,000 steps. PSNR in dB and SSIM on RGB. GMACs are of all convolutions, deformable ones "
-    "included, with as many references as the row says; the milliseconds are CPU time of one image at a time. RLFN "
-    "was trained on pictures of anything at x4; at (16, 8) it is applied twice, to 256 pixels, which bicubic reduces "
-    "to 128. Left out: (64, 4) and all of HIME (large), for which there are no weights; lightning_configs/hime/table1/ "
-    "has their trainings, which need CelebAMask-HQ and GPUs, and (64, 4) needs photographs of 256 pixels, larger than "
-    "heads are in LFW."
+    "The shipped weights were trained on 500 other people of LFW, 3,263 photographs, for 300 to 22,000 steps. PSNR in "
+    "dB and SSIM on RGB. GMACs are of all convolutions, deformable ones included, with as many references as the row "
+    "says; the milliseconds are CPU time of one image at a time. RLFN was trained on pictures of anything at x4; at "
+    "(16, 8) it is applied twice, to 256 pixels, which bicubic reduces to 128. Left out: (64, 4) and all of HIME "
+    "(large), for which there are no weights; lightning_configs/hime/table1/ has their trainings, which need "
+    "CelebAMask-HQ and GPUs, and (64, 4) needs photographs of 256 pixels, larger than heads are in LFW."
 )
 
 

@@ -1,7 +1,7 @@
 """``headsup demo``: a real portrait, spoilt and restored offline with the shipped weights.
 
-There is one photograph of it, so the reference is simulated from that one (`portraitdata.simulated_views`); the sheet and
-the printed text say so.
+There is one photograph of it, so the reference is simulated from that one (`portraitdata.simulated_views`); the sheet
+and the printed text say so.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ ANOTHER_DAY = View("simulated reference", 6.0, 1.1, (3.0, -2.0), False, 0.85, (1
 SCALE, SEED = 4, 11
 
 NOTICE = (
-    "Portrait: NASA, public domain. The reference is simulated from the same photograph (tilted, relit, blurred), so it "
-    "fits better than a photograph of another day would. The weights are the small ones that come along, trained for "
+    "Portrait: NASA, public domain. The reference is simulated from the same photograph (tilted, relit, blurred), so "
+    "it fits better than a photograph of another day would. The weights are the small ones that come along, trained for "
     "hours on two CPU cores; they are not Stable Diffusion."
 )
 

@@ -30,8 +30,8 @@ class YuNet:
     """YuNet on images as they are, whatever their size.
 
     It knows faces of about 10 to 400 pixels and sees several in a larger one; `build_detector` adds the copies that
-    bring every face to a size it knows. Computed on the CPU, 8 bits a sample, without gradients. OpenCV's network is not
-    for several threads at once: each needs a detector of its own.
+    bring every face to a size it knows. Computed on the CPU, 8 bits a sample, without gradients. OpenCV's network is
+    not for several threads at once: each needs a detector of its own.
 
     Args:
         weights: ONNX file, or the name of a `WEIGHTS` entry.
