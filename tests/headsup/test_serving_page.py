@@ -5,15 +5,15 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,7 +39,6 @@ from headsup.serving.uploads import Body, receive_picture
 from headsup.settings import RestorerSettings
 from headsup.weights import save_weights
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0)}
 
 
@@ -233,93 +232,6 @@ def test_without_networks_there_are_no_faces(weights: Path, tmp_path: Path) -> N
     assert (outcome.faces, outcome.notes) == ((), ())
 
 
-class Browser:
-    """Chromium without a window, told what to do through a pipe (Chrome DevTools Protocol)."""
-
-    def __init__(self, profile: Path) -> None:
-        to_it, self.write = os.pipe()
-        self.read, from_it = os.pipe()
-        # the protocol wants the descriptors 3 and 4, which this process may be using
-        start = (
-            "import fcntl, os, sys\n"
-            "ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]\n"
-            "os.dup2(ends[0], 3), os.dup2(ends[1], 4)\n"
-            "os.execv(sys.argv[3], sys.argv[3:])"
-        )
-        flags = (
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-            *("--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe"),
-        )
-        command = [sys.executable, "-c", start, str(to_it), str(from_it), CHROMIUM, *flags]
-        self.process = subprocess.Popen(
-            [*command, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(to_it, from_it),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_it), os.close(from_it)
-        self.number, self.rest, self.events, self.session = 0, b"", [], None
-        target = self.tell("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.tell("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
-            self.tell(f"{domain}.enable")
-
-    def tell(self, method: str, **parameters: object) -> dict:
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self.write, json.dumps(message).encode() + b"\0")
-        while True:
-            while b"\0" not in self.rest:
-                chunk = os.read(self.read, 2**16)
-                assert chunk, "chromium is gone"
-                self.rest += chunk
-            text, _, self.rest = self.rest.partition(b"\0")
-            answer = json.loads(text)
-            if answer.get("id") == self.number:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def value(self, expression: str) -> object:
-        result = self.tell("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def wait(self, expression: str, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not self.value(expression):
-            assert time.monotonic() < end, self.value("document.body.innerText")
-            time.sleep(0.1)
-
-    def choose(self, selector: str, *files: Path) -> None:
-        root = self.tell("DOM.getDocument")["root"]["nodeId"]
-        node = self.tell("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.tell("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
-
-    def resize(self, width: int, height: int, scheme: str) -> None:
-        self.tell(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
-        )
-        self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-
-    def close(self) -> None:
-        self.session = None
-        with suppress(OSError, AssertionError):
-            self.tell("Browser.close")
-        self.process.wait(timeout=30)
-        os.close(self.read), os.close(self.write)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium, to see what a browser makes of the page")
-    found = Browser(tmp_path / "profile")
-    yield found
-    found.close()
-
-
 @contextmanager
 def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) -> Iterator[PageServer]:
     """A server whose work does not begin as long as it is held."""
@@ -343,7 +255,7 @@ def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) 
         queue.close()
 
 
-def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path: Path) -> None:
+def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Path) -> None:
     both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
     alone, ben = write(tmp_path / "alone.png", "ann"), write(tmp_path / "ben.png", "ben")
     held = threading.Event()
@@ -400,7 +312,7 @@ def test_in_a_browser(browser: Browser, restoration: PhotoRestoration, tmp_path:
         check_events(browser, server.url)
 
 
-def check_choice(browser: Browser) -> None:
+def check_choice(browser: Any) -> None:
     """A face is chosen with a click, or marked by dragging; the field says which, and can be written in."""
     words, field = "document.getElementById('found').textContent", "document.getElementById('face-box')"
     assert browser.value(words).startswith("2 faces were found.")
@@ -428,7 +340,7 @@ def check_choice(browser: Browser) -> None:
     assert browser.value(f"{field}.value") == ""
 
 
-def check_slider(browser: Browser) -> None:
+def check_slider(browser: Any) -> None:
     """The border follows the slider, and what is left of it is the input."""
     shape = "getComputedStyle(document.getElementById('before')).clipPath"
     assert browser.value(shape) == "inset(0px 50% 0px 0px)"
@@ -441,7 +353,7 @@ def check_slider(browser: Browser) -> None:
     )
 
 
-def check_stop(browser: Browser, held: threading.Event) -> None:
+def check_stop(browser: Any, held: threading.Event) -> None:
     """What is in work can be stopped, and then begun again."""
     status = "document.getElementById('status').textContent"
     held.set()
@@ -456,7 +368,7 @@ def check_stop(browser: Browser, held: threading.Event) -> None:
     assert browser.value("document.getElementById('stop').hidden")
 
 
-def check_events(browser: Browser, url: str) -> None:
+def check_events(browser: Any, url: str) -> None:
     """Nothing was asked of anybody else, and the console is silent."""
     asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
     assert len(asked) > 10
@@ -464,7 +376,7 @@ def check_events(browser: Browser, url: str) -> None:
     assert [e for e in browser.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
 
 
-def picture(browser: Browser, name: str) -> None:
+def picture(browser: Any, name: str) -> None:
     """A picture of the page to look at, where SERVING_PICTURES names a folder."""
     folder = os.environ.get("SERVING_PICTURES")
     if folder:

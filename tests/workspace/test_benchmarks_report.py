@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -124,3 +125,21 @@ def test_training_curves_are_drawn(tmp_path: Path) -> None:
         for line, points in curve.curves.items():
             steps = [step for step, _ in points]
             assert steps == sorted(steps), line
+
+
+def test_the_report_in_a_browser(browser: Any, results: dict[str, Outcome], tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    for curve in training_curves("quick"):
+        results["training_curves"] = Outcome("quick", 1.0, FACTS, [keep_table(curve, FACTS, folder)])
+    results["restoring_stages"] = Outcome("quick", 1.0, FACTS, [keep_table(table(), FACTS, folder)])
+    page = report.write_report(results, folder)
+    for width in (1200, 390):
+        browser.resize(width, 900)
+        browser.tell("Page.navigate", url=page.as_uri())
+        browser.wait("document.readyState === 'complete' && document.images.length === 3")
+        assert browser.value("[...document.images].every(image => image.naturalWidth > 0)")
+        assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+    assert browser.value("document.querySelector('.paper td').innerText") == "theirs"
+    assert browser.value("document.querySelector('nav a').getAttribute('href')") == "#s0"
+    assert browser.value("getComputedStyle(document.querySelector('.paper')).backgroundColor") == "rgb(246, 241, 228)"
