@@ -29,7 +29,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
     "Faces": (
         Benchmark("face_detection", quick=False),
         Benchmark("face_verification", quick=False),
-        Benchmark("face_alignment"),
+        Benchmark("face_alignment", quick=False),
     ),
     "Speed and memory": (
         Benchmark("restoring_stages"),
