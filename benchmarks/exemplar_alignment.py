@@ -54,7 +54,7 @@ def measure(suite: Suite) -> list[Table]:
         "better of people",
     )
     title = f"PSNR in dB (RGB) of {len(files)} portraits with one other photograph of the person"
-    return [Table("exemplar_alignment", title, columns, rows, columns[1:6], "PSNR, dB")]
+    return [Table("exemplar_alignment", title, columns, rows, columns[1:6], "PSNR, dB", logarithmic=False)]
 
 
 def framed(image: Tensor, detector: Detector) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from hime.cli import main
 
 CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "hime"
-RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "model:" in p.read_text())
+MINIATURE = CONFIGS / "miniature.yaml"
+RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "model:" in p.read_text() and p != MINIATURE)
 TINY = [
     *("--model.init_args.network.init_args.channels", "8"),
     *("--model.init_args.network.init_args.reconstruction_blocks", "1"),
@@ -44,6 +45,17 @@ def test_every_config_parses(config, monkeypatch, capsys) -> None:
     assert hime(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
     assert "Unable to serialize" not in capsys.readouterr().out
     assert config.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("table", ["table2", "table3", "table4", "table6", "figure8"])
+def test_every_ablation_can_be_made_a_miniature(table, monkeypatch, capsys) -> None:
+    experiments = sorted((CONFIGS / table).glob("*.yaml"))
+    for config in (experiments[0], experiments[-1]):
+        assert hime(monkeypatch, "fit", "-c", str(config), "-c", str(MINIATURE), "--print_config") == 0
+        printed = capsys.readouterr().out
+        assert "max_steps: 400" in printed
+        assert "accelerator: cpu" in printed
+        assert "index: data/lfw.parquet" in printed
 
 
 @pytest.mark.parametrize("recipe", ["rec", "perceptual"])
