@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from benchmarks.headsup_published import TABLE1
-from benchmarks.peers.srvgg import load_srvgg
-from benchmarks.photographs import photographs
 from benchmarks.portrait_sets import held_out_portraits
 from benchmarks.published_sets import published_set, where
-from benchmarks.restoration_methods import Method, by_restorer, by_srvgg, enlarged
+from benchmarks.restoration_methods import Method, by_restorer, enlarged, real_esrgan
 from benchmarks.restoration_samples import Sample, degraded
 from benchmarks.restoration_scores import Judges, judges, score_methods
-from benchmarks.restoration_sheet import sheet
+from benchmarks.restoration_sheet import sheet, spread
 from benchmarks.table import Suite, Table
 from faceops.alignment import align
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -56,7 +54,7 @@ def measure(suite: Suite) -> list[Table]:
 
 def table(samples: Sequence[Sample], scorer: Judges, title: str, remark: str) -> Table:
     """Scores, with a sheet of pictures."""
-    shown = samples[: len(samples) : max(1, len(samples) // 4)][:4]
+    shown = spread(samples)
     scores = score_methods(methods(), samples, scorer, [sample.name for sample in shown])
     return Table(
         "headsup_table1",
@@ -75,10 +73,9 @@ def table(samples: Sequence[Sample], scorer: Judges, title: str, remark: str) ->
 def methods() -> dict[str, Method]:
     """The paper's "Ours" has no reference here; with one is a row more."""
     ours = PhotoRestorer.load("tiny")
-    network = load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors")
     return {
         "input": enlarged,
-        "Real-ESRGAN compact": by_srvgg(network),
+        "Real-ESRGAN compact": real_esrgan(),
         "ours": by_restorer(ours, referenced=False),
         "ours, with reference": by_restorer(ours, referenced=True),
     }

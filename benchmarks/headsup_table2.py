@@ -11,13 +11,11 @@ Other software is scored on the same pictures: run it on `outputs/benchmarks/por
 from pathlib import Path
 
 from benchmarks.headsup_published import TABLE2
-from benchmarks.peers.srvgg import load_srvgg
-from benchmarks.photographs import photographs
 from benchmarks.portrait_sets import held_out_lfw, held_out_portraits
-from benchmarks.restoration_methods import Method, by_blending, by_restorer, by_srvgg, enlarged, reference_pasted
+from benchmarks.restoration_methods import Method, by_blending, by_restorer, enlarged, real_esrgan, reference_pasted
 from benchmarks.restoration_samples import DegradedSet, Sample
 from benchmarks.restoration_scores import Judges, folders_of_results, judges, score_folder, score_methods
-from benchmarks.restoration_sheet import sheet
+from benchmarks.restoration_sheet import sheet, spread
 from benchmarks.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
 
@@ -25,9 +23,6 @@ METRICS = ("psnr", "ssim", "lpips", "dists", "niqe", "musiq", "id", "ida_daefr",
 """The paper's columns but for the win rates, its IDA of Table 1, and our measure of the border."""
 
 WITHOUT_FACE_LOSSES = Path("outputs/tiny_row1.safetensors")
-
-SHOWN = 4
-"""People on the sheet."""
 
 NOTE = (
     "PSNR and SSIM are of Y of YCbCr, as the paper's. ID-Score is Eq. 4 by EdgeFace-XS, which no loss saw. "
@@ -67,7 +62,7 @@ def methods() -> dict[str, Method]:
     found = {
         "bicubic": enlarged,
         "reference pasted": reference_pasted,
-        "Real-ESRGAN compact": by_srvgg(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors")),
+        "Real-ESRGAN compact": real_esrgan(),
         "blending, ours + ours": by_blending(ours, ours),
         "ours": by_restorer(ours, referenced=False),
         "ours, with reference": by_restorer(ours, referenced=True),
@@ -81,7 +76,7 @@ def table(tested: DegradedSet, rows: dict[str, Method], scorer: Judges, with_pub
     """Scores of one degradation and size, with a sheet of pictures."""
     tested.write()
     samples = tested.samples()
-    shown = [samples[number * len(samples) // SHOWN] for number in range(SHOWN)]
+    shown = spread(samples)
     scores = score_methods(rows, samples, scorer, [sample.name for sample in shown])
     others, missing = others_rows(tested, samples, scorer)
     referenced = sum(sample.reference is not None for sample in samples)

@@ -6,13 +6,11 @@ from pathlib import Path
 import skimage.data
 
 from benchmarks.headsup_published import TABLE3
-from benchmarks.peers.srvgg import load_srvgg
-from benchmarks.photographs import photographs
 from benchmarks.published_sets import published_set, where
-from benchmarks.restoration_methods import Method, by_restorer, by_srvgg, enlarged
+from benchmarks.restoration_methods import Method, by_restorer, enlarged, real_esrgan
 from benchmarks.restoration_samples import SCALE, Sample, degraded
 from benchmarks.restoration_scores import Judges, judges, score_methods
-from benchmarks.restoration_sheet import sheet
+from benchmarks.restoration_sheet import sheet, spread
 from benchmarks.table import Published, Suite, Table
 from faceops.faces import Faces
 from faceops.images import load_picture
@@ -70,7 +68,7 @@ def table(
     published: Published | None,
 ) -> Table:
     """Scores of one test set, with a sheet of pictures."""
-    shown = samples[: len(samples) : max(1, len(samples) // 4)][:4]
+    shown = spread(samples)
     scores = score_methods(rows, samples, scorer, [sample.name for sample in shown])
     title = f"Pictures of anything ({name}), {len(samples)}, enlarged by {SCALE}"
     return Table(
@@ -89,10 +87,9 @@ def table(
 
 def methods() -> dict[str, Method]:
     """The same as for portraits, without what is for faces."""
-    network = load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors")
     return {
         "bicubic": enlarged,
-        "Real-ESRGAN compact": by_srvgg(network),
+        "Real-ESRGAN compact": real_esrgan(),
         "ours": by_restorer(PhotoRestorer.load("tiny"), referenced=False),
     }
 

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.peers.srvgg import SCALE, SRVGG
+from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
+from benchmarks.photographs import photographs
 from benchmarks.restoration_samples import Sample
 from faceops.alignment import alignment_matrix
 from faceops.faces import Faces
@@ -34,6 +35,15 @@ def reference_pasted(sample: Sample) -> Float[Tensor, "3 h w"]:
         return picture
     matrix = alignment_matrix(sample.face.landmarks, sample.reference.shape[-1])
     return paste(picture[None], sample.reference[None], matrix, sample.face.image_index)[0].clamp(0, 1)
+
+
+def real_esrgan() -> Method:
+    """The public weights of Real-ESRGAN's compact network.
+
+    Raises:
+        NoPhotographsError: If they are not there.
+    """
+    return by_srvgg(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
 
 
 def by_srvgg(network: SRVGG) -> Method:

@@ -13,6 +13,16 @@ SIDE = 256
 """Longer side of a picture on the sheet, in pixels; smaller ones stay as they are."""
 
 
+SHOWN = 4
+"""Samples on a sheet that shows a part of a test set."""
+
+
+def spread(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Samples for a sheet, evenly spread over all; all of them where they are few."""
+    count = min(SHOWN, len(samples))
+    return [samples[number * len(samples) // count] for number in range(count)]
+
+
 def sheet(samples: Sequence[Sample], results: Mapping[str, Mapping[str, Tensor]]) -> Float[Tensor, "3 h w"]:
     """A row for each sample: input with its pixels as squares, what each method makes of it, truth, reference.
 
