@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from benchmarks.catalogue import benchmarks
-from benchmarks.documents import ROOT, publish
-from benchmarks.facts import facts
-from benchmarks.report import write_report
-from benchmarks.results import Outcome, keep_table, read_results, write_results
-from benchmarks.table import LeftOutError, Suite, printed
+from benchmarks.reporting.catalogue import benchmarks
+from benchmarks.reporting.documents import ROOT, publish
+from benchmarks.reporting.facts import facts
+from benchmarks.reporting.report import write_report
+from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
+from benchmarks.reporting.table import LeftOutError, Suite, printed
 
 WIDTH = 110
 """Characters of a printed table."""
@@ -53,7 +53,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of the results")
     parser.add_argument(
-        "--publish", action="store_true", help="put the results into README and docs; alone, without measuring again"
+        "--publish",
+        action="store_true",
+        help="put the results into README, docs and model cards; alone, without measuring again",
     )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in known]
@@ -67,7 +69,7 @@ def outcome_of(name: str, suite: Suite, folder: Path, console: Console) -> Outco
     known, start = facts(), time.perf_counter()
     console.rule(name)
     try:
-        tables = import_module(f"benchmarks.{name}").measure(suite)
+        tables = import_module(benchmarks()[name].module).measure(suite)
     except LeftOutError as error:
         console.print(f"It is left out: it {error}.")
         return Outcome(suite, time.perf_counter() - start, known, left_out=str(error))

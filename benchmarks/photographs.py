@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from benchmarks.table import LeftOutError
+from benchmarks.reporting.table import LeftOutError
 
 
 class NoPhotographsError(LeftOutError):

@@ -1,1 +1,1 @@
-"""Networks of others, written from their papers and the layout of their published weights, to compare with."""
+"""What others do, to compare with: networks and designs written from papers and layouts, and the usual way."""

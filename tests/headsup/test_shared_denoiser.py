@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from benchmarks.three_copies import ThreeCopies
 
+from benchmarks.peers.three_copies import ThreeCopies
 from headsup.backbone import random_backbone
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss

@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from benchmarks import hime_ablations, hime_table1, hime_table5
-from benchmarks.agreement import change, verdict
-from benchmarks.hime_experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
-from benchmarks.miniature_trainings import CONFIGS, Training
-from benchmarks.multiply_accumulates import multiply_accumulates
-from benchmarks.peers.rlfn import RLFN
-from benchmarks.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from jaxtyping import UInt8
 from torch import Tensor
 
+from benchmarks.hime import ablations, table1, table5
+from benchmarks.hime.agreement import change, verdict
+from benchmarks.hime.experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
+from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end
+from benchmarks.hime.multiply_accumulates import multiply_accumulates
+from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
+from benchmarks.peers.rlfn import RLFN
 from hime.network import HIME, Alignment
 from hime.profile import profile_network
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
+from hime.training.super_resolver import PartRates
 from portraitdata.datamodule import ExemplarDataModule
 
 ABSOLUTE = Distance("absolute", lambda truths: lambda results: (results - truths).abs().flatten(1).mean(dim=1))
@@ -87,6 +88,21 @@ def test_every_training_has_a_config_and_files_of_its_own() -> None:
         assert [resolved(one)["model"]["init_args"]["window"] for one in kind.values()] == list(kind)
 
 
+def test_the_flow_moves_in_the_miniature() -> None:
+    miniature = yaml.safe_load((CONFIGS / "miniature.yaml").read_text())
+    rates = miniature["model"]["init_args"]["part_rates"]
+    assert rates | {"flow_freeze_steps": 2000} == vars(PartRates())
+    assert rates["flow_freeze_steps"] <= miniature["trainer"]["max_steps"] / 10
+
+
+def test_a_training_that_was_stopped_is_not_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").write_text("trainer: {max_steps: 400}\n")
+    for step, end in ((40, False), (300, False), (400, True)):
+        (tmp_path / f"checkpoints/epoch=0-step={step}.ckpt").touch()
+        assert at_its_end(tmp_path) == end
+
+
 def test_published_rows_and_pairs_name_rows() -> None:
     for experiment in EXPERIMENTS:
         assert list(experiment.published) == list(experiment.rows)
@@ -148,7 +164,7 @@ def test_rlfn_has_the_papers_size_and_work() -> None:
     once = multiply_accumulates(network, lambda: network(torch.rand(1, 3, 32, 32)))
     # 19.67 GMACs for 256 x 256 pixels in the report of NTIRE 2022, attention on its small map included
     assert once * 64 == pytest.approx(19.67e9, rel=0.01)
-    twice = hime_table1.by_rlfn(network, torch.rand(1, 3, 16, 16), 8)
+    twice = table1.by_rlfn(network, torch.rand(1, 3, 16, 16), 8)
     assert twice.shape == (1, 3, 128, 128)
 
 
@@ -167,23 +183,23 @@ def test_rlfn_beats_bicubic_on_a_photograph(assets: Path) -> None:
 
 
 def test_table1_lists_every_method_with_its_work(portraits: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hime_table1, "SIDE", 32)
-    monkeypatch.setattr(hime_table1, "SHOWN", 2)
-    monkeypatch.setattr(hime_table1, "cpu_seconds", lambda runs, repeats: [0.5 for run in runs if run() is not None])
+    monkeypatch.setattr(table1, "SIDE", 32)
+    monkeypatch.setattr(table1, "SHOWN", 2)
+    monkeypatch.setattr(table1, "cpu_seconds", lambda runs, repeats: [0.5 for run in runs if run() is not None])
     network = HIME(scale=4, hr_blocks=1, lr_blocks=1, reconstruction_blocks=1).eval()
     methods = [
-        hime_table1.Method("bicubic", "0", enlarged_by_bicubic(4)),
-        hime_table1.Method("HIME_rec (small)", "0", hime_table1.alone(network), network),
-        hime_table1.Method("HIME_rec (small)", "3", network, network),
-        hime_table1.Method("HIME_rec (small)", "3 of a stranger", network, network),
+        table1.Method("bicubic", "0", enlarged_by_bicubic(4)),
+        table1.Method("HIME_rec (small)", "0", table1.alone(network), network),
+        table1.Method("HIME_rec (small)", "3", network, network),
+        table1.Method("HIME_rec (small)", "3 of a stranger", network, network),
     ]
     people = {"same": portraits, "stranger": portraits._replace(images=portraits.images.flip(0))}
-    rows = hime_table1.setting(4, methods, people, ABSOLUTE)
+    rows = table1.setting(4, methods, people, ABSOLUTE)
     assert [row[:3] for row in rows] == [("(8, 4)", method.name, method.references) for method in methods]
     assert rows[0][6:] == ("", "", 500.0)
     assert rows[1][7] == profile_network(network, 8, references=0).macs / 1e9
     assert rows[2][7] == rows[3][7] == profile_network(network, 8, references=3).macs / 1e9
-    sheet = hime_table1.sheet(4, methods, portraits)
+    sheet = table1.sheet(4, methods, portraits)
     assert sheet.shape[0] == 3
     assert 0 <= sheet.min() < sheet.max() <= 1
 
@@ -194,11 +210,11 @@ def test_ablations_score_what_is_finished_and_name_the_rest(
     from hime.model_card import ModelCard
     from hime.weights import save_weights
 
-    monkeypatch.setattr("benchmarks.miniature_trainings.FOLDER", tmp_path)
-    monkeypatch.setattr(hime_ablations, "held_out", lambda references, limit: portraits)
-    monkeypatch.setattr(hime_ablations, "perceptual_distance", lambda: ABSOLUTE)
-    with pytest.raises(hime_ablations.LeftOutError, match="needs its trainings"):
-        hime_ablations.measure("quick")
+    monkeypatch.setattr("benchmarks.hime.miniature_trainings.FOLDER", tmp_path)
+    monkeypatch.setattr(ablations, "held_out", lambda references, limit: portraits)
+    monkeypatch.setattr(ablations, "perceptual_distance", lambda: ABSOLUTE)
+    with pytest.raises(ablations.LeftOutError, match="needs its trainings"):
+        ablations.measure("quick")
     table2, *_ = EXPERIMENTS
     figure8 = FIGURE8["cor alone"]
     for training in (PAPERS, table2.rows["conv"], figure8[1], figure8[9]):
@@ -207,7 +223,7 @@ def test_ablations_score_what_is_finished_and_name_the_rest(
         save_weights(network, training.weights, ModelCard())
     PAPERS.curve.parent.mkdir(parents=True)
     PAPERS.curve.write_text("epoch,step,train/rec,val/psnr\n0,19,0.5,\n0,39,0.25,\n0,39,,24.0\n")
-    tables = {table.name: table for table in hime_ablations.measure("quick")}
+    tables = {table.name: table for table in ablations.measure("quick")}
     assert [row[0] for row in tables["hime_table2"].rows] == ["bicubic", "conv", "dcn"]
     assert "not trained here yet: flow_dcn;" in tables["hime_table2"].note
     assert "From conv to dcn, with copies: PSNR" in tables["hime_table2"].note
@@ -220,10 +236,10 @@ def test_ablations_score_what_is_finished_and_name_the_rest(
 
 
 def test_the_clip_is_less_alike_the_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames: list[UInt8[Tensor, "3 s s"]] = hime_table5.clip()
-    assert len(frames) == hime_table5.FRAMES
-    sets = hime_table5.video_sets(frames, [t for t in range(5, 240, 12) if t % 30])
-    found = [hime_table5.likeness(hime_table5.gathered(one).images) for one in sets.values()]
+    frames: list[UInt8[Tensor, "3 s s"]] = table5.clip()
+    assert len(frames) == table5.FRAMES
+    sets = table5.video_sets(frames, [t for t in range(5, 240, 12) if t % 30])
+    found = [table5.likeness(table5.gathered(one).images) for one in sets.values()]
     assert found == sorted(found, reverse=True)
     steps = torch.stack([(a.float() - b.float()).abs().mean() for a, b in pairwise(frames)])
     assert steps.max() < 10, "it jumps"

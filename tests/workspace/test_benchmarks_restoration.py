@@ -7,18 +7,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from benchmarks.headsup_published import TABLE1, TABLE2, TABLE3, TABLE4
-from benchmarks.headsup_table4 import signs
-from benchmarks.peers.srvgg import SRVGG
-from benchmarks.portrait_sets import check_unseen, held_out
-from benchmarks.published_sets import published_set
-from benchmarks.restoration_methods import by_srvgg, enlarged, from_folder, reference_pasted
-from benchmarks.restoration_samples import PublishedSamples, Sample, degraded
-from benchmarks.restoration_scores import Judges, Scores, folders_of_results, score_folder, score_methods
-from benchmarks.restoration_sheet import sheet
-from benchmarks.table import LeftOutError, Published
 from torch import Tensor
 
+from benchmarks.headsup.methods import by_srvgg, enlarged, from_folder, reference_pasted
+from benchmarks.headsup.portrait_sets import check_unseen, held_out
+from benchmarks.headsup.published_figures import TABLE1, TABLE2, TABLE3, TABLE4
+from benchmarks.headsup.published_sets import published_set
+from benchmarks.headsup.samples import PublishedSamples, Sample, degraded
+from benchmarks.headsup.scores import Judges, Scores, folders_of_results, score_folder, score_methods
+from benchmarks.headsup.sheet import sheet
+from benchmarks.headsup.table4 import signs
+from benchmarks.peers.srvgg import SRVGG
+from benchmarks.reporting.table import LeftOutError, Published
 from faceops.faces import Faces
 from faceops.images import Picture, save_picture
 from faceops.landmarks import FFHQ_512

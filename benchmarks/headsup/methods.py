@@ -1,0 +1,122 @@
+"""Restorers under one signature, from the bicubic to ours with a reference."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks.headsup.samples import Sample
+from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
+from benchmarks.photographs import photographs
+from faceops.alignment import alignment_matrix
+from faceops.faces import Faces
+from faceops.images import Picture, load_picture
+from faceops.pasting import paste
+from headsup.restoring.blending import blend
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
+from portraitdata.resampling import bicubic
+
+Method = Callable[[Sample], Float[Tensor, "3 h w"]]
+"""Makes a picture of the truth's size of an input."""
+
+
+def enlarged(sample: Sample) -> Float[Tensor, "3 h w"]:
+    """The input, enlarged by MATLAB's bicubic; an input of the truth's size as it is."""
+    return bicubic(sample.low, *sample.truth.shape[1:]).clamp(0, 1)
+
+
+def reference_pasted(sample: Sample) -> Float[Tensor, "3 h w"]:
+    """No restoration: the reference face itself over the bicubic, where there is one; what copying would score."""
+    picture = enlarged(sample)
+    if sample.reference is None:
+        return picture
+    matrix = alignment_matrix(sample.face.landmarks, sample.reference.shape[-1])
+    return paste(picture[None], sample.reference[None], matrix, sample.face.image_index)[0].clamp(0, 1)
+
+
+def real_esrgan() -> Method:
+    """The public weights of Real-ESRGAN's compact network.
+
+    Raises:
+        NoPhotographsError: If they are not there.
+    """
+    return by_srvgg(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
+
+
+def by_srvgg(network: SRVGG) -> Method:
+    """Real-ESRGAN's compact network; inputs that are too large for it are reduced before, as its authors do after."""
+
+    @torch.no_grad()
+    def method(sample: Sample) -> Tensor:
+        height, width = sample.truth.shape[1:]
+        low = bicubic(sample.low, -(-height // SCALE), -(-width // SCALE)).clamp(0, 1)
+        return network(low[None])[0, :, :height, :width].clamp(0, 1)
+
+    return method
+
+
+def by_restorer(restorer: PhotoRestorer, referenced: bool) -> Method:
+    """Ours, as `headsup restore` has it.
+
+    Where the face is that a reference is for, is known of the truth: no detector has to find it in the input.
+
+    Args:
+        restorer: Restorer.
+        referenced: Whether references are used where there are any.
+    """
+
+    def method(sample: Sample) -> Tensor:
+        reference = None
+        if referenced and sample.reference is not None:
+            face = small_face(sample)
+            reference = ReferenceFaces(face.boxes, face.landmarks, sample.reference[None])
+        return restorer(Picture(sample.low), options(sample), reference).picture.pixels
+
+    return method
+
+
+def by_blending(general: PhotoRestorer, face: PhotoRestorer) -> Method:
+    """The practice that HeadsUp is to replace: one restorer for all, another for the face, which is pasted over it."""
+
+    def method(sample: Sample) -> Tensor:
+        faces = small_face(sample)
+        return blend(general, face, Picture(sample.low), options(sample), faces, sample.face_size).picture.pixels
+
+    return method
+
+
+def options(sample: Sample) -> RestoreOptions:
+    """Usual options, the truth's size."""
+    height, width = sample.truth.shape[1:]
+    return RestoreOptions(size=(width, height))
+
+
+def small_face(sample: Sample) -> Faces:
+    """The face, in pixels of the input."""
+    return sample.face.rescaled(sample.low.shape[2] / sample.truth.shape[2])
+
+
+def from_folder(folder: Path, samples: Sequence[Sample]) -> Method:
+    """Pictures that other software has made of the inputs, by their names.
+
+    Args:
+        folder: Folder of pictures, each named as its input, whatever the suffix.
+        samples: What has to be there.
+
+    Raises:
+        FileNotFoundError: If a result, or the folder, is missing.
+        ValueError: If a result has not the truth's size.
+    """
+    found = {path.stem: path for path in sorted(folder.iterdir()) if path.is_file()}
+    missing = [sample.name for sample in samples if sample.name not in found]
+    if missing:
+        raise FileNotFoundError(f"{folder} has no result for {len(missing)} of {len(samples)}, as {missing[0]}")
+    pictures: Mapping[str, Tensor] = {sample.name: load_picture(found[sample.name]).pixels for sample in samples}
+    for sample in samples:
+        size, wanted = pictures[sample.name].shape[1:], sample.truth.shape[1:]
+        if size != wanted:
+            raise ValueError(f"{found[sample.name]} has {size[1]} x {size[0]} pixels, not {wanted[1]} x {wanted[0]}")
+    return lambda sample: pictures[sample.name]

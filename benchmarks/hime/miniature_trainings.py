@@ -1,0 +1,120 @@
+"""The trainings behind HIME's ablations, in miniature: `hime fit` on the files of the paper's tables, minutes each.
+
+A training that has been finished is not run again; one that was stopped goes on from its last checkpoint.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks.photographs import photographs
+from portraitdata.sources.layouts import assign_splits, scan_layout
+from portraitdata.splits import read_split
+
+CONFIGS = Path("lightning_configs/hime")
+FOLDER = Path("outputs/benchmarks/hime_miniature")
+"""Where the weights, the runs and the index lie."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """An experiment of the paper.
+
+    Args:
+        config: File of it, below lightning_configs/hime, without its ending.
+        after: Training whose weights it starts from.
+        arguments: More arguments of `hime fit`.
+        backbone: Network of the perceptual loss, a file in the folder of `photographs`.
+    """
+
+    config: str
+    after: "Training | None" = None
+    arguments: tuple[str, ...] = ()
+    backbone: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        return self.config.replace("/", "_")
+
+    @property
+    def weights(self) -> Path:
+        """Weights that it makes."""
+        return FOLDER / f"{self.name}.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether they are there."""
+        return self.weights.is_file()
+
+    @property
+    def curve(self) -> Path:
+        """Losses and scores by step, a CSV file."""
+        return FOLDER / "runs" / self.name / "run" / "metrics.csv"
+
+
+def trained(training: Training) -> Path:
+    """Weights of a training, which is run if they are not there.
+
+    Raises:
+        NoPhotographsError: If the training is to be run and LFW is not there.
+        subprocess.CalledProcessError: If it fails.
+        RuntimeError: If it is stopped.
+    """
+    if not training.finished:
+        _run(training, lfw_index())
+    return training.weights
+
+
+def lfw_index() -> Path:
+    """Index of LFW with the split of the shipped weights, made if it is not there.
+
+    Raises:
+        NoPhotographsError: If LFW is not there.
+    """
+    index = FOLDER / "lfw.parquet"
+    if not index.is_file():
+        archive = photographs() / "images/lfw_min4_max10.tar"
+        found = scan_layout(archive, "tar", None, min_side=64, verify=False)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        split = read_split(CONFIGS / "lfw/split.csv")
+        assign_splits(found.index, split, test_identities=None, min_images=4, seed=0).write(index)
+    return index
+
+
+def _run(training: Training, index: Path) -> None:
+    runs = FOLDER / "runs"
+    last = runs / training.name / "run/checkpoints/last.ckpt"
+    options = [
+        *("--config", f"{CONFIGS / training.config}.yaml", "--config", str(CONFIGS / "miniature.yaml")),
+        *("--data.init_args.index", str(index)),
+        *("--trainer.logger.init_args.save_dir", str(runs)),
+        *("--trainer.logger.init_args.name", training.name, "--trainer.logger.init_args.version", "run"),
+        *training.arguments,
+    ]
+    if training.after is not None:
+        options += ["--model.init_args.initial_weights", str(trained(training.after))]
+    if training.backbone:
+        options += ["--model.init_args.backbone", str(photographs() / training.backbone)]
+    if last.is_file():
+        options += ["--ckpt_path", str(last)]
+    hime = sys.executable, "-m", "hime"
+    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    subprocess.run([*hime, "fit", *options], check=True, env=environment)
+    if not at_its_end(last.parents[1]):
+        raise RuntimeError(f"The training {training.name} was stopped; the same command goes on from there.")
+    subprocess.run([*hime, "export", str(last), "--output", str(training.weights)], check=True, env=environment)
+
+
+def at_its_end(run: Path) -> bool:
+    """Whether a run has a checkpoint of its last step: training that is asked to end does so without an error.
+
+    Args:
+        run: Folder with its config and checkpoints.
+    """
+    steps = yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_steps"]
+    return any((run / "checkpoints").glob(f"*step={steps}.ckpt"))

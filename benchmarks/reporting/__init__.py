@@ -1,0 +1,1 @@
+"""What becomes of measurements: tables, a report, figures in the documents; and which measurements there are."""

@@ -1,0 +1,60 @@
+"""What there is to measure, in the order of the report."""
+
+from typing import NamedTuple
+
+
+class Benchmark(NamedTuple):
+    """A module with a function ``measure(suite) -> list[Table]``."""
+
+    name: str
+    """What the command line calls it."""
+    module: str
+    """Where it is measured."""
+    quick: bool = True
+    """Whether it belongs to the quick suite."""
+
+
+SECTIONS: dict[str, tuple[Benchmark, ...]] = {
+    "HIME: headshots from several exemplars": (
+        Benchmark("hime_table1", "benchmarks.hime.table1"),
+        Benchmark("exemplar_alignment", "benchmarks.hime.exemplar_alignment"),
+        Benchmark("hime_ablations", "benchmarks.hime.ablations"),
+        Benchmark("hime_table5", "benchmarks.hime.table5"),
+        Benchmark("hime_weights", "benchmarks.hime.shipped_weights", quick=False),
+    ),
+    "HeadsUp: restoring portraits": (
+        Benchmark("headsup_table1", "benchmarks.headsup.table1"),
+        Benchmark("headsup_table2", "benchmarks.headsup.table2"),
+        Benchmark("headsup_table3", "benchmarks.headsup.table3"),
+        Benchmark("headsup_table4", "benchmarks.headsup.table4"),
+        Benchmark("headsup_weights", "benchmarks.headsup.shipped_weights", quick=False),
+        Benchmark("reference_matching", "benchmarks.headsup.reference_matching", quick=False),
+        Benchmark("scoring_conventions", "benchmarks.headsup.scoring_conventions"),
+        Benchmark("study_intervals", "benchmarks.headsup.study_intervals"),
+    ),
+    "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
+    "Faces: found, told apart, put back": (
+        Benchmark("face_detection", "benchmarks.faces.detection", quick=False),
+        Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
+        Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
+    ),
+    "Speed and memory": (
+        Benchmark("restoring_stages", "benchmarks.speed.restoring_stages"),
+        Benchmark("profiles", "benchmarks.speed.profiles"),
+        Benchmark("restorer_step", "benchmarks.speed.restorer_step", quick=False),
+        Benchmark("correlation_loss", "benchmarks.speed.correlation_loss"),
+        Benchmark("alignment_operator", "benchmarks.speed.alignment_operator"),
+        Benchmark("face_alignment", "benchmarks.speed.face_alignment", quick=False),
+        Benchmark("training_throughput", "benchmarks.speed.training_throughput", quick=False),
+        Benchmark("degradation", "benchmarks.speed.degradation"),
+        Benchmark("loader", "benchmarks.speed.loader", quick=False),
+        Benchmark("gpu", "benchmarks.speed.gpu", quick=False),
+        Benchmark("pair_mining", "benchmarks.speed.pair_mining"),
+        Benchmark("builder", "benchmarks.speed.builder", quick=False),
+    ),
+}
+
+
+def benchmarks() -> dict[str, Benchmark]:
+    """All of them by name."""
+    return {benchmark.name: benchmark for section in SECTIONS.values() for benchmark in section}

@@ -1,0 +1,133 @@
+"""Figures of README, docs and model cards, which are written by `python -m benchmarks --publish` and by nobody else.
+
+A document has a table between two comments, ``<!-- results: NAME -->`` and ``<!-- end of results -->``; the first may
+choose columns, ``<!-- results: NAME: bicubic, aligned -->``, beside the first one, which is always there. A single
+number in a sentence stands between ``<!-- figure: NAME: ROW: COLUMN -->`` and ``<!-- end of figure -->``; with
+``machine`` as ROW it is what the measurement depends on, ``<!-- figure: NAME: machine: CPU -->``. The figures are kept
+in docs/results/, so that a test can compare them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.reporting.results import Outcome
+from benchmarks.reporting.wording import markdown_table, shown
+from faceops.atomic_files import replacing
+
+ROOT = Path(__file__).parents[2]
+
+KEPT = Path("docs/results")
+"""Folder of the published figures, from the root."""
+
+BLOCK = re.compile(
+    r"(?P<start><!-- results: (?P<name>\w+)(?:: (?P<columns>[^>]*?))? -->\n).*?(?P<end><!-- end of results -->)",
+    re.DOTALL,
+)
+
+FIGURE = re.compile(
+    r"(?P<start><!-- figure: (?P<name>\w+): (?P<row>[^:>]+): (?P<column>[^:>]+) -->)[^<]*"
+    r"(?P<end><!-- end of figure -->)"
+)
+
+MACHINE = "machine"
+"""Row of a figure that is no measurement, but what it depends on."""
+
+
+def documents(root: Path) -> list[Path]:
+    """README, docs, the packages' READMEs and the model cards."""
+    patterns = "docs/*.md", "packages/*/README.md", "packages/*/src/*/weights/*.md"
+    return [root / "README.md", *(path for pattern in patterns for path in sorted(root.glob(pattern)))]
+
+
+def publish(results: Mapping[str, Outcome], root: Path) -> Iterator[Path]:
+    """Keep the measured tables that documents show, and write them there.
+
+    Args:
+        results: What has been measured.
+        root: Folder of the project.
+
+    Yields:
+        The documents that have changed.
+
+    Raises:
+        ValueError: If a document wants what has neither been measured nor published before, or has no such row or
+            column.
+    """
+    tables = {table["name"]: table for outcome in results.values() for table in outcome.tables}
+    for document in documents(root):
+        text = document.read_text()
+        for name in names_in(text):
+            if name in tables:
+                keep(tables[name], root)
+        filled = filled_in(text, root)
+        if filled != text:
+            with replacing(document) as temporary:
+                temporary.write_text(filled)
+            yield document
+
+
+def names_in(text: str) -> list[str]:
+    """Tables of which a document shows anything, each once."""
+    return list(dict.fromkeys(found["name"] for form in (BLOCK, FIGURE) for found in form.finditer(text)))
+
+
+def keep(table: Mapping[str, Any], root: Path) -> None:
+    """Write the figures of a table, and what they depend on, to the folder of published results."""
+    (root / KEPT).mkdir(parents=True, exist_ok=True)
+    chosen = {name: table[name] for name in ("name", "title", "machine", "columns", "rows", "note")}
+    with replacing(root / KEPT / f"{table['name']}.json") as temporary:
+        temporary.write_text(json.dumps(chosen, indent=1) + "\n")
+
+
+def filled_in(text: str, root: Path) -> str:
+    """A document with the published figures in its tables and sentences.
+
+    Raises:
+        ValueError: If a table is not published, or has no such row or column.
+    """
+
+    def table(block: re.Match[str]) -> str:
+        return block["start"] + _table(_kept(block["name"], root), block["columns"]) + block["end"]
+
+    def figure(found: re.Match[str]) -> str:
+        return found["start"] + _figure(_kept(found["name"], root), found["row"], found["column"]) + found["end"]
+
+    return FIGURE.sub(figure, BLOCK.sub(table, text))
+
+
+def _kept(name: str, root: Path) -> dict[str, Any]:
+    path = root / KEPT / f"{name}.json"
+    if not path.is_file():
+        raise ValueError(f"{path} is not there: measure it with `python -m benchmarks`, and then --publish.")
+    table: dict[str, Any] = json.loads(path.read_text())
+    return table
+
+
+def _table(table: Mapping[str, Any], wanted: str | None) -> str:
+    """What was measured in all, then the chosen columns."""
+    columns = table["columns"]
+    chosen = columns if wanted is None else [columns[0], *(column.strip() for column in wanted.split(","))]
+    places = [_place(table, column) for column in chosen]
+    grid = markdown_table(chosen, [[row[place] for place in places] for row in table["rows"]])
+    return f"*{table['title']}:*\n\n{grid}\n"
+
+
+def _figure(table: Mapping[str, Any], row: str, column: str) -> str:
+    if row == MACHINE:
+        if column not in table["machine"]:
+            raise ValueError(f"The table {table['name']} says nothing of {column}, but {', '.join(table['machine'])}.")
+        return str(table["machine"][column])
+    rows = {str(each[0]): each for each in table["rows"]}
+    if row not in rows:
+        raise ValueError(f"The table {table['name']} has no row {row}; it has {'; '.join(rows)}.")
+    return shown(rows[row][_place(table, column)])
+
+
+def _place(table: Mapping[str, Any], column: str) -> int:
+    columns: list[str] = table["columns"]
+    if column not in columns:
+        raise ValueError(f"The table {table['name']} has no column {column}; it has {', '.join(columns)}.")
+    return columns.index(column)

@@ -1,0 +1,117 @@
+"""Restoring a photograph, stage by stage: as `headsup restore` does it beside the same networks run the plain way.
+
+Plain is the restorer as it is trained: adapters beside the weights they belong to, weights in torch's usual order, the
+prompt's text encoded for each picture where the base model has a text encoder. The results are compared, too.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from benchmarks.reporting.table import Cell, Suite, Table
+from benchmarks.speed.machine_limits import MachineLimits, machine_limits
+from faceops.images import Picture, load_picture, save_picture
+from headsup.profile_report import report_profile
+from headsup.prompts import ConstantPrompt
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.weights import load_restorer
+from portraitdata.resampling import bicubic
+from portraitdata.simulated_views import astronaut
+
+SIDE, SCALE = 256, 4.0
+"""Side of the input in pixels, and how much larger the result is."""
+
+STAGES = ("read", "encode", "denoise", "decode", "write")
+
+
+def measure(suite: Suite) -> list[Table]:
+    """Seconds of every stage, wall clock, medians of turns."""
+    with TemporaryDirectory() as folder:
+        source = Path(folder) / "input.jpg"
+        save_picture(Picture(bicubic(astronaut(), SIDE, SIDE).clamp(0, 1)), source)
+        ways = {"headsup restore": as_shipped(), "plain": plainly()}
+        taken: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+        results: dict[str, Tensor] = {}
+        for _ in range(4):
+            for name, way in ways.items():
+                seconds, results[name] = whole(way, source, Path(folder) / "output.png")
+                taken[name].append(seconds)
+    rows: list[tuple[Cell, ...]] = []
+    for name, turns in taken.items():
+        stages = [median(turn[stage] for turn in turns[1:]) for stage in STAGES]
+        rows.append((name, *stages, sum(stages)))
+    limits = machine_limits(time.perf_counter)
+    rows.append(least(limits))
+    difference = (results["headsup restore"] - results["plain"]).abs().max().item()
+    side = round(SIDE * SCALE)
+    title = (
+        f"Seconds of the stages of restoring {SIDE} x {SIDE} pixels to {side} x {side}, shipped weights, CPU, float32"
+    )
+    note = (
+        f"The results differ by {difference * 255:.3f} of 255 grey levels at most. The limit is by "
+        f"{limits.multiplications / 1e9:.1f} G multiply-accumulates of a matrix product in a second here, for those of "
+        "the networks."
+    )
+    return [Table("restoring_stages", title, ("way", *STAGES, "all"), tuple(rows), (*STAGES[1:4], "all"), "s", note)]
+
+
+def least(limits: MachineLimits) -> tuple[Cell, ...]:
+    """Row of the seconds that the multiply-accumulates of the networks take, if nothing else does."""
+    macs = report_profile("tiny", round(SIDE * SCALE), "restore").macs
+    networks = [limits.seconds(macs[part]) for part in ("vae_encoder", "unet", "vae_decoder")]
+    return "limit", "", *networks, "", sum(networks)
+
+
+Way = Callable[[Picture], tuple[dict[str, float], Tensor]]
+"""Gives the seconds of the three stages, and the result."""
+
+
+def as_shipped() -> Way:
+    """What the command line runs."""
+    restorer, options = PhotoRestorer.load("tiny"), RestoreOptions(scale=SCALE, colour="none")
+
+    def way(picture: Picture) -> tuple[dict[str, float], Tensor]:
+        restored = restorer(picture, options)
+        return dict(restored.seconds), restored.picture.pixels
+
+    return way
+
+
+def plainly() -> Way:
+    """The same, without anything that makes it fast."""
+    restorer, settings = load_restorer("tiny")
+    restorer.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def way(picture: Picture) -> tuple[dict[str, float], Tensor]:
+        large = bicubic(picture.pixels[None], *(round(side * SCALE) for side in picture.pixels.shape[1:])).clamp(0, 1)
+        start = time.perf_counter()
+        z = restorer.encode(large)
+        encoded = time.perf_counter()
+        prompts = ConstantPrompt()
+        prompts.prepare(settings.base)
+        mask = z.new_zeros(1, 1, *z.shape[2:])
+        clean = restorer.denoise(z, torch.zeros_like(z), mask, prompts(large, [""]))
+        denoised = time.perf_counter()
+        image = restorer.decode(clean).clamp(0, 1)[0]
+        decoded = time.perf_counter()
+        return {"encode": encoded - start, "denoise": denoised - encoded, "decode": decoded - denoised}, image
+
+    return way
+
+
+def whole(way: Way, source: Path, target: Path) -> tuple[dict[str, float], Tensor]:
+    """Seconds of all stages, file to file, and the result."""
+    start = time.perf_counter()
+    picture = load_picture(source)
+    read = time.perf_counter()
+    seconds, image = way(picture)
+    restored = time.perf_counter()
+    save_picture(Picture(image), target)
+    return seconds | {"read": read - start, "write": time.perf_counter() - restored}, image

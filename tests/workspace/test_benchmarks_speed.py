@@ -1,0 +1,99 @@
+"""What speed is compared to: limits of the machine, and work that nobody can avoid."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.speed import builder, degradation, machine_limits, restoring_stages
+from benchmarks.speed.machine_limits import MachineLimits
+from portraitdata.builder.config import BuildConfig, LocalSource
+from portraitdata.builder.layout import StageName
+from portraitdata.degradation import cpu_executor
+from portraitdata.degradation.drawing import draw_record
+from portraitdata.degradation.presets import preset_of
+
+
+def test_the_limit_is_the_slower_of_multiplying_and_moving() -> None:
+    limits = MachineLimits(multiplications=4e9, moved=2e9)
+    assert limits.seconds(1e9) == 0.25
+    assert limits.seconds(1e9, 1e8) == 0.25
+    assert limits.seconds(1e9, 1e9) == 0.5
+    assert limits.remark() == (
+        "The limit is by 4.0 G multiply-accumulates of a matrix product or 2.0 GB copied in a CPU second here."
+    )
+
+
+def test_the_fastest_turn_counts_but_the_first() -> None:
+    times = iter([0.0, 0.5, 1.0, 4.0, 4.0, 6.0, 6.0, 9.0, 9.0, 13.0, 13.0, 18.0])
+    assert machine_limits.least_seconds(lambda: None, lambda: next(times)) == 2.0
+
+
+def test_limits_are_speeds_of_what_was_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_limits, "SIDE", 8)
+    monkeypatch.setattr(machine_limits, "COPIED", 1024)
+
+    def half_a_second(run: object, clock: object, device: str) -> float:
+        return 0.5 if callable(run) and run() is not None else 0.0
+
+    monkeypatch.setattr(machine_limits, "least_seconds", half_a_second)
+    assert machine_limits.machine_limits(dtype=torch.bfloat16) == MachineLimits(2 * 8**3, 2 * 2 * 1024)
+
+
+@pytest.mark.parametrize("preset", ["realesrgan", "mild", "codeformer-2", "daefr"])
+def test_the_files_counted_are_those_that_are_written(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    def noted(image: np.ndarray, quality: int) -> np.ndarray:
+        written.append((image.shape[:2], quality))
+        return image
+
+    monkeypatch.setattr(cpu_executor, "compressed", noted)
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    scale = 1 if preset in ("codeformer-2", "daefr") else 4
+    for serial in range(12):
+        record = draw_record(preset_of(preset), 64, 64, scale, (0, 0, serial))
+        written.clear()
+        cpu_executor.degrade(image, record)
+        assert degradation.jpegs_of(record) == written
+
+
+def test_the_least_of_restoring_is_the_work_of_its_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(architecture: str, size: int, mode: str) -> SimpleNamespace:
+        assert (architecture, size, mode) == ("tiny", 1024, "restore")
+        return SimpleNamespace(macs={"unet": 2e9, "vae_encoder": 1e9, "vae_decoder": 5e9})
+
+    monkeypatch.setattr(restoring_stages, "report_profile", counted)
+    assert restoring_stages.least(MachineLimits(2e9, 1e9)) == ("limit", "", 0.5, 1.0, 2.5, "", 4.0)
+    assert restoring_stages.STAGES == ("read", "encode", "denoise", "decode", "write")
+
+
+class Noting:
+    """An engine that does nothing but say what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, list[int]] = {}
+
+    def run(self, stage: StageName, config: BuildConfig, partitions: Sequence[int]) -> Iterator[int]:
+        self.asked[stage] = list(partitions)
+        yield from partitions
+
+
+def test_every_stage_of_the_builder_gets_its_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(builder, "PARTITION", 2)
+    monkeypatch.setattr(builder, "IMAGES", {"index": 6, "download": 6, "quality": 6, "faces": 4})
+    pictures = tmp_path / "photographs"
+    pictures.mkdir()
+    for number in range(6):
+        (pictures / f"{number}.jpg").write_bytes(b"never read")
+    config = BuildConfig(tmp_path / "build", (LocalSource("photographs", pictures),), partition=2)
+    engine = Noting()
+    taken = builder._seconds(engine, config)
+    assert engine.asked == {"index": [0, 1, 2], "download": [0, 1, 2], "quality": [0, 1, 2], "faces": [0, 1]}
+    assert taken.keys() == engine.asked.keys()
+    seconds = [{"quality": 3.0, "faces": 8.0}, {"quality": 1.5, "faces": 5.0}]
+    assert builder._row("quality", "processes", seconds, 512.0) == ("quality, processes", 2.0, 4.0, 2.0, 512.0)
+    assert builder._row("faces", "Ray", seconds, "")[1:4] == (0.5, 0.8, 1.6)
