@@ -14,8 +14,10 @@ Points = list[tuple[float, float]]
 def measure(suite: Suite) -> list[Table]:
     """A table for each score that was kept; nothing is trained here."""
     return [
-        curve("small-x8_last_3000_steps", "psnr", "PSNR, dB", "HIME small-x8: its last 3,000 steps"),
-        curve("tiny_autoencoder", "psnr", "PSNR, dB", "tiny: the autoencoder, squares of 64 pixels"),
+        curve("small-x8_last_3000_steps", "psnr", "PSNR, dB", "HIME small-x8: its last 3,000 steps on a CPU"),
+        curve("hime_16x8_gpu", "psnr", "PSNR, dB", "HIME at (16, 8), 3 references: training on with a GPU"),
+        curve("hime_32x4_gpu", "psnr", "PSNR, dB", "HIME at (32, 4), 3 references: training on with a GPU"),
+        curve("tiny_autoencoder", "psnr", "PSNR, dB", "tiny: the autoencoder"),
         curve("tiny_denoiser", "error", "mean squared error of the noise", "tiny: the denoiser"),
         curve("tiny_restorer", "psnr", "PSNR, dB", "tiny: the restorer, with a reference"),
         curve("tiny_restorer", "identity", "identity", "tiny: likeness by the network of the loss, with a reference"),

@@ -91,7 +91,7 @@ def upscaled(network: HIME, inputs: tuple[Tensor, Tensor], where: Where) -> Tens
 def restored_by_tiny(face: Tensor, where: Where) -> Tensor:
     """Face restored with the shipped weights."""
     restorer = PhotoRestorer.load("tiny", device=where[0], bfloat16=where[1])
-    return restorer(Picture(face), RestoreOptions(scale=4)).picture.pixels.float()
+    return restorer(Picture(face), RestoreOptions(scale=4.0)).picture.pixels.float()
 
 
 def restoring(device: str, base: str = "random:sd21", sides: tuple[int, ...] = SIDES) -> Table:
@@ -109,7 +109,7 @@ def restoring(device: str, base: str = "random:sd21", sides: tuple[int, ...] = S
         weights = sum(p.numel() * p.element_size() for p in restorer.parameters()) / 1e9
         for side in sides:
             picture = Picture(bicubic(astronaut(), side // 4, side // 4).clamp(0, 1))
-            seconds, peak = stages(lambda p=picture, w=whole: w(p, RestoreOptions(scale=4)).seconds)
+            seconds, peak = stages(lambda p=picture, w=whole: w(p, RestoreOptions(scale=4.0)).seconds)
             row = "bfloat16" if low else "float32", f"{side} x {side}", weights, peak
             rows.append((*row, seconds["encode"], seconds["denoise"], seconds["decode"], sum(seconds.values())))
         del whole, restorer
@@ -215,7 +215,7 @@ def networks(device: str, batch: int = BATCH) -> Table:
     )
     columns = (
         *("network", "GMACs", "images a second", "peak (GB)", "TFLOP/s"),
-        *("images a second, training", "peak, training (GB)"),
+        *("images a second in training", "peak in training (GB)"),
     )
     title = f"Networks of HIME with {REFERENCES} references, batch {batch}, float32 (TF32 in convolutions)"
     return Table("gpu_networks", title, columns, tuple(rows), columns[2:3], "images a second")

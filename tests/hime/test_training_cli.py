@@ -58,6 +58,15 @@ def test_every_ablation_can_be_made_a_miniature(table, monkeypatch, capsys) -> N
         assert "index: data/lfw.parquet" in printed
 
 
+@pytest.mark.parametrize("run", ["small_16x8_rec", "small_32x4_perceptual", "large_16x8_rec"])
+def test_the_runs_on_lfw_can_be_made_for_a_gpu(run, monkeypatch, capsys) -> None:
+    files = [str(CONFIGS / "lfw" / f"{name}.yaml") for name in (run, "gpu")]
+    assert hime(monkeypatch, "fit", "-c", files[0], "-c", files[1], "--print_config") == 0
+    printed = capsys.readouterr().out
+    for said in ("accelerator: gpu", "precision: 32-true", "batch_size: 64", "ramp: 200000", "crop: 128"):
+        assert said in printed
+
+
 @pytest.mark.parametrize("recipe", ["rec", "perceptual"])
 def test_what_a_run_saves_as_its_config_can_be_run_again(recipe, tmp_path, monkeypatch, capsys) -> None:
     assert hime(monkeypatch, "fit", "-c", str(CONFIGS / f"table1/small_16x8_{recipe}.yaml"), "--print_config") == 0

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed import builder, degradation, machine_limits, restoring_stages
+from benchmarks.reporting.table import LeftOutError
+from benchmarks.speed import builder, degradation, gpu, machine_limits, restoring_stages
 from benchmarks.speed.machine_limits import MachineLimits
 from portraitdata.builder.config import BuildConfig, LocalSource
 from portraitdata.builder.layout import StageName
@@ -97,3 +98,27 @@ def test_every_stage_of_the_builder_gets_its_images(monkeypatch: pytest.MonkeyPa
     seconds = [{"quality": 3.0, "faces": 8.0}, {"quality": 1.5, "faces": 5.0}]
     assert builder._row("quality", "processes", seconds, 512.0) == ("quality, processes", 2.0, 4.0, 2.0, 512.0)
     assert builder._row("faces", "Ray", seconds, "")[1:4] == (0.5, 0.8, 1.6)
+
+
+def test_without_a_gpu_its_tables_are_left_out(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(LeftOutError, match="needs a CUDA device"):
+        gpu.measure("full")
+
+
+def test_a_gpus_tables_compare_like_with_like(monkeypatch) -> None:
+    monkeypatch.setattr(gpu, "TURNS", 1)
+    table = gpu.operators("cpu", side=16, images=2)
+    assert len(table.rows) == len(gpu.WINDOWS) + 2
+    for _, common, ours, faster, *_ in table.rows:
+        assert faster == pytest.approx(common / ours)
+    rows = gpu.restoring("cpu", "random:tiny", sides=(64,)).rows
+    assert [row[0] for row in rows] == ["float32", "bfloat16"]
+    assert rows[0][2] == pytest.approx(2 * rows[1][2])  # bytes of the weights
+    for row in rows:
+        assert row[-1] == pytest.approx(sum(row[4:7]))
+
+
+def test_the_same_device_gives_the_same_picture() -> None:
+    found = gpu.differences(lambda where: torch.full((1, 3, 2, 2), 1.0 if where[1] else 0.5), "cpu")
+    assert found == [0, 0, 127.5, 127.5]

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from hime.network import HIME, SuperResolution
 from hime.quality import QualityScores
+from hime.training.initial_weights import begin_as
 from hime.training.schedule import WarmupCosine
-from hime.weights import load_network
 from portraitdata.datamodule import ExemplarBatch
 
 
@@ -53,13 +53,7 @@ class SuperResolver(LightningModule):
             ValueError: If the weights are of another kind of network.
         """
         if initial_weights is not None:
-            trained = load_network(initial_weights)
-            if trained.arguments != network.arguments:
-                raise ValueError(
-                    f"The weights {initial_weights} are of {trained.arguments}, the model of the config is "
-                    f"{network.arguments}: make them equal or leave initial_weights out."
-                )
-            network.load_state_dict(trained.state_dict())
+            begin_as(network, initial_weights)
         self.network = network.to(memory_format=torch.channels_last)
         self.warmup_steps = warmup_steps
         self.quality = QualityScores()

@@ -1,10 +1,17 @@
 """LightningCLI of a model package: ``fit | validate | test | predict``."""
 
+import signal
+import sys
+
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from portraitdata.training.predictions import PredictionFolder
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status of a program that SIGTERM has ended, as shells have it."""
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -43,6 +50,8 @@ def run_recipe(program: str, model: type[LightningModule], data: type[LightningD
     Raises:
         ValueError: If an argument, or what a constructor finds at the place that it names, does not fit.
         OSError: If what a constructor needs is missing.
+        SystemExit: With the status of a terminated program, if SIGTERM ended the run. Lightning ends it in good order,
+            and whoever started it must still be told that it did not come to its end.
     """
     usage = f"{program} {{}} [-c CONFIG.yaml ...] [--key value ...]"
     names = RecipeCLI.subcommands()
@@ -58,6 +67,9 @@ def run_recipe(program: str, model: type[LightningModule], data: type[LightningD
             save_config_callback=SaveFitConfig,
             parser_kwargs={"prog": program} | {name: {"usage": usage.format(name)} for name in names},
         )
+    except SIGTERMException:  # Lightning's, with the status of success
+        print(f"{program}: terminated; --ckpt_path goes on from the last checkpoint.", file=sys.stderr)
+        raise SystemExit(TERMINATED) from None
     except ValueError as error:
         # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.
         if str(error).startswith("Does not validate") and error.__cause__ is not None:
