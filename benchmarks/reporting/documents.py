@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reporting.headlines import NAME, headlines, sources
 from benchmarks.reporting.results import Outcome
 from benchmarks.reporting.wording import markdown_table, shown
 from faceops.atomic_files import replacing
@@ -57,11 +58,13 @@ def publish(results: Mapping[str, Outcome], root: Path) -> Iterator[Path]:
             column.
     """
     tables = {table["name"]: table for outcome in results.values() for table in outcome.tables}
-    for document in documents(root):
-        text = document.read_text()
-        for name in names_in(text):
-            if name in tables:
-                keep(tables[name], root)
+    texts = {document: document.read_text() for document in documents(root)}
+    shown = {name for text in texts.values() for name in names_in(text)}
+    for name in shown & tables.keys():
+        keep(tables[name], root)
+    if NAME in shown:
+        keep(headlines({name: _kept(name, root) for name in sources()}), root)
+    for document, text in texts.items():
         filled = filled_in(text, root)
         if filled != text:
             with replacing(document) as temporary:

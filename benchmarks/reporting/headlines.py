@@ -1,0 +1,99 @@
+"""The table of the README: one line for each thing that people come for, taken from the published tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+NAME = "headlines"
+
+Found = Mapping[str, Any]
+"""A published table: name, title, machine, columns, rows."""
+
+
+class Cells(NamedTuple):
+    """Where the figures of a line are."""
+
+    table: str
+    column: str
+    """Column of the figures, if the ways are rows."""
+    ways: tuple[tuple[str, ...] | None, ...]
+    """How the rows of bicubic, a public network, ours, and ours with photographs of the person begin; None for none.
+    Or, if there is no column, the row and the column of each."""
+
+
+LINES: dict[str, Cells] = {
+    "headshots of LFW, 16 to 128 px: PSNR": Cells(
+        "hime_table1",
+        "PSNR",
+        (
+            ("(16, 8)", "bicubic", "0"),
+            ("(16, 8)", "RLFN twice", "0"),
+            ("(16, 8)", "HIME_rec (small)", "0"),
+            ("(16, 8)", "HIME_rec (small)", "3"),
+        ),
+    ),
+    "headshots of LFW, 32 to 128 px: PSNR": Cells(
+        "hime_table1",
+        "PSNR",
+        (
+            ("(32, 4)", "bicubic", "0"),
+            ("(32, 4)", "RLFN", "0"),
+            ("(32, 4)", "HIME_rec (small)", "0"),
+            ("(32, 4)", "HIME_rec (small)", "3"),
+        ),
+    ),
+    "one photograph of the same day, 16 to 128 px: PSNR": Cells(
+        "exemplar_alignment",
+        "",
+        (("small-x8", "bicubic"), None, ("small-x8", "no exemplar"), ("small-x8", "aligned")),
+    ),
+    "one photograph of the same day, 32 to 128 px: PSNR": Cells(
+        "exemplar_alignment",
+        "",
+        (("small-x4", "bicubic"), None, ("small-x4", "no exemplar"), ("small-x4", "aligned")),
+    ),
+    **{
+        f"damaged portraits, 64 to 256 px: {score}": Cells(
+            "headsup_table2_realesrgan",
+            score,
+            (("bicubic",), ("Real-ESRGAN compact",), ("ours",), ("ours, with reference",)),
+        )
+        for score in ("PSNR", "SSIM", "ID-Score")
+    },
+}
+
+COLUMNS = (
+    "people who were not trained on",
+    "bicubic",
+    "a small public network",
+    "ours",
+    "with photographs of the person",
+)
+
+
+def sources() -> set[str]:
+    """Names of the tables that the lines are from."""
+    return {cells.table for cells in LINES.values()}
+
+
+def headlines(tables: Mapping[str, Found]) -> dict[str, Any]:
+    """The table, from the published ones by name.
+
+    Raises:
+        ValueError: If a table has not what a line wants.
+    """
+    rows = [[line, *(figure(tables[cells.table], cells, way) for way in cells.ways)] for line, cells in LINES.items()]
+    title = "Quality, PSNR in dB; ID-Score is the likeness by a network that no loss saw"
+    machine = tables["hime_table1"]["machine"]
+    return {"name": NAME, "title": title, "machine": machine, "columns": list(COLUMNS), "rows": rows, "note": ""}
+
+
+def figure(table: Found, cells: Cells, way: tuple[str, ...] | None) -> float | str:
+    """A cell; empty where nobody was asked."""
+    if way is None:
+        return ""
+    begins, column = (way, cells.column) if cells.column else (way[:1], way[1])
+    rows: list[Sequence[Any]] = [row for row in table["rows"] if tuple(row[: len(begins)]) == begins]
+    if len(rows) != 1 or column not in table["columns"]:
+        raise ValueError(f"The table {table['name']} has no single row {', '.join(begins)} with a column {column}.")
+    value: float | str = rows[0][table["columns"].index(column)]
+    return value
