@@ -40,6 +40,8 @@ def curve(name: str, score: str, unit: str, title: str) -> Table:
         lines[row.get("run", name)].append((float(row["step"]), float(row[score])))
         if row.get(f"{score}_bicubic"):
             lines["bicubic"].append((float(row["step"]), float(row[f"{score}_bicubic"])))
+    if "bicubic" in lines:
+        lines["bicubic"] = sorted(set(lines["bicubic"]))  # of all runs
     ends = tuple((line, points[0][0], points[0][1], points[-1][0], points[-1][1]) for line, points in lines.items())
     columns = "run", "first step", f"first {unit}", "last step", f"last {unit}"
     return Table(f"curve_{name}_{score}", title, columns, ends, curves=lines, axes=("step", unit))

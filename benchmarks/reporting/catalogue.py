@@ -29,8 +29,8 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("headsup_table4", "benchmarks.headsup.table4"),
         Benchmark("headsup_weights", "benchmarks.headsup.shipped_weights", quick=False),
         Benchmark("reference_matching", "benchmarks.headsup.reference_matching", quick=False),
-        Benchmark("scoring_conventions", "benchmarks.headsup.scoring_conventions"),
-        Benchmark("study_intervals", "benchmarks.headsup.study_intervals"),
+        Benchmark("scoring_conventions", "benchmarks.headsup.scoring_conventions", quick=False),
+        Benchmark("study_intervals", "benchmarks.headsup.study_intervals", quick=False),
     ),
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (

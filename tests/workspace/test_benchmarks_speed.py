@@ -114,7 +114,9 @@ def test_a_gpus_tables_compare_like_with_like(monkeypatch) -> None:
         assert faster == pytest.approx(common / ours)
     rows = gpu.restoring("cpu", "random:tiny", sides=(64,)).rows
     assert [row[0] for row in rows] == ["float32", "bfloat16"]
-    assert rows[0][2] == pytest.approx(2 * rows[1][2])  # bytes of the weights
+    assert rows[0][2] == pytest.approx(
+        2 * rows[1][2], rel=0.01
+    )  # bytes of the weights; the last convolution stays float32
     for row in rows:
         assert row[-1] == pytest.approx(sum(row[4:7]))
 
