@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -142,3 +142,16 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     found = Browser(tmp_path / "profile")
     yield found
     found.close()
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], object]], None]:
+    """Waits for what another thread or process brings about."""
+
+    def wait(came_about: Callable[[], object], seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while not came_about():
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(0.01)
+
+    return wait

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,14 +132,6 @@ def client(tmp_path: Path) -> Iterator[Client]:
         yield found
 
 
-def wait_until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come about")
-
-
 def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
     files = {path: client.raw("GET", path) for path in ("/", "/page.css", "/page.js", "/preview.js", "/result.js")}
     assert [files[path].headers.get_content_type() for path in files] == [
@@ -203,7 +196,7 @@ def test_a_photograph_goes_through(client: Client) -> None:
     assert "has its photograph" in client.ask("PUT", f"{path}/photo?name=c.png", data, 409)["error"]
 
 
-def test_one_at_a_time_in_the_order_they_came(client: Client) -> None:
+def test_one_at_a_time_in_the_order_they_came(client: Client, wait_until: Any) -> None:
     client.work.go.clear()
     first, second, third, fourth = (client.job() for _ in range(4))
     assert client.start(first)["state"] in ("waiting", "working")
@@ -221,7 +214,7 @@ def test_one_at_a_time_in_the_order_they_came(client: Client) -> None:
     assert client.work.done == [path.removeprefix("/jobs/") for path in (first, third, fourth)]
 
 
-def test_work_that_nobody_wants_stops(client: Client, tmp_path: Path) -> None:
+def test_work_that_nobody_wants_stops(client: Client, tmp_path: Path, wait_until: Any) -> None:
     client.work.go.clear()
     first, second = client.job(), client.job()
     client.start(first), client.start(second)
@@ -424,7 +417,7 @@ def test_time_and_space_run_out(tmp_path: Path) -> None:
         assert client.raw("GET", first).status == 404
 
 
-def test_closing_stops_what_is_in_work(tmp_path: Path) -> None:
+def test_closing_stops_what_is_in_work(tmp_path: Path, wait_until: Any) -> None:
     work = Work()
     work.go.clear()
     with serving(tmp_path, Limits()) as client:

@@ -249,13 +249,16 @@ def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) 
         server.site = Site(queue, limits, Preview(BlockDetector()), "tiny", "cpu", 0.9)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-        queue.close()
+        try:
+            yield server
+        finally:  # else the threads would keep a test that failed from ending
+            held.clear()
+            server.shutdown()
+            thread.join()
+            queue.close()
 
 
-def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Path) -> None:
+def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Path, wait_until: Any) -> None:
     both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
     alone, ben = write(tmp_path / "alone.png", "ann"), write(tmp_path / "ben.png", "ben")
     held = threading.Event()
@@ -307,9 +310,11 @@ def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Pat
         browser.wait("document.getElementById('notes').innerText.includes('because you said so')")
         picture(browser, "dark.png")
         assert browser.value("document.documentElement.scrollWidth") == 390
-        assert len(list((tmp_path / "jobs").iterdir())) == 1  # what is no longer on the page is forgotten
+        # what is no longer on the page is forgotten; the page does not wait until it is
+        wait_until(lambda: len(list((tmp_path / "jobs").iterdir())) == 1)
         check_stop(browser, held)
         check_events(browser, server.url)
+        check_stop_before_faces_are_found(browser, server, held, alone)
 
 
 def check_choice(browser: Any) -> None:
@@ -366,6 +371,31 @@ def check_stop(browser: Any, held: threading.Event) -> None:
     browser.value("document.getElementById('restore').click()")
     browser.wait(f"{status}.startsWith('The face in')")
     assert browser.value("document.getElementById('stop').hidden")
+
+
+def check_stop_before_faces_are_found(browser: Any, server: PageServer, held: threading.Event, photo: Path) -> None:
+    """The photograph stays on the page although its faces can no longer be looked for."""
+    found, looking = threading.Event(), threading.Event()
+
+    def detector(images: Tensor) -> Faces:
+        looking.set()
+        assert found.wait(20)
+        raise FileNotFoundError("It was forgotten.")
+
+    server.site.preview.detector = detector
+    held.set()
+    browser.choose("#photo", photo)
+    browser.wait("!document.getElementById('restore').disabled")
+    assert looking.wait(20)
+    browser.value("document.getElementById('restore').click()")
+    browser.wait("document.getElementById('status').textContent.startsWith('Held (')")
+    browser.value("document.getElementById('stop').click()")
+    held.clear()
+    assert not browser.value("document.getElementById('choice').hidden")
+    found.set()
+    browser.wait("document.getElementById('choice').hidden")
+    assert browser.value("document.getElementById('status').textContent") == "Stopped."
+    assert not browser.value("document.getElementById('restore').disabled")
 
 
 def check_events(browser: Any, url: str) -> None:

@@ -117,8 +117,15 @@ async function showPhoto(chosen, { path, width, height, scale }) {
 
 async function lookForFaces(chosen, path) {
   $("choice").hidden = false;
-  const { faces } = await ask("GET", `${path}/faces`);
-  if (photo === chosen) showFaces(faces);
+  let faces = null;
+  try {
+    ({ faces } = await ask("GET", `${path}/faces`));
+  } catch (error) {
+    if (!chosen.used) throw error; // else its work was stopped or refused before the faces were found, and it is forgotten
+  }
+  if (photo !== chosen) return;
+  if (faces) showFaces(faces);
+  else $("choice").hidden = true;
 }
 
 function takeReferences(files) {
