@@ -1,6 +1,7 @@
 """Restorers under one signature, from the bicubic to ours with a reference."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -58,7 +59,7 @@ def by_srvgg(network: SRVGG) -> Method:
     return method
 
 
-def by_restorer(restorer: PhotoRestorer, referenced: bool) -> Method:
+def by_restorer(restorer: PhotoRestorer, referenced: bool, confined: bool = True) -> Method:
     """Ours, as `headsup restore` has it.
 
     Where the face is that a reference is for, is known of the truth: no detector has to find it in the input.
@@ -66,6 +67,7 @@ def by_restorer(restorer: PhotoRestorer, referenced: bool) -> Method:
     Args:
         restorer: Restorer.
         referenced: Whether references are used where there are any.
+        confined: Whether what they bring is kept to their faces, as usual; else there is one pass, as in the paper.
     """
 
     def method(sample: Sample) -> Tensor:
@@ -73,7 +75,8 @@ def by_restorer(restorer: PhotoRestorer, referenced: bool) -> Method:
         if referenced and sample.reference is not None:
             face = small_face(sample)
             reference = ReferenceFaces(face.boxes, face.landmarks, sample.reference[None])
-        return restorer(Picture(sample.low), options(sample), reference).picture.pixels
+        wanted = replace(options(sample), confine_references=confined)
+        return restorer(Picture(sample.low), wanted, reference).picture.pixels
 
     return method
 

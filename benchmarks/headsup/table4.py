@@ -32,7 +32,8 @@ COLUMNS = {"PSNR": "PSNR", "SSIM": "SSIM", "LPIPS": "LPIPS", "VGG direction dist
 NOTE = (
     "Each row is a short training from the same start: see docs/train-headsup.md. 128 pixels from 32, as in training, "
     "Real-ESRGAN's degradation, people who were not trained on. PSNR and SSIM are of Y of YCbCr. ID-Score is Eq. 4 by "
-    "EdgeFace-XS, which no loss saw; the losses' network is MobileFaceNet."
+    "EdgeFace-XS, which no loss saw; the losses' network is MobileFaceNet. The reference is used in one pass, as "
+    "in the paper."
 )
 
 
@@ -64,7 +65,7 @@ def methods() -> dict[str, Method]:
     if not there:
         raise LeftOutError(f"needs {weights(1)} to {weights(5).name}: see docs/train-headsup.md, Table 4 in miniature")
     restorers = {name: PhotoRestorer.load(path) for name, path in there.items()}
-    ours = {name: by_restorer(restorer, name == REFERENCED) for name, restorer in restorers.items()}
+    ours = {name: by_restorer(restorer, name == REFERENCED, confined=False) for name, restorer in restorers.items()}
     return {"bicubic": enlarged, **ours}
 
 

@@ -9,14 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from faceops.alignment import alignment_matrix
 from faceops.faces import Faces
 from faceops.images import Picture, load_picture, save_picture
 from headsup.model_card import ModelCard
 from headsup.restoring.face_recognition import FaceRecognition, load_recognition, see_faces
 from headsup.restoring.files import Weights, restore_files
-from headsup.restoring.matching import match_people
+from headsup.restoring.matching import match_people, reference_faces
 from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.reference_people import load_people
+from headsup.restoring.reference_reach import lay_out_reach
 from headsup.restoring.refusals import UnusedReferencesError
 from headsup.settings import RestorerSettings
 from headsup.weights import save_weights
@@ -109,6 +112,36 @@ def test_a_box_in_place_of_the_detector(london: Path, recognition: FaceRecogniti
     # a box around a face that is found is that face, with the landmarks that were found
     around = see_faces(picture, recognition, (left - 3, top - 3, right + 3, bottom + 3))
     assert torch.equal(around.faces.landmarks, found.faces.landmarks)
+
+
+@pytest.mark.parametrize("person", ["008", "042"])
+def test_around_the_face_a_reference_changes_nothing(london: Path, recognition: FaceRecognition, person: str) -> None:
+    """People whom the weights have not seen, before an even wall, on which one pass leaves a rim."""
+    restorer = PhotoRestorer.load("tiny")
+    picture = Picture(damaged(london / f"{person}_neutral.jpg", draw=4, side=256))
+    truth = bicubic(load_picture(london / f"{person}_neutral.jpg").pixels, 256, 256).clamp(0, 1)
+    seen = see_faces(picture.pixels, recognition)
+    people = load_people([london / f"{person}_smiling.jpg"], recognition).people
+    references = reference_faces(seen, match_people(seen, people, "a.png", force=True))
+    without = restorer(picture, RestoreOptions()).picture.pixels
+    confined = restorer(picture, RestoreOptions(), references).picture.pixels
+    single = restorer(picture, RestoreOptions(confine_references=False), references).picture.pixels
+
+    matrix = alignment_matrix(references.rescaled(4.0, 4.0).landmarks, 256)
+    reach = lay_out_reach(matrix, 256, torch.tensor([0]), (1, 256, 256))[0, 0]
+    # the decoder looks some pixels around, and its norms over the whole picture
+    around = torch.nn.functional.max_pool2d(reach[None], 17, 1, 8)[0] == 0
+    face = reach == 1
+    assert around.sum() > 5000
+    changes = [(result - without)[:, around].abs().mean().item() for result in (confined, single)]
+    assert changes[0] < 0.2 * changes[1]
+    assert psnr(confined[:, around], truth[:, around]) > psnr(single[:, around], truth[:, around])
+    # the face itself is that of the one pass
+    assert (confined - single)[:, face].abs().mean() < 0.15 * (confined - without)[:, face].abs().mean()
+
+
+def psnr(result: Tensor, truth: Tensor) -> float:
+    return -10 * (result - truth).square().mean().log10().item()
 
 
 def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:

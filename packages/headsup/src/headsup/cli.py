@@ -1,7 +1,6 @@
 """The ``headsup`` console script.
 
-Lightning, torch and diffusers take seconds to import, so nothing here imports them at module level: a command imports
-what it needs when it runs.
+Nothing here imports lightning, torch or diffusers, which take seconds: a command imports what it needs when it runs.
 """
 
 import sys
@@ -51,6 +50,7 @@ def restore(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     face_box: Sequence[float] = (),
+    confine_references: bool = True,
     report: Path | None = None,
     compare: Path | None = None,
     force: bool = False,
@@ -75,6 +75,7 @@ def restore(
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
         face_box: Left, top, right and bottom of the face in pixels of the picture, where no or the wrong one is found.
+        confine_references: Keep what a reference brings to its face; false is one pass, as in the paper, and faster.
         report: JSON file on sizes, times, faces and their likeness; written anew after each picture.
         compare: Sheet with input, result, faces and references; a folder of sheets if there are several pictures.
         force: Use references that seem to show somebody else, and go on where no face is found.
@@ -84,7 +85,7 @@ def restore(
     from headsup.restoring.options import RestoreOptions, parse_size
 
     wanted = None if size is None else parse_size(size)
-    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
+    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory, confine_references)
     chosen = Weights(weights, base, prompt, device, precision)
     return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
 

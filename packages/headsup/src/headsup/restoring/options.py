@@ -28,6 +28,8 @@ class RestoreOptions:
         tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
         overlap: Pixels that neighbouring tiles share.
         memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
+        confine_references: Keep what a reference brings to its face, see `headsup.restoring.reference_reach`; else it
+            may change the whole picture, in the one pass that the paper has.
     """
 
     scale: float | None = None
@@ -37,6 +39,7 @@ class RestoreOptions:
     tile: int = 1024
     overlap: int = 256
     memory: float | None = None
+    confine_references: bool = True
 
     def __post_init__(self) -> None:
         if self.scale is not None and not 0 < self.scale < math.inf:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
 from headsup.reference_layout import ReferenceLayout, lay_out
 from headsup.restoring.options import RestoreOptions
+from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
@@ -49,6 +51,12 @@ class ReferenceFaces:
     landmarks: Float[Tensor, "n 5 2"]
     references: Float[Tensor, "n 3 s s"]
     """The same people's faces in other photographs, aligned to FFHQ."""
+
+    def rescaled(self, across: float, down: float) -> "ReferenceFaces":
+        """The same in a picture whose width is `across` times and whose height is `down` times as large."""
+        factors = self.landmarks.new_tensor([across, down])
+        boxes = (self.boxes.view(-1, 2, 2) * factors).view(-1, 4)
+        return ReferenceFaces(boxes, (self.landmarks + 0.5) * factors - 0.5, self.references)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -134,9 +142,13 @@ class PhotoRestorer:
         budget = self._budget(options)
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
-            z_r, mask = self._condition(z_l, canvas, picture, (height, width), references, budget)
+            condition = None
+            if references is not None and len(references):
+                _, *sides = picture.pixels.shape
+                placed = references.rescaled(width / sides[1], height / sides[0])
+                condition = self._condition(placed, canvas.shape[-2:], options, budget)
         with measured(seconds, "denoise"):
-            z_h = self._denoise(z_l, z_r, mask, options, budget)
+            z_h = self._denoise(z_l, condition, options, budget)
         with measured(seconds, "decode"):
             image = decode(self.restorer.vae, z_h, budget)[..., :height, :width]
         image = correct_colour(image, enlarged, options.colour).clamp(0, 1).lerp(enlarged, options.fidelity)[0].cpu()
@@ -155,35 +167,31 @@ class PhotoRestorer:
         return options.memory * GIGA - weights
 
     def _condition(
-        self,
-        z_l: Tensor,
-        canvas: Tensor,
-        picture: Picture,
-        size: tuple[int, int],
-        references: ReferenceFaces | None,
-        budget: float | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Latent of the references and mask of their faces; zero without any."""
-        z_r, mask = torch.zeros_like(z_l), z_l.new_zeros(1, 1, *z_l.shape[2:])
-        if references is None or not len(references):
-            return z_r, mask
-        factors = torch.tensor([size[1] / picture.pixels.shape[2], size[0] / picture.pixels.shape[1]])
-        landmarks = (references.landmarks + 0.5) * factors - 0.5
-        boxes = (references.boxes.view(-1, 2, 2) * factors).view(-1, 4)
-        where = torch.zeros(len(references), dtype=torch.long)
-        matrix = alignment_matrix(landmarks.to(self.device), references.references.shape[-1])
-        shape = 1, canvas.shape[2], canvas.shape[3]
-        shown = lay_out(references.references.to(self.device), matrix, where, shape, self.layout)
-        there = torch.ones(len(references), dtype=torch.bool, device=self.device)
-        masks = box_masks(boxes.to(self.device), there, canvas.shape[2], canvas.shape[3])
+        self, faces: ReferenceFaces, size: torch.Size, options: RestoreOptions, budget: float | None
+    ) -> Float[Tensor, "1 channels lh lw"]:
+        """Latent of the references, mask of their faces and reach of the references, one upon the other."""
+        height, width = size
+        where = torch.zeros(len(faces), dtype=torch.long)
+        side = faces.references.shape[-1]
+        matrix = alignment_matrix(faces.landmarks.to(self.device), side)
+        shown = lay_out(faces.references.to(self.device), matrix, where, (1, height, width), self.layout)
+        there = torch.ones(len(faces), dtype=torch.bool, device=self.device)
+        masks = box_masks(faces.boxes.to(self.device), there, height, width)
         mask = at_latent_resolution(masks, self.factor).amax(dim=0, keepdim=True)
-        return encode(self.restorer.vae, shown, budget), mask
+        reach = torch.ones_like(mask)
+        if options.confine_references:
+            reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor)
+        z_r = encode(self.restorer.vae, shown, budget)
+        return torch.cat((z_r, mask, reach), dim=1)
 
-    def _denoise(self, z_l: Tensor, z_r: Tensor, mask: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
+    def _denoise(self, z_l: Tensor, condition: Tensor | None, options: RestoreOptions, budget: float | None) -> Tensor:
         prompt = self.prompts(z_l[:, :3], [""])
 
-        def denoise(z: Tensor, condition: Tensor) -> Tensor:
-            return self.restorer.denoise(z, condition[:, :-1], condition[:, -1:], prompt.expand(len(z), -1, -1))
+        def denoise(z: Tensor, *conditions: Tensor) -> Tensor:
+            step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
+            if not conditions:
+                return step(z, torch.zeros_like(z), torch.zeros_like(z[:, :1]))
+            return denoise_within(step, z, *conditions[0].split((z.shape[1], 1, 1), dim=1))
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)
@@ -192,7 +200,7 @@ class PhotoRestorer:
             height, width = z_l.shape[2:]
             fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
-        return denoise_tiled(denoise, z_l, (torch.cat((z_r, mask), dim=1),), tile, overlap, together)
+        return denoise_tiled(denoise, z_l, () if condition is None else (condition,), tile, overlap, together)
 
 
 @contextmanager
