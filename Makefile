@@ -47,8 +47,8 @@ format: setup ## Format the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-benchmark: setup ## Measure quality, speed and memory, and write a report; SUITE=full measures all
-	$(RUN)/python -m benchmarks --suite $(SUITE)
+benchmark: setup ## Measure quality, speed and memory, and write a report; SUITE=full measures all, RESUME=yes goes on
+	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(RESUME),--resume)
 
 clean: ## Remove what make made
 	rm -rf $(VENV) outputs runs

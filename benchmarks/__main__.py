@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.reporting.catalogue import benchmarks
 from benchmarks.reporting.documents import ROOT, publish
-from benchmarks.reporting.facts import facts
+from benchmarks.reporting.facts import CHANGED, UNKNOWN, commit, facts
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
 from benchmarks.reporting.table import LeftOutError, Suite, printed
@@ -32,6 +32,9 @@ def main() -> None:
         wanted = []
     console.print(", ".join(f"{name}: {value}" for name, value in facts().items()))
     for name in wanted:
+        if arguments.resume and is_current(results.get(name), arguments.suite):
+            console.print(f"{name} was measured at this commit already.")
+            continue
         results[name] = outcome_of(name, arguments.suite, arguments.output, console)
         write_results(results, arguments.output)
         write_report(results, arguments.output)
@@ -50,6 +53,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--suite", choices=("quick", "full"), default="quick", help="ten minutes on two cores, or everything"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after an interruption: leave out what this suite measured at this commit",
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of the results")
     parser.add_argument(
@@ -62,6 +70,13 @@ def parsed() -> argparse.Namespace:
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(known)}")
     return arguments
+
+
+def is_current(outcome: Outcome | None, suite: Suite) -> bool:
+    """Whether a benchmark was measured by this suite with the files of this commit, all unchanged."""
+    here = commit()
+    known = not here.endswith(CHANGED) and here != UNKNOWN
+    return outcome is not None and known and (outcome.suite, outcome.facts.get("commit")) == (suite, here)
 
 
 def outcome_of(name: str, suite: Suite, folder: Path, console: Console) -> Outcome:

@@ -24,6 +24,13 @@ PACKAGES = (
 )
 
 
+CHANGED = ", changed"
+"""What stands behind the commit if files have changed since."""
+
+UNKNOWN = "unknown"
+"""Stands for the commit outside of a repository."""
+
+
 def facts() -> dict[str, str]:
     """Facts by name, for a reader."""
     information = Path("/proc/cpuinfo")
@@ -54,8 +61,8 @@ def commit() -> str:
         head = _git("rev-parse", "--short=12", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{head}, changed" if changed else head
+        return UNKNOWN
+    return head + CHANGED if changed else head
 
 
 def _git(*arguments: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks import __main__ as command
 from benchmarks.curves.training_curves import measure as training_curves
 from benchmarks.reporting import documents, report
 from benchmarks.reporting.catalogue import SECTIONS, benchmarks
 from benchmarks.reporting.facts import facts
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
-from benchmarks.reporting.table import Published, Table
+from benchmarks.reporting.table import Published, Suite, Table
 
 ROOT = Path(__file__).parents[2]
 FACTS = {"CPU": "of <paper>", "threads": "1"}
@@ -55,6 +56,39 @@ def test_results_are_read_back(results: dict[str, Outcome], tmp_path: Path) -> N
         "bicubic,24.134,0.6719,12",
         "<ours>,27.391,0.7887,1234.5",
     ]
+
+
+@pytest.mark.parametrize(
+    ("here", "before", "suite", "again"),
+    [
+        ("abc", "abc", "quick", False),
+        ("abc", "abc", "full", True),
+        ("abc", "abd", "quick", True),
+        ("abc, changed", "abc, changed", "quick", True),  # who knows what has changed
+        ("unknown", "unknown", "quick", True),
+    ],
+)
+def test_an_interrupted_suite_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, here: str, before: str, suite: str, again: bool
+) -> None:
+    measured = []
+
+    def outcome_of(name: str, suite: Suite, *_: object) -> Outcome:
+        measured.append(name)
+        return Outcome(suite, 1.0, {"commit": here})
+
+    monkeypatch.setattr(command, "outcome_of", outcome_of)
+    monkeypatch.setattr(command, "commit", lambda: here)
+    write_results({"profiles": Outcome("quick", 1.0, {"commit": before})}, tmp_path)
+    monkeypatch.setattr(
+        "sys.argv",
+        ["benchmarks", "profiles", "degradation", "--suite", suite, "--resume", "--output", str(tmp_path)],
+    )
+    threads = torch.get_num_threads()
+    command.main()
+    torch.set_num_threads(threads)
+    assert measured == (["profiles", "degradation"] if again else ["degradation"])
+    assert read_results(tmp_path).keys() == {"profiles", "degradation"}
 
 
 def test_report_shows_what_there_is_and_says_what_is_not(results: dict[str, Outcome], tmp_path: Path) -> None:
