@@ -2,9 +2,11 @@ import errno
 import io
 import os
 import struct
+import sys
 import warnings
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -32,6 +34,7 @@ RGBA = RANDOM.integers(0, 256, (5, 7, 4), dtype=np.uint8)
 DEEP = RANDOM.integers(0, 65536, (5, 7, 4), dtype=np.uint16)
 SMOOTH = np.stack([*np.meshgrid(np.linspace(40, 200, 24), np.linspace(60, 220, 16)), np.full((16, 24), 90.0)], -1)
 SMOOTH = SMOOTH.round().astype(np.uint8)
+TURNED_HEIC = Path(__file__).with_name("turned.heic").read_bytes()
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -170,10 +173,9 @@ def test_orientation(kind, orientation):
     picture = decode_picture(data, "a")
     np.testing.assert_array_equal(levels(picture), wanted)
     assert upright_size(open_header(io.BytesIO(data), "a")) == (wanted.shape[1], wanted.shape[0])
-    if kind != "TIFF":
-        kept = Image.Exif()
-        kept.load(picture.exif)
-        assert (kept[0x0112], kept[0x010F]) == (1, "Camera")
+    kept = Image.Exif()
+    kept.load(picture.exif)
+    assert (kept.get(0x0112, 1), kept[0x010F]) == (1, "Camera")
 
 
 def test_orientation_of_16_bit_files():
@@ -228,6 +230,65 @@ def test_metadata_of_a_camera_survive_without_the_old_dimensions(tmp_path):
     assert load_picture(tmp_path / "deep.png").exif is not None
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_metadata_of_a_scan_survive_and_its_layout_does_not(tmp_path, bits):
+    """From a TIFF to a TIFF and to the other formats, as Pillow and OpenCV read them."""
+    exif = Image.Exif()
+    exif[0x010E], exif[0x010F], exif[0x8298] = "Grandmother, 1931", "Scanner", "The archive"
+    exif[0x011A] = exif[0x011B] = 600.0
+    exif[0x0128] = 2  # inches
+    exif.get_ifd(0x8769)[0x9003] = "1931:05:01 12:00:00"
+    exif.get_ifd(0x8769)[0xA002] = 24
+    exif.get_ifd(0x8825)[1] = "N"
+    picture = replace(decode_picture(encoded(Image.fromarray(SMOOTH), "TIFF", exif=exif.tobytes()), "a"), bits=bits)
+    for suffix in (".tif", ".png", ".jpg", ".webp"):
+        path = tmp_path / f"a{suffix}"
+        save_picture(replace(picture, pixels=picture.pixels.repeat(1, 2, 2)), path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's, that 16 bits are read as 8
+            with Image.open(path) as image:
+                found = image.getexif()
+                details, place = (dict(found.get_ifd(tag)) for tag in (0x8769, 0x8825))
+                assert image.size == (SMOOTH.shape[1] * 2, SMOOTH.shape[0] * 2)
+        assert (found[0x010E], found[0x010F], found[0x8298]) == ("Grandmother, 1931", "Scanner", "The archive")
+        assert (found[0x011A], found[0x0128]) == (600, 2)
+        assert (details, place) == ({0x9003: "1931:05:01 12:00:00"}, {1: "N"})
+        assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (SMOOTH.shape[0] * 2, SMOOTH.shape[1] * 2, 3)
+        assert load_picture(path).exif is not None
+
+
+@pytest.mark.parametrize("exif", [b"rubbish", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"])
+def test_a_tiff_is_written_although_the_metadata_are_damaged(tmp_path, exif):
+    picture = replace(decode_picture(encoded(Image.fromarray(SMOOTH), "PNG"), "a"), exif=exif)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save_picture(picture, tmp_path / "a.tif")
+    np.testing.assert_array_equal(levels(load_picture(tmp_path / "a.tif")), SMOOTH)
+
+
+def test_a_photograph_of_a_telephone():
+    """HEIC, turned by a quarter: red rises to the right and green downwards before, and so on."""
+    pytest.importorskip("pi_heif")
+    picture = decode_picture(TURNED_HEIC, "a.heic")
+    rows, columns = np.mgrid[0:48, 0:64]
+    wanted = np.rot90(np.stack((columns * 4, rows * 5, np.full_like(rows, 80)), axis=2), -1)
+    assert levels(picture).shape == wanted.shape
+    assert abs(levels(picture).astype(int) - wanted).mean() < 2
+    kept = Image.Exif()
+    kept.load(picture.exif)
+    assert (kept[0x0112], kept[0x010F], dict(kept.get_ifd(0x8769))) == (1, "Telephone", {0x829A: 0.01})
+    assert picture.icc_profile is not None
+    assert upright_size(open_header(io.BytesIO(TURNED_HEIC), "a.heic")) == (48, 64)
+    with pytest.raises(DamagedImageError, match=r"a\.heic has a damaged header"):
+        decode_picture(TURNED_HEIC[:-200], "a.heic")
+
+
+def test_what_reads_the_photographs_of_telephones_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(UnsupportedImageError, match=r"a\.heic is a HEIC photograph; pip install pi-heif"):
+        decode_picture(TURNED_HEIC, "a.heic")
+
+
 def test_broken_exif_is_left_out():
     data = encoded(Image.fromarray(SMOOTH), "JPEG", exif=b"Exif\0\0rubbish")
     with warnings.catch_warnings():
@@ -247,7 +308,6 @@ def test_first_frame_of_several(kind):
     [
         (b"", EmptyImageError, r"a\.jpg is empty"),
         (b"To whom it may concern", NotAnImageError, r"a\.jpg is not an image in any of the formats"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", UnsupportedImageError, "HEIC photograph, which is not read; export"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NotAnImageError, "is not an image"),
         (encoded(Image.fromarray(SMOOTH), "JPEG")[:300], DamagedImageError, r"a\.jpg"),
         (encoded(Image.fromarray(SMOOTH), "PNG")[:70], DamagedImageError, r"a\.jpg is damaged or cut short"),

@@ -5,9 +5,7 @@ profile; `faceops.images` brings them to sRGB.
 """
 
 import io
-import struct
 import threading
-import zlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from faceops.image_errors import (
+    DECODING_ERRORS,
     DamagedImageError,
     EmptyImageError,
     NotAnImageError,
     TooLargeImageError,
     UnsupportedImageError,
 )
+from faceops.image_metadata import exif_block
 
 MAX_PIXELS = 200_000_000
 """An image that announces more is refused before anything is decoded."""
@@ -30,10 +30,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000
 """Formats that are looked for; the others of Pillow are no photographs, and some start programs."""
 
 HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
-"""How the photographs of some telephones begin, after four bytes; Pillow does not read them."""
-
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow's decoders raise on damaged data."""
+"""How the photographs of some telephones begin, after four bytes; Pillow reads them with a package beside it."""
 
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 TIFF_BITS_PER_SAMPLE = 258
@@ -82,7 +79,7 @@ def decode_raster(data: bytes, name: str) -> Raster:
     samples: Samples = _deep_samples(data, name) if deep else _samples(image, profile, name)
     if image.format != "TIFF":  # Pillow and OpenCV turn a TIFF themselves
         samples = upright(samples, orientation)
-    return Raster(samples, grey, cmyk, None if cmyk else profile, _exif(image))
+    return Raster(samples, grey, cmyk, None if cmyk else profile, exif_block(image))
 
 
 def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.ImageFile:
@@ -103,11 +100,10 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
         file.seek(4)
-        if file.read(8) in HEIC_SIGNATURES:
-            raise UnsupportedImageError(
-                f"{name} is a HEIC photograph, which is not read; export it as JPEG or PNG first."
-            ) from error
-        raise NotAnImageError(f"{name} is not an image in any of the formats {', '.join(FORMATS)}.") from error
+        if file.read(8) not in HEIC_SIGNATURES:
+            raise NotAnImageError(f"{name} is not an image in any of the formats {', '.join(FORMATS)}.") from error
+        file.seek(0)
+        image = _open_heic(file, name)
     except DECODING_ERRORS as error:
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
     width, height = image.size
@@ -116,6 +112,19 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             f"{name} announces {width} x {height} pixels; images of up to {MAX_PIXELS // 10**6} megapixels are read."
         )
     return image
+
+
+def _open_heic(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.ImageFile:
+    try:
+        from pi_heif import HeifImageFile
+    except ImportError as error:
+        raise UnsupportedImageError(
+            f"{name} is a HEIC photograph; pip install pi-heif, which reads them, or export it as JPEG."
+        ) from error
+    try:
+        return HeifImageFile(file)
+    except DECODING_ERRORS as error:
+        raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
 
 
 def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -191,21 +200,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (*DECODING_ERRORS, TypeError):
         return 1
-
-
-def _exif(image: Image.Image) -> bytes | None:
-    """Metadata of a camera file; the tags of a TIFF describe its own layout and are not carried over."""
-    if image.format == "TIFF":
-        return None
-    try:
-        exif = image.getexif()
-        if not exif:
-            return None
-        if ExifTags.Base.Orientation in exif:
-            exif[ExifTags.Base.Orientation] = 1
-        details = exif.get_ifd(ExifTags.IFD.Exif)
-        for tag in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight):
-            details.pop(tag, None)
-        return exif.tobytes()
-    except (*DECODING_ERRORS, TypeError):
-        return None

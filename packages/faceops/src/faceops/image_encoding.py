@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from faceops.image_decoding import Samples
+from faceops.image_metadata import tiff_tags
 
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 """File name suffixes that can be encoded."""
 
-PILLOW_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+PILLOW_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Channels to the colour type of PNG."""
 
@@ -33,20 +34,19 @@ def encode_samples(
         suffix: One of `WRITABLE_SUFFIXES`.
         quality: 1 to 100, of the lossy formats.
         icc_profile: Profile to embed.
-        exif: EXIF block to embed; TIFF takes none.
+        exif: EXIF block to embed; TIFF takes what describes the photograph.
     """
+    if suffix in (".tif", ".tiff"):
+        return _tiff(samples, icc_profile, exif)
     if samples.dtype == np.uint16:
-        deep = np.ascontiguousarray(samples, np.uint16)
-        return _deep_png(deep, icc_profile, exif) if suffix == ".png" else _deep_tiff(deep, icc_profile)
+        return _deep_png(np.ascontiguousarray(samples, np.uint16), icc_profile, exif)
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
     options: dict[str, object] = {"icc_profile": icc_profile}  # of Pillow's save
     if suffix in (".jpg", ".jpeg"):
         options |= {"quality": quality, "subsampling": 0}
     elif suffix == ".webp":
         options |= {"quality": quality}
-    elif suffix in (".tif", ".tiff"):
-        options |= {"compression": "tiff_deflate"}
-    if exif is not None and suffix not in (".tif", ".tiff"):
+    if exif is not None:
         options["exif"] = exif
     buffer = io.BytesIO()
     image.save(buffer, PILLOW_FORMATS[suffix], **options)
@@ -72,14 +72,14 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _deep_tiff(samples: NDArray[np.uint16], icc_profile: bytes | None) -> bytes:
-    """The directory of tags, then one deflated strip."""
+def _tiff(samples: Samples, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+    """The directory of tags, then one deflated strip; Pillow writes neither 16 bits nor, compressed, EXIF's tags."""
     height, width, channels = samples.shape
-    strip = zlib.compress(samples.astype("<u2").tobytes(), 6)
+    strip = zlib.compress(samples.astype(samples.dtype.newbyteorder("<")).tobytes(), 6)
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
     tags[TiffImagePlugin.IMAGEWIDTH] = width
     tags[TiffImagePlugin.IMAGELENGTH] = height
-    tags[TiffImagePlugin.BITSPERSAMPLE] = (16,) * channels
+    tags[TiffImagePlugin.BITSPERSAMPLE] = (8 * samples.dtype.itemsize,) * channels
     tags[TiffImagePlugin.COMPRESSION] = 8  # deflate
     tags[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels < 3 else 2
     tags[TiffImagePlugin.STRIPOFFSETS] = 0  # Pillow adds the length of the directory
@@ -91,6 +91,8 @@ def _deep_tiff(samples: NDArray[np.uint16], icc_profile: bytes | None) -> bytes:
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # straight alpha
     if icc_profile is not None:
         tags[TiffImagePlugin.ICCPROFILE] = icc_profile
+    for tag, value in (tiff_tags(exif) if exif is not None else {}).items():
+        tags[tag] = value
     buffer = io.BytesIO()
     tags.save(buffer)
     return buffer.getvalue() + strip

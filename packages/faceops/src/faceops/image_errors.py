@@ -1,5 +1,11 @@
 """What can be wrong with an image file; every error is a sentence that names the file."""
 
+import struct
+import zlib
+
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
+"""What Pillow's decoders raise on damaged data, and that of HEIC."""
+
 
 class ImageFileError(ValueError):
     """An image file that cannot be read or written."""

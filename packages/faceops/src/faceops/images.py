@@ -23,7 +23,7 @@ from faceops.image_errors import MissingImageError, UnsupportedImageError
 
 READABLE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2"),
+    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2", ".heic", ".heif"),
 )
 """File names that `find_pictures` takes for pictures, in lower case."""
 
@@ -131,8 +131,8 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
     """Write an image file; the suffix says which format.
 
-    PNG and TIFF keep 16 bits, alpha, profile and (PNG) EXIF; WebP keeps 8 bits with alpha; JPEG has no alpha and is
-    flattened on white with a warning. The file is there whole or not at all.
+    All keep profile and EXIF, TIFF what of it describes the photograph. PNG and TIFF keep 16 bits and alpha, WebP 8
+    bits with alpha; JPEG has no alpha and is flattened on white with a warning. The file is there whole or not at all.
 
     Args:
         picture: What to write; values outside [0, 1] are clipped.

@@ -5,7 +5,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceops.image_decoding import DECODING_ERRORS, MAX_PIXELS, open_header
+from faceops.image_decoding import MAX_PIXELS, open_header
+from faceops.image_errors import DECODING_ERRORS
 from faceops.images import Picture, decode_picture, read_image_file, save_picture
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
