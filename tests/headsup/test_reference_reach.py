@@ -23,9 +23,9 @@ def test_the_face_is_reached_and_the_edges_are_not() -> None:
     assert (reach[eyes_nose_mouth[:, 1], eyes_nose_mouth[:, 0]] == 1).all()
     assert not torch.cat((reach[0], reach[-1], reach[:, 0], reach[:, -1])).any()
     torch.testing.assert_close(reach, reach.flip(1))  # a mirrored face is reached as well
-    # 1.2 radii from the middle, half of the fade of 0.4 is over
-    assert reach[round(512 * (0.52 + 1.2 * 0.33)), 256].item() == pytest.approx(HALF, abs=0.02)
-    assert reach[round(512 * 0.52), round(512 * (0.5 - 1.2 * 0.27))].item() == pytest.approx(HALF, abs=0.02)
+    # 1.15 radii from the middle, half of the fade of 0.3 is over
+    assert reach[round(512 * (0.5 + 1.15 * 0.38)), 256].item() == pytest.approx(HALF, abs=0.05)
+    assert reach[256, round(512 * (0.5 - 1.15 * 0.32))].item() == pytest.approx(HALF, abs=0.05)
 
 
 @given(

@@ -15,14 +15,18 @@ from torch import Tensor
 from faceops.similarity import invert
 from faceops.warping import warp_affine
 
-CENTRE = 0.52
-"""Height of the middle of the face, in sides of a face aligned to FFHQ: half-way between hairline and chin."""
+CENTRE = 0.5
+"""Height of the middle of what is reached, in sides of a face aligned to FFHQ."""
 
-RADII = 0.33, 0.27
-"""Half the height and half the width of the face, in the same unit: hairline to chin, ear to ear."""
+RADII = 0.38, 0.32
+"""Half the height and half the width of it, in the same unit: fringe to chin, and a little beyond the ears.
 
-FADE = 0.4
-"""Part of the radii over which the reach falls to zero outside of the face, before the reference itself ends."""
+Chosen among seven shapes by the shipped weights on forty photographs that they were trained on: this one keeps the
+likeness of the single step, with the highest SSIM and a border that shows little.
+"""
+
+FADE = 0.3
+"""Part of the radii over which the reach falls to zero outside of that, before the reference itself ends."""
 
 
 def face_reach(size: int) -> Float[Tensor, "1 1 {size} {size}"]:
@@ -32,8 +36,8 @@ def face_reach(size: int) -> Float[Tensor, "1 1 {size} {size}"]:
         size: Side in pixels.
 
     Example:
-        >>> [round(x, 2) for x in face_reach(100)[0, 0, 52, :50:7].tolist()]
-        [0.0, 0.0, 0.12, 0.95, 1.0, 1.0, 1.0, 1.0]
+        >>> [round(x, 2) for x in face_reach(100)[0, 0, 50, :50:7].tolist()]
+        [0.0, 0.0, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     place = (torch.arange(size) + 0.5) / size
     radius = torch.hypot((place[:, None] - CENTRE) / RADII[0], (place[None, :] - 0.5) / RADII[1])
