@@ -18,13 +18,13 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import Detector, build_detector
+from faceops.detection import Detector, DetectorName, build_detector
 from faceops.faces import Faces
 from faceops.images import decode_picture, find_pictures, load_picture
 
 LFW_IMAGES = 300
 POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")
-WEIGHTS = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
+WEIGHTS: dict[DetectorName, str] = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
 FEW = 20
 """Half the side of a square around the known nose in which a face's nose must lie to be it, in % of the picture."""
 

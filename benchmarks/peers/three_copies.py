@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from headsup.adapters import (
@@ -20,11 +21,15 @@ from headsup.conditioned_input import PreciseOutput
 from headsup.one_step import OneStepRestorer
 
 
-class Roles:
-    """Which denoiser is asked; in the place of `AdapterSwitch`."""
+class Roles(AdapterSwitch):
+    """Which denoiser is asked: none of them has a second adapter to switch to."""
 
     def __init__(self) -> None:
         self.active: Adapter | None = GENERATOR
+
+    def activate(self, name: Adapter | None) -> None:
+        """Ask another denoiser from now on."""
+        self.active = name
 
     @contextmanager
     def using(self, name: Adapter | None) -> Iterator[None]:
@@ -47,8 +52,8 @@ class ThreeCopies(OneStepRestorer):
         seed: Seed of the adapters.
     """
 
-    regularizer: nn.Module
-    teacher: nn.Module
+    regularizer: UNet2DConditionModel
+    teacher: UNet2DConditionModel
 
     def __init__(self, backbone: Backbone, rank: int = 4, alpha: int = 8, timestep: int = 999, seed: int = 0) -> None:
         regularizer, teacher = copy.deepcopy(backbone.unet), copy.deepcopy(backbone.unet)
@@ -59,7 +64,7 @@ class ThreeCopies(OneStepRestorer):
             copied.conv_out = PreciseOutput(copied.conv_out)
         add_adapter(regularizer, REGULARIZER, denoiser_targets(regularizer), rank, alpha, seed)
         self.regularizer, self.teacher = regularizer, teacher
-        self.switch = Roles()
+        self.switch = self.roles = Roles()
         super()._train_only_what_is_trained()
 
     def _train_only_what_is_trained(self) -> None:
@@ -78,6 +83,6 @@ class ThreeCopies(OneStepRestorer):
     def predict(self, x: Tensor, t: Tensor, prompt: Tensor) -> Tensor:
         """What the denoiser predicts whose turn it is."""
         networks = {GENERATOR: self.unet, REGULARIZER: self.regularizer, None: self.teacher}
-        network = networks[self.switch.active]
+        network = networks[self.roles.active]
         result: Tensor = network(x.to(network.dtype), t, prompt.to(network.dtype)).sample
         return result.float()

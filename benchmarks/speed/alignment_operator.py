@@ -1,6 +1,7 @@
 """Deformable convolution on the CPU: torchvision's operator against ours."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def operator_table() -> Table:
             return [out, *torch.autograd.grad(out.sum(), tensors)]
 
         operators = deform_conv2d_by_torchvision, deform_conv2d
-        theirs, ours = cpu_seconds([lambda f=f: results(f) for f in operators], REPEATS)
+        theirs, ours = cpu_seconds([partial(results, operator) for operator in operators], REPEATS)
         apart = [(a - b).norm() / b.norm() for a, b in zip(*map(results, operators), strict=True)]
         milliseconds = 1e3 * theirs / IMAGES, 1e3 * ours / IMAGES
         forward = 9 * CHANNELS * (CHANNELS + 4) * side**2

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -85,9 +86,9 @@ def pair_search() -> Table:
     for count in FACES:
         embeddings = _embeddings(count)
         owners = np.arange(count)
-        ways: list[Callable[[], object]] = [lambda e=embeddings, o=owners: similar_faces(e, o, SPLIT_THRESHOLD)]
+        ways: list[Callable[[], object]] = [partial(similar_faces, embeddings, owners, SPLIT_THRESHOLD)]
         if count == min(FACES):
-            ways.append(lambda e=embeddings: _all_with_all(e))
+            ways.append(partial(_all_with_all, embeddings))
         seconds = cpu_seconds(ways, 1)
         found = similar_faces(embeddings, owners, PAIR_THRESHOLD)
         product = seconds[1] if len(seconds) > 1 else "too much memory"

@@ -1,5 +1,8 @@
 """Correlation loss at 128 x 128 pixels: ``unfold`` against ours."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,12 +47,17 @@ def measure(suite: Suite) -> list[Table]:
     return [Table("correlation_loss", title, columns, rows, ("unfold ms", "hime ms"), "CPU time, ms", note)]
 
 
+def gradient(loss: Callable[[], Tensor], sr: Tensor) -> tuple[Tensor, ...]:
+    """Forward and backward."""
+    return torch.autograd.grad(loss(), sr)
+
+
 def compare(sr: Tensor, hr: Tensor, window: int, limits: MachineLimits) -> tuple[int | float, ...]:
     """One row of the table."""
-    losses = (lambda: loss_by_unfold(sr, hr, window)), (lambda: correlation_loss(sr, hr, window))
-    common, ours = cpu_seconds([lambda loss=loss: torch.autograd.grad(loss(), sr) for loss in losses], REPEATS)
+    losses = partial(loss_by_unfold, sr, hr, window), partial(correlation_loss, sr, hr, window)
+    common, ours = cpu_seconds([partial(gradient, loss, sr) for loss in losses], REPEATS)
     common_bytes, our_bytes = (kept_bytes(loss) for loss in losses)
-    (common_gradient,), (our_gradient,) = (torch.autograd.grad(loss(), sr) for loss in losses)
+    (common_gradient,), (our_gradient,) = (gradient(loss, sr) for loss in losses)
     return (
         window,
         1e3 * common / IMAGES,

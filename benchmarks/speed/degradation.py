@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import get_args
+from functools import partial
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from portraitdata.degradation.records import ClassicalRecord, DegradationRecord
 from portraitdata.degradation.resizing import resized
 from portraitdata.synthetic_portraits import draw_portrait
 
-IMAGES = {256: 32, 512: 24, 1024: 8}
+IMAGES = {256: 24, 512: 16, 1024: 6}
 """Records of each side; the same for all ways."""
 
 BATCH = 8
@@ -50,9 +51,9 @@ def by_size() -> Table:
         records = [draw_record(preset_of("realesrgan"), side, side, SCALE, (0, 0, index)) for index in range(count)]
         tensor = as_tensor(image)
         ways: list[Callable[[], object]] = [
-            lambda tensor=tensor, records=records: [degrade_by_peer(tensor, record) for record in records],
-            lambda tensor=tensor, records=records: in_batches(tensor, records),
-            lambda image=image, records=records: [degrade(image, record) for record in records],
+            partial(one_by_one, degrade_by_peer, tensor, records),
+            partial(in_batches, tensor, records),
+            partial(one_by_one, degrade, image, records),
             jpegs_alone(image, records),
         ]
         *speeds, limit = (count / seconds for seconds in cpu_seconds(ways, REPEATS))
@@ -76,7 +77,7 @@ def by_preset() -> Table:
         preset = preset_of(name)
         scale = 1 if isinstance(preset, ClassicalPreset) else SCALE
         records = [draw_record(preset, side, side, scale, (0, 0, index)) for index in range(count)]
-        runs.append(lambda records=records: [degrade(image, record) for record in records])
+        runs.append(partial(one_by_one, degrade, image, records))
         limits.append(jpegs_alone(image, records))
     speeds, alone = ([count / seconds for seconds in cpu_seconds(each, REPEATS)] for each in (runs, limits))
     rows = tuple(zip(names, speeds, alone, strict=True))
@@ -117,6 +118,13 @@ def jpegs_of(record: DegradationRecord) -> list[tuple[tuple[int, int], int]]:
     first, second = record.first, record.second
     last = record.output_size if record.jpeg_last else (second.resize.height, second.resize.width)
     return [((first.resize.height, first.resize.width), first.quality), (last, second.quality)]
+
+
+def one_by_one(
+    degrade_one: Callable[[Any, Any], object], image: object, records: Sequence[DegradationRecord]
+) -> list[object]:
+    """Degrade one image in many ways."""
+    return [degrade_one(image, record) for record in records]
 
 
 def in_batches(image: Tensor, records: Sequence[DegradationRecord]) -> list[Tensor]:

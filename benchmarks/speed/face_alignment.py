@@ -1,6 +1,7 @@
 """Alignment of 32 faces in photographs of 1024 pixels to 512: face by face, by copies, by kornia, and ours."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 import torch
@@ -70,15 +71,15 @@ def measure(suite: Suite) -> list[Table]:
     def both(way: Align) -> Tensor:
         return torch.autograd.grad(way(images, matrix, index).square().sum(), images)[0]
 
-    forward_passes = cpu_seconds([lambda way=way: forward(way) for way in ways.values()], REPEATS)
-    both_passes = cpu_seconds([lambda way=way: both(way) for way in ways.values()], REPEATS)
+    forward_passes = cpu_seconds([partial(forward, way) for way in ways.values()], REPEATS)
+    both_passes = cpu_seconds([partial(both, way) for way in ways.values()], REPEATS)
     ours = forward(by_faceops)
     rows: list[tuple[Cell, ...]] = [
         (
             name,
             1e3 * once,
             1e3 * twice,
-            kept_bytes(lambda way=way: way(images, matrix, index)) / 2**20,
+            kept_bytes(partial(way, images, matrix, index)) / 2**20,
             255 * (forward(way) - ours).abs().max().item(),
         )
         for (name, way), once, twice in zip(ways.items(), forward_passes, both_passes, strict=True)

@@ -5,7 +5,8 @@ time is the median of turns between which the device was waited for; memory is t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.peers.rlfn import RLFN
-from benchmarks.reporting.table import LeftOutError, Suite, Table
+from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from benchmarks.speed.correlation_loss import WINDOWS, loss_by_unfold
 from faceops.images import Picture
 from headsup.backbone import load_backbone
@@ -54,14 +55,14 @@ def measure(suite: Suite) -> list[Table]:
 def agreement(device: str) -> Table:
     """Shipped networks on the device against the CPU in float32, on a real face."""
     face = bicubic(astronaut(), 128, 128).clamp(0, 1)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name in ("small-x8", "small-x4"):
         network = load_network(name)
         side = 128 // network.scale
         inputs = bicubic(face, side, side), torch.stack([face, face.flip(2)])
-        rows.append((f"hime {name}", *differences(lambda where, n=network, i=inputs: upscaled(n, i, where), device)))
+        rows.append((f"hime {name}", *differences(partial(upscaled, network, inputs), device)))
     small = bicubic(face, 64, 64)
-    rows.append(("headsup tiny", *differences(lambda where: restored_by_tiny(small, where), device)))
+    rows.append(("headsup tiny", *differences(partial(restored_by_tiny, small), device)))
     columns = "network", "largest difference", "mean difference", "largest, bfloat16", "mean, bfloat16"
     title = "Results on the GPU against those of the CPU in float32, in grey levels of 255"
     note = "Convolutions on the GPU are in TF32, torch's default: 10 bits of mantissa, as float16 has."
@@ -109,13 +110,18 @@ def restoring(device: str, base: str = "random:sd21", sides: tuple[int, ...] = S
         weights = sum(p.numel() * p.element_size() for p in restorer.parameters()) / 1e9
         for side in sides:
             picture = Picture(bicubic(astronaut(), side // 4, side // 4).clamp(0, 1))
-            seconds, peak = stages(lambda p=picture, w=whole: w(p, RestoreOptions(scale=4.0)).seconds)
+            seconds, peak = stages(partial(seconds_of, whole, picture))
             row = "bfloat16" if low else "float32", f"{side} x {side}", weights, peak
             rows.append((*row, seconds["encode"], seconds["denoise"], seconds["decode"], sum(seconds.values())))
         del whole, restorer
     columns = "weights are", "result", "weights (GB)", "peak (GB)", "encode (s)", "denoise (s)", "decode (s)", "all (s)"
     title = "Restoring one picture with the architecture of Stable Diffusion 2.1"
     return Table("gpu_restoring", title, columns, tuple(rows), columns[4:7], "s")
+
+
+def seconds_of(restorer: PhotoRestorer, picture: Picture) -> dict[str, float]:
+    """Seconds of each stage of restoring a picture."""
+    return restorer(picture, RestoreOptions(scale=4.0)).seconds
 
 
 def stages(run: Callable[[], dict[str, float]]) -> tuple[dict[str, float], float]:
@@ -135,7 +141,7 @@ def operators(device: str, side: int = 128, images: int = BATCH) -> Table:
     sr.requires_grad_()
     rows: list[tuple[str, float, float, float, float, float]] = []
     for window in WINDOWS:
-        pair = [lambda f=f, k=window: torch.autograd.grad(f(sr, hr, k), sr) for f in (loss_by_unfold, correlation_loss)]
+        pair = [partial(gradients, loss, [sr, hr, window], [sr]) for loss in (loss_by_unfold, correlation_loss)]
         rows.append(compared(f"correlation loss, k = {window}, against unfold", pair))
     for small in (16, 32):
         shapes = (32, 8 * 18, 8 * 9)
@@ -144,10 +150,8 @@ def operators(device: str, side: int = 128, images: int = BATCH) -> Table:
         tensors[2].sigmoid_()
         for tensor in tensors:
             tensor.requires_grad_()
-        pair = [
-            lambda f=f, t=tensors: torch.autograd.grad(f(*t).sum(), t)
-            for f in (deform_conv2d_by_sampling, deform_conv2d_by_torchvision)
-        ]
+        ways = deform_conv2d_by_sampling, deform_conv2d_by_torchvision
+        pair = [partial(gradients, way, tensors, tensors) for way in ways]
         rows.append(compared(f"deformable convolution, {small} x {small}, against sampling", pair))
     columns = "operator", "common ms", "ours ms", "times faster", "common peak (MB)", "ours peak (MB)"
     title = f"Forward and backward of {images} images, the common way and what is used on the GPU"
@@ -155,7 +159,14 @@ def operators(device: str, side: int = 128, images: int = BATCH) -> Table:
     return Table("gpu_operators", title, columns, tuple(rows), columns[1:3], "ms", note)
 
 
-def compared(name: str, runs: list[Callable[[], object]]) -> tuple[str, float, float, float, float, float]:
+def gradients(
+    operator: Callable[..., Tensor], arguments: Sequence[object], inputs: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """Forward and backward of the sum of what an operator gives."""
+    return torch.autograd.grad(operator(*arguments).sum(), inputs)
+
+
+def compared(name: str, runs: Sequence[Callable[[], object]]) -> tuple[str, float, float, float, float, float]:
     """Row of two ways to do the same."""
     found = [timed(run) for run in runs]
     (common, common_peak), (ours, our_peak) = found
@@ -201,8 +212,8 @@ def networks(device: str, batch: int = BATCH) -> Table:
         lr = torch.rand(batch, 3, side, side, device=device)
         references = torch.rand(batch, REFERENCES, 3, side * scale, side * scale, device=device)
         hr = references[:, 0].contiguous()
-        macs = multiply_accumulates(network, lambda n=network, x=lr, r=references: n(x[:1], r[:1]))
-        inference, peak = timed(lambda n=network, x=lr, r=references: inferred(lambda: n(x, r)))
+        macs = multiply_accumulates(network, partial(network, lr[:1], references[:1]))
+        inference, peak = timed(partial(inferred, partial(network, lr, references)))
         training, training_peak = timed(training_step(network, lr, references, hr))
         name = f"{variant} ({side}, {scale})"
         rows.append(row_of(name, macs, batch, (inference, peak, training, training_peak)))

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.timing import cpu_seconds
 from faceops.alignment import crop_faces
-from faceops.image_decoding import decode_raster
+from faceops.image_decoding import Raster, decode_raster
 from faceops.images import srgb_bytes
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
@@ -88,12 +88,12 @@ def parts(index: PortraitIndex) -> dict[str, tuple[Callable[[], object], int]]:
 
 def wholes(index: PortraitIndex) -> dict[str, tuple[Callable[[], object], int]]:
     """The loader as it is used, with and without its costly parts."""
-    settings = {
-        "loader": {"drop": 0.0},
-        "loader, LQ on the device": {"drop": 0.0, "degrade_on": "device"},
-        "loader, no references": {"references": False},
+    pairs = {
+        "loader": RestorationPairs(index, drop=0.0),
+        "loader, LQ on the device": RestorationPairs(index, drop=0.0, degrade_on="device"),
+        "loader, no references": RestorationPairs(index, references=False),
     }
-    return {name: (one_epoch(RestorationPairs(index, **options)), BATCH) for name, options in settings.items()}
+    return {name: (one_epoch(each), BATCH) for name, each in pairs.items()}
 
 
 def one_epoch(pairs: RestorationPairs) -> Callable[[], object]:
@@ -109,9 +109,9 @@ def one_epoch(pairs: RestorationPairs) -> Callable[[], object]:
 class KnownRaster(PhotographWindows):
     """Windows of one photograph that is decoded already."""
 
-    def __init__(self, index: PortraitIndex, raster: object) -> None:
+    def __init__(self, index: PortraitIndex, raster: Raster) -> None:
         super().__init__(index)
         self._raster = raster
 
-    def _decoded(self, number: int) -> object:
+    def _decoded(self, number: int) -> Raster:
         return self._raster

@@ -16,7 +16,7 @@ class TableRow(NamedTuple):
     """Multiply-accumulates in thousand millions, read as those with three references."""
 
 
-TABLE_1 = {
+TABLE_1: dict[tuple[Variant, int, int], TableRow] = {
     ("small", 32, 4): TableRow(0.87, 1.86),
     ("small", 64, 4): TableRow(0.87, 7.48),
     ("small", 16, 8): TableRow(0.90, 0.49),

@@ -1,0 +1,53 @@
+"""What the command line is told about restoring comes to the restorer."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from headsup.cli import main
+from headsup.restoring import files
+from headsup.restoring.options import RestoreOptions
+
+SAID = {
+    **{"--size": "64x48", "--fidelity": "0.25", "--colour": "adain", "--tile": "512", "--overlap": "64"},
+    **{"--memory": "3.5", "--scale": "2"},
+}
+MEANT = RestoreOptions(2.0, (64, 48), 0.25, "adain", 512, 64, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("command", "worker", "more", "meant"),
+    [
+        (
+            "restore",
+            "restore_files",
+            ["--confine-references", "false"],
+            RestoreOptions(2.0, (64, 48), 0.25, "adain", 512, 64, 3.5, confine_references=False),
+        ),
+        ("restore", "restore_files", [], MEANT),
+        ("blend", "blend_files", ["--weights", "tiny", "--face-weights", "tiny"], MEANT),
+    ],
+)
+def test_every_option_arrives(
+    monkeypatch: pytest.MonkeyPatch, command: str, worker: str, more: list[str], meant: RestoreOptions
+) -> None:
+    given: list[Any] = []
+
+    def noted(*arguments: Any) -> int:
+        given.extend(arguments)
+        return 0
+
+    monkeypatch.setattr(files, worker, noted)
+    said = [word for pair in SAID.items() for word in pair]
+    monkeypatch.setattr("sys.argv", ["headsup", command, "a.png", "--output", "b.png", *said, *more])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert given[2] == meant
+
+
+def test_no_option_is_left_out_above() -> None:
+    usual = RestoreOptions()
+    changed = RestoreOptions(2.0, (64, 48), 0.25, "adain", 512, 64, 3.5, confine_references=False)
+    assert not [each.name for each in fields(usual) if getattr(usual, each.name) == getattr(changed, each.name)]
