@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.reporting.catalogue import benchmarks
 from benchmarks.reporting.documents import ROOT, publish
-from benchmarks.reporting.facts import CHANGED, UNKNOWN, commit, facts
+from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
 from benchmarks.reporting.table import LeftOutError, Suite, printed
@@ -73,10 +73,12 @@ def parsed() -> argparse.Namespace:
 
 
 def is_current(outcome: Outcome | None, suite: Suite) -> bool:
-    """Whether a benchmark was measured by this suite with the files of this commit, all unchanged."""
-    here = commit()
-    known = not here.endswith(CHANGED) and here != UNKNOWN
-    return outcome is not None and known and (outcome.suite, outcome.facts.get("commit")) == (suite, here)
+    """Whether a benchmark was measured by this suite, here, with the files of this commit, all unchanged."""
+    here = facts()
+    if outcome is None or outcome.left_out or here["commit"] == UNKNOWN or here["commit"].endswith(CHANGED):
+        return False
+    then = {**outcome.facts, "date": here["date"]}
+    return outcome.suite == suite and then == here
 
 
 def outcome_of(name: str, suite: Suite, folder: Path, console: Console) -> Outcome:

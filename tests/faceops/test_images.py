@@ -257,6 +257,42 @@ def test_metadata_of_a_scan_survive_and_its_layout_does_not(tmp_path, bits):
         assert load_picture(path).exif is not None
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
+def test_text_that_is_not_ascii_survives(tmp_path, kind, suffix):
+    text = {0x013B: "J\u00fcrgen", 0x8298: "\u00a9 M\u00fcller"}
+    tags = TiffImagePlugin.ImageFileDirectory_v2() if kind == "TIFF" else Image.Exif()
+    for tag, value in text.items():
+        tags[tag] = value.encode("latin-1")  # which Pillow reads, and does not write by itself
+    options = {"tiffinfo": tags} if kind == "TIFF" else {"exif": tags}
+    save_picture(decode_picture(encoded(Image.fromarray(SMOOTH), kind, **options), "a"), tmp_path / f"a{suffix}")
+    with Image.open(tmp_path / f"a{suffix}") as image:
+        found = image.getexif()
+    assert {tag: found[tag] for tag in text} == text
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 5, 7, 9, 10, 11, 12])
+def test_a_tag_of_another_type_than_its_name_has_costs_no_more_than_itself(tmp_path, kind):
+    value = {2: "text", 7: b"text", 5: 0.5, 10: -0.5, 11: 0.5, 12: 0.5}.get(kind, 3)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[0x010F] = "Scanner"
+    tags.tagtype[0x0131], tags[0x0131] = kind, value
+    picture = decode_picture(encoded(Image.fromarray(SMOOTH), "TIFF", tiffinfo=tags), "a")
+    save_picture(picture, tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.getexif()[0x010F] == "Scanner"
+
+
+def test_a_tiff_does_not_point_into_the_file_that_its_metadata_are_from(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0xA005)[1] = "R98"  # interoperability, which most cameras write
+    save_picture(decode_picture(encoded(Image.fromarray(SMOOTH), "JPEG", exif=exif), "a"), tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.tif") as image:
+        assert dict(image.getexif().get_ifd(0x8769)) == {0x829A: 0.01}
+
+
 @pytest.mark.parametrize("exif", [b"rubbish", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"])
 def test_a_tiff_is_written_although_the_metadata_are_damaged(tmp_path, exif):
     picture = replace(decode_picture(encoded(Image.fromarray(SMOOTH), "PNG"), "a"), exif=exif)
@@ -279,8 +315,10 @@ def test_a_photograph_of_a_telephone():
     assert (kept[0x0112], kept[0x010F], dict(kept.get_ifd(0x8769))) == (1, "Telephone", {0x829A: 0.01})
     assert picture.icc_profile is not None
     assert upright_size(open_header(io.BytesIO(TURNED_HEIC), "a.heic")) == (48, 64)
-    with pytest.raises(DamagedImageError, match=r"a\.heic has a damaged header"):
-        decode_picture(TURNED_HEIC[:-200], "a.heic")
+    no_text = TURNED_HEIC.replace(b"Exif", b"\xbdxif", 1)
+    for damaged in (TURNED_HEIC[:-200], no_text):
+        with pytest.raises(DamagedImageError, match=r"a\.heic has a damaged header"):
+            decode_picture(damaged, "a.heic")
 
 
 def test_what_reads_the_photographs_of_telephones_is_named(monkeypatch):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceops.alignment import alignment_matrix
@@ -28,6 +28,7 @@ def test_the_face_is_reached_and_the_edges_are_not() -> None:
     assert reach[256, round(512 * (0.5 - 1.15 * 0.32))].item() == pytest.approx(HALF, abs=0.05)
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     side=st.integers(40, 120),
     left=st.floats(-10, 60),

@@ -379,14 +379,14 @@ def check_stop_before_faces_are_found(browser: Any, server: PageServer, held: th
 
     def detector(images: Tensor) -> Faces:
         looking.set()
-        assert found.wait(20)
+        assert found.wait(90)
         raise FileNotFoundError("It was forgotten.")
 
     server.site.preview.detector = detector
     held.set()
     browser.choose("#photo", photo)
     browser.wait("!document.getElementById('restore').disabled")
-    assert looking.wait(20)
+    assert looking.wait(90)
     browser.value("document.getElementById('restore').click()")
     browser.wait("document.getElementById('status').textContent.startsWith('Held (')")
     browser.value("document.getElementById('stop').click()")

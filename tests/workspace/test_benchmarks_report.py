@@ -78,17 +78,20 @@ def test_an_interrupted_suite_goes_on(
         return Outcome(suite, 1.0, {"commit": here})
 
     monkeypatch.setattr(command, "outcome_of", outcome_of)
-    monkeypatch.setattr(command, "commit", lambda: here)
-    write_results({"profiles": Outcome("quick", 1.0, {"commit": before})}, tmp_path)
+    monkeypatch.setattr(command, "facts", lambda: {"commit": here, "threads": "2", "date": "today"})
+    known = {"commit": before, "threads": "2", "date": "yesterday"}
+    one_thread = Outcome("quick", 1.0, known | {"threads": "1"})
+    left_out = Outcome("quick", 1.0, known, left_out="needs a GPU")
+    write_results({"profiles": Outcome("quick", 1.0, known), "loader": one_thread, "gpu": left_out}, tmp_path)
     monkeypatch.setattr(
         "sys.argv",
-        ["benchmarks", "profiles", "degradation", "--suite", suite, "--resume", "--output", str(tmp_path)],
+        ["benchmarks", "profiles", "loader", "gpu", "--suite", suite, "--resume", "--output", str(tmp_path)],
     )
     threads = torch.get_num_threads()
     command.main()
     torch.set_num_threads(threads)
-    assert measured == (["profiles", "degradation"] if again else ["degradation"])
-    assert read_results(tmp_path).keys() == {"profiles", "degradation"}
+    assert measured == (["profiles", "loader", "gpu"] if again else ["loader", "gpu"])
+    assert read_results(tmp_path).keys() == {"profiles", "loader", "gpu"}
 
 
 def test_report_shows_what_there_is_and_says_what_is_not(results: dict[str, Outcome], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from faceops.heic import is_heic, open_heic
 from faceops.image_errors import (
     DECODING_ERRORS,
     DamagedImageError,
@@ -28,9 +29,6 @@ MAX_PIXELS = 200_000_000
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
 """Formats that are looked for; the others of Pillow are no photographs, and some start programs."""
-
-HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
-"""How the photographs of some telephones begin, after four bytes; Pillow reads them with a package beside it."""
 
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 TIFF_BITS_PER_SAMPLE = 258
@@ -99,11 +97,9 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
-        file.seek(4)
-        if file.read(8) not in HEIC_SIGNATURES:
+        if not is_heic(file):
             raise NotAnImageError(f"{name} is not an image in any of the formats {', '.join(FORMATS)}.") from error
-        file.seek(0)
-        image = _open_heic(file, name)
+        image = open_heic(file, name)
     except DECODING_ERRORS as error:
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
     width, height = image.size
@@ -112,19 +108,6 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             f"{name} announces {width} x {height} pixels; images of up to {MAX_PIXELS // 10**6} megapixels are read."
         )
     return image
-
-
-def _open_heic(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.ImageFile:
-    try:
-        from pi_heif import HeifImageFile
-    except ImportError as error:
-        raise UnsupportedImageError(
-            f"{name} is a HEIC photograph; pip install pi-heif, which reads them, or export it as JPEG."
-        ) from error
-    try:
-        return HeifImageFile(file)
-    except DECODING_ERRORS as error:
-        raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
 
 
 def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:

@@ -1,14 +1,14 @@
 """What an image file says of itself beside its pixels: the EXIF block, which lies open in a TIFF."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from faceops.image_errors import DECODING_ERRORS
 
-METADATA_ERRORS = (*DECODING_ERRORS, TypeError, KeyError)
-"""What Pillow raises on tags that are damaged."""
+METADATA_ERRORS = (*DECODING_ERRORS, ArithmeticError, AttributeError, LookupError, TypeError)
+"""What Pillow raises on tags that are damaged or of another type than their name has."""
 
 TIFF_TAGS = tuple(
     getattr(ExifTags.Base, name)
@@ -37,9 +37,13 @@ def exif_block(image: Image.Image) -> bytes | None:
         else:
             if ExifTags.Base.Orientation in exif:
                 exif[ExifTags.Base.Orientation] = 1
-            details = exif.get_ifd(ExifTags.IFD.Exif)
+            for tag, value in list(exif.items()):
+                exif[tag] = _as_stored(value)
+            for tag in DIRECTORIES:
+                directory = exif.get_ifd(tag)
+                directory.update({key: _as_stored(value) for key, value in directory.items()})
             for tag in DIMENSIONS:
-                details.pop(tag, None)
+                exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         return exif.tobytes() if exif else None
     except METADATA_ERRORS:
         return None
@@ -50,29 +54,38 @@ def tiff_tags(exif: bytes) -> Mapping[int, Any]:
     block = Image.Exif()
     try:
         block.load(exif)
-        found = _descriptive(block)
-        tags = {tag: found[tag] for tag in found}
-        _check_writable(tags)
+        return dict(_descriptive(block))
     except METADATA_ERRORS:
         return {}
-    return tags
 
 
 def _descriptive(exif: Image.Exif) -> Image.Exif:
-    """The tags that describe the photograph."""
+    """The tags that describe the photograph, each if it can be written."""
     chosen = Image.Exif()
-    for tag in TIFF_TAGS:
-        if tag in exif:
-            chosen[tag] = exif[tag]
-    for tag in DIRECTORIES:
-        directory = {key: value for key, value in exif.get_ifd(tag).items() if key not in DIMENSIONS}
+    for tag, value in _writable(((tag, exif[tag]) for tag in TIFF_TAGS if tag in exif), None).items():
+        chosen[tag] = value
+    for group in DIRECTORIES:
+        # what points elsewhere in the old file would point nowhere in a new one
+        left_out = *DIMENSIONS, ExifTags.IFD.Interop
+        found = ((tag, value) for tag, value in exif.get_ifd(group).items() if tag not in left_out)
+        directory = _writable(found, group)
         if directory:
-            chosen[tag] = directory
+            chosen[group] = directory
     return chosen
 
 
-def _check_writable(tags: Mapping[int, Any]) -> None:
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, value in tags.items():
-        directory[tag] = value
-    directory.tobytes()
+def _writable(tags: Iterable[tuple[int, Any]], group: int | None) -> dict[int, Any]:
+    kept = {}
+    for tag, value in tags:
+        alone = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+        try:
+            alone[tag] = kept[tag] = _as_stored(value)
+            alone.tobytes()
+        except METADATA_ERRORS:
+            kept.pop(tag, None)
+    return kept
+
+
+def _as_stored(value: Any) -> Any:  # noqa: ANN401 - whatever a tag holds
+    """Text as the bytes that it was read from, as Latin-1; Pillow would write a question mark for an umlaut."""
+    return value if not isinstance(value, str) or value.isascii() else value.encode("latin-1", "replace")

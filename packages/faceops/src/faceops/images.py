@@ -23,7 +23,7 @@ from faceops.image_errors import MissingImageError, UnsupportedImageError
 
 READABLE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2", ".heic", ".heif"),
+    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2", ".heic", ".heif", ".hif"),
 )
 """File names that `find_pictures` takes for pictures, in lower case."""
 

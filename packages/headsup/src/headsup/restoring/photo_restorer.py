@@ -173,14 +173,14 @@ class PhotoRestorer:
         height, width = size
         where = torch.zeros(len(faces), dtype=torch.long)
         side = faces.references.shape[-1]
-        matrix = alignment_matrix(faces.landmarks.to(self.device), side)
+        matrix = alignment_matrix(faces.landmarks.cpu(), side)  # in float64, which some devices have not
         shown = lay_out(faces.references.to(self.device), matrix, where, (1, height, width), self.layout)
         there = torch.ones(len(faces), dtype=torch.bool, device=self.device)
         masks = box_masks(faces.boxes.to(self.device), there, height, width)
         mask = at_latent_resolution(masks, self.factor).amax(dim=0, keepdim=True)
         reach = torch.ones_like(mask)
         if options.confine_references:
-            reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor)
+            reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor).to(mask.device)
         z_r = encode(self.restorer.vae, shown, budget)
         return torch.cat((z_r, mask, reach), dim=1)
 

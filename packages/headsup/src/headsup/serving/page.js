@@ -124,8 +124,9 @@ async function lookForFaces(chosen, path) {
     if (!chosen.used) throw error; // else its work was stopped or refused before the faces were found, and it is forgotten
   }
   if (photo !== chosen) return;
-  if (faces) showFaces(faces);
-  else $("choice").hidden = true;
+  if (faces) return showFaces(faces);
+  beginPreview(chosen.width, chosen.height); // no face is chosen
+  $("choice").hidden = true;
 }
 
 function takeReferences(files) {
