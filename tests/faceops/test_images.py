@@ -327,6 +327,14 @@ def test_what_reads_the_photographs_of_telephones_is_named(monkeypatch):
         decode_picture(TURNED_HEIC, "a.heic")
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_no_empty_directories_are_made(kind):
+    exif, kept = Image.Exif(), Image.Exif()
+    exif[0x010F] = "Camera"
+    kept.load(decode_picture(encoded(Image.fromarray(SMOOTH), kind, exif=exif), "a").exif)
+    assert dict(kept) == {0x010F: "Camera"}
+
+
 def test_broken_exif_is_left_out():
     data = encoded(Image.fromarray(SMOOTH), "JPEG", exif=b"Exif\0\0rubbish")
     with warnings.catch_warnings():

@@ -39,11 +39,12 @@ def exif_block(image: Image.Image) -> bytes | None:
                 exif[ExifTags.Base.Orientation] = 1
             for tag, value in list(exif.items()):
                 exif[tag] = _as_stored(value)
-            for tag in DIRECTORIES:
-                directory = exif.get_ifd(tag)
-                directory.update({key: _as_stored(value) for key, value in directory.items()})
-            for tag in DIMENSIONS:
-                exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
+            for group in DIRECTORIES:
+                if group in exif:  # else asking for it would make an empty one
+                    directory = exif.get_ifd(group)
+                    directory.update({tag: _as_stored(value) for tag, value in directory.items()})
+                    for tag in DIMENSIONS:
+                        directory.pop(tag, None)
         return exif.tobytes() if exif else None
     except METADATA_ERRORS:
         return None
