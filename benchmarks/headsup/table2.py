@@ -1,8 +1,8 @@
 """HeadsUp, Table 2 in miniature: portraits of people who were not trained on, two degradations, by four.
 
-Ours is the shipped small restorer, without and with the other photograph of the person, that also in the paper's
-one pass. Beside it are the bicubic, a
-public network, the practice of blending, and the small restorer as trained without face losses (first row of Table 4).
+Ours is the shipped small restorer, without and with the other photograph of the person, that also in the paper's one
+pass. Beside it are the bicubic, a public network, the practice of blending, and the small restorer as trained without
+face losses (first row of Table 4).
 
 Other software is scored on the same pictures: run it on `outputs/benchmarks/portraits/lq_realesrgan` and
 `lq_mild` (faces to go by are in `reference_*`), write the results under the same names into `FOLDER/realesrgan` and

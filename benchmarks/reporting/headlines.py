@@ -20,37 +20,25 @@ class Cells(NamedTuple):
     Or, if there is no column, the row and the column of each."""
 
 
+SMALL = "HIME_rec (small)"
+
+
+def of_table1(setting: str, peer: str) -> Cells:
+    """Headshots with three photographs of the person."""
+    ways = (setting, "bicubic", "0"), (setting, peer, "0"), (setting, SMALL, "0"), (setting, SMALL, "3")
+    return Cells("hime_table1", "PSNR", ways)
+
+
+def of_one_day(weights: str) -> Cells:
+    """Headshots with one photograph that is aligned; no public network was asked."""
+    return Cells("exemplar_alignment", "", ((weights, "bicubic"), None, (weights, "no exemplar"), (weights, "aligned")))
+
+
 LINES: dict[str, Cells] = {
-    "headshots of LFW, 16 to 128 px: PSNR": Cells(
-        "hime_table1",
-        "PSNR",
-        (
-            ("(16, 8)", "bicubic", "0"),
-            ("(16, 8)", "RLFN twice", "0"),
-            ("(16, 8)", "HIME_rec (small)", "0"),
-            ("(16, 8)", "HIME_rec (small)", "3"),
-        ),
-    ),
-    "headshots of LFW, 32 to 128 px: PSNR": Cells(
-        "hime_table1",
-        "PSNR",
-        (
-            ("(32, 4)", "bicubic", "0"),
-            ("(32, 4)", "RLFN", "0"),
-            ("(32, 4)", "HIME_rec (small)", "0"),
-            ("(32, 4)", "HIME_rec (small)", "3"),
-        ),
-    ),
-    "one photograph of the same day, 16 to 128 px: PSNR": Cells(
-        "exemplar_alignment",
-        "",
-        (("small-x8", "bicubic"), None, ("small-x8", "no exemplar"), ("small-x8", "aligned")),
-    ),
-    "one photograph of the same day, 32 to 128 px: PSNR": Cells(
-        "exemplar_alignment",
-        "",
-        (("small-x4", "bicubic"), None, ("small-x4", "no exemplar"), ("small-x4", "aligned")),
-    ),
+    "headshots of LFW, 16 to 128 px: PSNR": of_table1("(16, 8)", "RLFN twice"),
+    "headshots of LFW, 32 to 128 px: PSNR": of_table1("(32, 4)", "RLFN"),
+    "one photograph of the same day, 16 to 128 px: PSNR": of_one_day("small-x8"),
+    "one photograph of the same day, 32 to 128 px: PSNR": of_one_day("small-x4"),
     **{
         f"damaged portraits, 64 to 256 px: {score}": Cells(
             "headsup_table2_realesrgan",

@@ -1,6 +1,5 @@
 """Correlation loss at 128 x 128 pixels: ``unfold`` against ours."""
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.machine_limits import MachineLimits, machine_limits
-from benchmarks.speed.timing import cpu_seconds, kept_bytes
+from benchmarks.speed.timing import cpu_seconds, gradients, kept_bytes
 from hime.losses.correlation import correlation_loss
 
 IMAGES = 4
@@ -47,17 +46,12 @@ def measure(suite: Suite) -> list[Table]:
     return [Table("correlation_loss", title, columns, rows, ("unfold ms", "hime ms"), "CPU time, ms", note)]
 
 
-def gradient(loss: Callable[[], Tensor], sr: Tensor) -> tuple[Tensor, ...]:
-    """Forward and backward."""
-    return torch.autograd.grad(loss(), sr)
-
-
 def compare(sr: Tensor, hr: Tensor, window: int, limits: MachineLimits) -> tuple[int | float, ...]:
     """One row of the table."""
     losses = partial(loss_by_unfold, sr, hr, window), partial(correlation_loss, sr, hr, window)
-    common, ours = cpu_seconds([partial(gradient, loss, sr) for loss in losses], REPEATS)
+    common, ours = cpu_seconds([partial(gradients, loss, [sr]) for loss in losses], REPEATS)
     common_bytes, our_bytes = (kept_bytes(loss) for loss in losses)
-    (common_gradient,), (our_gradient,) = (gradient(loss, sr) for loss in losses)
+    (common_gradient,), (our_gradient,) = (gradients(loss, [sr]) for loss in losses)
     return (
         window,
         1e3 * common / IMAGES,

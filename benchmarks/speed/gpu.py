@@ -16,6 +16,7 @@ from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.peers.rlfn import RLFN
 from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from benchmarks.speed.correlation_loss import WINDOWS, loss_by_unfold
+from benchmarks.speed.timing import gradients
 from faceops.images import Picture
 from headsup.backbone import load_backbone
 from headsup.merging import merge_adapters
@@ -141,7 +142,7 @@ def operators(device: str, side: int = 128, images: int = BATCH) -> Table:
     sr.requires_grad_()
     rows: list[tuple[str, float, float, float, float, float]] = []
     for window in WINDOWS:
-        pair = [partial(gradients, loss, [sr, hr, window], [sr]) for loss in (loss_by_unfold, correlation_loss)]
+        pair = [partial(gradients, partial(loss, sr, hr, window), [sr]) for loss in (loss_by_unfold, correlation_loss)]
         rows.append(compared(f"correlation loss, k = {window}, against unfold", pair))
     for small in (16, 32):
         shapes = (32, 8 * 18, 8 * 9)
@@ -151,19 +152,12 @@ def operators(device: str, side: int = 128, images: int = BATCH) -> Table:
         for tensor in tensors:
             tensor.requires_grad_()
         ways = deform_conv2d_by_sampling, deform_conv2d_by_torchvision
-        pair = [partial(gradients, way, tensors, tensors) for way in ways]
+        pair = [partial(gradients, partial(way, *tensors), tensors) for way in ways]
         rows.append(compared(f"deformable convolution, {small} x {small}, against sampling", pair))
     columns = "operator", "common ms", "ours ms", "times faster", "common peak (MB)", "ours peak (MB)"
     title = f"Forward and backward of {images} images, the common way and what is used on the GPU"
     note = f"The memory of this device copies {copied_bytes(device) / 1e9:.0f} GB a second, read and written."
     return Table("gpu_operators", title, columns, tuple(rows), columns[1:3], "ms", note)
-
-
-def gradients(
-    operator: Callable[..., Tensor], arguments: Sequence[object], inputs: Sequence[Tensor]
-) -> tuple[Tensor, ...]:
-    """Forward and backward of the sum of what an operator gives."""
-    return torch.autograd.grad(operator(*arguments).sum(), inputs)
 
 
 def compared(name: str, runs: Sequence[Callable[[], object]]) -> tuple[str, float, float, float, float, float]:

@@ -1,9 +1,10 @@
-"""CPU time, bytes kept for the backward pass, and what machine it was."""
+"""CPU time, forward and backward passes, and bytes kept between them."""
 
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -20,6 +21,11 @@ def cpu_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[floa
             run()
             taken.append(time.process_time() - start)
     return [median(taken[1:]) for taken in times]
+
+
+def gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Forward and backward of the sum of what `forward` gives."""
+    return torch.autograd.grad(forward().sum(), inputs)
 
 
 def kept_bytes(forward: Callable[[], Tensor]) -> int:

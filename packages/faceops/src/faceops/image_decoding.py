@@ -22,7 +22,7 @@ from faceops.image_errors import (
     TooLargeImageError,
     UnsupportedImageError,
 )
-from faceops.image_metadata import exif_block
+from faceops.image_metadata import METADATA_ERRORS, exif_block
 
 MAX_PIXELS = 200_000_000
 """An image that announces more is refused before anything is decoded."""
@@ -181,5 +181,5 @@ def _orientation(image: Image.Image) -> int:
         if image.format == "PNG" and "exif" not in image.info:  # here getexif would decode the image to look behind it
             return 1
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (*DECODING_ERRORS, TypeError):
+    except METADATA_ERRORS:
         return 1

@@ -142,7 +142,7 @@ class PhotoRestorer:
         budget = self._budget(options)
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
-            condition = None
+            condition = z_l.new_zeros(1, z_l.shape[1] + 2, *z_l.shape[2:])  # see `_condition`
             if references is not None and len(references):
                 _, *sides = picture.pixels.shape
                 placed = references.rescaled(width / sides[1], height / sides[0])
@@ -184,14 +184,12 @@ class PhotoRestorer:
         z_r = encode(self.restorer.vae, shown, budget)
         return torch.cat((z_r, mask, reach), dim=1)
 
-    def _denoise(self, z_l: Tensor, condition: Tensor | None, options: RestoreOptions, budget: float | None) -> Tensor:
+    def _denoise(self, z_l: Tensor, condition: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
         prompt = self.prompts(z_l[:, :3], [""])
 
-        def denoise(z: Tensor, *conditions: Tensor) -> Tensor:
+        def denoise(z: Tensor, condition: Tensor) -> Tensor:
             step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
-            if not conditions:
-                return step(z, torch.zeros_like(z), torch.zeros_like(z[:, :1]))
-            return denoise_within(step, z, *conditions[0].split((z.shape[1], 1, 1), dim=1))
+            return denoise_within(step, z, *condition.split((z.shape[1], 1, 1), dim=1))
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)
@@ -200,7 +198,7 @@ class PhotoRestorer:
             height, width = z_l.shape[2:]
             fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
-        return denoise_tiled(denoise, z_l, () if condition is None else (condition,), tile, overlap, together)
+        return denoise_tiled(denoise, z_l, (condition,), tile, overlap, together)
 
 
 @contextmanager
