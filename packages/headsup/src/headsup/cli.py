@@ -51,6 +51,7 @@ def restore(
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     face_box: Sequence[float] = (),
     confine_references: bool = True,
+    reference_strength: float = 1.0,
     report: Path | None = None,
     compare: Path | None = None,
     force: bool = False,
@@ -66,7 +67,7 @@ def restore(
         size: Size of the result in pixels, such as 1600x1200, instead of a scale.
         weights: Name of shipped weights, or a .safetensors file of headsup export.
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
-        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it.
+        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, the faithful picture.
         colour: How the colours of the input are kept; wavelet takes its low frequencies, adain its mean and deviation.
         tile: Side in pixels of the result of the tiles in which larger pictures are denoised.
         overlap: Pixels that neighbouring tiles share.
@@ -76,6 +77,7 @@ def restore(
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
         face_box: Left, top, right and bottom of the face in pixels of the picture, where no or the wrong one is found.
         confine_references: Keep what a reference brings to its face; false is one pass, as in the paper, and faster.
+        reference_strength: How much references count, from 0, not at all, to 1.
         report: JSON file on sizes, times, faces and their likeness; written anew after each picture.
         compare: Sheet with input, result, faces and references; a folder of sheets if there are several pictures.
         force: Use references that seem to show somebody else, and go on where no face is found.
@@ -85,7 +87,9 @@ def restore(
     from headsup.restoring.options import RestoreOptions, parse_size
 
     wanted = None if size is None else parse_size(size)
-    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory, confine_references)
+    options = RestoreOptions(
+        scale, wanted, fidelity, colour, tile, overlap, memory, confine_references, reference_strength
+    )
     chosen = Weights(weights, base, prompt, device, precision)
     return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
 

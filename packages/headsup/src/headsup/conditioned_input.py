@@ -9,20 +9,26 @@ class ConditionedInput(nn.Module):
     """First convolution for two kinds of input, told apart by their channels.
 
     C channels, a noisy latent, go through the frozen convolution of the base model: that is what teacher and
-    regulariser see. 2C + 1 channels, LQ latent, reference latent and mask, go through the generator's own trained
-    convolution. Its first C channels and its bias begin as the base's, the others as zero, so that at first nothing
-    but the LQ latent counts.
+    regulariser see. C + F + 1 channels, LQ latent, what comes of the references (their latent in the paper, so F is C)
+    and mask, go through the generator's own trained convolution. Its first C channels and its bias begin as the base's,
+    the others as zero, so that at first nothing but the LQ latent counts.
 
     Args:
         base: First convolution of the denoiser.
+        found: F; None for C.
     """
 
-    def __init__(self, base: nn.Conv2d) -> None:
+    def __init__(self, base: nn.Conv2d, found: int | None = None) -> None:
         super().__init__()
         self.channels = base.in_channels
         self.base = base
         self.own = nn.utils.skip_init(  # which draws no random numbers
-            nn.Conv2d, 2 * base.in_channels + 1, base.out_channels, 3, padding=1, device=base.weight.device
+            nn.Conv2d,
+            base.in_channels + (base.in_channels if found is None else found) + 1,
+            base.out_channels,
+            3,
+            padding=1,
+            device=base.weight.device,
         )
         with torch.no_grad():
             self.own.weight.zero_()

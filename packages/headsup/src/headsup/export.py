@@ -47,10 +47,5 @@ def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:
     for state in content.get("callbacks", {}).values():
         if isinstance(state, dict) and state.get("average"):
             return dict(state["average"])
-    trained = {name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()}
-    return {
-        name: value
-        for name, value in trained.items()
-        if ".generator." in name or name.startswith("unet.conv_in.own.")
-        if torch.is_tensor(value)
-    }
+    trained = {name.removeprefix(PREFIX): v for name, v in content["state_dict"].items() if name.startswith(PREFIX)}
+    return {name: value for name, value in trained.items() if ".regularizer." not in name and torch.is_tensor(value)}

@@ -40,6 +40,7 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
                 setattr(network.get_submodule(parent), leaf, layer.get_base_layer())
         network.peft_config = {}
         network._hf_peft_config_loaded = False
+    restorer.prior = None
     first = restorer.unet.conv_in
     assert isinstance(first, ConditionedInput)
     restorer.unet.conv_in = first.own
@@ -67,6 +68,11 @@ def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Pa
     if output.exists():
         raise FileExistsError(f"{output} exists already; name another folder.")
     restorer, settings = load_restorer(weights, base)
+    if restorer.guidance is not None or restorer.attention is not None:
+        raise ValueError(
+            f"The weights {weights} have parts that diffusers' layout has no place for: a branch that guides the decoder, "
+            "or attention to references. Use the .safetensors file itself with `headsup restore`."
+        )
     prompts = ConstantPrompt(prompt)
     prompts.prepare(settings.base)
     merge_adapters(restorer)

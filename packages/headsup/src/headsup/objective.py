@@ -10,6 +10,7 @@ from headsup.discriminator import FaceDiscriminator
 from headsup.losses.adversarial import adversarial_generator_loss
 from headsup.losses.face_fidelity import FaceFidelity
 from headsup.losses.face_identity import FaceIdentity
+from headsup.losses.face_parts import FaceParts
 from headsup.losses.faces import FacePairs, face_pairs
 from headsup.losses.lpips import PerceptualDistance
 from portraitdata.restoration.batches import RestorationBatch
@@ -30,6 +31,10 @@ class LossWeights:
         fidelity_lpips: lambda_LPIPS within it.
         identity: lambda^id.
         adversarial: lambda^adv.
+        l1: Mean absolute error of the image. This and what follows is beyond the paper.
+        faithful: Mean absolute error of the faithful image, see `headsup.guidance`.
+        parts: Eyes and mouths, see `headsup.losses.face_parts`.
+        picture_adversarial: As `adversarial`, of the whole images and by a discriminator of their own.
     """
 
     l2: float = 1.0
@@ -39,6 +44,10 @@ class LossWeights:
     fidelity_lpips: float = 0.8
     identity: float = 4.0
     adversarial: float = 0.0
+    l1: float = 0.0
+    faithful: float = 0.0
+    parts: float = 0.0
+    picture_adversarial: float = 0.0
 
 
 class Objective(nn.Module):
@@ -49,6 +58,7 @@ class Objective(nn.Module):
         perceptual: LPIPS; without a backbone both terms with it are left out.
         identity: Recognition network of the identity loss; may be None if that has no weight.
         face_size: Side of the aligned faces in pixels; the paper's are 512.
+        discriminator_channels: Channels of the discriminators at full resolution.
 
     Raises:
         ValueError: If the identity loss has a weight but no network.
@@ -60,6 +70,7 @@ class Objective(nn.Module):
         perceptual: PerceptualDistance,
         identity: FaceIdentity | None,
         face_size: int = 512,
+        discriminator_channels: int = 32,
     ) -> None:
         super().__init__()
         if weights.identity and identity is None:
@@ -70,7 +81,9 @@ class Objective(nn.Module):
         self.weights, self.face_size = weights, face_size
         self.perceptual, self.identity = perceptual, identity
         self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips)
-        self.discriminator = FaceDiscriminator() if weights.adversarial else None
+        self.parts = FaceParts(perceptual)
+        self.discriminator = FaceDiscriminator(discriminator_channels) if weights.adversarial else None
+        self.picture_discriminator = FaceDiscriminator(discriminator_channels) if weights.picture_adversarial else None
 
     def remarks(self) -> list[str]:
         """Sentences on terms that are off, or not what the paper means, though they have a weight."""
@@ -84,14 +97,24 @@ class Objective(nn.Module):
     @property
     def looks_at_faces(self) -> bool:
         """Whether any term is of the faces."""
-        return bool(self.weights.fidelity or self.weights.identity or self.weights.adversarial)
+        weights = self.weights
+        return bool(weights.fidelity or weights.identity or weights.adversarial or weights.parts)
+
+    @property
+    def discriminators(self) -> list[FaceDiscriminator]:
+        """Those that are trained along."""
+        return [network for network in (self.discriminator, self.picture_discriminator) if network is not None]
 
     def faces(self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch) -> FacePairs:
         """Faces of restored and true images, aligned by the landmarks of the index: no detector runs in training."""
         return face_pairs(restored, batch.hq, batch.faces, batch.reference, batch.referenced, self.face_size)
 
     def forward(
-        self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch, faces: FacePairs | None
+        self,
+        restored: Float[Tensor, "b 3 h w"],
+        batch: RestorationBatch,
+        faces: FacePairs | None,
+        faithful: Float[Tensor, "b 3 h w"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
         """Weighted terms by name, to be added up.
 
@@ -99,9 +122,17 @@ class Objective(nn.Module):
             restored: Restored images, RGB.
             batch: What they are restored from and compared with.
             faces: From `faces`; None leaves the terms of the faces out.
+            faithful: Faithful images; None leaves their term out.
         """
         weights = self.weights
         terms: dict[str, Tensor] = {}
+        if weights.l1:
+            terms["l1"] = weights.l1 * F.l1_loss(restored.float(), batch.hq)
+        if weights.faithful and faithful is not None:
+            terms["faithful"] = weights.faithful * F.l1_loss(faithful, batch.hq)
+        if self.picture_discriminator is not None:
+            logits = self.picture_discriminator(restored)
+            terms["picture_adversarial"] = weights.picture_adversarial * adversarial_generator_loss(logits)
         if weights.l2:
             terms["l2"] = weights.l2 * F.mse_loss(restored.float(), batch.hq)
         if weights.lpips and self.perceptual.available:
@@ -116,6 +147,8 @@ class Objective(nn.Module):
         terms: dict[str, Tensor] = {}
         if weights.fidelity:
             terms["fidelity"] = weights.fidelity * self.fidelity(faces.restored, faces.truth)
+        if weights.parts:
+            terms["parts"] = weights.parts * self.parts(faces.restored, faces.truth)
         if weights.identity and self.identity is not None:
             loss = self.identity(faces.restored, faces.truth, faces.reference, faces.present)
             terms["identity"] = weights.identity * loss

@@ -1,6 +1,8 @@
 """The restorer G = (E~, eps~, D): encode, one denoising step, decode (HeadsUp, Section 2.4)."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -17,44 +19,114 @@ from headsup.adapters import (
     denoiser_targets,
     encoder_targets,
 )
-from headsup.autoencoder import decode, encode
+from headsup.autoencoder import decode, encode, images_of
 from headsup.backbone import Backbone
 from headsup.conditioned_input import ConditionedInput, PreciseOutput
+from headsup.guidance import Guidance, Guide, Output, guided_decode
+from headsup.reference_attention import ReferenceAttention, References
+from headsup.reference_layout import ReferenceLayout, lay_out_first
+
+Trained = Literal["adapters", "all"]
+"""What of the base model is trained: adapters in encoder and denoiser, as in HeadsUp, or all of its weights."""
+
+ReferenceForm = Literal["concat", "attention"]
+"""How references come to the denoiser: laid down and joined to the input, as in HeadsUp, or looked at."""
+
+
+class Restoration(NamedTuple):
+    """What the restorer makes of inputs."""
+
+    picture: Float[Tensor, "b 3 h w"]
+    """x_H, RGB in [0, 1] but for overshoots."""
+    latents: Float[Tensor, "b c lh lw"]
+    """z_H."""
+    faithful: Float[Tensor, "b 3 h w"] | None
+    """The faithful picture, see `headsup.guidance`; None without guidance."""
 
 
 class OneStepRestorer(nn.Module):
-    """One-step restorer on a frozen latent diffusion model, with LoRA adapters in encoder and denoiser.
+    """One-step restorer on a latent diffusion model.
 
-    The decoder is frozen.
+    HeadsUp's has LoRA adapters in encoder and denoiser of a frozen model, and a frozen decoder. The rest is beyond the
+    paper, and off unless asked for.
 
     Args:
         backbone: Diffusion model; it is changed, and belongs to this module from now on.
         rank: Rank of the adapters.
         alpha: What an adapter adds is multiplied by alpha / rank.
         timestep: t of the single step. The paper does not say; OSEDiff's is 999.
-        seed: Seed of the adapters.
+        seed: Seed of the adapters, and of what else is new.
+        trained: ``all`` trains every weight of the base and has no adapters of the generator; for small bases, to which
+            adapters could teach too little.
+        guidance: Channels of the guiding branch at half of the resolution; 0 for none, see `headsup.guidance`.
+        output: What a guided decoder gives.
+        references: How references come to the denoiser.
+
+    Raises:
+        ValueError: If the timestep is none of the schedule's, or the parts do not go together.
     """
 
     vae: AutoencoderKL
     unet: UNet2DConditionModel
 
-    def __init__(self, backbone: Backbone, rank: int = 4, alpha: int = 8, timestep: int = 999, seed: int = 0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        rank: int = 4,
+        alpha: int = 8,
+        timestep: int = 999,
+        seed: int = 0,
+        trained: Trained = "adapters",
+        guidance: int = 0,
+        output: Output = "decoded",
+        references: ReferenceForm = "concat",
+    ) -> None:
         super().__init__()
         if not 0 <= timestep < len(backbone.schedule):
             raise ValueError(f"The timestep must be from 0 to {len(backbone.schedule) - 1}, got {timestep}.")
+        if output == "residual" and not (guidance and trained == "all"):
+            raise ValueError(
+                "The decoder can give a residual only where it is guided and trained: set guidance above 0 and trained "
+                "to all, or output to decoded."
+            )
         self.vae, self.unet, self.schedule = backbone.vae, backbone.unet, backbone.schedule
         self.factor, self.channels, self.source = backbone.factor, backbone.channels, backbone.source
-        self.rank, self.alpha, self.timestep = rank, alpha, timestep
-        self.unet.conv_in = ConditionedInput(self.unet.conv_in)
+        self.rank, self.alpha, self.timestep, self.seed, self.trained = rank, alpha, timestep, seed, trained
+        self.prior: UNet2DConditionModel | None = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.guidance = Guidance(self.vae, guidance, output) if guidance else None
+            self.attention = ReferenceAttention(self.channels) if references == "attention" else None
+        self.unet.conv_in = ConditionedInput(self.unet.conv_in, self.found_channels)
         self.unet.conv_out = PreciseOutput(self.unet.conv_out)
-        targets = denoiser_targets(self.unet)
-        for name, left_out in ((GENERATOR, "conv_in.base"), (REGULARIZER, "conv_in.own")):
-            chosen = [target for target in targets if target != left_out]
-            add_adapter(self.unet, name, chosen, rank, alpha, seed)
-        add_adapter(self.vae, GENERATOR, encoder_targets(self.vae), rank, alpha, seed)
+        if trained == "adapters":
+            self._add_adapters()
         self.switch = AdapterSwitch(self.unet)
         self.switch.activate(GENERATOR)
         self._train_only_what_is_trained()
+
+    def _add_adapters(self) -> None:
+        targets = denoiser_targets(self.unet)
+        for name, left_out in ((GENERATOR, "conv_in.base"), (REGULARIZER, "conv_in.own")):
+            chosen = [target for target in targets if target != left_out]
+            add_adapter(self.unet, name, chosen, self.rank, self.alpha, self.seed)
+        add_adapter(self.vae, GENERATOR, encoder_targets(self.vae), self.rank, self.alpha, self.seed)
+
+    def keep_prior(self) -> None:
+        """Keep a frozen copy of the base's denoiser, with the regulariser's adapter, before all weights are trained.
+
+        Where adapters are trained, the base itself stays as it is and no copy is needed. Called twice, it does nothing.
+        """
+        if self.trained == "adapters" or self.prior is not None:
+            return
+        prior = copy.deepcopy(self.unet)
+        assert isinstance(prior.conv_in, ConditionedInput)
+        prior.conv_in = prior.conv_in.base
+        prior.requires_grad_(False)
+        add_adapter(prior, REGULARIZER, denoiser_targets(prior), self.rank, self.alpha, self.seed)
+        self.prior, self.switch = prior, AdapterSwitch(prior)
+        for parameter in self.regularizer_parameters().values():
+            parameter.requires_grad_(True)
 
     def _train_only_what_is_trained(self) -> None:
         self.requires_grad_(False)
@@ -63,7 +135,16 @@ class OneStepRestorer(nn.Module):
             parameter.requires_grad_(True)
 
     def generator_parameters(self) -> dict[str, nn.Parameter]:
-        """Theta of G: adapters of encoder and denoiser and the first convolution, by name. All that is shipped."""
+        """Theta of G, by name; all that is shipped.
+
+        Adapters of encoder and denoiser and the first convolution, or all weights but the base's first convolution; and
+        what is beyond the paper.
+        """
+        parts = ((name, getattr(self, name)) for name in ("guidance", "attention"))
+        beyond = {f"{part}.{n}": p for part, module in parts if module for n, p in module.named_parameters()}
+        if self.trained == "all":
+            unet = {f"unet.{n}": p for n, p in self.unet.named_parameters() if not n.startswith("conv_in.base.")}
+            return unet | {f"vae.{n}": p for n, p in self.vae.named_parameters()} | beyond
         own = {
             f"unet.{n}": p
             for n, p in self.unet.named_parameters()
@@ -71,11 +152,12 @@ class OneStepRestorer(nn.Module):
         }
         found = {f"unet.{name}": p for name, p in adapter_parameters(self.unet, GENERATOR).items()}
         encoder = {f"vae.{name}": p for name, p in adapter_parameters(self.vae, GENERATOR).items()}
-        return own | found | encoder
+        return own | found | encoder | beyond
 
     def regularizer_parameters(self) -> dict[str, nn.Parameter]:
         """Adapter of the regulariser, by name."""
-        return {f"unet.{name}": p for name, p in adapter_parameters(self.unet, REGULARIZER).items()}
+        part, network = ("unet", self.unet) if self.prior is None else ("prior", self.prior)
+        return {f"{part}.{name}": p for name, p in adapter_parameters(network, REGULARIZER).items()}
 
     def checkpoint_activations(self) -> None:
         """Keep no activations of encoder, denoiser and decoder but compute them again in `backward`."""
@@ -86,10 +168,46 @@ class OneStepRestorer(nn.Module):
         """Latents z = E~(x), see `headsup.autoencoder.encode`."""
         return encode(self.vae, images)
 
+    @property
+    def found_channels(self) -> int:
+        """F, channels of what comes of the references, see `find`."""
+        return self.channels if self.attention is None else int(self.attention.out.out_features)
+
+    def guide(self, picture: Float[Tensor, "b 3 h w"]) -> Guide | None:
+        """Features and faithful picture of enlarged inputs; None without guidance."""
+        return None if self.guidance is None else self.guidance(picture)
+
+    def find(
+        self,
+        z_l: Float[Tensor, "b c lh lw"],
+        references: References,
+        layout: ReferenceLayout,
+        encoder: Callable[[Tensor], Tensor] | None = None,
+    ) -> Float[Tensor, "b f lh lw"]:
+        """z_r, what comes of the references to every place of the inputs: their latent laid down, or what is found.
+
+        Args:
+            z_l: Latents of the inputs.
+            references: Reference faces; laid down, the first of each person counts.
+            layout: Where a face is laid down; of no matter where references are looked at.
+            encoder: Makes latents of pictures; None for `encode`.
+        """
+        encode = encoder or self.encode
+        if not len(references):
+            return z_l.new_zeros(len(z_l), self.found_channels, *z_l.shape[2:])
+        if self.attention is not None:
+            found: Tensor = self.attention(z_l, encode(references.faces), references, self.factor)
+            return found
+        size = len(z_l), z_l.shape[2] * self.factor, z_l.shape[3] * self.factor
+        present = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
+        present[references.image_index[references.person]] = True
+        z_r = encode(lay_out_first(references, size, layout))
+        return torch.where(present.view(-1, 1, 1, 1), z_r, torch.zeros_like(z_r))
+
     def denoise(
         self,
         z_l: Float[Tensor, "b c lh lw"],
-        z_r: Float[Tensor, "b c lh lw"],
+        z_r: Float[Tensor, "b f lh lw"],
         mask: Float[Tensor, "b 1 lh lw"],
         prompt: Float[Tensor, "b n d"],
     ) -> Float[Tensor, "b c lh lw"]:
@@ -97,7 +215,7 @@ class OneStepRestorer(nn.Module):
 
         Args:
             z_l: Latents of the input.
-            z_r: Latents of the references; zero where there is none.
+            z_r: Latents of the references, see `find`; zero where there is none.
             mask: Where the face is that the reference is for; zero where there is none.
             prompt: Embedded prompts.
         """
@@ -105,43 +223,53 @@ class OneStepRestorer(nn.Module):
         prediction = self.predict(torch.cat([z_l, z_r, mask], dim=1), t, prompt)
         return self.schedule.clean(z_l, prediction, t)
 
-    def decode(self, latents: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 3 h w"]:
-        """Images D(z), see `headsup.autoencoder.decode`."""
-        return decode(self.vae, latents)
+    def decode(
+        self,
+        latents: Float[Tensor, "b c lh lw"],
+        picture: Float[Tensor, "b 3 h w"] | None = None,
+        guide: Guide | None = None,
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Images D(z), see `headsup.autoencoder.decode`, or what a guided decoder gives.
+
+        Args:
+            latents: Scaled latents.
+            picture: Enlarged input; wanted where the decoder is guided.
+            guide: What `guide` has made of it.
+        """
+        if self.guidance is None or guide is None or picture is None:
+            return decode(self.vae, latents)
+        z = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        decoded = images_of(self.vae, guided_decode(self.vae, list(self.guidance.joins), z, guide))
+        return self.guidance.compose(decoded, guide.faithful, picture)
 
     def forward(
         self,
         lq: Float[Tensor, "b 3 h w"],
         prompt: Float[Tensor, "b n d"],
-        reference: Float[Tensor, "b 3 h w"] | None = None,
-        mask: Float[Tensor, "b 1 lh lw"] | None = None,
-    ) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b c lh lw"]]:
-        """Restored images x_H and their latents z_H.
+        references: References | None = None,
+        layout: ReferenceLayout = "placed",
+    ) -> Restoration:
+        """Restored images x_H, their latents z_H and the faithful images.
 
         Args:
             lq: Inputs, enlarged to the size wanted, RGB in [0, 1].
             prompt: Embedded prompts.
-            reference: Reference faces on images of that size (see `reference_layout`), zero where there is none; None
-                for none at all.
-            mask: Where the face is that the reference is for, at latent resolution; all zero means no reference.
+            references: Reference faces; None for none at all.
+            layout: Where they are laid down.
         """
         z_l = self.encode(lq)
-        if mask is None:
-            mask = z_l.new_zeros(len(z_l), 1, *z_l.shape[2:])
-        z_r = torch.zeros_like(z_l)
-        present = mask.flatten(1).any(dim=1)
-        if reference is not None and present.any():
-            z_r = torch.where(present.view(-1, 1, 1, 1), self.encode(reference), z_r)
-        z_h = self.denoise(z_l, z_r, mask, prompt)
-        return self.decode(z_h), z_h
+        if references is None:
+            references = no_references(z_l)
+        z_r = self.find(z_l, references, layout)
+        z_h = self.denoise(z_l, z_r, mask_of(references, z_l), prompt)
+        guide = self.guide(lq)
+        return Restoration(self.decode(z_h, lq, guide), z_h, None if guide is None else guide.faithful)
 
     def predict(
         self, x: Float[Tensor, "b k lh lw"], t: Int[Tensor, " b"], prompt: Float[Tensor, "b n d"]
     ) -> Float[Tensor, "b c lh lw"]:
         """What the denoiser predicts with the adapter that is active now, in float32."""
-        dtype = self.unet.dtype
-        result: Tensor = self.unet(x.to(dtype), t, prompt.to(dtype)).sample
-        return result.float()
+        return predicted(self.unet, x, t, prompt)
 
     def predict_with(
         self,
@@ -152,9 +280,35 @@ class OneStepRestorer(nn.Module):
     ) -> Float[Tensor, "b c lh lw"]:
         """What the regulariser (its adapter) or the teacher (None) predicts for noisy latents."""
         with self.switch.using(adapter):
-            return self.predict(z_t, t, prompt)
+            return predicted(self.unet if self.prior is None else self.prior, z_t, t, prompt)
 
     def trained_state(self) -> Iterator[tuple[str, Tensor]]:
         """Names and values of all that is trained."""
         for name, parameter in (self.generator_parameters() | self.regularizer_parameters()).items():
             yield name, parameter.detach()
+
+
+def predicted(
+    unet: UNet2DConditionModel,
+    x: Float[Tensor, "b k lh lw"],
+    t: Int[Tensor, " b"],
+    prompt: Float[Tensor, "b n d"],
+) -> Float[Tensor, "b c lh lw"]:
+    """What a denoiser predicts, computed in its own type, in float32."""
+    result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample
+    return result.float()
+
+
+def no_references(z_l: Float[Tensor, "b c lh lw"]) -> References:
+    """References of nobody, for inputs of which these are the latents."""
+    none = torch.zeros(0, dtype=torch.long, device=z_l.device)
+    mask = z_l.new_zeros(0, 1, *z_l.shape[2:])
+    return References(z_l.new_zeros(0, 3, 64, 64), none, none, z_l.new_zeros(0, 2, 3), mask)
+
+
+def mask_of(references: References, z_l: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 1 lh lw"]:
+    """M, where the faces are that have a reference, at latent resolution (HeadsUp, Section 2.4)."""
+    mask = z_l.new_zeros(len(z_l), 1, *z_l.shape[2:])
+    for own, image in zip(references.mask.to(mask), references.image_index.tolist(), strict=True):
+        mask[image] = torch.maximum(mask[image], own)
+    return mask

@@ -10,6 +10,7 @@ from torch import Tensor
 from faceops.pasting import feathered_mask
 from faceops.similarity import invert
 from faceops.warping import warp_affine
+from headsup.reference_attention import References
 
 ReferenceLayout = Literal["placed", "whole"]
 """``placed``: where the face is in the input. ``whole``: over the whole picture.
@@ -60,3 +61,19 @@ def lay_out(
     for picture, mask, image in zip(shown, cover, image_index.tolist(), strict=True):
         pictures[image] = picture + (1 - mask) * pictures[image]
     return pictures
+
+
+def lay_out_first(
+    references: References, size: tuple[int, int, int], layout: ReferenceLayout
+) -> Float[Tensor, "b 3 h w"]:
+    """Pictures with the first reference of every person on them, see `lay_out`.
+
+    Args:
+        references: Reference faces.
+        size: Number of inputs, their height and width in pixels.
+        layout: Where a face goes.
+    """
+    first = references.first_of_each()
+    person = references.person[first]
+    where = references.image_index[person]
+    return lay_out(references.faces[first], references.matrix[person], where, size, layout)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from headsup.backbone import MIRROR, load_backbone
-from headsup.one_step import OneStepRestorer
+from headsup.guidance import Output
+from headsup.one_step import OneStepRestorer, ReferenceForm, Trained
 from headsup.reference_layout import ReferenceLayout
 
 
@@ -17,6 +18,11 @@ class RestorerSettings:
         alpha: What an adapter adds is multiplied by alpha / rank; 8 in OSEDiff.
         timestep: t of the single step; 999 in OSEDiff. The paper does not say.
         layout: Where a reference face lies on the picture that is encoded, see `headsup.reference_layout`.
+        trained: Adapters, as in the paper, or all weights of the base. This and what follows is beyond the paper, see
+            `headsup.one_step.OneStepRestorer`.
+        guidance: Channels of the guiding branch; 0 for none.
+        output: What a guided decoder gives.
+        references: Whether references are joined to the input, as in the paper, or looked at.
     """
 
     base: str = MIRROR
@@ -24,6 +30,10 @@ class RestorerSettings:
     alpha: int = 8
     timestep: int = 999
     layout: ReferenceLayout = "whole"
+    trained: Trained = "adapters"
+    guidance: int = 0
+    output: Output = "decoded"
+    references: ReferenceForm = "concat"
 
     def build(self, bfloat16: bool = False) -> OneStepRestorer:
         """Restorer with untrained adapters: it gives what the base model makes of the input.
@@ -38,4 +48,13 @@ class RestorerSettings:
         import torch
 
         backbone = load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32)
-        return OneStepRestorer(backbone, self.rank, self.alpha, self.timestep)
+        return OneStepRestorer(
+            backbone,
+            self.rank,
+            self.alpha,
+            self.timestep,
+            trained=self.trained,
+            guidance=self.guidance,
+            output=self.output,
+            references=self.references,
+        )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,8 @@ def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:
 
 def known_fields(kind: type, text: str) -> Any:  # noqa: ANN401 - an instance of `kind`
     """Dataclass from JSON; unknown fields, of a later version, are left out."""
-    fields = json.loads(text)
-    return kind(**{name: value for name, value in fields.items() if name in kind.__dataclass_fields__})  # type: ignore[attr-defined]
+    content = json.loads(text)
+    return kind(**{name: value for name, value in content.items() if name in kind.__dataclass_fields__})  # type: ignore[attr-defined]
 
 
 def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings: RestorerSettings) -> None:
@@ -120,7 +120,7 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
     Raises:
         ValueError: If they do not fit.
     """
-    for name in ("rank", "alpha", "timestep", "layout"):
+    for name in (field.name for field in fields(RestorerSettings) if field.name != "base"):
         wanted, found = getattr(settings, name), getattr(weights.settings, name)
         if wanted != found:
             raise ValueError(
@@ -154,7 +154,7 @@ def load_restorer(
         OSError: If something is missing.
     """
     weights = read_weights(name_or_path)
-    settings = weights.settings if base is None else RestorerSettings(**{**asdict(weights.settings), "base": base})
+    settings = weights.settings if base is None else replace(weights.settings, base=base)
     restorer = settings.build()
     apply_weights(restorer, weights, settings)
     return restorer.eval(), settings

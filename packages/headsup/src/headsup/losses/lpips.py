@@ -40,7 +40,7 @@ def perceptual_distance(
     with torch.no_grad():
         wanted = backbone(targets, list(weights))
     features = backbone(images, list(weights))
-    parts = [layer_distance(features[name], wanted[name], weights[name]) for name in features]
+    parts = [layer_distance(features[name].float(), wanted[name].float(), weights[name]) for name in features]
     return torch.stack(parts).sum(dim=0)
 
 
@@ -70,12 +70,13 @@ class PerceptualDistance(nn.Module):
     alone. With another VGG, such as the slim one of Collaborative Distillation, a sixteenth of VGG-19 in size, all
     channels count the same and the mean is taken over the layers. That is not LPIPS: `calibrated` is False, and its
     values, from 0 to 2, must not be compared with those of others. Nothing of it is trained, or in a checkpoint, and
-    everything is computed in float32 outside autocast.
+    everything is computed in float32 outside autocast, unless it is told not to be precise.
 
     Args:
         backbone: ``vgg16`` for torchvision's weights in the cache of torch.hub; the path of a file with torchvision's
             VGG-16, which makes it LPIPS, or with another VGG, which makes it the stand-in; or None, with which the
             term is off and `available` is False.
+        precise: Compute the features in float32 also under autocast.
 
     Raises:
         MissingBackboneError: If the file is not there.
@@ -86,9 +87,11 @@ class PerceptualDistance(nn.Module):
         False
     """
 
-    def __init__(self, backbone: str | Path | None = "vgg16") -> None:
+    def __init__(self, backbone: str | Path | None = "vgg16", precise: bool = True) -> None:
         super().__init__()
         self.backbone = None if backbone is None else load_backbone(backbone)
+        if self.backbone is not None:
+            self.backbone.precise = precise
         self.calibrated = self.backbone is not None and self.backbone.names == VGG16
         self.layers: tuple[str, ...] = ()
         if self.backbone is not None:

@@ -21,15 +21,18 @@ class RestoreOptions:
         scale: Sides of the result divided by those of the picture; not used if `size` is given. None is 4, or less
             where the result would have more than `USUAL_PIXELS`, but at least 1: a large photograph keeps its size.
         size: Width and height of the result in pixels.
-        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, nothing of it: the picture lies
-            so much of the way from the restored one to the enlarged input. Between the latents of the two there is no
-            such way: the adapted encoder's latent is not what the decoder makes the input of.
+        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1: the picture lies so much of the way
+            from the restored one to the faithful one (see `headsup.guidance`), or to the enlarged input where a
+            restorer has none. Between the latents of the two there is no such way: the adapted encoder's latent is not
+            what the decoder makes the input of.
         colour: How the colours of the input are kept.
         tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
         overlap: Pixels that neighbouring tiles share.
         memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
         confine_references: Keep what a reference brings to its face, see `headsup.restoring.reference_reach`; else it
             may change the whole picture, in the one pass that the paper has.
+        reference_strength: How much references count, from 0, not at all, to 1: so much of the way from the latent
+            without them to the one with them.
     """
 
     scale: float | None = None
@@ -40,12 +43,15 @@ class RestoreOptions:
     overlap: int = 256
     memory: float | None = None
     confine_references: bool = True
+    reference_strength: float = 1.0
 
     def __post_init__(self) -> None:
         if self.scale is not None and not 0 < self.scale < math.inf:
             raise ValueError(f"The scale must be a number above 0, got {self.scale:g}.")
         if not 0 <= self.fidelity <= 1:
             raise ValueError(f"The fidelity is from 0 to 1, got {self.fidelity:g}.")
+        if not 0 <= self.reference_strength <= 1:
+            raise ValueError(f"The strength of references is from 0 to 1, got {self.reference_strength:g}.")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"The size must be at least 1 x 1, got {self.size[0]} x {self.size[1]}.")
         if not 0 <= self.overlap < self.tile:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from faceops.alignment import alignment_matrix
@@ -25,12 +25,14 @@ from headsup.colour import correct_colour
 from headsup.merging import merge_adapters
 from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
-from headsup.reference_layout import ReferenceLayout, lay_out
+from headsup.reference_attention import References
+from headsup.reference_layout import ReferenceLayout
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
+from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights import load_restorer
 from portraitdata.resampling import bicubic
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
@@ -44,19 +46,21 @@ GIGA = 1e9
 
 @dataclass(frozen=True, eq=False)
 class ReferenceFaces:
-    """Faces of a picture that have a reference, one row each, in pixels of the picture."""
+    """Faces of a picture that have references, one row each, in pixels of the picture."""
 
     boxes: Float[Tensor, "n 4"]
     """Left, top, right, bottom."""
     landmarks: Float[Tensor, "n 5 2"]
-    references: Float[Tensor, "n 3 s s"]
+    references: Float[Tensor, "m 3 s s"]
     """The same people's faces in other photographs, aligned to FFHQ."""
+    person: Int[Tensor, " m"] | None = None
+    """Which of the faces each reference is for; None if there is one for each, in their order."""
 
     def rescaled(self, across: float, down: float) -> "ReferenceFaces":
         """The same in a picture whose width is `across` times and whose height is `down` times as large."""
         factors = self.landmarks.new_tensor([across, down])
         boxes = (self.boxes.view(-1, 2, 2) * factors).view(-1, 4)
-        return ReferenceFaces(boxes, (self.landmarks + 0.5) * factors - 0.5, self.references)
+        return replace(self, boxes=boxes, landmarks=(self.landmarks + 0.5) * factors - 0.5)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -72,6 +76,8 @@ class Restored:
     """The input, enlarged by a bicubic to the same size."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Time of each part."""
+    faithful: Float[Tensor, "3 h w"] | None = None
+    """The faithful picture, see `headsup.guidance`; None of restorers that have none."""
 
 
 class PhotoRestorer:
@@ -142,18 +148,28 @@ class PhotoRestorer:
         budget = self._budget(options)
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
-            condition = z_l.new_zeros(1, z_l.shape[1] + 2, *z_l.shape[2:])  # see `_condition`
-            if references is not None and len(references):
+            condition = z_l.new_zeros(1, self.restorer.found_channels + 2, *z_l.shape[2:])  # see `_condition`
+            if references is not None and len(references) and options.reference_strength > 0:
                 _, *sides = picture.pixels.shape
                 placed = references.rescaled(width / sides[1], height / sides[0])
-                condition = self._condition(placed, canvas.shape[-2:], options, budget)
+                condition = self._condition(z_l, placed, canvas.shape[-2:], options, budget)
         with measured(seconds, "denoise"):
             z_h = self._denoise(z_l, condition, options, budget)
         with measured(seconds, "decode"):
-            image = decode(self.restorer.vae, z_h, budget)[..., :height, :width]
-        image = correct_colour(image, enlarged, options.colour).clamp(0, 1).lerp(enlarged, options.fidelity)[0].cpu()
+            image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, budget))
+            faithful = faithful.clamp(0, 1)
+        image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)[0].cpu()
         result = replace(picture, pixels=image, alpha=enlarged_alpha(picture, height, width))
-        return Restored(result, enlarged[0].cpu(), seconds)
+        own = None if self.restorer.guidance is None else faithful[0].cpu()
+        return Restored(result, enlarged[0].cpu(), seconds, own)
+
+    def _decode(
+        self, z_h: Float[Tensor, "1 c lh lw"], canvas: Float[Tensor, "1 3 h w"], budget: float | None
+    ) -> tuple[Float[Tensor, "1 3 h w"], Float[Tensor, "1 3 h w"]]:
+        """Restored picture, and the faithful one: the branch's, or the enlarged input itself."""
+        if self.restorer.guidance is None:
+            return decode(self.restorer.vae, z_h, budget), canvas
+        return decode_guided(self.restorer.vae, self.restorer.guidance, z_h, canvas, budget)
 
     def _budget(self, options: RestoreOptions) -> float | None:
         """Bytes that are left beside the weights."""
@@ -167,29 +183,43 @@ class PhotoRestorer:
         return options.memory * GIGA - weights
 
     def _condition(
-        self, faces: ReferenceFaces, size: torch.Size, options: RestoreOptions, budget: float | None
+        self,
+        z_l: Float[Tensor, "1 c lh lw"],
+        faces: ReferenceFaces,
+        size: torch.Size,
+        options: RestoreOptions,
+        budget: float | None,
     ) -> Float[Tensor, "1 channels lh lw"]:
-        """Latent of the references, mask of their faces and reach of the references, one upon the other."""
+        """What comes of the references, mask of their faces and reach of the references, one upon the other."""
         height, width = size
         where = torch.zeros(len(faces), dtype=torch.long)
         side = faces.references.shape[-1]
         matrix = alignment_matrix(faces.landmarks.cpu(), side)  # in float64, which some devices have not
-        shown = lay_out(faces.references.to(self.device), matrix, where, (1, height, width), self.layout)
         there = torch.ones(len(faces), dtype=torch.bool, device=self.device)
-        masks = box_masks(faces.boxes.to(self.device), there, height, width)
-        mask = at_latent_resolution(masks, self.factor).amax(dim=0, keepdim=True)
+        boxes = box_masks(faces.boxes.to(self.device), there, height, width)
+        masks = at_latent_resolution(boxes, self.factor)
+        person = torch.arange(len(faces)) if faces.person is None else faces.person
+        references = References(
+            faces.references.to(self.device),
+            person.to(self.device),
+            where.to(self.device),
+            matrix.float().to(self.device),
+            masks,
+        )
+        encoder = partial(encode, self.restorer.vae, memory=budget)
+        z_r = self.restorer.find(z_l, references, self.layout, encoder)
+        mask = masks.amax(dim=0, keepdim=True)
         reach = torch.ones_like(mask)
         if options.confine_references:
             reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor).to(mask.device)
-        z_r = encode(self.restorer.vae, shown, budget)
-        return torch.cat((z_r, mask, reach), dim=1)
+        return torch.cat((z_r, mask, reach * options.reference_strength), dim=1)
 
     def _denoise(self, z_l: Tensor, condition: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
         prompt = self.prompts(z_l[:, :3], [""])
 
         def denoise(z: Tensor, condition: Tensor) -> Tensor:
             step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
-            return denoise_within(step, z, *condition.split((z.shape[1], 1, 1), dim=1))
+            return denoise_within(step, z, *condition.split((condition.shape[1] - 2, 1, 1), dim=1))
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)

@@ -8,7 +8,7 @@ resolution with attention (`encoder_end`); a decoder has them the other way roun
 Modules are called, never their weights: with LoRA a convolution is a module that holds others.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from diffusers import AutoencoderKL
@@ -31,6 +31,8 @@ class State:
 
     features: Float[Tensor, "b c h w"]
     skip: Float[Tensor, "b s h w"] | None = None
+    origin: tuple[int, int] = (0, 0)
+    """Row and column of the whole map that the features begin with; known where a segment begins."""
 
     def crop(self, rows: Span, columns: Span) -> "State":
         """A part of it; a view."""
@@ -66,6 +68,8 @@ class Segment:
     """Channels of the skip before and after."""
     resample: int = 0
     """Binary logarithm of the magnification: 1, 0 or -1."""
+    beside: Callable[[int], int] | None = None
+    """Values alive beside the features, for the pixels of the output; None for no more than any convolution has."""
 
     def needed(self, span: Span, length: int) -> Span:
         """Pixels of the input, `length` in all, on which a span of the output depends."""
@@ -114,12 +118,18 @@ def decoder_start(vae: AutoencoderKL, z: Float[Tensor, "b c h w"]) -> Float[Tens
     return vae.decoder.mid_block(vae.decoder.conv_in(z))
 
 
-def decoder_chain(vae: AutoencoderKL) -> list[Segment]:
-    """Decoder from the lowest resolution to a picture in [-1, 1]."""
+def decoder_chain(vae: AutoencoderKL, joins: Sequence[Segment] = ()) -> list[Segment]:
+    """Decoder from the lowest resolution to a picture in [-1, 1].
+
+    Args:
+        vae: Autoencoder.
+        joins: What is added before the first block of the way up and behind each of the following.
+    """
     decoder = vae.decoder
-    chain: list[Segment] = []
-    for block in decoder.up_blocks:
+    chain: list[Segment] = list(joins[:1])
+    for place, block in enumerate(decoder.up_blocks, start=1):
         chain.extend(_block(block, block.upsamplers or (), 1))
+        chain.extend(joins[place : place + 1])
 
     def out(x: State, normalise: Normalise) -> State:
         return State(decoder.conv_out(decoder.conv_act(normalise(x.features))))

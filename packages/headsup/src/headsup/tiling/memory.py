@@ -26,6 +26,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from headsup.autoencoder import latent_factor, patch_side
+from headsup.guidance import Branch
 from headsup.tiling.chain import Segment, decoder_chain, encoder_chain
 from headsup.tiling.latent_tiles import starts
 
@@ -71,6 +72,8 @@ def segment_bytes(segment: Segment, pixels_in: int, pixels_out: int, element: in
     values = pixels_in * (segment.skips[0] + 4 * before) + pixels_out * (segment.skips[1] + 2 * after)
     if segment.resample > 0:
         values += 2 * pixels_out * before
+    if segment.beside is not None:
+        values += segment.beside(pixels_out)
     in_float32 = 12 * pixels_in * before + 4 * pixels_out * after if element < 4 else 0
     return values * element + in_float32
 
@@ -124,7 +127,14 @@ def encode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, elemen
     return max(chain, fixed_share(vae, batch, height, width, element))
 
 
-def decode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, element: int | None = None) -> int:
+def decode_bytes(
+    vae: AutoencoderKL,
+    batch: int,
+    height: int,
+    width: int,
+    element: int | None = None,
+    branch: Branch | None = None,
+) -> int:
     """Bytes that decoding to pictures of this size in one piece takes beyond the weights.
 
     Args:
@@ -133,10 +143,25 @@ def decode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, elemen
         height: Height of a picture.
         width: Width of a picture.
         element: Bytes of a value; None means those of the weights.
+        branch: What guides the decoder, if anything does: its features are kept while the decoder runs.
     """
     element, factor = element or element_size(vae), latent_factor(vae)
     chain = whole_bytes(decoder_chain(vae), batch, height // factor, width // factor, element)
-    return max(chain, fixed_share(vae, batch, height, width, element))
+    guided = 0 if branch is None else batch * height * width * (guide_values(branch) * element + 4 * 9)
+    return max(chain, fixed_share(vae, batch, height, width, element)) + guided
+
+
+def guide_values(branch: Branch) -> int:
+    """Values of a branch's features for each pixel of the picture."""
+    eighth, quarter, half = branch.channels
+    return math.ceil(eighth / 64 + quarter / 16 + half / 4)
+
+
+def branch_values(branch: Branch, pixels: int) -> int:
+    """Values alive while a branch runs on a square of so many pixels and what is around it, its features included."""
+    side = math.isqrt(pixels) + 2 * branch.reach
+    # at half of the resolution: the shortcut, a convolution's input and output in its own layout, the activation
+    return side * side * (guide_values(branch) + 4 * branch.channels[2] // 4)
 
 
 def fixed_share(vae: AutoencoderKL, batch: int, height: int, width: int, element: int) -> int:

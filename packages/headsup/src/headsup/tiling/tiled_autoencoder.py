@@ -13,6 +13,7 @@ to be 1.1 times as many in 16 GB, 1.8 times in 8 GB and 4.3 times in 4 GB; atten
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 import torch
@@ -117,7 +118,7 @@ def _run_leg(
         norm = chain[stop].norm if stop < len(chain) else None
         if norm is not None:
             norms[stop] = PooledNorm(norm)
-        for rows, columns in _tiles(maps[stop], leg.tile):
+        for rows, columns in tiles_of(maps[stop], leg.tile):
             piece = _run_piece(chain, (leg.first, stop), start, (rows, columns), maps, norms)
             if norm is not None:
                 norms[stop].add(piece.features)
@@ -143,6 +144,7 @@ def _run_piece(
     )
     state = start.crop(rows[0], columns[0])
     for index, segment in enumerate(segments):
+        state = replace(state, origin=(rows[index][0], columns[index][0]))
         state = segment.run(state, norms.get(part[0] + index, torch.nn.Identity()))
         # what a convolution made at the rim, with zeros for neighbours that exist, is cut off at once
         top, left = segment.scaled(rows[index][0]), segment.scaled(columns[index][0])
@@ -151,7 +153,7 @@ def _run_piece(
     return state
 
 
-def _tiles(size: tuple[int, int], tile: int) -> Iterator[tuple[Span, Span]]:
+def tiles_of(size: tuple[int, int], tile: int) -> Iterator[tuple[Span, Span]]:
     """Rows and columns of tiles that cover a map, each pixel once."""
     rows, columns = ([(i, min(i + tile, length)) for i in range(0, length, tile)] for length in size)
     yield from product(rows, columns)

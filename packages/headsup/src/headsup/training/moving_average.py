@@ -47,8 +47,7 @@ class GeneratorAverage(Callback):
         self.seen = trainer.global_step
         values = dict(generator_values(pl_module))
         with torch.no_grad():
-            for name, average in self.average.items():
-                average.lerp_(values[name], 1 - self.decay)
+            torch._foreach_lerp_(list(self.average.values()), [values[name] for name in self.average], 1 - self.decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the average in, and the trained values aside."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -16,6 +15,7 @@ from torch.optim import AdamW, Optimizer
 
 from faceops.alignment import alignment_matrix
 from faceops.identity import build_identity
+from headsup.discriminator import FaceDiscriminator
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.adversarial import adversarial_discriminator_loss
 from headsup.losses.face_identity import FaceIdentity
@@ -23,10 +23,11 @@ from headsup.losses.faces import FacePairs
 from headsup.losses.lpips import PerceptualDistance
 from headsup.losses.score_distillation import score_distillation_loss
 from headsup.objective import LossWeights, Objective
-from headsup.one_step import OneStepRestorer
+from headsup.one_step import OneStepRestorer, Restoration
 from headsup.prompts import ConstantPrompt, Prompts
-from headsup.reference_layout import lay_out
+from headsup.reference_attention import References
 from headsup.settings import RestorerSettings
+from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
 from headsup.training.stepping import optimizers_of, stepping
@@ -38,6 +39,7 @@ from portraitdata.restoration.face_masks import at_latent_resolution
 USUAL_SETTINGS = RestorerSettings()
 USUAL_WEIGHTS = LossWeights()
 USUAL_DISTILLATION = Distillation()
+USUAL_RATE = LearningRate()
 
 
 def adamw(params: Iterable) -> AdamW:
@@ -60,15 +62,19 @@ class RestorerTrainer(LightningModule):
         distillation: How the prior of the base model is distilled.
         prompts: Which text conditions the denoiser; the same empty one for all if null.
         perceptual: Backbone of LPIPS: ``vgg16`` or a file; null leaves LPIPS out.
+        precise_perceptual: Compute its features in float32 also under autocast; else in half of the time.
         identity: Recognition network of the identity loss and the identity score, by name or file; null for neither.
         face_size: Side of the aligned faces in pixels.
+        discriminator_channels: Channels of the discriminators at full resolution.
         generator_optimizer: Makes the optimiser of the generator.
         regularizer_optimizer: Makes the optimiser of the regulariser.
         discriminator_optimizer: Makes the optimiser of the discriminator.
+        learning_rate: How the optimisers' rates change with the steps.
         accumulate: Batches per step. The Trainer's own flag is refused where several networks are stepped by hand.
         max_grad_norm: Gradient norm above which a network's gradient is scaled down; likewise.
         checkpoint_activations: Compute activations of encoder, denoiser and decoder twice instead of keeping them.
         bfloat16_base: Keep the frozen weights in bfloat16.
+        channels_last: Keep maps with their channels last: faster on CPUs with vector units and in half precision.
         seed: Seed of the timesteps and the noise of the distillation.
 
     Raises:
@@ -84,15 +90,19 @@ class RestorerTrainer(LightningModule):
         distillation: Distillation = USUAL_DISTILLATION,
         prompts: Prompts | None = None,
         perceptual: str | None = "vgg16",
+        precise_perceptual: bool = True,
         identity: str | None = "mobilefacenet",
         face_size: int = 512,
+        discriminator_channels: int = 32,
         generator_optimizer: OptimizerCallable = adamw,
         regularizer_optimizer: OptimizerCallable = adamw,
         discriminator_optimizer: OptimizerCallable = adamw,
+        learning_rate: LearningRate = USUAL_RATE,
         accumulate: int = 1,
         max_grad_norm: float = 1.0,
         checkpoint_activations: bool = True,
         bfloat16_base: bool = False,
+        channels_last: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -101,11 +111,14 @@ class RestorerTrainer(LightningModule):
         self.settings, self.initial_weights, self.bfloat16_base = restorer, initial_weights, bfloat16_base
         self.distillation, self.loss_weights = distillation, weights
         recogniser = None if identity is None else FaceIdentity(build_identity(identity))
-        self.objective = Objective(weights, PerceptualDistance(perceptual), recogniser, face_size)
+        self.objective = Objective(
+            weights, PerceptualDistance(perceptual, precise_perceptual), recogniser, face_size, discriminator_channels
+        )
         self.scores = RestorationScores(self.objective.perceptual, recogniser, face_size)
         self.prompts: Prompts = ConstantPrompt() if prompts is None else prompts
         self.make_optimizers = generator_optimizer, regularizer_optimizer, discriminator_optimizer
         self.accumulate, self.max_grad_norm = accumulate, max_grad_norm
+        self.learning_rate, self.channels_last = learning_rate, channels_last
         self.checkpoint_activations, self.seed = checkpoint_activations, seed
         self.restorer: OneStepRestorer | None = None
 
@@ -117,11 +130,16 @@ class RestorerTrainer(LightningModule):
         self.restorer = self.settings.build(self.bfloat16_base)
         if self.initial_weights is not None:
             apply_weights(self.restorer, read_weights(self.initial_weights), self.settings)
+        if self.distillation.form != "none" and self.loss_weights.distillation:
+            self.restorer.keep_prior()
         if not self.has_regularizer:
             for parameter in self.restorer.regularizer_parameters().values():
                 parameter.requires_grad_(False)
         if self.checkpoint_activations:
             self.restorer.checkpoint_activations()
+        if self.channels_last:
+            self.restorer.to(memory_format=torch.channels_last)
+            self.objective.to(memory_format=torch.channels_last)
 
     @property
     def has_regularizer(self) -> bool:
@@ -140,8 +158,9 @@ class RestorerTrainer(LightningModule):
         optimizers = [make_generator(self.built.generator_parameters().values())]
         if self.has_regularizer:
             optimizers.append(make_regularizer(self.built.regularizer_parameters().values()))
-        if self.objective.discriminator is not None:
-            optimizers.append(make_discriminator(self.objective.discriminator.parameters()))
+        if self.objective.discriminators:
+            weights = [p for network in self.objective.discriminators for p in network.parameters()]
+            optimizers.append(make_discriminator(weights))
         return optimizers
 
     def on_fit_start(self) -> None:
@@ -149,47 +168,55 @@ class RestorerTrainer(LightningModule):
         for sentence in self.objective.remarks():
             rank_zero_info(sentence)
 
-    def forward(self, batch: RestorationBatch) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b c lh lw"]]:
-        """Restored images and their latents."""
+    def forward(self, batch: RestorationBatch) -> Restoration:
+        """Restored images, their latents and the faithful images."""
         height, width = batch.hq.shape[2:]
         lq = bicubic(batch.lq, height, width).clamp(0, 1)
-        mask = at_latent_resolution(batch.mask, self.built.factor)
-        return self.built(lq, self.prompts(lq, batch.prompts), self.reference_pictures(batch), mask)
+        if self.channels_last:
+            lq = lq.contiguous(memory_format=torch.channels_last)
+        restored: Restoration = self.built(
+            lq, self.prompts(lq, batch.prompts), self.references(batch), self.settings.layout
+        )
+        return restored
 
-    def reference_pictures(self, batch: RestorationBatch) -> Float[Tensor, "b 3 h w"]:
-        """References on pictures of the inputs' size; black where there is none."""
+    def references(self, batch: RestorationBatch) -> References:
+        """The references of a batch, and where in the inputs they belong."""
         rows = (batch.present & (batch.referenced >= 0)).nonzero().flatten()
         landmarks = batch.faces.landmarks[batch.referenced[rows]].float()
         matrix = alignment_matrix(landmarks, batch.reference.shape[-1])
-        size = len(batch.hq), batch.hq.shape[2], batch.hq.shape[3]
-        return lay_out(batch.reference[rows], matrix, rows, size, self.settings.layout)
+        mask = at_latent_resolution(batch.mask, self.built.factor)[rows]
+        people = torch.arange(len(rows), device=rows.device)
+        return References(batch.reference[rows], people, rows, matrix, mask)
 
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> None:
-        """Step the restorer, then its regulariser and the discriminator on what it has restored."""
+        """Step the restorer, then its regulariser and the discriminators on what it has restored."""
+        for optimizer in optimizers_of(self):
+            self.learning_rate.set(optimizer.optimizer, self.global_step)
         generator, *others = optimizers_of(self)
         sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
         with stepping(self, generator, self.accumulate, self.max_grad_norm) as backward:
-            terms, z, faces = self.generator_terms(batch, sources)
+            terms, restored, faces = self.generator_terms(batch, sources)
             backward(torch.stack(list(terms.values())).sum())
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         if self.has_regularizer:
-            self.step_regularizer(others.pop(0), z, batch, sources)
-        if self.objective.discriminator is not None and faces is not None:
-            self.step_discriminator(others.pop(0), faces)
+            self.step_regularizer(others.pop(0), restored.latents.detach(), batch, sources)
+        if self.objective.discriminators:
+            self.step_discriminators(others.pop(0), restored.picture.detach(), batch, faces)
 
     def generator_terms(
         self, batch: RestorationBatch, sources: Sequence[torch.Generator]
-    ) -> tuple[dict[str, Tensor], Tensor, FacePairs | None]:
-        """Weighted terms of Eq. 2, the restored latents and the faces that were looked at."""
-        restored, z = self(batch)
-        faces = self.objective.faces(restored, batch) if self.objective.looks_at_faces else None
-        terms = self.objective(restored, batch, faces)
+    ) -> tuple[dict[str, Tensor], Restoration, FacePairs | None]:
+        """Weighted terms of Eq. 2, what was restored and the faces that were looked at."""
+        restored = self(batch)
+        faces = self.objective.faces(restored.picture, batch) if self.objective.looks_at_faces else None
+        terms = self.objective(restored.picture, batch, faces, restored.faithful)
         if self.distillation.form != "none" and self.loss_weights.distillation:
             prompt = self.prompts(batch.lq, batch.prompts)
             negative = self.prompts.negative()
+            z = restored.latents
             gradient = prior_gradient(self.built, z.detach(), prompt, negative, self.distillation, sources)
             terms["distillation"] = self.loss_weights.distillation * score_distillation_loss(z, gradient)
-        return terms, z.detach(), faces
+        return terms, restored, faces
 
     def step_regularizer(
         self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch, sources: Sequence[torch.Generator]
@@ -203,18 +230,26 @@ class RestorerTrainer(LightningModule):
             backward(loss)
         self.log("train/regularizer", loss.detach())
 
-    def step_discriminator(self, optimizer: LightningOptimizer, faces: FacePairs) -> None:
-        """Let the discriminator tell true faces from restored ones."""
-        discriminator = self.objective.discriminator
-        assert discriminator is not None
+    def step_discriminators(
+        self, optimizer: LightningOptimizer, restored: Tensor, batch: RestorationBatch, faces: FacePairs | None
+    ) -> None:
+        """Let the discriminators tell true faces and images from restored ones."""
+        pairs: list[tuple[str, FaceDiscriminator, Tensor, Tensor]] = []
+        if self.objective.discriminator is not None and faces is not None:
+            pairs.append(("discriminator", self.objective.discriminator, faces.truth, faces.restored.detach()))
+        if self.objective.picture_discriminator is not None:
+            pairs.append(("picture_discriminator", self.objective.picture_discriminator, batch.hq, restored))
         with stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward:
-            loss = adversarial_discriminator_loss(discriminator(faces.truth), discriminator(faces.restored.detach()))
-            backward(loss)
-        self.log("train/discriminator", loss.detach())
+            losses = {
+                name: adversarial_discriminator_loss(network(true), network(false))
+                for name, network, true, false in pairs
+            }
+            backward(torch.stack(list(losses.values())).sum())
+        self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
 
     def validation_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> STEP_OUTPUT:
         """Score the batch; the panels of a callback draw what is returned."""
-        restored = self(batch)[0].clamp(0, 1)
+        restored = self(batch).picture.clamp(0, 1)
         self.scores.update(restored, batch)
         return {"restored": restored}
 
@@ -237,13 +272,13 @@ class RestorerTrainer(LightningModule):
 
     def predict_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Restore a batch; values in [0, 1]."""
-        restored: Tensor = self(batch)[0]
-        return restored.clamp(0, 1)
+        restored: Restoration = self(batch)
+        return restored.picture.clamp(0, 1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
         trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         # spectral normalisation goes on from the vectors in the discriminator's buffers
-        trained |= {name for name, _ in self.named_buffers() if name.startswith("objective.discriminator.")}
+        trained |= {name for name, _ in self.named_buffers() if "discriminator." in name}
         checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}
         checkpoint["headsup"] = {"settings": vars(self.settings), "steps": int(checkpoint["global_step"])}
