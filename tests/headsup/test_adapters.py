@@ -1,5 +1,7 @@
 """Adapters change nothing at first, and the switch between them does what it says."""
 
+import re
+
 import pytest
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -38,25 +40,39 @@ def disturbed() -> OneStepRestorer:
     return disturb(OneStepRestorer(random_backbone("tiny")))
 
 
+def assert_same(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Equal but for rounding, which differs with the processor and from one copy of a network to the next."""
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+
+
 @torch.no_grad()
-def test_untouched_adapters_give_the_base_model_bit_for_bit(untouched):
+def test_untouched_adapters_give_the_base_model(untouched):
     base = random_backbone("tiny")
+    for network, plain in ((untouched.unet, base.unet), (untouched.vae, base.vae)):
+        kept = {
+            re.sub(r"\b(base_layer|base|inner)\.", "", name): value
+            for name, value in network.named_parameters()
+            if ".lora_" not in name and ".own." not in name
+        }
+        assert kept.keys() == dict(plain.named_parameters()).keys()
+        assert all(value.equal(kept[name]) for name, value in plain.named_parameters())
+        assert not any(value.any() for name, value in network.named_parameters() if ".lora_B." in name)
     z, t, prompt = inputs()
     expected = base.unet(z, t, prompt).sample
     for role in ROLES:
-        assert untouched.predict_with(role, z, t, prompt).equal(expected), role
+        assert_same(untouched.predict_with(role, z, t, prompt), expected)
     nothing = torch.zeros_like(z)
     whole = torch.cat([z, torch.full_like(z, 3.0), nothing[:, :1]], dim=1)
-    torch.testing.assert_close(untouched.predict(whole, t, prompt), expected, rtol=0, atol=1e-6)
+    assert_same(untouched.predict(whole, t, prompt), expected)
     image = torch.rand(1, 3, 32, 32)
-    assert untouched.encode(image).equal(encode(base.vae, image))
+    assert_same(untouched.encode(image), encode(base.vae, image))
 
 
 @torch.no_grad()
 def test_each_role_has_its_own_adapter(disturbed):
     z, t, prompt = inputs()
     generator, regularizer, teacher = (disturbed.predict_with(role, z, t, prompt) for role in ROLES)
-    assert teacher.equal(random_backbone("tiny").unet(z, t, prompt).sample)
+    assert_same(teacher, random_backbone("tiny").unet(z, t, prompt).sample)
     # the generator's own first convolution is not asked here, only its adapters in the rest
     for one, two in ((generator, teacher), (regularizer, teacher), (generator, regularizer)):
         assert (one - two).abs().max() > 1e-3
@@ -64,8 +80,8 @@ def test_each_role_has_its_own_adapter(disturbed):
     kept = {name: value.clone() for name, value in names.items()}
     for value in names.values():
         value.zero_()
-    assert disturbed.predict_with(REGULARIZER, z, t, prompt).equal(teacher)
-    assert disturbed.predict_with(GENERATOR, z, t, prompt).equal(generator)
+    assert_same(disturbed.predict_with(REGULARIZER, z, t, prompt), teacher)
+    assert_same(disturbed.predict_with(GENERATOR, z, t, prompt), generator)
     for name, value in names.items():
         value.copy_(kept[name])
 
@@ -146,7 +162,9 @@ def test_activations_that_are_computed_again_give_the_same_gradients(disturbed):
         expected, found = gradients(disturbed, role), gradients(again, role)
         assert expected.keys() == found.keys()
         for name, value in expected.items():
-            assert found[name].equal(value), name
+            # the keys and queries of attention to a single token have gradients that are nothing but rounding
+            tolerance = 1e-4 * value.abs().max().item() + 1e-5
+            torch.testing.assert_close(found[name], value, rtol=0, atol=tolerance, msg=name)
 
 
 def test_adding_adapters_leaves_the_random_state_alone():
