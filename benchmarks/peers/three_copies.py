@@ -18,7 +18,7 @@ from headsup.adapters import (
 )
 from headsup.backbone import Backbone
 from headsup.conditioned_input import PreciseOutput
-from headsup.one_step import OneStepRestorer
+from headsup.one_step import OneStepRestorer, predicted
 
 
 class Roles(AdapterSwitch):
@@ -83,6 +83,9 @@ class ThreeCopies(OneStepRestorer):
     def predict(self, x: Tensor, t: Tensor, prompt: Tensor) -> Tensor:
         """What the denoiser predicts whose turn it is."""
         networks = {GENERATOR: self.unet, REGULARIZER: self.regularizer, None: self.teacher}
-        network = networks[self.roles.active]
-        result: Tensor = network(x.to(network.dtype), t, prompt.to(network.dtype)).sample
-        return result.float()
+        return predicted(networks[self.roles.active], x, t, prompt)
+
+    def predict_with(self, adapter: Adapter | None, z_t: Tensor, t: Tensor, prompt: Tensor) -> Tensor:
+        """What another denoiser predicts."""
+        with self.roles.using(adapter):
+            return self.predict(z_t, t, prompt)

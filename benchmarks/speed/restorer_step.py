@@ -81,7 +81,7 @@ def step_of(design: str, size: int) -> dict[str, float]:
     for number in range(2):
         start = time.perf_counter()
         with torch.autocast(device, torch.bfloat16, enabled=cuda, cache_enabled=False):
-            image, z = restorer(lq, prompt)
+            image, z, _ = restorer(lq, prompt)
             sources = generators(0, number, range(1), device)
             gradient = prior_gradient(restorer, z.detach(), prompt, negative, Distillation(), sources)
             loss = F.mse_loss(image, hq) + score_distillation_loss(z, gradient)

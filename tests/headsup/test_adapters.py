@@ -138,7 +138,8 @@ def gradients(restorer: OneStepRestorer, role) -> dict[str, torch.Tensor]:
     z, t, prompt = inputs()
     with restorer.switch.using(role):
         if role == GENERATOR:
-            _, latents = restorer(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(3)), prompt[:1])
+            picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+            latents = restorer(picture, prompt[:1]).latents
             latents.square().mean().backward()
         else:
             restorer.predict(z, t, prompt).square().mean().backward()

@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from headsup.autoencoder import decode, encode
 from headsup.merging import merge_adapters, merge_weights
 from headsup.model_card import ModelCard
+from headsup.reference_attention import References
 from headsup.schedule import NoiseSchedule
 from headsup.settings import RestorerSettings
 from headsup.text_encoder import TwoEmbeddings
@@ -34,14 +35,16 @@ def inputs():
     image, reference = torch.rand(2, 1, 3, 64, 64, generator=random)
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., 2:6, 2:6] = 1
-    return image, torch.randn(1, 4, 64, generator=random), reference, mask
+    one = torch.zeros(1, dtype=torch.long)
+    references = References(reference, one, one, torch.eye(3)[None, :2], mask)
+    return image, torch.randn(1, 4, 64, generator=random), references, "whole"
 
 
 def test_a_merged_restorer_gives_the_same_picture(trained, inputs) -> None:
     with torch.no_grad():
-        before = trained(*inputs)[0]
+        before = trained(*inputs).picture
         merge_adapters(trained)
-        after = trained(*inputs)[0]
+        after = trained(*inputs).picture
     assert (after - before).abs().max() < 1e-4 * before.abs().max()
     assert not [name for name, _ in trained.named_modules() if "lora" in name]
 
@@ -57,16 +60,16 @@ def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained
     tensors = {name: parameter.data for name, parameter in trained.generator_parameters().items()}
     save_weights(tensors, SETTINGS, weights, ModelCard())
     merge_weights(weights, None, "", folder)
-    image, _, reference, mask = inputs
+    image, _, references, layout = inputs
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
     schedule = NoiseSchedule.from_config(json.loads((folder / "scheduler" / "scheduler_config.json").read_text()))
     prompt = TwoEmbeddings.from_file(folder / "prompts.safetensors").positive.unsqueeze(0)
     t = torch.tensor([json.loads((folder / "headsup.json").read_text())["timestep"]])
     with torch.no_grad():
-        z_l, z_r = encode(vae, image), encode(vae, reference)
-        z = schedule.clean(z_l, unet(torch.cat([z_l, z_r, mask], dim=1), t, prompt).sample, t)
-        ours = trained(image, prompt, reference, mask)[0]
+        z_l, z_r = encode(vae, image), encode(vae, references.faces)
+        z = schedule.clean(z_l, unet(torch.cat([z_l, z_r, references.mask], dim=1), t, prompt).sample, t)
+        ours = trained(image, prompt, references, layout).picture
     assert (decode(vae, z) - ours).abs().max() < 1e-4 * ours.abs().max()
     with pytest.raises(FileExistsError, match="exists already"):
         merge_weights(weights, None, "", folder)

@@ -6,6 +6,7 @@ import torch
 from headsup.adapters import GENERATOR
 from headsup.backbone import load_backbone, random_backbone
 from headsup.one_step import OneStepRestorer
+from headsup.reference_attention import References
 from headsup.settings import RestorerSettings
 
 
@@ -23,37 +24,43 @@ def restorer() -> OneStepRestorer:
 
 def inputs(batch: int = 2):
     generator = torch.Generator().manual_seed(0)
-    lq, reference = torch.rand(2, batch, 3, 32, 48, generator=generator)
-    mask = torch.zeros(batch, 1, 4, 6)
+    lq, faces = torch.rand(2, batch, 3, 48, 48, generator=generator)
+    mask = torch.zeros(batch, 1, 6, 6)
     mask[..., 1:3, 2:4] = 1
-    return lq, torch.randn(batch, 7, 64, generator=generator), reference, mask
+    return lq, torch.randn(batch, 7, 64, generator=generator), whole(faces, mask, range(batch))
+
+
+def whole(faces: torch.Tensor, mask: torch.Tensor, images) -> References:
+    """References of some of the images, laid over the whole of them."""
+    rows = torch.tensor(list(images), dtype=torch.long)
+    matrix = torch.eye(3)[:2].expand(len(rows), -1, -1)
+    return References(faces[rows], torch.arange(len(rows)), rows, matrix, mask[rows])
 
 
 @torch.no_grad()
 def test_it_is_encoding_one_closed_form_and_decoding(restorer):
-    lq, prompt, reference, mask = inputs()
-    restored, z = restorer(lq, prompt, reference, mask)
-    z_l, z_r = restorer.encode(lq), restorer.encode(reference)
-    noise = restorer.unet(torch.cat([z_l, z_r, mask], 1), torch.tensor([999, 999]), prompt).sample
+    lq, prompt, references = inputs()
+    restored, z, faithful = restorer(lq, prompt, references, "whole")
+    z_l, z_r = restorer.encode(lq), restorer.encode(references.faces)
+    noise = restorer.unet(torch.cat([z_l, z_r, references.mask], 1), torch.tensor([999, 999]), prompt).sample
     abar = 0.0046600
     torch.testing.assert_close(z, (z_l - (1 - abar) ** 0.5 * noise) / abar**0.5, rtol=1e-3, atol=1e-3)
-    assert restored.equal(restorer.decode(z))
+    torch.testing.assert_close(restored, restorer.decode(z), rtol=0, atol=1e-5)
     assert restored.shape == lq.shape
-    assert restorer(lq, prompt, reference, mask)[0].equal(restored)  # nothing is sampled
+    assert faithful is None
+    again = restorer(lq, prompt, references, "whole").picture  # nothing is sampled
+    torch.testing.assert_close(again, restored, rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
-def test_an_empty_mask_means_no_reference(restorer):
-    lq, prompt, reference, mask = inputs()
-    alone = restorer(lq, prompt)[1]
-    nothing = torch.zeros_like(mask)
-    assert restorer(lq, prompt, reference, nothing)[1].equal(alone)
-    assert restorer(lq, prompt, None, None)[1].equal(alone)
-    mask[0] = 0
-    mixed = restorer(lq, prompt, reference, mask)[1]
+def test_an_image_without_reference_does_not_depend_on_those_of_others(restorer):
+    lq, prompt, both = inputs()
+    alone = restorer(lq, prompt).latents
+    torch.testing.assert_close(restorer(lq, prompt, whole(both.faces, both.mask, [])).latents, alone)
+    mixed = restorer(lq, prompt, whole(both.faces, both.mask, [1])).latents
     torch.testing.assert_close(mixed[0], alone[0], rtol=0, atol=1e-5)
     assert (mixed[1] - alone[1]).abs().max() > 1e-3
-    other = restorer(lq, prompt, 1 - reference, mask)[1]
+    other = restorer(lq, prompt, whole(1 - both.faces, both.mask, [1])).latents
     torch.testing.assert_close(other[0], mixed[0], rtol=0, atol=1e-5)
     assert (other[1] - mixed[1]).abs().max() > 1e-3
 
@@ -72,11 +79,11 @@ def half() -> OneStepRestorer:
 @pytest.mark.parametrize("autocast", [False, True])
 def test_frozen_weights_in_bfloat16_are_near_those_in_float32(restorer, half, autocast):
     assert {p.dtype for p in half.generator_parameters().values()} == {torch.float32}
-    lq, prompt, reference, mask = inputs()
+    lq, prompt, references = inputs()
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        restored, z = half(lq, prompt, reference, mask)
+        restored, z, _ = half(lq, prompt, references)
     assert restored.dtype == z.dtype == torch.float32
-    expected = restorer(lq, prompt, reference, mask)[1]
+    expected = restorer(lq, prompt, references).latents
     assert (z - expected).square().mean().sqrt() < 0.05 * expected.std()
 
 

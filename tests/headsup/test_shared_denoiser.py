@@ -9,6 +9,7 @@ from headsup.backbone import random_backbone
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss
 from headsup.one_step import OneStepRestorer
+from headsup.reference_attention import References
 from headsup.seeded_noise import generators
 
 
@@ -17,7 +18,9 @@ def data(step: int):
     lq, hq = torch.rand(2, 2, 3, 32, 32, generator=generator)
     mask = torch.zeros(2, 1, 4, 4)
     mask[0, :, 1:3] = 1
-    return lq, hq, torch.rand(2, 3, 32, 32, generator=generator), mask, torch.randn(2, 7, 64, generator=generator)
+    faces, prompt = torch.rand(2, 3, 32, 32, generator=generator), torch.randn(2, 7, 64, generator=generator)
+    first = torch.zeros(1, dtype=torch.long)
+    return lq, hq, References(faces[:1], first, first, torch.eye(3)[None, :2], mask[:1]), prompt
 
 
 def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
@@ -31,9 +34,9 @@ def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
     ]
     losses = []
     for step in range(steps):
-        lq, hq, reference, mask, prompt = data(step)
+        lq, hq, references, prompt = data(step)
         sources = generators(0, step, range(len(lq)), "cpu")
-        restored, z = restorer(lq, prompt, reference, mask)
+        restored, z, _ = restorer(lq, prompt, references, "whole")
         gradient = prior_gradient(restorer, z.detach(), prompt, negative, Distillation(), sources)
         loss = F.mse_loss(restored, hq) + score_distillation_loss(z, gradient)
         loss.backward()

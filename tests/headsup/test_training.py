@@ -12,6 +12,7 @@ from faceops.faces import Faces
 from faceops.landmarks import FFHQ_512
 from headsup.distillation import Distillation
 from headsup.objective import LossWeights
+from headsup.reference_layout import lay_out_first
 from headsup.settings import RestorerSettings
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
@@ -228,7 +229,7 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
         known = batch(1, True)
         other = known._replace(reference=1 - known.reference)
         absent = known._replace(present=torch.tensor([False, False]))
-        one, two, three = (module(b)[1] for b in (known, other, absent))
+        one, two, three = (module(b).latents for b in (known, other, absent))
     assert (one[0] - two[0]).abs().max() > 1e-4
     assert (one[0] - three[0]).abs().max() > 1e-4
     torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-5)
@@ -237,11 +238,12 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
 def test_pictures_of_references_are_not_rounded_by_autocast() -> None:
     module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
     known = batch(1, True)
-    expected = module.reference_pictures(known)
+    size = len(known.hq), *known.hq.shape[2:]
+    expected = lay_out_first(module.references(known), size, "placed")
     assert expected[0].any()
     assert not expected[1].any()
     with torch.autocast("cpu", torch.bfloat16):
-        assert module.reference_pictures(known).equal(expected)
+        assert lay_out_first(module.references(known), size, "placed").equal(expected)
 
 
 def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path) -> None:

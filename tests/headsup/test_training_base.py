@@ -61,7 +61,7 @@ def test_two_runs_make_a_base_model(made):
     assert isinstance(encoder, TwoEmbeddings)
     assert backbone.vae.config.scaling_factor != 1
     with torch.no_grad():
-        restored, z = OneStepRestorer(backbone)(torch.rand(1, 3, 32, 32), encoder(["good"]))
+        restored, z, _ = OneStepRestorer(backbone)(torch.rand(1, 3, 32, 32), encoder(["good"]))
     assert restored.isfinite().all()
     assert z.isfinite().all()
 

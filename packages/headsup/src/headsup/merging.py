@@ -70,8 +70,8 @@ def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Pa
     restorer, settings = load_restorer(weights, base)
     if restorer.guidance is not None or restorer.attention is not None:
         raise ValueError(
-            f"The weights {weights} have parts that diffusers' layout has no place for: a branch that guides the decoder, "
-            "or attention to references. Use the .safetensors file itself with `headsup restore`."
+            f"The weights {weights} have parts that diffusers' layout has no place for: a branch that guides the "
+            "decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
         )
     prompts = ConstantPrompt(prompt)
     prompts.prepare(settings.base)
