@@ -21,7 +21,7 @@ from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.presets import ClassicalPreset, PresetName, preset_of
-from portraitdata.degradation.records import ClassicalRecord, DegradationRecord
+from portraitdata.degradation.records import ClassicalRecord, DegradationRecord, PlainRecord
 from portraitdata.degradation.resizing import resized
 from portraitdata.synthetic_portraits import draw_portrait
 
@@ -113,6 +113,8 @@ def jpegs_of(record: DegradationRecord) -> list[tuple[tuple[int, int], int]]:
     """Sizes and qualities of the JPEG files of a degradation."""
     if isinstance(record, ClassicalRecord):
         return [((record.reduced.height, record.reduced.width), record.quality)]
+    if isinstance(record, PlainRecord):
+        return [(record.output_size, record.quality)] if record.quality else []
     if record.untouched:
         return []
     first, second = record.first, record.second

@@ -207,6 +207,7 @@ def batch(faces: int, reference: bool) -> RestorationBatch:
         referenced=torch.tensor([0 if reference else -1, -1]),
         prompts=["", ""],
         names=["a", "b"],
+        same_person=present,
     )
 
 

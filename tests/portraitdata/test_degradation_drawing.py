@@ -241,7 +241,7 @@ def test_damaged_records_are_refused():
     record = draw_record(preset_of("mild"), 8, 8, 4, (0,))
     content = json.loads(record.to_json())
     for damage, message in (
-        ({"process": "three-order"}, "two-order or classical, got 'three-order'"),
+        ({"process": "three-order"}, "two-order, classical or plain, got 'three-order'"),
         ({"height": "8"}, "height of a TwoOrderRecord is of type int, got '8'"),
         ({"sharpen": 1}, "sharpen of a TwoOrderRecord is of type bool, got 1"),
         ({"final_mode": "nearest"}, "final_mode of a TwoOrderRecord is one of area, bilinear, bicubic, got 'nearest'"),

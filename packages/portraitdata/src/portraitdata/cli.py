@@ -121,6 +121,9 @@ def portrait_index(
     detector_weights: str | None = None,
     identity_weights: str = "mobilefacenet",
     note: str = "",
+    test_list: Path | None = None,
+    copies: Path | None = None,
+    shorter_side: int = 1000,
 ) -> None:
     """Index whole portraits: photographs, the faces in them, which of those are of one person, and a split by person.
 
@@ -137,13 +140,17 @@ def portrait_index(
         detector_weights: File or name of its weights instead of the usual ones.
         identity_weights: File or name of the weights of the network that compares faces.
         note: Remark to keep in the index.
+        test_list: Text file with the paths of the photographs that are for testing, one a line, instead of a share.
+        copies: Folder to put copies into, which are indexed instead of the pictures; for sources of large pictures.
+        shorter_side: Largest shorter side of such copies, in pixels.
     """
-    from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
+    from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 
     settings = (
         None if no_faces else FaceSettings(detector, detector_weights, identity_weights, min_eyes, pairs, duplicates)
     )
-    run_portrait_index(source, output, settings, test_share, seed, note)
+    reduced = None if copies is None else Copies(copies, shorter_side)
+    run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced)
 
 
 def degrade(

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,13 @@ import pyarrow as pa
 
 from faceops.detection import DetectorName, build_detector
 from faceops.identity import DEFAULT_NETWORK, build_identity
+from portraitdata.exemplar_index import Photograph
 from portraitdata.restoration.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
+from portraitdata.restoration.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS, face_name
 from portraitdata.restoration.picture_files import find_picture_files
 from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.reduced_copies import copy_reduced
 from portraitdata.restoration.similar_faces import (
     DUPLICATE_THRESHOLD,
     PAIR_THRESHOLD,
@@ -41,6 +44,15 @@ class FaceSettings:
     duplicates: float = DUPLICATE_THRESHOLD
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Reduced copies that are indexed in place of the pictures."""
+
+    folder: Path
+    side: int = 1000
+    """Largest shorter side, in pixels."""
+
+
 def run_portrait_index(
     source: Path,
     output: Path,
@@ -48,6 +60,8 @@ def run_portrait_index(
     test_share: float = 0.1,
     seed: int = 0,
     note: str = "",
+    test_list: Path | None = None,
+    copies: Copies | None = None,
 ) -> None:
     """Index pictures, and print how many came through each step.
 
@@ -58,6 +72,8 @@ def run_portrait_index(
         test_share: Share of the photographs that is for testing.
         seed: Seed of the split.
         note: Remark to keep in the index.
+        test_list: Text file with the paths of the photographs that are for testing; the split is then not drawn.
+        copies: Where to put reduced copies, which are indexed instead.
 
     Raises:
         ValueError: If an argument is out of range or there is nothing to index.
@@ -72,20 +88,32 @@ def run_portrait_index(
             "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; "
             f"got {least} for pairs and {most} for duplicates."
         )
-    root, files = find_picture_files(source)
+    held_out = None if test_list is None else read_held_out(test_list)
+    root, files, unread = _files(source, copies)
     seeing = _seeing(root, faces)
     pictures, skipped = look_at_all(files, seeing)
-    for line in _left_out(skipped):
+    for line in _left_out(unread + skipped):
         print(line, file=sys.stderr)
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
     split = _split(pictures, near, test_share, seed, least)
+    if held_out is not None:
+        split = replace(split, splits=held_out_splits([picture.photograph.path for picture in pictures], held_out))
     pairs = near.select((near.cosine > least) & (near.cosine <= most))
     index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), note)
     index.write(output)
     duplicates = int((near.cosine > most).sum())
-    for line in funnel(len(files), index, seeing.small_faces, duplicates, split):
+    for line in funnel(len(files) + len(unread), index, seeing.small_faces, duplicates, split):
         print(line)
     print(output)
+
+
+def _files(source: Path, copies: Copies | None) -> tuple[Path, list[Photograph], list[Skipped]]:
+    """Root and files to index, and what could not be copied."""
+    root, files = find_picture_files(source)
+    if copies is None:
+        return root, files, []
+    unread = copy_reduced(root, files, copies.folder, copies.side)
+    return *find_picture_files(copies.folder), unread
 
 
 def _seeing(root: Path, faces: FaceSettings | None) -> FacePass:

@@ -23,10 +23,12 @@ from portraitdata.degradation.records import (
     DegradationRecord,
     KernelRecord,
     OrderRecord,
+    PlainRecord,
     ResizeMode,
     ResizeRecord,
     TwoOrderRecord,
 )
+from portraitdata.resampling import bicubic
 
 Part = TypeVar("Part")
 Images = list[Tensor]
@@ -70,9 +72,11 @@ def degrade_batch(
         values = together(list(images.float()), sharpen, lambda some, _: sharpen_batch(some))
         two_order = {number: record for number, record in enumerate(records) if isinstance(record, TwoOrderRecord)}
         classical = {number: record for number, record in enumerate(records) if isinstance(record, ClassicalRecord)}
+        plain = {number: record for number, record in enumerate(records) if isinstance(record, PlainRecord)}
         degraded = _two_order([values[number] for number in two_order], list(two_order.values()), exact)
         degraded += _classical([values[number] for number in classical], list(classical.values()), exact)
-        place = dict(zip((*two_order, *classical), degraded, strict=True))
+        degraded += _plain([values[number] for number in plain], list(plain.values()))
+        place = dict(zip((*two_order, *classical, *plain), degraded, strict=True))
         out = torch.stack([place[number] for number in range(len(records))])
         return (out * 255).round().clamp(0, 255) / 255
 
@@ -141,6 +145,16 @@ def _classical(images: Images, records: Sequence[ClassicalRecord], exact: bool) 
     grey = [True if record.grey else None for record in records]
     images = together(images, grey, lambda some, _: luma_of(some).expand(-1, 3, -1, -1))
     return _resized_to(images, [ResizeRecord(record.height, record.width, "bilinear") for record in records])
+
+
+def _plain(images: Images, records: Sequence[PlainRecord]) -> Images:
+    images = together(
+        images,
+        [record.output_size for record in records],
+        lambda some, sizes: bicubic(some, *sizes[0]),
+        alike=lambda size: size,
+    )
+    return together(images, [record.quality or None for record in records], compress_batch)
 
 
 def _blurred(images: Images, records: Sequence[KernelRecord]) -> Images:

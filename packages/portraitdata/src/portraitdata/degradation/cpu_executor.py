@@ -14,10 +14,11 @@ from portraitdata.degradation.records import (
     DegradationRecord,
     KernelRecord,
     OrderRecord,
+    PlainRecord,
     ResizeRecord,
     TwoOrderRecord,
 )
-from portraitdata.degradation.resizing import resized
+from portraitdata.degradation.resizing import reduced, resized
 from portraitdata.degradation.sharpening import sharpened
 
 
@@ -51,6 +52,8 @@ def degrade(
         values = sharpened(values)
     if isinstance(record, ClassicalRecord):
         return eight_bit(_classical(values, record))
+    if isinstance(record, PlainRecord):
+        return eight_bit(_plain(values, record))
     return eight_bit(_two_order(values, record))
 
 
@@ -88,6 +91,11 @@ def _classical(image: NDArray[np.float32], record: ClassicalRecord) -> NDArray[n
     if record.grey:
         image = cv2.transform(image, LUMA.repeat(3, axis=0))
     return resized(image, record.height, record.width, "bilinear")
+
+
+def _plain(image: NDArray[np.float32], record: PlainRecord) -> NDArray[np.float32]:
+    image = reduced(image, *record.output_size)
+    return compressed(image, record.quality) if record.quality else image
 
 
 def _blurred(image: NDArray[np.float32], kernel: KernelRecord) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from portraitdata.degradation.presets import (
     ClassicalPreset,
     NoiseNumbers,
     OrderNumbers,
+    PlainPreset,
     Preset,
     ResizeNumbers,
     Span,
@@ -26,6 +27,7 @@ from portraitdata.degradation.records import (
     KernelRecord,
     NoiseRecord,
     OrderRecord,
+    PlainRecord,
     ResizeMode,
     ResizeRecord,
     TwoOrderRecord,
@@ -80,6 +82,8 @@ def draw_record(preset: Preset, height: int, width: int, scale: int, seed: tuple
     random = np.random.default_rng(seed)
     if isinstance(preset, TwoOrderPreset):
         return _draw_two_order(preset, height, width, scale, random)
+    if isinstance(preset, PlainPreset):
+        return _draw_plain(preset, height, width, scale, random)
     if scale != 1:
         raise ValueError(
             f"The preset {preset.name} gives back the size that the image had: its scale is 1, not {scale}."
@@ -199,6 +203,12 @@ def _draw_classical(preset: ClassicalPreset, height: int, width: int, random: np
         quality=_draw_quality(preset.jpeg, random),
         grey=_chance(preset.grey_probability, random),
     )
+
+
+def _draw_plain(preset: PlainPreset, height: int, width: int, scale: int, random: np.random.Generator) -> PlainRecord:
+    sharpen = _chance(preset.sharpen_probability, random)
+    quality = 0 if preset.jpeg is None else _draw_quality(preset.jpeg, random)
+    return PlainRecord(preset.name, height, width, scale, sharpen, quality)
 
 
 def _draw_quality(span: Span, random: np.random.Generator) -> int:

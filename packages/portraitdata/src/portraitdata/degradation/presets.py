@@ -1,11 +1,11 @@
-"""The numbers of published degradations: the two-order process of Real-ESRGAN and the classical one of face restorers.
+"""The numbers of degradations: Real-ESRGAN's two orders, the classical process of face restorers, plain reductions.
 
 A preset is nothing but numbers. What is drawn from them is in `portraitdata.degradation.drawing`, what becomes of the
 draws in `portraitdata.degradation.cpu_executor` and `portraitdata.degradation.batched_executor`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Literal
 
 Span = tuple[float, float]
 """Bounds of a uniform draw."""
@@ -19,6 +19,8 @@ PresetName = Literal[
     "codeformer-3",
     "stablesr-face",
     "daefr",
+    "clean",
+    "jpeg",
 ]
 """Presets that have a name."""
 
@@ -119,7 +121,19 @@ class ClassicalPreset:
     """That the image is sharpened (unsharp mask) before anything else."""
 
 
-Preset = TwoOrderPreset | ClassicalPreset
+@dataclass(frozen=True)
+class PlainPreset:
+    """Good photographs that are only too small: reduced by an antialiased bicubic, perhaps compressed."""
+
+    name: str
+    """What records and documents call it."""
+    jpeg: Span | None = None
+    """Quality, 1 to 100, rounded to a whole number; None for no compression."""
+    sharpen_probability: float = 0.0
+    """That the image is sharpened (unsharp mask) before anything else."""
+
+
+Preset = TwoOrderPreset | ClassicalPreset | PlainPreset
 
 REALESRGAN = TwoOrderPreset(
     name="realesrgan",
@@ -193,6 +207,25 @@ DAEFR = ClassicalPreset(
     "daefr", sigma=(0.1, 15.0), reduction=(0.8, 30.0), noise=(0.0, 20.0), jpeg=(30.0, 100.0), kernel_size=19
 )
 
+CLEAN = PlainPreset("clean")
+"""The "bicubic downsampling" of the super-resolution literature, MATLAB's."""
+JPEG = PlainPreset("jpeg", jpeg=(30.0, 95.0))
+"""What was reduced for a page or a message and saved once."""
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "realesrgan": REALESRGAN,
+    "mild": MILD,
+    "stablesr": STABLESR,
+    "osediff-face": OSEDIFF_FACE,
+    "codeformer-2": CODEFORMER_2,
+    "codeformer-3": CODEFORMER_3,
+    "stablesr-face": STABLESR_FACE,
+    "daefr": DAEFR,
+    "clean": CLEAN,
+    "jpeg": JPEG,
+}
+
 
 def preset_of(name: PresetName) -> Preset:
     """Preset of a name.
@@ -201,22 +234,4 @@ def preset_of(name: PresetName) -> Preset:
         >>> preset_of("realesrgan").second.jpeg, preset_of("codeformer-2").reduction
         ((30.0, 95.0), (4.0, 30.0))
     """
-    match name:
-        case "realesrgan":
-            return REALESRGAN
-        case "mild":
-            return MILD
-        case "stablesr":
-            return STABLESR
-        case "osediff-face":
-            return OSEDIFF_FACE
-        case "codeformer-2":
-            return CODEFORMER_2
-        case "codeformer-3":
-            return CODEFORMER_3
-        case "stablesr-face":
-            return STABLESR_FACE
-        case "daefr":
-            return DAEFR
-        case _:
-            assert_never(name)
+    return PRESETS[name]

@@ -130,7 +130,34 @@ class ClassicalRecord:
         return json.dumps(asdict(self))
 
 
-DegradationRecord = TwoOrderRecord | ClassicalRecord
+@dataclass(frozen=True)
+class PlainRecord:
+    """One image that is reduced and perhaps compressed."""
+
+    preset: str
+    """Name of the preset it was drawn from; what is done does not depend on it."""
+    height: int
+    """Of the image, in pixels."""
+    width: int
+    scale: int
+    """Sides of the image divided by sides of the LQ."""
+    sharpen: bool
+    """Whether the image is sharpened first."""
+    quality: int
+    """Of JPEG; 0 for no compression."""
+    process: Literal["plain"] = "plain"
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the LQ."""
+        return self.height // self.scale, self.width // self.scale
+
+    def to_json(self) -> str:
+        """One line that `record_from_json` makes the same record of."""
+        return json.dumps(asdict(self))
+
+
+DegradationRecord = TwoOrderRecord | ClassicalRecord | PlainRecord
 
 PARTS = {
     "first": OrderRecord,
@@ -175,7 +202,9 @@ def record_from_dict(content: object) -> DegradationRecord:
         return _read(TwoOrderRecord, content)
     if process == "classical":
         return _read(ClassicalRecord, content)
-    raise ValueError(f"A degradation record has the process two-order or classical, got {process!r}.")
+    if process == "plain":
+        return _read(PlainRecord, content)
+    raise ValueError(f"A degradation record has the process two-order, classical or plain, got {process!r}.")
 
 
 def _read(kind: type, content: object) -> Any:  # noqa: ANN401 (an instance of `kind`)

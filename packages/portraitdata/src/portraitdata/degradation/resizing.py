@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from portraitdata.degradation.records import ResizeMode
+from portraitdata.resampling import bicubic_weights
 
 
 def resized(
@@ -28,6 +29,22 @@ def resized(
         return _area(image, height, width)
     interpolation = cv2.INTER_LINEAR if mode == "bilinear" else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=interpolation)
+
+
+def reduced(image: Float32[np.ndarray, "h w 3"], height: int, width: int) -> Float32[np.ndarray, "{height} {width} 3"]:
+    """Resample an image by MATLAB's antialiased bicubic, as `portraitdata.resampling.bicubic` does.
+
+    Example:
+        >>> ramp = np.arange(4, dtype=np.float32).reshape(1, 4, 1).repeat(3, axis=2)
+        >>> [round(value, 2) for value in reduced(ramp, 1, 2)[0, :, 0].tolist()]
+        [0.46, 2.54]
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    rows = bicubic_weights(image.shape[0], height).astype(np.float32)
+    columns = bicubic_weights(image.shape[1], width).astype(np.float32)
+    shorter = rows @ image.reshape(len(image), -1)
+    return columns @ shorter.reshape(height, -1, 3)
 
 
 def _area(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:

@@ -14,8 +14,13 @@ from torch import Tensor
 
 from faceops.faces import Faces
 from portraitdata.degradation.batched_executor import degrade_batch
+from portraitdata.degradation.batched_noise import luma_of
 from portraitdata.degradation.records import DegradationRecord
+from portraitdata.resampling import bicubic, to_8_bit
 from portraitdata.restoration.face_masks import box_masks
+
+REFERENCE_SIZE = 512
+"""Side of an aligned reference face in pixels, unless another is asked for (HeadsUp, Section C; FaceLib's size)."""
 
 
 class RestorationItem(NamedTuple):
@@ -28,13 +33,17 @@ class RestorationItem(NamedTuple):
     """What was or will be done to `hq`; None for pairs that came as files."""
     faces: Faces
     """Faces with all landmarks in `hq`, in its pixels."""
-    reference: UInt8[Tensor, "3 512 512"] | None
-    """Another photograph's face of the same person, aligned to FFHQ."""
+    reference: UInt8[Tensor, "3 r r"] | None
+    """Another photograph's face of the same person, aligned to FFHQ; 512 pixels unless another size is asked for."""
     referenced: int
     """Which of `faces` the reference is for; -1 for none, or if it is not known."""
     prompt: str
     name: str
     """Path of the photograph in its index or folder."""
+    same_person: bool = True
+    """Whether the reference, if there is one, shows the person that it is for; else it is to be ignored."""
+    grey: bool = False
+    """Whether HQ and reference are grey and the LQ is to be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +54,13 @@ class RestorationBytes:
     lq: UInt8[Tensor, "b 3 lh lw"] | None
     records: tuple[DegradationRecord | None, ...]
     faces: Faces
-    reference: UInt8[Tensor, "b 3 512 512"]
+    reference: UInt8[Tensor, "b 3 r r"]
     present: Bool[Tensor, " b"]
+    same_person: Bool[Tensor, " b"]
     referenced: Int[Tensor, " b"]
     prompts: list[str]
     names: list[str]
+    grey: tuple[bool, ...]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "RestorationBytes":
         """The same batch on another device."""
@@ -67,6 +78,7 @@ class RestorationBytes:
             lq=None if self.lq is None else change(self.lq),
             reference=change(self.reference),
             present=change(self.present),
+            same_person=change(self.same_person),
             referenced=change(self.referenced),
         )
 
@@ -75,10 +87,10 @@ class RestorationBatch(NamedTuple):
     """What a step of training or evaluation gets; floats in [0, 1], sRGB."""
 
     lq: Float[Tensor, "b 3 lh lw"]
-    """The input, `scale` times as small as `hq`, of eight-bit levels."""
+    """The input, of eight-bit levels: `scale` times as small as `hq`, or as large where scales are mixed."""
     hq: Float[Tensor, "b 3 h w"]
     """The truth."""
-    reference: Float[Tensor, "b 3 512 512"]
+    reference: Float[Tensor, "b 3 r r"]
     """Reference faces x_r, aligned to FFHQ; zero where absent (HeadsUp, Section 2.2)."""
     present: Bool[Tensor, " b"]
     """Which images have a reference."""
@@ -95,10 +107,18 @@ class RestorationBatch(NamedTuple):
     """Texts of the index; empty where it has none."""
     names: list[str]
     """Paths of the photographs in their indexes."""
+    same_person: Bool[Tensor, " b"]
+    """Which images have a reference of the person that it is for; an identity loss asks this, not `present`."""
 
 
-def collate(items: Sequence[RestorationItem]) -> RestorationBytes:
+def collate(items: Sequence[RestorationItem], reference_size: int = REFERENCE_SIZE) -> RestorationBytes:
     """Put items of one size into a batch; for a loader's `collate_fn`.
+
+    LQ of several sizes are enlarged to that of the HQ, by MATLAB's bicubic, clamped and rounded to 8 bits.
+
+    Args:
+        items: What to put together.
+        reference_size: Side of the reference faces in pixels, if no item has one.
 
     Raises:
         ValueError: If the images are not of one size.
@@ -107,14 +127,15 @@ def collate(items: Sequence[RestorationItem]) -> RestorationBytes:
     if len(sizes) > 1:
         found = " and ".join(f"{width} x {height}" for height, width in sorted(sizes)[:2])
         raise ValueError(f"Images of one batch have one size, got {found}; use a batch size of 1.")
-    blank = torch.zeros(3, 512, 512, dtype=torch.uint8)
+    side = next((item.reference.shape[-1] for item in items if item.reference is not None), reference_size)
+    blank = torch.zeros(3, side, side, dtype=torch.uint8)
     counts = torch.tensor([len(item.faces) for item in items])
     first = counts.cumsum(0) - counts
     number = torch.tensor([item.referenced for item in items])
     lqs = [item.lq for item in items if item.lq is not None]
     return RestorationBytes(
         hq=torch.stack([item.hq for item in items]),
-        lq=torch.stack(lqs) if lqs else None,
+        lq=_stacked(lqs, *items[0].hq.shape[1:]) if lqs else None,
         records=tuple(item.record for item in items),
         faces=replace(
             Faces.concatenate([item.faces for item in items]),
@@ -122,10 +143,18 @@ def collate(items: Sequence[RestorationItem]) -> RestorationBytes:
         ),
         reference=torch.stack([blank if item.reference is None else item.reference for item in items]),
         present=torch.tensor([item.reference is not None for item in items]),
+        same_person=torch.tensor([item.reference is not None and item.same_person for item in items]),
         referenced=torch.where(number >= 0, first + number, -1),
         prompts=[item.prompt for item in items],
         names=[item.name for item in items],
+        grey=tuple(item.grey for item in items),
     )
+
+
+def _stacked(lqs: Sequence[UInt8[Tensor, "3 _h _w"]], height: int, width: int) -> UInt8[Tensor, "b 3 lh lw"]:
+    if len({lq.shape for lq in lqs}) == 1:
+        return torch.stack(list(lqs))
+    return torch.stack([bicubic(lq.float(), height, width).round().clamp(0, 255).to(torch.uint8) for lq in lqs])
 
 
 def finish(batch: RestorationBytes) -> RestorationBatch:
@@ -141,12 +170,37 @@ def finish(batch: RestorationBytes) -> RestorationBatch:
         records = [record for record in batch.records if record is not None]
         if len(records) < len(hq):
             raise ValueError("Without a low-quality image there must be a record to make it by, in every item.")
-        lq = degrade_batch(hq, records)
+        lq = _degraded(hq, records)
+        grey = torch.tensor(batch.grey, device=hq.device).reshape(-1, 1, 1, 1)
+        lq = torch.where(grey, to_8_bit(luma_of(lq)), lq)
     known = batch.referenced >= 0
     # A row more, for images without a reference, so that there is a box to look up even if there is no face at all.
     boxes = torch.cat([batch.faces.boxes, hq.new_zeros(1, 4)])[batch.referenced]
     mask = box_masks(boxes, known, hq.shape[2], hq.shape[3])
     reference = batch.reference.float() / 255
     return RestorationBatch(
-        lq, hq, reference, batch.present, mask, batch.faces, batch.referenced, batch.prompts, batch.names
+        lq,
+        hq,
+        reference,
+        batch.present,
+        mask,
+        batch.faces,
+        batch.referenced,
+        batch.prompts,
+        batch.names,
+        batch.same_person,
     )
+
+
+def _degraded(hq: Float[Tensor, "b 3 h w"], records: Sequence[DegradationRecord]) -> Float[Tensor, "b 3 lh lw"]:
+    """Degrade a batch; where the records have several sizes, all LQ are enlarged to the HQ's."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, record in enumerate(records):
+        groups.setdefault(record.output_size, []).append(number)
+    if len(groups) == 1:
+        return degrade_batch(hq, records)
+    out = torch.empty_like(hq)
+    for numbers in groups.values():
+        lq = degrade_batch(hq[numbers], [records[number] for number in numbers])
+        out[numbers] = to_8_bit(bicubic(lq, *hq.shape[2:]))
+    return out

@@ -1,6 +1,7 @@
 """Restoration data for Lightning; the only module of this folder that needs it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +10,11 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from portraitdata.degradation.presets import PresetName
-from portraitdata.restoration.batches import RestorationBatch, RestorationBytes, collate, finish
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationBatch, RestorationBytes, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.restoration.mixture import Mixture
 from portraitdata.restoration.paired_images import PairedImages
+from portraitdata.restoration.pixel_cache import PixelCache
 from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.portrait_items import DegradeOn
 from portraitdata.restoration.training_pairs import DROP_REFERENCE, RestorationPairs
@@ -29,12 +31,16 @@ class Source:
         weight: How much of it; only the ratio of the weights matters.
         root: Folder of the photographs, if it is not the one that the index names.
         preset: Degradation, if it is not that of the other sources. One index may be named several times.
+        scale: Sides of the high-quality image divided by sides of the low-quality one, if it is not that of the others.
+        grey: Probability that an item has no colour, if it is not that of the other sources.
     """
 
     index: Path
     weight: float = 1.0
     root: Path | None = None
     preset: PresetName | None = None
+    scale: int | None = None
+    grey: float | None = None
 
 
 class RestorationDataModule(LightningDataModule):
@@ -61,6 +67,12 @@ class RestorationDataModule(LightningDataModule):
         validation_images: Validate on this many test photographs, evenly spread; null for all.
         seed: Seed of everything random.
         num_workers: Processes that read photographs for each loader; 0 reads in the training process.
+        grey: Probability that a training item has no colour: neither image nor reference.
+        self_reference: Probability in training that a face without another photograph has itself as reference, altered.
+        stranger: Probability in training that a reference is another person's face; `same_person` is then false.
+        hide_parts: Probability in training that eyes or mouth of a reference are painted over.
+        cache: Decoded photographs and aligned faces that each training process keeps, in gigabytes; 0 keeps none.
+        reference_size: Side of the reference faces in pixels, a divisor of 512; paired test sets keep 512.
 
     Raises:
         ValueError: If there is nothing to train on.
@@ -86,6 +98,12 @@ class RestorationDataModule(LightningDataModule):
         validation_images: int | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        grey: float = 0.0,
+        self_reference: float = 0.0,
+        stranger: float = 0.0,
+        hide_parts: float = 0.0,
+        cache: float = 0.0,
+        reference_size: int = REFERENCE_SIZE,
     ) -> None:
         super().__init__()
         if not sources:
@@ -95,6 +113,8 @@ class RestorationDataModule(LightningDataModule):
         self.references, self.drop, self.keep_face, self.window = references, drop, keep_face, window
         self.flip, self.small, self.degrade_on = flip, small, degrade_on
         self.validation_images, self.seed, self.num_workers = validation_images, seed, num_workers
+        self.grey, self.self_reference, self.stranger, self.hide_parts = grey, self_reference, stranger, hide_parts
+        self.cache, self.reference_size = cache, reference_size
         self._training: Mixture | None = None
         self._evaluation: dict[int | None, list[tuple[Dataset, int]]] = {}
 
@@ -113,7 +133,7 @@ class RestorationDataModule(LightningDataModule):
             mixture,
             batch_size=self.batch_size,
             sampler=sampler,
-            collate_fn=collate,
+            collate_fn=partial(collate, reference_size=self.reference_size),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -138,25 +158,38 @@ class RestorationDataModule(LightningDataModule):
 
     def _read_training(self) -> Mixture:
         if self._training is None:
-            datasets = [
-                RestorationPairs(
-                    PortraitIndex.read(source.index, source.root),
-                    self.size,
-                    self.scale,
-                    source.preset or self.preset,
-                    self.references,
-                    self.drop,
-                    self.keep_face,
-                    self.window,
-                    self.flip,
-                    self.small,
-                    self.degrade_on,
-                    seed=self.seed,
-                )
-                for source in self.sources
-            ]
+            # An index that several sources name is read once, and its photographs are decoded once.
+            indexes: dict[tuple[Path, Path | None], PortraitIndex] = {}
+            cache = PixelCache(self.cache) if self.cache else None
+            for source in self.sources:
+                place = source.index, source.root
+                if place not in indexes:
+                    indexes[place] = PortraitIndex.read(*place)
+            datasets = [self._pairs(source, indexes[source.index, source.root], cache) for source in self.sources]
             self._training = Mixture(datasets, [source.weight for source in self.sources], self.samples, self.seed)
         return self._training
+
+    def _pairs(self, source: Source, index: PortraitIndex, cache: PixelCache | None) -> RestorationPairs:
+        return RestorationPairs(
+            index,
+            self.size,
+            source.scale or self.scale,
+            source.preset or self.preset,
+            self.references,
+            self.drop,
+            self.keep_face,
+            self.window,
+            self.flip,
+            self.small,
+            self.degrade_on,
+            seed=self.seed,
+            grey=self.grey if source.grey is None else source.grey,
+            self_reference=self.self_reference,
+            stranger=self.stranger,
+            hide_parts=self.hide_parts,
+            cache=cache,
+            reference_size=self.reference_size,
+        )
 
     def _evaluation_loaders(self, limit: int | None) -> list[DataLoader]:
         if limit not in self._evaluation:
@@ -171,6 +204,7 @@ class RestorationDataModule(LightningDataModule):
                     self.degrade_on,
                     limit=limit,
                     seed=self.seed,
+                    reference_size=self.reference_size,
                 )
                 sets.insert(0, (pairs, self.batch_size))
             self._evaluation[limit] = sets
@@ -179,7 +213,7 @@ class RestorationDataModule(LightningDataModule):
                 images,
                 batch_size=batch_size,
                 sampler=Share(images, *process_of(self.trainer)),  # type: ignore[arg-type]
-                collate_fn=collate,
+                collate_fn=partial(collate, reference_size=self.reference_size),
                 num_workers=self.num_workers,
                 persistent_workers=self.num_workers > 0,
                 pin_memory=torch.cuda.is_available(),

@@ -10,11 +10,11 @@ from torch.utils.data import Dataset
 from faceops.image_errors import DamagedImageError, ImageFileError
 from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplar_index import Split
-from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.large_enough import large_enough
-from portraitdata.restoration.photograph_windows import PhotographWindows
+from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
 from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, visible_faces
+from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, visible_faces
 from portraitdata.restoration.view import View, any_window, face_window
 
 
@@ -35,6 +35,7 @@ class EvaluationPairs(Dataset[RestorationItem]):
         split: Part of the index.
         limit: Use only this many photographs, evenly spread over the split.
         seed: Seed of the degradations.
+        reference_size: Side of the references in pixels, a divisor of 512.
 
     Raises:
         ValueError: If an argument is out of range, or no photograph is left.
@@ -51,11 +52,13 @@ class EvaluationPairs(Dataset[RestorationItem]):
         split: Split = "test",
         limit: int | None = None,
         seed: int = 0,
+        reference_size: int = REFERENCE_SIZE,
     ) -> None:
         opened = index if isinstance(index, PortraitIndex) else PortraitIndex.read(index)
         if limit is not None and limit < 1:
             raise ValueError(f"At least one photograph must be left, the limit is {limit}.")
         self.index, self.size, self.references, self.seed = opened, size, references, seed
+        self.reference_size = checked_reference_size(reference_size)
         self._items = PortraitItems(size, scale, preset, degrade_on)
         self._windows = PhotographWindows(opened)
         numbers = large_enough(opened, split, size)
@@ -100,8 +103,8 @@ class EvaluationPairs(Dataset[RestorationItem]):
         left, top, right, bottom = self.index.geometry(np.array([anchor])).boxes[0].tolist()
         return View(face_window(height, width, side, (left, top, right, bottom), (0.5, 0.5)), self.size, False)
 
-    def _reference(self, faces: NDArray[np.int64], anchor: int | None) -> tuple[int, NDArray[np.uint8]] | None:
+    def _reference(self, faces: NDArray[np.int64], anchor: int | None) -> Reference | None:
         if anchor is None or anchor not in faces or not self.references or not self.index.partners(anchor):
             return None
         best = self.index.partners(anchor)[0][0]
-        return faces.tolist().index(anchor), self._windows.aligned_face(best, False)
+        return Reference(faces.tolist().index(anchor), self._windows.aligned_face(best, False, self.reference_size))

@@ -12,9 +12,8 @@ from faceops.faces import Faces
 from faceops.image_decoding import decode_raster, open_header, upright_size
 from faceops.image_errors import DamagedImageError
 from faceops.images import read_image_file, srgb_bytes
-from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.paired_layouts import PairedLayout, recognised
-from portraitdata.restoration.photograph_windows import REFERENCE_SIZE
 from portraitdata.scoring.pairing import listed, pictures_by_name
 
 

@@ -18,12 +18,11 @@ from faceops.images import srgb_bytes
 from faceops.similarity import apply, compose, invert, resized, scale_of
 from faceops.warping import REDUCTION_LIMIT
 from portraitdata.photograph_crops import CORRUPT, CorruptPhotograph
+from portraitdata.restoration.batches import REFERENCE_SIZE
+from portraitdata.restoration.pixel_cache import PixelCache
 from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 from portraitdata.shared_array import SharedArray
-
-REFERENCE_SIZE = 512
-"""Side of an aligned reference face, in pixels (HeadsUp, Section C; FaceLib's size)."""
 
 MARGIN = 3
 """Blocks of pixels around the part of a photograph that an aligned face is sampled from."""
@@ -34,10 +33,11 @@ class PhotographWindows:
 
     Args:
         index: Portrait index.
+        cache: Keeps decoded photographs and aligned faces; None decodes every time.
     """
 
-    def __init__(self, index: PortraitIndex) -> None:
-        self.index = index
+    def __init__(self, index: PortraitIndex, cache: PixelCache | None = None) -> None:
+        self.index, self._cache = index, cache
         self._state = SharedArray(len(index))
 
     def view(self, number: int, view: View) -> UInt8[np.ndarray, "3 s s"]:
@@ -58,17 +58,29 @@ class PhotographWindows:
             pixels = resized[0].numpy()
         return np.ascontiguousarray(pixels[..., ::-1]) if view.flipped else pixels
 
-    def aligned_face(self, face: int, flipped: bool) -> UInt8[np.ndarray, "3 512 512"]:
+    def aligned_face(
+        self, face: int, flipped: bool, size: int = REFERENCE_SIZE
+    ) -> UInt8[np.ndarray, "3 {size} {size}"]:
         """A face of the index aligned to FFHQ at 512 pixels by the stored matrix, low-passed where it is reduced.
 
         Args:
             face: Number of the face.
             flipped: Mirror it.
+            size: Side of the result in pixels, a divisor of 512; the mean over blocks of the face at 512 pixels.
 
         Raises:
             ImageFileError: If its photograph cannot be decoded or has changed since it was indexed.
             OSError: If it cannot be read.
         """
+        if self._cache is None:
+            samples = mean_reduced(self._aligned(face), size)
+        else:
+            # By its matrix, since another index may number the faces of the same photographs otherwise.
+            key = *self._place(self.index.photograph_of(face)), self.index.matrix(face).tobytes(), size
+            samples = self._cache.get(key, lambda: mean_reduced(self._aligned(face), size))
+        return np.ascontiguousarray(samples[..., ::-1]) if flipped else samples.copy()
+
+    def _aligned(self, face: int) -> UInt8[np.ndarray, "3 512 512"]:
         raster = self._decoded(self.index.photograph_of(face))
         height, width = raster.samples.shape[:2]
         matrix = torch.from_numpy(self.index.matrix(face)).unsqueeze(0)
@@ -81,8 +93,7 @@ class PhotographWindows:
         reduced = compose(compose(matrix, shift), resized(float(factor)))
         pixels = torch.from_numpy(_block_means(part, factor)).float().unsqueeze(0) / 255
         crop = crop_faces(pixels, reduced, size=REFERENCE_SIZE).crops[0]
-        samples = crop.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
-        return np.ascontiguousarray(samples[..., ::-1]) if flipped else samples
+        return crop.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
 
     def view_or_warn(self, number: int, view: View) -> NDArray[np.uint8] | None:
         """As `view`, but None for a photograph that cannot be decoded, with one warning for it in all workers."""
@@ -94,13 +105,13 @@ class PhotographWindows:
             self._note_corrupt(number, error)
             return None
 
-    def aligned_face_or_warn(self, face: int, flipped: bool) -> NDArray[np.uint8] | None:
+    def aligned_face_or_warn(self, face: int, flipped: bool, size: int = REFERENCE_SIZE) -> NDArray[np.uint8] | None:
         """As `aligned_face`, but None where it cannot be decoded, with one warning in all workers."""
         number = self.index.photograph_of(face)
         if self._state.values[number] == CORRUPT:
             return None
         try:
-            return self.aligned_face(face, flipped)
+            return self.aligned_face(face, flipped, size)
         except (ImageFileError, OSError) as error:
             self._note_corrupt(number, error)
             return None
@@ -119,6 +130,21 @@ class PhotographWindows:
         )
 
     def _decoded(self, number: int) -> Raster:
+        if self._cache is None:
+            return self._read(number)
+        samples = self._cache.get(self._place(number), lambda: self._srgb(number))
+        return Raster(samples, grey=False, cmyk=False, icc_profile=None, exif=None)
+
+    def _place(self, number: int) -> tuple[str, ...]:
+        row = self.index.photograph(number)
+        return str(self.index.root), row.archive or "", row.path
+
+    def _srgb(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
+        raster = self._read(number)
+        height, width = raster.samples.shape[:2]
+        return np.ascontiguousarray(srgb_bytes(raster, 0, 0, height, width).transpose(1, 2, 0))
+
+    def _read(self, number: int) -> Raster:
         row = self.index.photograph(number)
         raster = decode_raster(self.index.read_bytes(number), row.path)
         if raster.samples.shape[:2] != (row.height, row.width):
@@ -127,6 +153,32 @@ class PhotographWindows:
                 f"{row.path} has {found} pixels, {row.width} x {row.height} when it was indexed; index it again."
             )
         return raster
+
+
+def checked_reference_size(size: int) -> int:
+    """A side that references can have, in pixels.
+
+    Raises:
+        ValueError: If it is no divisor of `REFERENCE_SIZE`.
+    """
+    if size < 1 or REFERENCE_SIZE % size:
+        raise ValueError(f"References have a side that divides {REFERENCE_SIZE} pixels, got {size}.")
+    return size
+
+
+def mean_reduced(pixels: UInt8[np.ndarray, "3 s s"], size: int) -> UInt8[np.ndarray, "3 {size} {size}"]:
+    """A square picture reduced by the mean over blocks.
+
+    Raises:
+        ValueError: If `size` is no divisor of the side.
+
+    Example:
+        >>> mean_reduced(np.arange(4, dtype=np.uint8).reshape(1, 2, 2).repeat(3, axis=0), 1).tolist()
+        [[[2]], [[2]], [[2]]]
+    """
+    if size < 1 or pixels.shape[-1] % size:
+        raise ValueError(f"A face of {pixels.shape[-1]} pixels is reduced to a divisor of that, got {size}.")
+    return _block_means(pixels, pixels.shape[-1] // size)
 
 
 def _halvings(reduction: float) -> int:

@@ -1,6 +1,6 @@
 """From a view of a photograph to an item: faces, reference, and the low-quality image or the record of it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,14 +11,25 @@ from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.grey_pictures import grey_picture
 from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 
 DegradeOn = Literal["workers", "device"]
 """Where the low-quality image is made."""
 
-VIEW_STREAM, DEGRADATION_STREAM = 1, 2
-"""Last number of the seeds of everything but the degradation, and of the degradation."""
+VIEW_STREAM, DEGRADATION_STREAM, KIND_STREAM = 1, 2, 5
+"""Last number of the seeds of view and reference, of the degradation, and of the kind of reference and of picture."""
+
+
+class Reference(NamedTuple):
+    """An aligned reference face."""
+
+    place: int
+    """Which of the visible faces it is for."""
+    pixels: UInt8[np.ndarray, "3 r r"]
+    same_person: bool = True
+    """Whether it shows the person that it is for."""
 
 
 class PortraitItems:
@@ -48,8 +59,9 @@ class PortraitItems:
         view: View,
         hq: UInt8[np.ndarray, "3 s s"],
         faces: NDArray[np.int64],
-        reference: tuple[int, UInt8[np.ndarray, "3 512 512"]] | None,
+        reference: Reference | None,
         seed: tuple[int, ...],
+        grey: bool = False,
     ) -> RestorationItem:
         """One item.
 
@@ -61,21 +73,28 @@ class PortraitItems:
             faces: Numbers of the faces that are visible in it.
             reference: Which of them has a reference, and the reference.
             seed: Seed of the degradation.
+            grey: Take the colour out of the view, its LQ and the reference.
         """
+        if grey:
+            hq = grey_picture(hq)
+            reference = reference and reference._replace(pixels=grey_picture(reference.pixels))
         record = draw_record(self._preset, self.size, self.size, self.scale, (*seed, DEGRADATION_STREAM))
         lq = None
         if self.degrade_on == "workers":
             degraded = degrade(np.ascontiguousarray(hq.transpose(1, 2, 0)), record)
-            lq = torch.from_numpy(np.ascontiguousarray(degraded.transpose(2, 0, 1)))
+            planes = np.ascontiguousarray(degraded.transpose(2, 0, 1))
+            lq = torch.from_numpy(grey_picture(planes) if grey else planes)
         return RestorationItem(
             hq=torch.from_numpy(hq),
             lq=lq,
             record=record,
             faces=view.faces(index.geometry(faces)),
-            reference=None if reference is None else torch.from_numpy(reference[1]),
-            referenced=-1 if reference is None else reference[0],
+            reference=None if reference is None else torch.from_numpy(reference.pixels),
+            referenced=-1 if reference is None else reference.place,
             prompt=index.prompt(number),
             name=index.photograph(number).path,
+            same_person=reference is not None and reference.same_person,
+            grey=grey,
         )
 
 

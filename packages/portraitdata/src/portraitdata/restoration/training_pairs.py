@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplar_index import Split
-from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.large_enough import large_enough
-from portraitdata.restoration.photograph_windows import PhotographWindows
+from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
+from portraitdata.restoration.pixel_cache import PixelCache
 from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.portrait_items import VIEW_STREAM, DegradeOn, PortraitItems, visible_faces
+from portraitdata.restoration.portrait_items import KIND_STREAM, VIEW_STREAM, DegradeOn, PortraitItems, visible_faces
+from portraitdata.restoration.training_references import ReferenceChances, TrainingReferences
 from portraitdata.restoration.view import View, any_window, face_window
 
 DROP_REFERENCE = 0.2
@@ -65,6 +66,12 @@ class RestorationPairs(Dataset[RestorationItem]):
         degrade_on: Where the LQ is made: here, or later on the device by the record.
         split: Part of the index.
         seed: Seed of everything random.
+        grey: Probability that an item has no colour: HQ, LQ and reference.
+        self_reference: Probability that a face without another photograph has itself as reference, altered.
+        stranger: Probability that a reference is another person's face; `same_person` is then false.
+        hide_parts: Probability that eyes or mouth of a reference are painted over.
+        cache: Keeps decoded photographs and aligned faces in each process; may be shared by several sets.
+        reference_size: Side of the references in pixels, a divisor of 512.
 
     Raises:
         ValueError: If an argument is out of range, or no photograph is left.
@@ -85,9 +92,15 @@ class RestorationPairs(Dataset[RestorationItem]):
         degrade_on: DegradeOn = "workers",
         split: Split = "train",
         seed: int = 0,
+        grey: float = 0.0,
+        self_reference: float = 0.0,
+        stranger: float = 0.0,
+        hide_parts: float = 0.0,
+        cache: PixelCache | None = None,
+        reference_size: int = REFERENCE_SIZE,
     ) -> None:
         opened = index if isinstance(index, PortraitIndex) else PortraitIndex.read(index)
-        for name, value in (("drop", drop), ("keep_face", keep_face)):
+        for name, value in (("drop", drop), ("keep_face", keep_face), ("grey", grey)):
             if not 0 <= value <= 1:
                 raise ValueError(f"A probability lies in [0, 1], `{name}` is {value}.")
         if not 0 < window[0] <= window[1] <= 1:
@@ -96,9 +109,13 @@ class RestorationPairs(Dataset[RestorationItem]):
             raise ValueError(f"A seed is not negative, got {seed}.")
         self.index, self.size, self.seed = opened, size, seed
         self.references, self.drop, self.keep_face, self.window, self.flip = references, drop, keep_face, window, flip
+        self.grey = grey
         self._items = PortraitItems(size, scale, preset, degrade_on)
-        self._windows = PhotographWindows(opened)
+        self._windows = PhotographWindows(opened, cache)
         self._numbers = large_enough(opened, split, size if small == "skip" else 1)
+        chances = ReferenceChances(self_reference, stranger, hide_parts)
+        side = checked_reference_size(reference_size)
+        self._references = TrainingReferences(self._windows, self._numbers, chances, side)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -106,7 +123,8 @@ class RestorationPairs(Dataset[RestorationItem]):
     def __getitem__(self, key: tuple[int, int] | int) -> RestorationItem:
         serial, position = key if isinstance(key, tuple) else (key, key)
         random = np.random.default_rng((self.seed, serial, VIEW_STREAM))
-        draws = self._draw(random)
+        kinds = np.random.default_rng((self.seed, serial, KIND_STREAM))
+        draws, grey = self._draw(random), bool(kinds.random() < self.grey)
         for number in self._candidates(position):
             view, anchor = self._view(number, draws)
             hq = self._windows.view_or_warn(number, view)
@@ -114,8 +132,8 @@ class RestorationPairs(Dataset[RestorationItem]):
                 faces = visible_faces(self.index, number, view)
                 reference = None
                 if self.references and not draws.dropped:
-                    reference = self._reference(faces, anchor, draws.flipped, random)
-                return self._items.item(self.index, number, view, hq, faces, reference, (self.seed, serial))
+                    reference = self._references.draw(faces, anchor, draws.flipped, random, kinds)
+                return self._items.item(self.index, number, view, hq, faces, reference, (self.seed, serial), grey)
         raise ValueError(f"Not one of the {len(self)} photographs in {self.index.root} can be decoded.")
 
     @property
@@ -155,16 +173,3 @@ class RestorationPairs(Dataset[RestorationItem]):
         side = min(max(side, math.ceil(max(right - left, bottom - top)) + 1), shorter)
         square = face_window(height, width, side, (left, top, right, bottom), draws.at)
         return View(square, self.size, draws.flipped), anchor
-
-    def _reference(
-        self, faces: NDArray[np.int64], anchor: int | None, flipped: bool, random: np.random.Generator
-    ) -> tuple[int, NDArray[np.uint8]] | None:
-        """A visible face, the one the view was made for if possible, and another photograph's face of that person."""
-        order = sorted(range(len(faces)), key=lambda place: faces[place] != anchor)
-        for place in order:
-            partners = [face for face, _ in self.index.partners(int(faces[place]))]
-            for partner in random.permutation(np.array(partners, np.int64)).tolist():
-                crop = self._windows.aligned_face_or_warn(partner, flipped)
-                if crop is not None:
-                    return place, crop
-        return None
