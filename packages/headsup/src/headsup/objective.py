@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -106,8 +107,12 @@ class Objective(nn.Module):
         return [network for network in (self.discriminator, self.picture_discriminator) if network is not None]
 
     def faces(self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch) -> FacePairs:
-        """Faces of restored and true images, aligned by the landmarks of the index: no detector runs in training."""
-        return face_pairs(restored, batch.hq, batch.faces, batch.reference, batch.referenced, self.face_size)
+        """Faces of restored and true images, aligned by the landmarks of the index: no detector runs in training.
+
+        The reference of another person is none here: the restored face is not to look like it.
+        """
+        referenced = torch.where(batch.same_person, batch.referenced, -1)
+        return face_pairs(restored, batch.hq, batch.faces, batch.reference, referenced, self.face_size)
 
     def forward(
         self,

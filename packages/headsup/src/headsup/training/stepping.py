@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
@@ -36,7 +37,8 @@ def stepping(
     if not applies:
         return
     raw = optimizer.optimizer
-    module.clip_gradients(raw, gradient_clip_val=max_grad_norm, gradient_clip_algorithm="norm")
+    # Lightning's own clipping refuses fused optimisers, which are five times as fast on CPUs
+    torch.nn.utils.clip_grad_norm_([p for group in raw.param_groups for p in group["params"]], max_grad_norm)
     # A LightningOptimizer's step counts into trainer.global_step; the first one's alone may, or max_steps and the
     # logger's axis would be too fast. The raw step is right for every precision but fp16.
     (optimizer if optimizer is optimizers_of(module)[0] else raw).step()

@@ -73,6 +73,7 @@ class RestorationDataModule(LightningDataModule):
         hide_parts: Probability in training that eyes or mouth of a reference are painted over.
         cache: Decoded photographs and aligned faces that each training process keeps, in gigabytes; 0 keeps none.
         reference_size: Side of the reference faces in pixels, a divisor of 512; paired test sets keep 512.
+        close_up: Probability that a training window made for a face is cut out around a place of it, whatever its side.
 
     Raises:
         ValueError: If there is nothing to train on.
@@ -104,6 +105,7 @@ class RestorationDataModule(LightningDataModule):
         hide_parts: float = 0.0,
         cache: float = 0.0,
         reference_size: int = REFERENCE_SIZE,
+        close_up: float = 0.0,
     ) -> None:
         super().__init__()
         if not sources:
@@ -114,7 +116,7 @@ class RestorationDataModule(LightningDataModule):
         self.flip, self.small, self.degrade_on = flip, small, degrade_on
         self.validation_images, self.seed, self.num_workers = validation_images, seed, num_workers
         self.grey, self.self_reference, self.stranger, self.hide_parts = grey, self_reference, stranger, hide_parts
-        self.cache, self.reference_size = cache, reference_size
+        self.cache, self.reference_size, self.close_up = cache, reference_size, close_up
         self._training: Mixture | None = None
         self._evaluation: dict[int | None, list[tuple[Dataset, int]]] = {}
 
@@ -189,6 +191,7 @@ class RestorationDataModule(LightningDataModule):
             hide_parts=self.hide_parts,
             cache=cache,
             reference_size=self.reference_size,
+            close_up=self.close_up,
         )
 
     def _evaluation_loaders(self, limit: int | None) -> list[DataLoader]:

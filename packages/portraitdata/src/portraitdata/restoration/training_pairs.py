@@ -17,7 +17,7 @@ from portraitdata.restoration.pixel_cache import PixelCache
 from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.portrait_items import KIND_STREAM, VIEW_STREAM, DegradeOn, PortraitItems, visible_faces
 from portraitdata.restoration.training_references import ReferenceChances, TrainingReferences
-from portraitdata.restoration.view import View, any_window, face_window
+from portraitdata.restoration.view import View, any_window, face_window, window_around
 
 DROP_REFERENCE = 0.2
 """Probability that a reference is left out in training (HeadsUp, Appendix B)."""
@@ -30,6 +30,7 @@ class _Draws(NamedTuple):
     share: float
     at: tuple[float, float]
     to_face: bool
+    close: bool
     which: float
     dropped: bool
 
@@ -72,6 +73,8 @@ class RestorationPairs(Dataset[RestorationItem]):
         hide_parts: Probability that eyes or mouth of a reference are painted over.
         cache: Keeps decoded photographs and aligned faces in each process; may be shared by several sets.
         reference_size: Side of the references in pixels, a divisor of 512.
+        close_up: Probability that a window made for a face is cut out around a place of the face, whatever its side,
+            instead of containing the face.
 
     Raises:
         ValueError: If an argument is out of range, or no photograph is left.
@@ -98,9 +101,10 @@ class RestorationPairs(Dataset[RestorationItem]):
         hide_parts: float = 0.0,
         cache: PixelCache | None = None,
         reference_size: int = REFERENCE_SIZE,
+        close_up: float = 0.0,
     ) -> None:
         opened = index if isinstance(index, PortraitIndex) else PortraitIndex.read(index)
-        for name, value in (("drop", drop), ("keep_face", keep_face), ("grey", grey)):
+        for name, value in (("drop", drop), ("keep_face", keep_face), ("grey", grey), ("close_up", close_up)):
             if not 0 <= value <= 1:
                 raise ValueError(f"A probability lies in [0, 1], `{name}` is {value}.")
         if not 0 < window[0] <= window[1] <= 1:
@@ -109,7 +113,7 @@ class RestorationPairs(Dataset[RestorationItem]):
             raise ValueError(f"A seed is not negative, got {seed}.")
         self.index, self.size, self.seed = opened, size, seed
         self.references, self.drop, self.keep_face, self.window, self.flip = references, drop, keep_face, window, flip
-        self.grey = grey
+        self.grey, self.close_up = grey, close_up
         self._items = PortraitItems(size, scale, preset, degrade_on)
         self._windows = PhotographWindows(opened, cache)
         self._numbers = large_enough(opened, split, size if small == "skip" else 1)
@@ -153,6 +157,7 @@ class RestorationPairs(Dataset[RestorationItem]):
             share=low * (high / low) ** along,
             at=(down, right),
             to_face=to_face < self.keep_face,
+            close=to_face < self.keep_face * self.close_up,
             which=which,
             dropped=dropped < self.drop,
         )
@@ -170,6 +175,9 @@ class RestorationPairs(Dataset[RestorationItem]):
             return View(any_window(height, width, side, draws.at), self.size, draws.flipped), None
         anchor = int(anchors[int(draws.which * len(anchors))])
         left, top, right, bottom = self.index.geometry(np.array([anchor])).boxes[0].tolist()
+        if draws.close:
+            square = window_around(height, width, side, (left, top, right, bottom), draws.at)
+            return View(square, self.size, draws.flipped), anchor
         side = min(max(side, math.ceil(max(right - left, bottom - top)) + 1), shorter)
         square = face_window(height, width, side, (left, top, right, bottom), draws.at)
         return View(square, self.size, draws.flipped), anchor

@@ -102,3 +102,28 @@ def any_window(height: int, width: int, side: int, at: tuple[float, float]) -> S
     spaces = height - side, width - side
     top, left = (min(int(part * (space + 1)), space) for part, space in zip(at, spaces, strict=True))
     return Square(top, left, side)
+
+
+def window_around(
+    height: int, width: int, side: int, box: tuple[float, float, float, float], at: tuple[float, float]
+) -> Square:
+    """A window of a photograph whose middle is a place of a face, moved as far as the photograph's border demands.
+
+    Args:
+        height: Of the photograph, in pixels.
+        width: Of the photograph, in pixels.
+        side: Of the window, in pixels; not more than the photograph has.
+        box: Left, top, right and bottom edge of the face, in pixels.
+        at: Which place, down and right, each in [0, 1].
+
+    Example:
+        >>> window_around(400, 300, 20, (120.0, 50.0, 180.0, 130.0), (0.5, 1.0))
+        Square(top=80, left=170, side=20)
+    """
+    left, top, right, bottom = box
+    middles = top + at[0] * (bottom - top), left + at[1] * (right - left)
+    starts = (
+        min(max(round(middle - side / 2), 0), length - side)
+        for middle, length in zip(middles, (height, width), strict=True)
+    )
+    return Square(*starts, side)
