@@ -257,3 +257,68 @@ def test_a_source_may_have_a_degradation_of_its_own(indexes) -> None:
     assert torch.equal(first([Source(indexes[0], preset="mild")]), of_all)
     assert torch.equal(first([Source(indexes[0], preset="mild")], preset="stablesr"), of_all)
     assert not torch.equal(first([Source(indexes[0])]), of_all)
+
+
+GUIDED = {
+    "grey": 0.2,
+    "self_reference": 0.5,
+    "stranger": 0.2,
+    "hide_parts": 0.3,
+    "cache": 0.1,
+    "reference_size": 64,
+}
+"""Everything that a training of references may draw besides."""
+
+
+def guided(indexes: list[Path], **options) -> RestorationDataModule:
+    sources = [
+        Source(indexes[0], preset="clean"),
+        Source(indexes[0], preset="jpeg", scale=2),
+        Source(indexes[1], 0.5, preset="mild", scale=1, grey=1.0),
+    ]
+    settings = {"size": 48, "batch_size": BATCH_SIZE, "samples": SAMPLES, "drop": 0.3} | GUIDED | options
+    return RestorationDataModule(sources, **settings)
+
+
+def test_all_kinds_of_references_resume_with_any_number_of_workers(indexes, tmp_path):
+    whole, first, second = Recorder(), Recorder(), Recorder()
+    trainer(tmp_path, max_steps=5).fit(whole, guided(indexes, cache=0.0))
+    saver = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_last=True)
+    trainer(tmp_path, max_steps=2, callbacks=(saver,)).fit(first, guided(indexes, num_workers=1))
+    trainer(tmp_path, max_steps=5).fit(second, guided(indexes), ckpt_path=tmp_path / "last.ckpt", weights_only=False)
+    assert first.steps + second.steps == whole.steps
+
+
+def test_sources_with_scales_of_their_own_make_one_batch(indexes):
+    module = guided(indexes, validation=indexes[0])
+    module.trainer = Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    batches = [module.on_after_batch_transfer(batch, 0) for batch in module.train_dataloader()]
+    assert {tuple(batch.reference.shape[1:]) for batch in batches} == {(3, 64, 64)}
+    assert {batch.lq.shape[-1] for batch in batches} <= {48, 24, 12}
+    colourless = [bool((image == image[:1]).all()) for batch in batches for image in batch.hq]
+    assert 0.2 * SAMPLES < sum(colourless) < SAMPLES  # all of one source, a fifth of the others
+    (evaluated,) = module.test_dataloader()[0]
+    evaluated = module.on_after_batch_transfer(evaluated, 0)
+    assert (evaluated.reference.shape[-1], evaluated.lq.shape[-1]) == (64, 12)
+    assert evaluated.same_person.equal(evaluated.present)
+
+
+def test_an_index_of_several_sources_is_read_once(indexes):
+    module = guided(indexes)
+    mixture = module._read_training()
+    assert mixture.datasets[0].index is mixture.datasets[1].index
+
+
+def test_the_guided_configuration_is_read():
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser()
+    parser.add_subclass_arguments(RestorationDataModule, "data")
+    path = Path(__file__).parents[2] / "lightning_configs/headsup/data/tiny_guided.yaml"
+    module = parser.instantiate(parser.parse_args([f"--data={path}"])).data
+    kinds = {"clean": "good", "jpeg": "good", "mild": "mild", "realesrgan": "realesrgan"}
+    weights = {kind: 0.0 for kind in kinds.values()}
+    for source in module.sources:
+        weights[kinds[source.preset]] += source.weight
+    assert weights["good"] == pytest.approx(weights["mild"]) == pytest.approx(weights["realesrgan"])
+    assert (module.cache, module.reference_size, module.hide_parts) == (4.0, 128, 0.2)

@@ -11,7 +11,7 @@ from faceops.identity import build_identity, embed, similarity
 from faceops.images import Picture, load_picture, save_picture
 from faceops.landmarks import FFHQ_512
 from faceops.similarity import apply
-from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
+from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
@@ -48,6 +48,51 @@ def test_photographs_without_looking_for_faces(photographs, tmp_path, capsys):
     ]
     assert [index.size(number) for number in range(4)] == [(30, 20), (30, 21), (30, 22), (30, 23)]
     assert (index.note, index.faces.num_rows, index.pairs.num_rows) == ("four", 0, 0)
+
+
+def test_a_list_says_what_is_for_testing(photographs, tmp_path):
+    (tmp_path / "list.txt").write_text("deep/b.png\n\ndeep/er/d.png\n")
+    run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+    index = PortraitIndex.read(tmp_path / "index")
+    assert [index.photograph(number).path for number in index.numbers("test").tolist()] == [
+        "deep/b.png",
+        "deep/er/d.png",
+    ]
+    assert len(index.numbers("train")) == 2
+    (tmp_path / "list.txt").write_text("a.png\nabsent.png\n")
+    with pytest.raises(ValueError, match=r"1 of 2 photographs to test on are not among the 4 usable ones, as absent"):
+        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+    with pytest.raises(ValueError, match="is a text file with a path a line"):
+        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "no-list.txt")
+    (tmp_path / "list.txt").write_text("\n")
+    with pytest.raises(ValueError, match="names no photograph to test on"):
+        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+
+
+def test_reduced_copies_are_indexed_instead(photographs, tmp_path, capsys):
+    (photographs / "broken.jpg").write_bytes(b"\xff\xd8broken")
+    copies = Copies(tmp_path / "copies", 21)
+    for _ in range(2):  # the second time they are there already
+        run_portrait_index(photographs, tmp_path / "index", None, copies=copies)
+        out, err = capsys.readouterr()
+        assert "5 pictures, 4 of them usable" in out
+        assert "left out: broken.jpg" in err
+    index = PortraitIndex.read(tmp_path / "index")
+    assert index.root == copies.folder
+    places = [(index.photograph(number).path, index.size(number)) for number in range(4)]
+    assert places == [
+        ("a.png", (30, 20)),
+        ("deep/b.png", (30, 21)),
+        ("deep/c.jpg", (29, 21)),
+        ("deep/er/d.jpg", (27, 21)),
+    ]
+    assert (copies.folder / "a.png").read_bytes() == (photographs / "a.png").read_bytes()
+    assert load_picture(copies.folder / "deep/er/d.jpg").pixels.mean() == pytest.approx(0.3, abs=0.01)
+    with pytest.raises(ValueError, match="counts pixels, got 0"):
+        run_portrait_index(photographs, tmp_path / "index", None, copies=Copies(tmp_path / "none", 0))
+    shutil.copy(photographs / "a.png", photographs / "a.jpg")
+    with pytest.raises(ValueError, match="Two pictures are called a but for the suffix"):
+        run_portrait_index(photographs, tmp_path / "index", None, copies=copies)
 
 
 @pytest.mark.parametrize("whole_folder", [False, True])

@@ -111,13 +111,18 @@ def srgb_bytes(raster: Raster, top: int, left: int, height: int, width: int) -> 
 
     An alpha channel is ignored.
     """
+    return np.ascontiguousarray(srgb_rows(raster, top, left, height, width).transpose(2, 0, 1))
+
+
+def srgb_rows(raster: Raster, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    """As `srgb_bytes`, but (height, width, 3), and where nothing had to be converted a view of the samples."""
     window = raster.samples[top : top + height, left : left + width, :3]
     profile = raster.icc_profile
     if profile is not None and not is_srgb(profile, raster.grey):
         window = np.rint(_srgb_values(window, profile, raster.grey) * 255).astype(np.uint8)
     elif window.dtype == np.uint16:
         window = np.rint(window / 257).astype(np.uint8)
-    return np.ascontiguousarray(window.transpose(2, 0, 1))
+    return window
 
 
 def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.float32]:
