@@ -48,13 +48,17 @@ class Portrait:
         return Sample(self.name, damage(self.truth, seed), self.truth, self.face, first, tuple(faces[1:]))
 
 
-def londoners(side: int) -> list[Portrait]:
+def londoners(side: int, every: int = 1) -> list[Portrait]:
     """Seven people of the Face Research Lab London Set, neutral and smiling one after the other.
+
+    Args:
+        side: Of the truths, in pixels.
+        every: Of how many photographs one is taken.
 
     Raises:
         LeftOutError: If the photographs are not there, or were trained on.
     """
-    return portraits([name for name in held_out("portraits") if name.startswith("london")], side)
+    return portraits([name for name in held_out("portraits") if name.startswith("london")][::every], side)
 
 
 def everybody(side: int, limit: int | None = None) -> list[Portrait]:

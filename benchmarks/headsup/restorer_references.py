@@ -15,7 +15,7 @@ from headsup.restoring.photo_restorer import PhotoRestorer
 
 T = TypeVar("T")
 
-METRICS = ("psnr_face", "id_mobilefacenet", "id_edgeface", "mouth", "vgg16_hed", "sharpness")
+METRICS = ("psnr_face", "id_mobilefacenet", "id_edgeface", "mouth", "sharpness")
 
 DAMAGES = (Damage(4, "mild"), Damage(4, "realesrgan"))
 
@@ -28,12 +28,19 @@ EVERY: dict[Suite, int] = {"quick": 4, "full": 1}
 PEOPLE: dict[Suite, int] = {"quick": 6, "full": 32}
 """Of Labeled Faces in the Wild."""
 
+STRANGER = "a stranger"
+"""Reference of the portraits that have another expression as reference before: rows without it are those."""
+
+PASTED, GIVEN = REFERENCED = "reference pasted", "ours, with reference"
+"""Rows that a reference makes."""
+
 NOTE = (
     "Held-out people. Another expression: Londoners neutral with a smiling reference and smiling with a neutral one, of "
     "one day. Another day: Labeled Faces in the Wild. Stranger: the Londoner who is next in the list. Face PSNR is of RGB "
     "in the face's box; ID is the cosine of true and restored face; mouth and eyes off: mean distance of the lips' and "
     "the eyes' points of MediaPipe's face mesh from the truth's, in percent of the distance of the eyes. The row "
-    "`reference pasted` restores nothing: the reference's face lies over the bicubic."
+    "`reference pasted` restores nothing: the reference's face lies over the bicubic. Strangers are given for the same "
+    "inputs as other expressions, so the rows without reference are those."
 )
 
 
@@ -50,16 +57,17 @@ def measure(suite: Suite, weights: str = "tiny") -> list[Table]:
     restorer, scorer = PhotoRestorer.load(weights), restoration_judges(METRICS)
     methods = {
         "bicubic": enlarged,
-        "reference pasted": reference_pasted,
+        PASTED: reference_pasted,
         "ours, no reference": by_restorer(restorer, referenced=False),
-        "ours, with reference": by_restorer(restorer, referenced=True),
+        GIVEN: by_restorer(restorer, referenced=True),
     }
     rows: list[tuple[Cell, ...]] = []
     for words, pairs in referenced(suite).items():
         for damage in DAMAGES:
             samples = damaged_pairs(damage, pairs)
             kind = f"{words}, {damage.words}, {samples[0].truth.shape[1]} px"
-            rows += [(kind, *row) for row in score_methods(methods, samples, scorer).rows()]
+            asked = {name: method for name, method in methods.items() if words != STRANGER or name in REFERENCED}
+            rows += [(kind, *row) for row in score_methods(asked, samples, scorer).rows()]
     counts = ", ".join(f"{len(pairs)} of {words}" for words, pairs in referenced(suite).items())
     columns = "reference, damage, truth", "method", *scorer.columns
     title = f"{weights} with references: {counts}"
@@ -77,7 +85,7 @@ def referenced(suite: Suite) -> dict[str, list[tuple[Portrait, Portrait]]]:
     days = [(first, second) for first, second, *_ in people_of_other_days(PEOPLE[suite], 2)]
     return {
         "another expression": alternating(expressions, every),
-        "a stranger": alternating(strangers, every),
+        STRANGER: alternating(strangers, every),
         "another day": days,
     }
 

@@ -10,6 +10,7 @@ from benchmarks.measures.face_psnr import FacePsnr
 from benchmarks.measures.identity import NamedIdentity
 from benchmarks.measures.laplacian_band import PixelGrid, Sharpness
 from benchmarks.measures.niqe import Niqe
+from benchmarks.measures.truth_faces import TruthFaces
 from benchmarks.measures.vgg16_hed import Vgg16HedDistance, load_vgg16_hed
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import LeftOutError
@@ -48,7 +49,7 @@ def builders(weights: Path) -> dict[str, Callable[[], Metric]]:
     Args:
         weights: Folder of the networks.
     """
-    finder = FaceFinder(build_detector("yunet", weights / "detect/yunet_n_640_640.onnx"))
+    finder = TruthFaces(build_detector("yunet", weights / "detect/yunet_n_640_640.onnx"))
     return {
         "psnr": partial(TensorMetric, Column("psnr", "RGB", higher_is_better=True, digits=2), partial(psnr)),
         "psnr_face": partial(FacePsnr, finder),

@@ -10,7 +10,6 @@ Compared are the squares around the face that are a quarter larger than its box.
 wall, whose features have a length of almost nothing: scaled to one, they would make the noise of the wall the measure.
 """
 
-from collections import OrderedDict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.measures.laplacian_band import pixel_box
+from benchmarks.measures.remembered import Remembered
 from benchmarks.peers.packaged_weights import NoPackageError, packaged_file
 from headsup.losses.lpips import equal_weights, layer_distance
 from portraitdata.perceptual_backbones import VGG, VGG16, Weights
@@ -33,9 +33,6 @@ CAFFE_MEANS = (103.939, 116.779, 123.68)
 
 AROUND = 1.25
 """Side of the compared square over the longer side of the face's box."""
-
-REMEMBERED = 4
-"""Truths whose features are kept, as several results are compared with one."""
 
 
 def load_vgg16_hed(path: Path | None = None) -> VGG:
@@ -97,7 +94,7 @@ class Vgg16HedDistance:
 
     def __init__(self, finder: FaceFinder, backbone: VGG) -> None:
         self.finder, self.backbone = finder, backbone
-        self._kept: OrderedDict[bytes, dict[str, Tensor]] = OrderedDict()
+        self._of_truth = Remembered(self._features)
 
     def __call__(self, pair: ImagePair) -> tuple[float]:
         """The distance of one pair.
@@ -119,12 +116,3 @@ class Vgg16HedDistance:
 
     def _features(self, images: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
         return self.backbone(images.contiguous(memory_format=torch.channels_last), LAYERS)
-
-    def _of_truth(self, images: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
-        key = images.mul(255).byte().numpy().tobytes()
-        if key not in self._kept:
-            self._kept[key] = self._features(images)
-        self._kept.move_to_end(key)
-        while len(self._kept) > REMEMBERED:
-            self._kept.popitem(last=False)
-        return self._kept[key]
