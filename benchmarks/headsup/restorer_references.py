@@ -35,12 +35,12 @@ PASTED, GIVEN = REFERENCED = "reference pasted", "ours, with reference"
 """Rows that a reference makes."""
 
 NOTE = (
-    "Held-out people. Another expression: Londoners neutral with a smiling reference and smiling with a neutral one, of "
-    "one day. Another day: Labeled Faces in the Wild. Stranger: the Londoner who is next in the list. Face PSNR is of RGB "
-    "in the face's box; ID is the cosine of true and restored face; mouth and eyes off: mean distance of the lips' and "
-    "the eyes' points of MediaPipe's face mesh from the truth's, in percent of the distance of the eyes. The row "
-    "`reference pasted` restores nothing: the reference's face lies over the bicubic. Strangers are given for the same "
-    "inputs as other expressions, so the rows without reference are those."
+    "Held-out people. Another expression: Londoners neutral with a smiling reference and smiling with a neutral one, "
+    "of one day. Another day: Labeled Faces in the Wild. Stranger: the Londoner who is next in the list, for the same "
+    "inputs as other expressions, so the rows without reference are those. Face PSNR is of RGB in the face's box; ID "
+    "is the cosine of true and restored face; mouth and eyes off: mean distance of the lips' and the eyes' points of "
+    "MediaPipe's face mesh from the truth's, in percent of the distance of the eyes. The row `reference pasted` "
+    "restores nothing: the reference's face lies over the bicubic."
 )
 
 

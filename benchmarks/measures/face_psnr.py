@@ -1,10 +1,9 @@
 """PSNR of the face's box, RGB."""
 
+from benchmarks.measures.laplacian_band import pixel_box
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import Column, ImagePair
 from portraitdata.scoring.psnr import psnr
-
-from benchmarks.measures.laplacian_band import pixel_box
 
 
 class FacePsnr:

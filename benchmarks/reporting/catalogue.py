@@ -38,6 +38,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("restorer_damage", "benchmarks.headsup.restorer_damage", any_weights=True),
         Benchmark("restorer_references", "benchmarks.headsup.restorer_references", any_weights=True),
         Benchmark("restorer_clothes", "benchmarks.headsup.restorer_clothes", any_weights=True),
+        Benchmark("restorer_sheet", "benchmarks.headsup.restorer_sheet", quick=False, any_weights=True),
     ),
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (
