@@ -31,9 +31,9 @@ LARGE_PORTRAITS: dict[Suite, int] = {"quick": 0, "full": 4}
 
 NOTE = (
     "Held-out portraits, reduced from their originals. PSNR is of RGB. The VGG-16 (HED) distance is that of unit "
-    "feature vectors of the VGG-16 of Holistically-Nested Edge Detection, all channels and its five blocks alike, around the "
-    "face; it is not LPIPS. Sharpness is the energy of the finest Laplacian band in the face's box over the truth's. "
-    "NIQE is BasicSR's. ID: cosine of true and restored face. 2 px grid: how much the finest band differs "
+    "feature vectors of the VGG-16 of Holistically-Nested Edge Detection, all channels and its five blocks alike, "
+    "around the face; it is not LPIPS. Sharpness is the energy of the finest Laplacian band in the face's box over the "
+    "truth's. NIQE is BasicSR's. ID: cosine of true and restored face. 2 px grid: how much the finest band differs "
     "between the places of squares of 2 x 2 pixels, in levels of 255."
 )
 
