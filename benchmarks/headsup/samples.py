@@ -39,6 +39,8 @@ class Sample:
     """In pixels of the truth: the face that has the reference, else the largest; none where there is no face."""
     reference: Float[Tensor, "3 s s"] | None = None
     """The same person's face in another photograph, aligned to FFHQ."""
+    further: tuple[Float[Tensor, "3 s s"], ...] = ()
+    """The face in still other photographs, aligned likewise."""
 
     @cached_property
     def mask(self) -> Float[Tensor, "1 1 h w"] | None:

@@ -26,6 +26,9 @@ HEADINGS = {
     **{"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "lpips-vgg": "LPIPS", "dists": "DISTS"},
     **{"niqe": "NIQE", "musiq": "MUSIQ", "clipiqa": "CLIPIQA", "maniqa-pipal": "MANIQA", "ida_daefr": "IDA"},
     **{"id": "ID-Score", "ida": "angle (EdgeFace)", "boundary": "BoundaryArtifact", "vgg": "VGG direction distance"},
+    **{"vgg16_hed": "VGG-16 (HED) distance", "sharpness": "sharpness", "grid": "2 px grid"},
+    **{"psnr_face": "face PSNR", "mouth": "mouth off, %", "eyes": "eyes off, %"},
+    **{"id_mobilefacenet": "ID MobileFaceNet", "id_edgeface": "ID EdgeFace-XS"},
 }
 """What tables call the metrics."""
 

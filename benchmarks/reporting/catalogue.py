@@ -12,6 +12,8 @@ class Benchmark(NamedTuple):
     """Where it is measured."""
     quick: bool = True
     """Whether it belongs to the quick suite."""
+    any_weights: bool = False
+    """Whether it judges a restorer that may be named: ``measure(suite, weights) -> list[Table]``."""
 
 
 SECTIONS: dict[str, tuple[Benchmark, ...]] = {
@@ -31,6 +33,12 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("reference_matching", "benchmarks.headsup.reference_matching", quick=False),
         Benchmark("scoring_conventions", "benchmarks.headsup.scoring_conventions", quick=False),
         Benchmark("study_intervals", "benchmarks.headsup.study_intervals", quick=False),
+    ),
+    "HeadsUp: what a restorer does to people outside its training": (
+        Benchmark("restorer_damage", "benchmarks.headsup.restorer_damage", any_weights=True),
+        Benchmark("restorer_references", "benchmarks.headsup.restorer_references", any_weights=True),
+        Benchmark("restorer_clothes", "benchmarks.headsup.restorer_clothes", any_weights=True),
+        Benchmark("restorer_sheet", "benchmarks.headsup.restorer_sheet", quick=False, any_weights=True),
     ),
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (

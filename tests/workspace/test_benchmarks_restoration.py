@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.headsup.methods import by_srvgg, enlarged, from_folder, reference_pasted
+from benchmarks.headsup.methods import by_four, enlarged, from_folder, reference_pasted
 from benchmarks.headsup.portrait_sets import check_unseen, held_out
 from benchmarks.headsup.published_figures import TABLE1, TABLE2, TABLE3, TABLE4
 from benchmarks.headsup.published_sets import published_set
@@ -93,7 +93,7 @@ def test_srvgg_reduces_inputs_of_the_truths_size() -> None:
     given = sample("a")
     whole = Sample("b", given.truth, given.truth, given.face)
     network = SRVGG(width=4, depth=1)
-    assert by_srvgg(network)(given).shape == by_srvgg(network)(whole).shape == given.truth.shape
+    assert by_four(network)(given).shape == by_four(network)(whole).shape == given.truth.shape
 
 
 def test_pasted_reference_is_the_reference_in_the_middle_and_the_bicubic_at_the_border() -> None:

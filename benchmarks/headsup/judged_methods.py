@@ -1,0 +1,42 @@
+"""Whom a restorer is compared with: the bicubic, and two public networks for pictures of anything."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan, real_esrgan_x4plus
+from benchmarks.peers.packaged_weights import NoPackageError
+from benchmarks.reporting.table import Suite
+from headsup.restoring.photo_restorer import PhotoRestorer
+
+X4PLUS = "Real-ESRGAN x4plus"
+"""The large network, 16.7 million weights."""
+
+
+class Rivals(NamedTuple):
+    """Methods to compare with, and what is to be said of those that are missing."""
+
+    methods: Mapping[str, Method]
+    remark: str
+
+
+def rivals(suite: Suite) -> Rivals:
+    """Bicubic and public networks; the large one in the full suite only, and where its package is installed.
+
+    Raises:
+        NoPhotographsError: If the weights of the compact network are not there.
+    """
+    found: dict[str, Method] = {"bicubic": enlarged, "Real-ESRGAN compact": real_esrgan()}
+    if suite == "quick":
+        return Rivals(found, f"{X4PLUS} is asked in the full suite.")
+    try:
+        return Rivals({**found, X4PLUS: real_esrgan_x4plus()}, "")
+    except NoPackageError as error:
+        return Rivals(found, f"Without {X4PLUS}: {error}.")
+
+
+def ours(restorer: PhotoRestorer) -> dict[str, Method]:
+    """The restorer without references, and its most faithful picture."""
+    return {
+        "ours": by_restorer(restorer, referenced=False),
+        "ours, fidelity 1": by_restorer(restorer, referenced=False, fidelity=1.0),
+    }

@@ -1,0 +1,232 @@
+"""The tables that judge a restorer on people outside its training, on drawn pictures and random weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks import __main__ as command
+from benchmarks.headsup import judged_methods, restorer_clothes, restorer_damage, restorer_references, restorer_sheet
+from benchmarks.headsup.damage import Damage
+from benchmarks.headsup.methods import enlarged, reference_faces
+from benchmarks.headsup.original_portraits import Portrait, spread_names
+from benchmarks.headsup.other_days import moved
+from benchmarks.headsup.restorer_damage import over_first
+from benchmarks.headsup.samples import Sample
+from benchmarks.headsup.scores import Judges
+from benchmarks.measures.laplacian_band import PixelGrid
+from benchmarks.peers import ncnn_weights, rrdbnet
+from benchmarks.peers.kept_results import kept
+from benchmarks.peers.packaged_weights import NoPackageError
+from benchmarks.reporting.catalogue import benchmarks
+from faceops.faces import Faces
+from faceops.landmarks import FFHQ_512
+from portraitdata.scoring.metric import Column, TensorMetric
+from portraitdata.scoring.psnr import psnr
+
+SIDE = 128
+
+
+def portrait(person: str, seed: int, name: str = "") -> Portrait:
+    """A smooth picture whose whole is an aligned face."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator)
+    truth = nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear").mul(255).round()[0] / 255
+    points = FFHQ_512.scaled(SIDE).tensor().float().unsqueeze(0)
+    box = torch.tensor([[32.0, 32.0, 96.0, 96.0]])
+    face = Faces(torch.tensor([0]), box, points, torch.ones(1))
+    return Portrait(name or f"{person}_{seed}", person, truth, face, truth)
+
+
+def two_people() -> list[Portrait]:
+    """Two photographs of each."""
+    return [portrait("a", 1), portrait("a", 2), portrait("b", 3), portrait("b", 4)]
+
+
+def simple_judges(*_: object) -> Judges:
+    """PSNR and the grid, which need no weights."""
+    return Judges((TensorMetric(Column("psnr", "", higher_is_better=True), psnr), PixelGrid()), {"NIQE": "x"})
+
+
+def write_ncnn(network: nn.Module, param: Path) -> None:
+    """Write the convolutions as ncnn has them."""
+    lines, content = ["7767517", "1 1"], b""
+    for conv in (module for module in network.modules() if isinstance(module, nn.Conv2d)):
+        lines.append(
+            f"Convolution c 1 1 a b 0={conv.out_channels} 1=3 4=1 5=1 6={conv.weight.numel()} 9=2 -23310=1,2e-01"
+        )
+        kernel = conv.weight.detach().numpy().astype("<f2").tobytes()
+        content += ncnn_weights.HALF.to_bytes(4, "little") + kernel + bytes(-len(kernel) % 4)
+        assert conv.bias is not None
+        content += conv.bias.detach().numpy().astype("<f4").tobytes()
+    param.write_text("\n".join(lines))
+    param.with_suffix(".bin").write_bytes(content)
+
+
+def test_network_of_ncnn_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    small = rrdbnet.RRDBNet(5, 3, 1)
+    write_ncnn(small, tmp_path / "n.param")
+    monkeypatch.setattr(rrdbnet, "RRDBNet", lambda: rrdbnet_of(5, 3, 1))
+    loaded = rrdbnet.load_rrdbnet(tmp_path / "n.param")
+    images = torch.rand(1, 3, 6, 7)
+    torch.testing.assert_close(loaded(images), small(images), atol=2e-3, rtol=0)
+    with (tmp_path / "n.bin").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ValueError, match="bytes of numbers"):
+        rrdbnet.load_rrdbnet(tmp_path / "n.param")
+    (tmp_path / "n.bin").write_bytes(b"else")
+    with pytest.raises(ValueError, match="no kernel of 16-bit floats at byte 0"):
+        rrdbnet.load_rrdbnet(tmp_path / "n.param")
+
+
+rrdbnet_of = rrdbnet.RRDBNet
+
+
+def test_large_network_has_the_published_size() -> None:
+    network = rrdbnet.RRDBNet()
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 351
+    assert sum(weights.numel() for weights in network.parameters()) == 16_697_987
+
+
+def test_results_are_kept_by_input_and_size(tmp_path: Path) -> None:
+    calls = []
+
+    def method(sample: Sample) -> Tensor:
+        calls.append(sample.name)
+        return enlarged(sample)
+
+    once = kept(method, tmp_path)
+    given = portrait("a", 1).sample(Damage(4), 0)
+    assert torch.equal(once(given), once(given))
+    np.testing.assert_allclose(once(given), enlarged(given), atol=0.5 / 255 + 1e-6)
+    once(portrait("a", 1).sample(Damage(2), 0))
+    assert len(calls) == 2
+
+
+def test_damage_has_its_size_and_is_the_same_every_time() -> None:
+    truth = portrait("a", 1).truth
+    for damage in (Damage(4), Damage(2, quality=35), Damage(1, "mild"), Damage(4, "realesrgan")):
+        low = damage(truth, 3)
+        assert low.shape == (3, SIDE // damage.scale, SIDE // damage.scale)
+        assert torch.equal(low, damage(truth, 3))
+        torch.testing.assert_close(low.mul(255), low.mul(255).round(), atol=1e-3, rtol=0)
+    assert torch.equal(Damage(1)(truth, 0), truth)
+
+
+def test_gains_are_over_the_first_row() -> None:
+    rows = over_first("clean", [("bicubic", 30.0, ""), ("a", "", 1.0), ("b", 29.0, 2.0)])
+    assert rows == [("clean", "bicubic", 30.0, 0.0, ""), ("clean", "a", "", "", 1.0), ("clean", "b", 29.0, -1.0, 2.0)]
+
+
+def test_names_are_spread() -> None:
+    assert spread_names("abc", None) == spread_names("abc", 9) == ["a", "b", "c"]
+    assert spread_names("abcde", 1) == ["a"]
+
+
+def test_faces_of_a_part_are_moved() -> None:
+    face = portrait("a", 1).face
+    there = moved(face, 10, -5)
+    assert there.boxes.tolist() == [[42.0, 27.0, 106.0, 91.0]]
+    torch.testing.assert_close(there.landmarks, face.landmarks + torch.tensor([10.0, -5.0]))
+
+
+def test_references_of_a_sample() -> None:
+    one, two, three, _ = two_people()
+    sample = one.sample(Damage(4), 0, [two, three])
+    assert sample.reference is two.aligned
+    assert len(sample.further) == 1
+    faces = reference_faces(sample, most=3)
+    assert torch.equal(faces.references[0], two.aligned)
+    torch.testing.assert_close((faces.landmarks + 0.5) * 4 - 0.5, one.face.landmarks)
+
+
+def test_pairs_of_references() -> None:
+    people = two_people()
+    names = [(one.name, other.name) for one, other in restorer_references.other_expressions(people)]
+    assert names == [("a_1", "a_2"), ("a_2", "a_1"), ("b_3", "b_4"), ("b_4", "b_3")]
+    names = [(one.name, other.name) for one, other in restorer_references.next_people(people)]
+    assert names == [("a_1", "b_3"), ("a_2", "b_4"), ("b_3", "a_1"), ("b_4", "a_2")]
+
+
+@pytest.fixture
+def drawn_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn portraits instead of photographs, a bicubic instead of the compact network, and simple judges."""
+    for module in (restorer_damage, restorer_references):
+        monkeypatch.setattr(module, "restoration_judges", simple_judges)
+    monkeypatch.setattr(restorer_damage, "everybody", lambda side, limit: two_people()[:limit])
+    days = [[portrait(person, seed) for seed in range(10, 14)] for person in "cd"]
+    for module in (restorer_references, restorer_clothes, restorer_sheet):
+        monkeypatch.setattr(module, "londoners", lambda side, every=1: two_people()[::every])
+    for module in (restorer_references, restorer_sheet):
+        monkeypatch.setattr(module, "people_of_other_days", lambda count, photos: [some[:photos] for some in days])
+    monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
+
+
+@pytest.mark.usefixtures("drawn_people")
+def test_table_of_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restorer_damage, "DAMAGES", {"quick": (Damage(4), Damage(4, "mild"))})
+    monkeypatch.setattr(restorer_damage, "PORTRAITS", {"quick": 1})
+    (table,) = restorer_damage.measure("quick")
+    assert table.columns == ("damage, truth", "method", "PSNR", "over bicubic, dB", "2 px grid")
+    assert [row[:2] for row in table.rows[:3]] == [
+        ("none, 512 px", "truth"),
+        ("clean x4, 512 px", "bicubic"),
+        ("clean x4, 512 px", "Real-ESRGAN compact"),
+    ]
+    assert len(table.rows) == 1 + 2 * 4
+    assert table.rows[0][2:4] == ("", "")
+    assert table.rows[1][3] == 0.0
+    assert "Without NIQE: needs x. Real-ESRGAN x4plus is asked in the full suite." in table.note
+
+
+@pytest.mark.usefixtures("drawn_people")
+def test_table_of_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restorer_references, "DAMAGES", (Damage(4, "mild"),))
+    (table,) = restorer_references.measure("quick")
+    kinds = dict.fromkeys(row[0] for row in table.rows)
+    assert [kind.split(",")[0] for kind in kinds] == ["another expression", "a stranger", "another day"]
+    methods = [row[1] for row in table.rows if str(row[0]).startswith("a stranger")]
+    assert methods == ["reference pasted", "ours, with reference"]
+    assert len(table.rows) == 4 + 2 + 4
+
+
+@pytest.mark.usefixtures("drawn_people")
+def test_table_of_clothes() -> None:
+    (table,) = restorer_clothes.measure("quick")
+    assert [row[1] for row in table.rows] == ["bicubic", "Real-ESRGAN compact", "ours", "ours, fidelity 1"]
+
+
+@pytest.mark.usefixtures("drawn_people")
+def test_sheets_show_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restorer_sheet, "LEAST", 64)
+    (table,) = restorer_sheet.measure("quick")
+    assert [row[0] for row in table.rows] == ["a_2", "b_3", "c_10", "d_10"]
+    assert [row[2] for row in table.rows] == [1, 1, 3, 3]
+    assert len(table.pictures) == 2
+    assert all(image.shape[1] >= 64 and image.shape[2] >= 7 * 64 for image in table.pictures.values())
+
+
+def test_large_network_is_left_out_where_its_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise NoPackageError("needs the package x")
+
+    monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
+    monkeypatch.setattr(judged_methods, "real_esrgan_x4plus", missing)
+    found = judged_methods.rivals("full")
+    assert list(found.methods) == ["bicubic", "Real-ESRGAN compact"]
+    assert found.remark == "Without Real-ESRGAN x4plus: needs the package x."
+
+
+def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command.output_of(None) == command.OUTPUT
+    quick = [name for name, each in benchmarks().items() if command.belongs(each, "quick", "w.safetensors")]
+    assert quick == ["restorer_damage", "restorer_references", "restorer_clothes"]
+    for arguments in (["hime_table1"], ["restorer_damage", "--publish"]):
+        monkeypatch.setattr("sys.argv", ["benchmarks", *arguments, "--weights", "w.safetensors"])
+        with pytest.raises(SystemExit):
+            command.parsed()
+    monkeypatch.setattr("sys.argv", ["benchmarks", "restorer_damage", "--weights", "runs/w.safetensors"])
+    assert command.parsed().output == Path("outputs/benchmarks/weights/w")
