@@ -238,6 +238,7 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
 
 def test_pictures_of_references_are_not_rounded_by_autocast() -> None:
     module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
+    module.configure_model()
     known = batch(1, True)
     size = len(known.hq), *known.hq.shape[2:]
     expected = lay_out_first(module.references(known), size, "placed")

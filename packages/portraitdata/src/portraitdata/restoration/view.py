@@ -121,9 +121,9 @@ def window_around(
         Square(top=80, left=170, side=20)
     """
     left, top, right, bottom = box
-    middles = top + at[0] * (bottom - top), left + at[1] * (right - left)
-    starts = (
-        min(max(round(middle - side / 2), 0), length - side)
-        for middle, length in zip(middles, (height, width), strict=True)
-    )
-    return Square(*starts, side)
+    down, across = top + at[0] * (bottom - top), left + at[1] * (right - left)
+    return Square(_centred(down, side, height), _centred(across, side, width), side)
+
+
+def _centred(middle: float, side: int, length: int) -> int:
+    return min(max(round(middle - side / 2), 0), length - side)
