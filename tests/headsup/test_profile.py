@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from headsup.backbone import random_backbone
 from headsup.one_step import OneStepRestorer
 from headsup.profile import Profile, count_macs, forward_passes, frozen_bytes, meta_restorer, profile_restorer
 from headsup.profile_report import osediff_bytes, print_profile, report_profile
+from headsup.settings import RestorerSettings
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +204,23 @@ def test_table_of_stable_diffusion(
     table = capsys.readouterr().out
     for number in ("865.911", "2349.7", "1.899", "12.429"):
         assert number in table
+
+
+def test_what_is_beyond_the_paper_is_counted() -> None:
+    settings = RestorerSettings(guidance=8, references="attention", trained="all")
+    restorer = replace(settings, base="random:tiny").build()
+    counted, plain = profile_restorer("tiny", 64, "restore", settings), profile_restorer("tiny", 64, "restore")
+    assert restorer.guidance is not None
+    assert restorer.attention is not None
+    for name, module in (("guidance", restorer.guidance), ("attention", restorer.attention)):
+        assert counted.parameters[name] == sum(p.numel() for p in module.parameters())
+    for part, (network, run) in forward_passes(restorer, 64).items():
+        joins = 0
+        if part == "vae_decoder":
+            joins = macs_by_hooks(restorer.guidance, run)
+        assert counted.macs[part] == macs_by_hooks(network, run) + joins
+    assert counted.macs["vae_decoder"] > plain.macs["vae_decoder"]
+    assert counted.frozen_bytes < plain.frozen_bytes / 100
+    step = profile_restorer("tiny", 64, "train", settings)
+    assert step.passes == {"unet": 10, "vae_encoder": 4, "vae_decoder": 4, "guidance": 3}
+    assert step.activations["guidance"].kept > 0

@@ -188,8 +188,8 @@ def test_the_best_photograph_by_resolution_and_pose() -> None:
     small, large, aside = photo("s", axis(0), 40.0), photo("l", axis(0), 90.0), photo("t", axis(0), 126.0, turned)
     person = Person((small, aside, large))
     frontal = TEMPLATE * 0.3 + 17
-    assert person.best_for(frontal) is large
-    assert person.best_for(turned * 0.3 + 17) is aside
+    assert person.best_for(frontal)[0] is large
+    assert person.best_for(turned * 0.3 + 17)[0] is aside
     # more than an aligned face holds is no merit
     assert photo("x", axis(0), 500.0).unfitness(TEMPLATE) == photo("y", axis(0), 126.0).unfitness(TEMPLATE) == 0
     assert math.isclose(photo("z", axis(0), FFHQ_512.eye_distance() / 4).unfitness(TEMPLATE), 2, rel_tol=1e-5)

@@ -89,7 +89,7 @@ def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRe
     ]
     # a smile answers a smile
     seen = see_faces(bicubic(load_picture(london / "002_smiling.jpg").pixels, 300, 300).clamp(0, 1), recognition)
-    assert people[0].best_for(seen.faces.landmarks[0]).path.stem == "002_smiling"
+    assert people[0].best_for(seen.faces.landmarks[0])[0].path.stem == "002_smiling"
 
 
 def test_a_stranger_is_noticed(london: Path, recognition: FaceRecognition) -> None:

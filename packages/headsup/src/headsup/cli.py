@@ -204,6 +204,9 @@ def profile(
     architecture: Literal["sd21", "tiny"] = "sd21",
     size: int = 1024,
     mode: Literal["train", "restore"] = "train",
+    guidance: int = 0,
+    references: Literal["concat", "attention"] = "concat",
+    trained: Literal["adapters", "all"] = "adapters",
     json: bool = False,
 ) -> None:
     """Count parameters, memory and operations of a restorer, without its weights.
@@ -212,11 +215,16 @@ def profile(
         architecture: Base model: Stable Diffusion 2.1, or the small one that comes along.
         size: Side of the restored image in pixels.
         mode: Count a step of training, or the restoration of one image.
+        guidance: Channels of a branch that guides the decoder; 0 is the paper's, without any.
+        references: Joined to the input, as in the paper, or looked at.
+        trained: Adapters, as in the paper, or all weights of the base.
         json: Print JSON instead of tables.
     """
     from headsup.profile_report import print_profile, report_profile
+    from headsup.settings import RestorerSettings
 
-    print_profile(report_profile(architecture, size, mode), json)
+    settings = RestorerSettings(guidance=guidance, references=references, trained=trained)
+    print_profile(report_profile(architecture, size, mode, settings), json)
 
 
 def weights() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -61,6 +62,7 @@ class OneStepRestorer(nn.Module):
         guidance: Channels of the guiding branch at half of the resolution; 0 for none, see `headsup.guidance`.
         output: What a guided decoder gives.
         references: How references come to the denoiser.
+        reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
 
     Raises:
         ValueError: If the timestep is none of the schedule's, or the parts do not go together.
@@ -80,6 +82,7 @@ class OneStepRestorer(nn.Module):
         guidance: int = 0,
         output: Output = "decoded",
         references: ReferenceForm = "concat",
+        reference_size: int = 512,
     ) -> None:
         super().__init__()
         if not 0 <= timestep < len(backbone.schedule):
@@ -92,6 +95,7 @@ class OneStepRestorer(nn.Module):
         self.vae, self.unet, self.schedule = backbone.vae, backbone.unet, backbone.schedule
         self.factor, self.channels, self.source = backbone.factor, backbone.channels, backbone.source
         self.rank, self.alpha, self.timestep, self.seed, self.trained = rank, alpha, timestep, seed, trained
+        self.reference_size = reference_size
         self.prior: UNet2DConditionModel | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -196,7 +200,8 @@ class OneStepRestorer(nn.Module):
         if not len(references):
             return z_l.new_zeros(len(z_l), self.found_channels, *z_l.shape[2:])
         if self.attention is not None:
-            found: Tensor = self.attention(z_l, encode(references.faces), references, self.factor)
+            faces = reduced(references.faces, self.reference_size)
+            found: Tensor = self.attention(z_l, encode(faces), references, self.factor)
             return found
         size = len(z_l), z_l.shape[2] * self.factor, z_l.shape[3] * self.factor
         present = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)
@@ -312,3 +317,10 @@ def mask_of(references: References, z_l: Float[Tensor, "b c lh lw"]) -> Float[Te
     for own, image in zip(references.mask.to(mask), references.image_index.tolist(), strict=True):
         mask[image] = torch.maximum(mask[image], own)
     return mask
+
+
+def reduced(faces: Float[Tensor, "n 3 s s"], side: int) -> Float[Tensor, "n 3 r r"]:
+    """Faces of at most so many pixels; smaller ones as they are."""
+    if faces.shape[-1] <= side:
+        return faces
+    return F.interpolate(faces, (side, side), mode="bilinear", antialias=True)

@@ -16,10 +16,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from headsup.activations import ActivationRecorder, Activations, become_fake, bfloat16_autocast_of_cuda
 from headsup.adapters import GENERATOR, adapter_parameters
 from headsup.backbone import Architecture, random_backbone
+from headsup.guidance import Guidance, Guide
 from headsup.one_step import OneStepRestorer
+from headsup.settings import RestorerSettings
 
 Mode = Literal["train", "restore"]
-Part = Literal["unet", "vae_encoder", "vae_decoder"]
+Part = Literal["unet", "vae_encoder", "vae_decoder", "guidance"]
 
 PASSES: dict[Mode, dict[Part, int]] = {
     "train": {"unet": 9, "vae_encoder": 3, "vae_decoder": 3},
@@ -31,6 +33,12 @@ In training with checkpointing and ``vsd`` (see `headsup.distillation`) each par
 which without gradients of the frozen weights takes as long as a forward pass: 3. The denoiser's are 3 for the
 generator, 2 for the teacher, 1 for the regulariser's judgement and 3 for its own training.
 """
+
+GUIDANCE_PASSES: dict[Mode, int] = {"train": 3, "restore": 1}
+"""Passes of the guiding branch, which keeps its activations: run once, differentiated by maps and by weights."""
+
+PAPER = RestorerSettings()
+"""HeadsUp as it is published."""
 
 PROMPT_TOKENS = 77
 """Length of an embedded prompt of CLIP."""
@@ -45,7 +53,8 @@ class Profile:
 
     parameters: dict[str, int]
     """Of the frozen base: ``unet``, ``vae_encoder`` with what ends it, ``vae_decoder`` with what begins it. Trained:
-    ``lora_unet``, ``lora_vae_encoder`` and ``conv_in``, which are the restorer's weights, and ``lora_regularizer``."""
+    ``lora_unet``, ``lora_vae_encoder`` and ``conv_in``, which are the restorer's weights, and ``lora_regularizer``.
+    Beyond the paper ``guidance`` and ``attention``; where all is trained, the base is the restorer's, too."""
     frozen_bytes: int
     """The base in bfloat16 but for the denoiser's last convolution."""
     trained_bytes: int
@@ -61,18 +70,21 @@ class Profile:
     image; empty for ``restore``."""
 
 
-def profile_restorer(architecture: Architecture, size: int, mode: Mode = "train") -> Profile:
+def profile_restorer(
+    architecture: Architecture, size: int, mode: Mode = "train", settings: RestorerSettings = PAPER
+) -> Profile:
     """Count without computing, so that large models and images need no memory.
 
     Args:
         architecture: ``sd21`` or ``tiny``.
         size: Side of the restored image in pixels.
         mode: ``train`` counts a step of training, ``restore`` one image.
+        settings: Shape of the restorer; its base is of no matter.
 
     Raises:
         ValueError: If the size does not fit the autoencoder.
     """
-    restorer = meta_restorer(architecture)
+    restorer = meta_restorer(architecture, settings)
     if size < 1 or size % restorer.factor:
         raise ValueError(f"The size must be a multiple of {restorer.factor} pixels, got {size}.")
     parameters, frozen, trained = parameter_counts(restorer), frozen_bytes(restorer), trained_values(restorer)
@@ -85,7 +97,11 @@ def profile_restorer(architecture: Architecture, size: int, mode: Mode = "train"
                 macs[part], activations[part] = count_training(network, run)
             else:
                 macs[part] = count_macs(run)
-    passes = dict(PASSES[mode])
+    passes = {part: count for part, count in PASSES[mode].items()}
+    if mode == "train" and settings.trained == "all":
+        passes = {part: count + 1 for part, count in passes.items()}  # weights that are trained have gradients, too
+    if restorer.guidance is not None:
+        passes["guidance"] = GUIDANCE_PASSES[mode]
     return Profile(
         parameters,
         frozen,
@@ -97,7 +113,7 @@ def profile_restorer(architecture: Architecture, size: int, mode: Mode = "train"
     )
 
 
-def meta_restorer(architecture: Architecture) -> OneStepRestorer:
+def meta_restorer(architecture: Architecture, settings: RestorerSettings = PAPER) -> OneStepRestorer:
     """Restorer without memory, its frozen weights in bfloat16.
 
     Raises:
@@ -107,7 +123,7 @@ def meta_restorer(architecture: Architecture) -> OneStepRestorer:
         backbone = random_backbone(architecture)
         for module in (backbone.vae, backbone.unet):
             nn.Module.to(module, torch.bfloat16)
-        return OneStepRestorer(backbone)
+        return settings.on(backbone)
 
 
 def parameter_counts(restorer: OneStepRestorer) -> dict[str, int]:
@@ -117,6 +133,7 @@ def parameter_counts(restorer: OneStepRestorer) -> dict[str, int]:
     vae = dict(restorer.vae.named_parameters())
     decoder = {name: value for name, value in vae.items() if name.startswith(("decoder.", "post_quant_conv."))}
     encoder = {name: value for name, value in vae.items() if name not in decoder}
+    beyond = {"guidance": restorer.guidance, "attention": restorer.attention}
     return {
         "unet": without_adapters(unet),
         "vae_encoder": without_adapters(encoder),
@@ -125,7 +142,7 @@ def parameter_counts(restorer: OneStepRestorer) -> dict[str, int]:
         "lora_vae_encoder": values(adapter_parameters(restorer.vae, GENERATOR)),
         "conv_in": without_adapters(own),
         "lora_regularizer": values(restorer.regularizer_parameters()),
-    }
+    } | {name: values(dict(part.named_parameters())) for name, part in beyond.items() if part is not None}
 
 
 def without_adapters(parameters: Mapping[str, Tensor]) -> int:
@@ -150,17 +167,32 @@ def trained_values(restorer: OneStepRestorer) -> int:
 
 def forward_passes(
     restorer: OneStepRestorer, size: int
-) -> dict[Part, tuple[UNet2DConditionModel | AutoencoderKL, Callable[[], Tensor]]]:
+) -> dict[Part, tuple[UNet2DConditionModel | AutoencoderKL | Guidance, Callable[[], Tensor]]]:
     """Networks, each with its part of the generator's forward pass of one image."""
     side = size // restorer.factor
     latent = torch.zeros(1, restorer.channels, side, side, requires_grad=True)
-    mask = torch.zeros(1, 1, side, side)
+    found, mask = torch.zeros(1, restorer.found_channels, side, side), torch.zeros(1, 1, side, side)
     prompt = torch.zeros(1, PROMPT_TOKENS, restorer.unet.config.cross_attention_dim)
-    return {
-        "unet": (restorer.unet, lambda: restorer.denoise(latent, latent.clone(), mask, prompt)),
-        "vae_encoder": (restorer.vae, lambda: restorer.encode(torch.zeros(1, 3, size, size))),
-        "vae_decoder": (restorer.vae, lambda: restorer.decode(latent)),
+    picture = torch.zeros(1, 3, size, size)
+    passes: dict[Part, tuple[UNet2DConditionModel | AutoencoderKL | Guidance, Callable[[], Tensor]]] = {
+        "unet": (restorer.unet, lambda: restorer.denoise(latent, found, mask, prompt)),
+        "vae_encoder": (restorer.vae, lambda: restorer.encode(picture)),
+        "vae_decoder": (restorer.vae, lambda: restorer.decode(latent, picture, blank_guide(restorer, size))),
     }
+    if restorer.guidance is not None:
+        guidance = restorer.guidance
+        passes["guidance"] = guidance, lambda: guidance(picture).faithful
+    return passes
+
+
+def blank_guide(restorer: OneStepRestorer, size: int) -> Guide | None:
+    """Features of nothing for one image; None without guidance."""
+    if restorer.guidance is None:
+        return None
+    channels = restorer.guidance.branch.channels
+    sides = (size // 8, size // 4, size // 2)
+    eighth, quarter, half = (torch.zeros(1, c, side, side) for c, side in zip(channels, sides, strict=True))
+    return Guide((eighth, quarter, half), torch.zeros(1, 3, size, size))
 
 
 def count_macs(run: Callable[[], Tensor]) -> int:
@@ -170,10 +202,13 @@ def count_macs(run: Callable[[], Tensor]) -> int:
     return counter.get_total_flops() // 2
 
 
-def count_training(network: UNet2DConditionModel | AutoencoderKL, run: Callable[[], Tensor]) -> tuple[int, Activations]:
+def count_training(
+    network: UNet2DConditionModel | AutoencoderKL | Guidance, run: Callable[[], Tensor]
+) -> tuple[int, Activations]:
     """Multiply-accumulates of a forward pass of fakes, and what it keeps for `backward`."""
     recorder = ActivationRecorder(network.parameters())
-    network.enable_gradient_checkpointing(recorder.run_block)
+    if not isinstance(network, Guidance):
+        network.enable_gradient_checkpointing(recorder.run_block)
     with bfloat16_autocast_of_cuda(), recorder.recording(), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops() // 2, recorder.result()

@@ -8,7 +8,8 @@ from rich.table import Table
 
 from headsup.activations import Activations
 from headsup.backbone import Architecture
-from headsup.profile import Mode, Part, profile_restorer
+from headsup.profile import PAPER, Mode, Part, profile_restorer
+from headsup.settings import RestorerSettings
 
 TEXT_ENCODER = 340_387_840
 """Parameters of the text encoder of Stable Diffusion 2.1."""
@@ -39,14 +40,22 @@ class ProfileReport:
     it has no such thing: it knows no small model."""
 
 
-def report_profile(architecture: Architecture, size: int, mode: Mode) -> ProfileReport:
+def report_profile(
+    architecture: Architecture, size: int, mode: Mode, settings: RestorerSettings = PAPER
+) -> ProfileReport:
     """Profile a bundled architecture.
+
+    Args:
+        architecture: Which.
+        size: Side of the image in pixels.
+        mode: What is done with it.
+        settings: Shape of the restorer; its base is of no matter.
 
     Raises:
         ValueError: If the size does not fit the autoencoder.
     """
-    counted = profile_restorer(architecture, size, mode)
-    compared = architecture == "sd21" and mode == "train"
+    counted = profile_restorer(architecture, size, mode, settings)
+    compared = architecture == "sd21" and mode == "train" and settings.trained == "adapters"
     return ProfileReport(
         architecture,
         size,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from headsup.backbone import MIRROR, load_backbone
+from headsup.backbone import MIRROR, Backbone, load_backbone
 from headsup.guidance import Output
 from headsup.one_step import OneStepRestorer, ReferenceForm, Trained
 from headsup.reference_layout import ReferenceLayout
@@ -23,6 +23,7 @@ class RestorerSettings:
         guidance: Channels of the guiding branch; 0 for none.
         output: What a guided decoder gives.
         references: Whether references are joined to the input, as in the paper, or looked at.
+        reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
     """
 
     base: str = MIRROR
@@ -34,6 +35,7 @@ class RestorerSettings:
     guidance: int = 0
     output: Output = "decoded"
     references: ReferenceForm = "concat"
+    reference_size: int = 512
 
     def build(self, bfloat16: bool = False) -> OneStepRestorer:
         """Restorer with untrained adapters: it gives what the base model makes of the input.
@@ -47,7 +49,10 @@ class RestorerSettings:
         """
         import torch
 
-        backbone = load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32)
+        return self.on(load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32))
+
+    def on(self, backbone: Backbone) -> OneStepRestorer:
+        """Restorer of this shape on a diffusion model, which belongs to it from now on."""
         return OneStepRestorer(
             backbone,
             self.rank,
@@ -57,4 +62,5 @@ class RestorerSettings:
             guidance=self.guidance,
             output=self.output,
             references=self.references,
+            reference_size=self.reference_size,
         )

@@ -39,6 +39,9 @@ On the same faces, of matches that reach `FLOOR` and lead by 0.1 over one strang
 between the eyes) were the stranger. 1 to 7 % of the matches lead by less.
 """
 
+MOST = 4
+"""Photographs of a person that are looked at together, at most; as many as InstantRestore has."""
+
 SAME_PICTURE = 0.98
 """Similarity from which on a reference as large as the input is taken for the input itself."""
 
@@ -48,10 +51,15 @@ class Match:
     """A face and the person it is."""
 
     person: Person
-    photo: ReferencePhoto
-    """The person's photograph that serves this face best."""
+    photos: tuple[ReferencePhoto, ...]
+    """The person's photographs that serve this face best; the best first."""
     similarity: float
     """Of the face and the mean of the person's photographs."""
+
+    @property
+    def photo(self) -> ReferencePhoto:
+        """The photograph that serves this face best."""
+        return self.photos[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,7 @@ def match_people(seen: SeenFaces, people: Sequence[Person], name: str, force: bo
     matches = tuple(
         None
         if column is None
-        else Match(people[column], people[column].best_for(seen.faces.landmarks[row]), alike[row, column].item())
+        else Match(people[column], people[column].best_for(seen.faces.landmarks[row], MOST), alike[row, column].item())
         for row, column in enumerate(chosen)
     )
     return Matching(matches, (*uncertain(seen, alike, chosen, people), *unused(alike, chosen, people, least)))
@@ -215,11 +223,14 @@ def own_picture(match: Match, digest: str, size: tuple[int, int]) -> str | None:
 
 
 def reference_faces(seen: SeenFaces, matching: Matching) -> ReferenceFaces:
-    """Faces that have a reference, as the restorer takes them."""
+    """Faces that have references, the best of each first, as the restorer takes them."""
     rows = [row for row, match in enumerate(matching.matches) if match is not None]
-    crops = [match.photo.face for match in matching.matches if match is not None]
+    photos = [match.photos for match in matching.matches if match is not None]
+    crops = [photo.face for own in photos for photo in own]
+    person = torch.arange(len(rows)).repeat_interleave(torch.tensor([len(own) for own in photos], dtype=torch.long))
     faces = seen.faces.select(torch.tensor(rows, dtype=torch.long))
-    return ReferenceFaces(faces.boxes, faces.landmarks, torch.stack(crops) if crops else torch.zeros(0, 3, 512, 512))
+    stacked = torch.stack(crops) if crops else torch.zeros(0, 3, 512, 512)
+    return ReferenceFaces(faces.boxes, faces.landmarks, stacked, person)
 
 
 def only_largest(matching: Matching) -> Matching:

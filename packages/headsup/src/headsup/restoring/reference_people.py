@@ -71,14 +71,15 @@ class Person:
         """Mean of the photographs', of length one."""
         return F.normalize(torch.stack([photo.embedding for photo in self.photos]).mean(dim=0), dim=0)
 
-    def best_for(self, landmarks: Float[Tensor, "5 2"]) -> ReferencePhoto:
-        """The photograph that serves a face best by resolution and pose, see `ReferencePhoto.unfitness`.
+    def best_for(self, landmarks: Float[Tensor, "5 2"], count: int = 1) -> tuple[ReferencePhoto, ...]:
+        """The photographs that serve a face best by resolution and pose, see `ReferencePhoto.unfitness`; best first.
 
         Args:
             landmarks: Of the face, in pixels of its picture.
+            count: How many, at most.
         """
         pose = aligned_landmarks(landmarks)
-        return min(self.photos, key=lambda photo: photo.unfitness(pose))
+        return tuple(sorted(self.photos, key=lambda photo: photo.unfitness(pose))[:count])
 
 
 @dataclass(frozen=True, eq=False)
