@@ -125,8 +125,8 @@ def test_convention_the_matrix_maps_source_to_output_x_before_y():
     source = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [0.0, 4.0]]])
     target = torch.tensor([[5.0, 5.0], [5.0, 7.0], [1.0, 5.0]])
     matrix = least_squares_similarity(source, target)
-    assert matrix.tolist() == [[[0.0, -1.0, 5.0], [1.0, 0.0, 5.0]]]
-    assert apply(matrix, torch.tensor([[[2.0, 4.0]]])).tolist() == [[[1.0, 7.0]]]
+    torch.testing.assert_close(matrix, torch.tensor([[[0.0, -1.0, 5.0], [1.0, 0.0, 5.0]]]))
+    torch.testing.assert_close(apply(matrix, torch.tensor([[[2.0, 4.0]]])), torch.tensor([[[1.0, 7.0]]]))
 
 
 def test_the_way_from_ffhq_to_arcface_is_the_known_constant():

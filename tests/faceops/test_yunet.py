@@ -169,7 +169,7 @@ def test_pickled_for_another_process(weights: Path, portrait: Tensor) -> None:
     before = detector(image)
     again = pickle.loads(pickle.dumps(detector))
     assert again.threshold == 0.7
-    assert torch.equal(again(image).boxes, before.boxes)
+    torch.testing.assert_close(again(image).boxes, before.boxes, rtol=0, atol=1e-2)
 
 
 @pytest.mark.assets

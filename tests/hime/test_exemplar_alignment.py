@@ -139,9 +139,10 @@ def test_the_command_aligns_once_the_detector_is_there(
         return load_picture(tmp_path / name).pixels
 
     by_default, by_faces, by_middle = run("a.png"), run("b.png", "--align", "faces"), run("c.png", "--align", "middle")
-    assert torch.equal(by_default, by_faces)
-    assert not torch.equal(by_default, by_middle)
+    level = 1.1 / 255  # each run loads the networks anew, and rounding may go the other way
+    torch.testing.assert_close(by_default, by_faces, rtol=0, atol=level)
+    assert (by_default - by_middle).abs().max() > 10 * level
     assert "weights fetch" not in capsys.readouterr().err
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path / "empty"))
-    assert torch.equal(run("d.png"), by_middle)
+    torch.testing.assert_close(run("d.png"), by_middle, rtol=0, atol=level)
     assert "After `faceops weights fetch yunet` (0.3 MB) their faces are found" in capsys.readouterr().err

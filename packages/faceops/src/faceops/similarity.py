@@ -68,7 +68,7 @@ def lmeds_similarity(source: Float[Tensor, "b n 2"], target: Float[Tensor, "*c n
 
     Example:
         >>> points = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]]])
-        >>> lmeds_similarity(points, points[0] + 3).round().tolist()
+        >>> lmeds_similarity(points, points[0] + 3).round().add(0.0).tolist()
         [[[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]]]
     """
     dtype = torch.promote_types(source.dtype, target.dtype)
