@@ -122,7 +122,7 @@ def srgb_rows(raster: Raster, top: int, left: int, height: int, width: int) -> N
         window = np.rint(_srgb_values(window, profile, raster.grey) * 255).astype(np.uint8)
     elif window.dtype == np.uint16:
         window = np.rint(window / 257).astype(np.uint8)
-    return window
+    return window.astype(np.uint8, copy=False)
 
 
 def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.float32]:
