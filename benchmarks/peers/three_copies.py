@@ -84,8 +84,3 @@ class ThreeCopies(OneStepRestorer):
         """What the denoiser predicts whose turn it is."""
         networks = {GENERATOR: self.unet, REGULARIZER: self.regularizer, None: self.teacher}
         return predicted(networks[self.roles.active], x, t, prompt)
-
-    def predict_with(self, adapter: Adapter | None, z_t: Tensor, t: Tensor, prompt: Tensor) -> Tensor:
-        """What another denoiser predicts."""
-        with self.roles.using(adapter):
-            return self.predict(z_t, t, prompt)

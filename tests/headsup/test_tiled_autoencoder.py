@@ -18,11 +18,13 @@ from headsup import autoencoder
 from headsup.adapters import encoder_targets
 from headsup.autoencoder import network_input, patch_side
 from headsup.backbone import Architecture, description
+from headsup.guidance import Guidance
 from headsup.tiling.chain import Segment, decoder_chain, decoder_start, encoder_chain, encoder_end
 from headsup.tiling.memory import FIXED, decode_bytes, denoise_bytes, encode_bytes, fit_latent_tiles, weight_bytes
 from headsup.tiling.pooled_norm import PooledNorm
 from headsup.tiling.route import Leg, best_route, least_memory, leg_of
 from headsup.tiling.tiled_autoencoder import decode, encode, run_route
+from headsup.tiling.tiled_guidance import decode_guided
 
 TOLERANCE = 5e-5
 """Of latents and of pictures with a range of two; rounding alone gives 2e-5."""
@@ -174,6 +176,28 @@ def test_within_the_memory_and_equal() -> None:
         expected = autoencoder.decode(vae, latents)
     assert whole.most > 1.2 * live.most
     torch.testing.assert_close(picture, expected, atol=TOLERANCE, rtol=0)
+
+
+def test_guided_within_the_memory_and_equal() -> None:
+    vae = random_vae("tiny")
+    torch.manual_seed(0)
+    guidance = Guidance(vae, 16).requires_grad_(False)
+    for parameter in guidance.parameters():
+        parameter.normal_(std=0.03)
+    side = 640
+    picture = torch.rand(1, 3, side, side)
+    latents = autoencoder.encode(vae, picture).detach()
+    allowed = 90e6
+    assert decode_bytes(vae, 1, side, side, branch=guidance.branch) > FIXED + allowed
+    with LiveBytes() as live:
+        tiles = decode_guided(vae, guidance, latents, picture, FIXED + allowed)
+    assert live.most < allowed
+    with LiveBytes() as whole:
+        expected = decode_guided(vae, guidance, latents, picture)
+    assert whole.most > 1.2 * live.most
+    assert whole.most < decode_bytes(vae, 1, side, side, branch=guidance.branch)
+    for found, wanted in zip(tiles, expected, strict=True):
+        torch.testing.assert_close(found, wanted, atol=TOLERANCE, rtol=0)
 
 
 def test_enough_memory_is_one_piece_bit_for_bit() -> None:

@@ -285,7 +285,7 @@ class OneStepRestorer(nn.Module):
     ) -> Float[Tensor, "b c lh lw"]:
         """What the regulariser (its adapter) or the teacher (None) predicts for noisy latents."""
         with self.switch.using(adapter):
-            return predicted(self.unet if self.prior is None else self.prior, z_t, t, prompt)
+            return self.predict(z_t, t, prompt) if self.prior is None else predicted(self.prior, z_t, t, prompt)
 
     def trained_state(self) -> Iterator[tuple[str, Tensor]]:
         """Names and values of all that is trained."""

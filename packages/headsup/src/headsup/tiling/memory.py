@@ -160,8 +160,9 @@ def guide_values(branch: Branch) -> int:
 def branch_values(branch: Branch, pixels: int) -> int:
     """Values alive while a branch runs on a square of so many pixels and what is around it, its features included."""
     side = math.isqrt(pixels) + 2 * branch.reach
-    # at half of the resolution: the shortcut, a convolution's input and output in its own layout, the activation
-    return side * side * (guide_values(branch) + 4 * branch.channels[2] // 4)
+    # the piece itself and its squares; at half of the resolution the shortcut, a convolution's input and output in its
+    # own layout, the activation and the sum
+    return side * side * (guide_values(branch) + 6 * branch.channels[2] // 4 + 6)
 
 
 def fixed_share(vae: AutoencoderKL, batch: int, height: int, width: int, element: int) -> int:

@@ -19,7 +19,7 @@ from headsup.tiling.memory import branch_values, check_memory, decode_bytes, ele
 from headsup.tiling.route import best_route
 from headsup.tiling.tiled_autoencoder import run_route, tiles_of
 
-PIECE = 512
+PIECE = 256
 """Side of the pieces in which the last convolutions run, in pixels."""
 
 
@@ -147,7 +147,8 @@ def _in_tiles(
 ) -> Guided:
     guide = GuideInPieces(guidance, picture)
     chain: Sequence[Segment] = decoder_chain(vae, guide.joins())
-    route = best_route(chain, z.shape[2], z.shape[3], element, memory)
+    kept = 2 * branch_values(guidance.branch, 0) * element  # of the last piece, while the next is computed
+    route = best_route(chain, z.shape[2], z.shape[3], element, memory - kept)
     decoded = images_of(vae, run_route(chain, route, decoder_start(vae, z)))
     restored, faithful = torch.empty_like(decoded), torch.empty_like(decoded)
     height, width = picture.shape[2:]
