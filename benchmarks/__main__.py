@@ -75,8 +75,8 @@ def parsed() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     arguments.output = arguments.output or output_of(arguments.weights)
-    if arguments.weights and arguments.publish:
-        parser.error("what is published is of the shipped weights: --publish goes without --weights")
+    if arguments.weights and (arguments.publish or arguments.resume):
+        parser.error("--publish and --resume are for the shipped weights, without --weights")
     fixed = [name for name in arguments.names if name in known and not known[name].any_weights]
     if arguments.weights and fixed:
         parser.error(f"{', '.join(fixed)} judges the shipped weights alone, without --weights")

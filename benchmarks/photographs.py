@@ -20,3 +20,18 @@ def photographs() -> Path:
     if not folder.is_dir():
         raise NoPhotographsError("needs photographs: set PORTRAIT_ASSETS to the folder with images/ and weights/")
     return folder
+
+
+def weight_file(name: str) -> Path:
+    """A file of weights beside the photographs.
+
+    Args:
+        name: Within the folder weights/.
+
+    Raises:
+        NoPhotographsError: If it is not there.
+    """
+    path = photographs() / "weights" / name
+    if not path.is_file():
+        raise NoPhotographsError(f"needs weights/{name} in the folder that PORTRAIT_ASSETS points to")
+    return path

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from pathlib import Path
 
 from benchmarks.headsup.scores import HEADINGS, Judges
 from benchmarks.measures.dense_landmarks import DenseLandmarks, MouthAndEyes
@@ -12,7 +11,7 @@ from benchmarks.measures.laplacian_band import PixelGrid, Sharpness
 from benchmarks.measures.niqe import Niqe
 from benchmarks.measures.truth_faces import TruthFaces
 from benchmarks.measures.vgg16_hed import Vgg16HedDistance, load_vgg16_hed
-from benchmarks.photographs import photographs
+from benchmarks.photographs import weight_file
 from benchmarks.reporting.table import LeftOutError
 from faceops.detection import build_detector
 from faceops.identity import build_identity
@@ -31,38 +30,42 @@ def restoration_judges(names: Sequence[str]) -> Judges:
     """Measures by the names of their columns; mouth and eyes come together, as `mouth`.
 
     Raises:
-        NoPhotographsError: If PORTRAIT_ASSETS does not lead to the networks' weights.
+        NoPhotographsError: If PORTRAIT_ASSETS does not lead to the detector's weights.
     """
-    weights, metrics, left_out = photographs() / "weights", [], {}
+    metrics, left_out = [], {}
     for name in names:
         try:
-            metrics.append(builders(weights)[name]())
+            metrics.append(builders()[name]())
         except LeftOutError as error:
             left_out[HEADINGS[name]] = str(error).removeprefix("needs ")
     return Judges(tuple(metrics), left_out)
 
 
 @cache
-def builders(weights: Path) -> dict[str, Callable[[], Metric]]:
+def builders() -> dict[str, Callable[[], Metric]]:
     """What makes each measure; all look for the face with one detector.
 
-    Args:
-        weights: Folder of the networks.
+    Raises:
+        NoPhotographsError: If PORTRAIT_ASSETS does not lead to the detector's weights.
     """
-    finder = TruthFaces(build_detector("yunet", weights / "detect/yunet_n_640_640.onnx"))
+    finder = TruthFaces(build_detector("yunet", weight_file("detect/yunet_n_640_640.onnx")))
     return {
-        "psnr": partial(TensorMetric, Column("psnr", "RGB", higher_is_better=True, digits=2), partial(psnr)),
+        "psnr": partial(TensorMetric, Column("psnr", "RGB", higher_is_better=True, digits=2), psnr),
         "psnr_face": partial(FacePsnr, finder),
         "vgg16_hed": lambda: Vgg16HedDistance(finder, load_vgg16_hed()),
         "sharpness": partial(Sharpness, finder),
-        "niqe": lambda: Niqe(weights / "iqa/niqe_pris_params.npz"),
-        "mouth": lambda: MouthAndEyes(finder, DenseLandmarks(weights / "landmarks/face_landmark.tflite")),
+        "niqe": lambda: Niqe(weight_file("iqa/niqe_pris_params.npz")),
+        "mouth": lambda: MouthAndEyes(finder, DenseLandmarks(weight_file("landmarks/face_landmark.tflite"))),
         "grid": PixelGrid,
-        **{name: partial(identity, finder, weights / "identity" / file, name) for name, file in IDENTITY.items()},
+        **{name: partial(identity, finder, file, name) for name, file in IDENTITY.items()},
     }
 
 
-def identity(finder: FaceFinder, path: Path, column: str) -> NamedIdentity:
-    """Likeness by the recognition network of a file."""
-    encoder = build_identity(path)
+def identity(finder: FaceFinder, file: str, column: str) -> NamedIdentity:
+    """Likeness by the recognition network of a file.
+
+    Raises:
+        NoPhotographsError: If it is not there.
+    """
+    encoder = build_identity(weight_file(f"identity/{file}"))
     return NamedIdentity(FaceEmbedder(finder, encoder, encoder.name), column)

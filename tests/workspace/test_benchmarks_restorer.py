@@ -224,7 +224,7 @@ def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest
     assert command.output_of(None) == command.OUTPUT
     quick = [name for name, each in benchmarks().items() if command.belongs(each, "quick", "w.safetensors")]
     assert quick == ["restorer_damage", "restorer_references", "restorer_clothes"]
-    for arguments in (["hime_table1"], ["restorer_damage", "--publish"]):
+    for arguments in (["hime_table1"], ["restorer_damage", "--publish"], ["--resume"]):
         monkeypatch.setattr("sys.argv", ["benchmarks", *arguments, "--weights", "w.safetensors"])
         with pytest.raises(SystemExit):
             command.parsed()
