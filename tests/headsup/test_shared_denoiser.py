@@ -1,4 +1,4 @@
-"""One denoiser in three roles trains like three denoisers, bit for bit."""
+"""One denoiser in three roles trains like three denoisers, but for rounding."""
 
 import pytest
 import torch
@@ -24,12 +24,15 @@ def data(step: int):
 
 
 def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
-    """Losses and parameters after whole steps: the generator by VSD and L2, then the regulariser."""
+    """Losses and parameters after whole steps: the generator by VSD and L2, then the regulariser.
+
+    With AdamW's usual eps the steps would be as large where the gradient is nothing but rounding.
+    """
     if checkpointing:
         restorer.checkpoint_activations()
     negative = torch.randn(1, 7, 64, generator=torch.Generator().manual_seed(99))
     optimizers = [
-        torch.optim.AdamW(parameters.values(), lr=1e-2)
+        torch.optim.AdamW(parameters.values(), lr=1e-2, eps=1e-2)
         for parameters in (restorer.generator_parameters(), restorer.regularizer_parameters())
     ]
     losses = []
@@ -50,6 +53,13 @@ def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
     return losses, dict(restorer.trained_state())
 
 
+def assert_same(found, expected) -> None:
+    """Parameters move by up to 0.03; other kernels move them by up to 0.00002 from each other."""
+    (losses, parameters), (expected_losses, expected_parameters) = found, expected
+    assert losses == pytest.approx(expected_losses, rel=1e-4)
+    torch.testing.assert_close(parameters, expected_parameters, rtol=0, atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def copies():
     return trained(ThreeCopies(random_backbone("tiny")), checkpointing=False)
@@ -57,14 +67,11 @@ def copies():
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_one_shared_denoiser_equals_three(copies, checkpointing):
-    losses, parameters = copies
     restorer = OneStepRestorer(random_backbone("tiny"))
     start = {name: value.clone() for name, value in restorer.trained_state()}
-    found, shared = trained(restorer, checkpointing)
-    assert found == losses
-    assert shared.keys() == parameters.keys()
-    for name, value in shared.items():
-        assert value.equal(parameters[name]), name
+    found = trained(restorer, checkpointing)
+    assert_same(found, copies)
+    shared = found[1]
     changed = [name for name, value in shared.items() if not value.equal(start[name])]
     assert len(changed) > 0.95 * len(shared)
 
@@ -81,6 +88,4 @@ def test_three_copies_share_nothing():
 
 @pytest.mark.slow
 def test_checkpointed_copies_equal_the_others(copies):
-    losses, parameters = trained(ThreeCopies(random_backbone("tiny")), checkpointing=True)
-    assert losses == copies[0]
-    assert all(value.equal(copies[1][name]) for name, value in parameters.items())
+    assert_same(trained(ThreeCopies(random_backbone("tiny")), checkpointing=True), copies)
