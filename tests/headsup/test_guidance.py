@@ -61,7 +61,7 @@ def test_the_branch_depends_on_nothing_beyond_its_reach():
     middle = side // 2 // FACTOR
     columns = slice(middle * FACTOR, (middle + 1) * FACTOR)
     total = guide.features[0][..., middle].sum() + guide.features[1][..., 2 * middle : 2 * middle + 2].sum()
-    total = total + guide.features[2][..., 4 * middle : 4 * middle + 4].sum() + guide.faithful[..., columns].sum()
+    total = total + guide.features[2][..., 4 * middle : 4 * middle + 4].sum() + guide.picture[..., columns].sum()
     (gradient,) = torch.autograd.grad(total, picture)
     seen = gradient.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
     begin, end = columns.start - branch.reach, columns.stop + branch.reach
@@ -89,10 +89,10 @@ def test_tiles_give_what_one_piece_gives(settings):
         z = restorer.encode(picture)
         assert restorer.guidance is not None
         whole = decode_guided(restorer.vae, restorer.guidance, z, picture)
-        own = restorer.guide(picture)
-        expected = restorer.decode(z, picture, own)
-        tiles = decode_guided(restorer.vae, restorer.guidance, z, picture, 175e6)
-    torch.testing.assert_close(whole.restored, expected, rtol=0, atol=1e-5)
+        expected = restorer.decode_guided(restorer.guidance, z, picture)
+        tiles = decode_guided(restorer.vae, restorer.guidance, z, picture, 190e6)
+    torch.testing.assert_close(whole.restored, expected.restored, rtol=0, atol=1e-5)
+    torch.testing.assert_close(whole.faithful, expected.faithful, rtol=0, atol=1e-5)
     torch.testing.assert_close(tiles.restored, whole.restored, rtol=0, atol=2e-5)
     torch.testing.assert_close(tiles.faithful, whole.faithful, rtol=0, atol=2e-5)
 

@@ -3,12 +3,12 @@
 Everything that the one-step restorer sees goes through a latent of an eighth of the resolution, so that even an
 undamaged picture comes back without its finest detail. HeadsUp lives with that; here a small network without
 normalisation looks at the enlarged input itself. Its features join those of the decoder at an eighth, a quarter and
-half of the resolution, as in StableSR's controllable feature wrapping (Wang et al., 2023) and GuideSR (2025), and it
-gives a picture of its own: the input and a residual, trained by nothing but the distance from the truth. That is the
-faithful picture; the decoder's is the restored one. At first neither changes anything.
+half of the resolution, as in StableSR's controllable feature wrapping (Wang et al., 2023) and GuideSR (2025).
+
+The guided decoder gives two pictures in one pass. The faithful one is the input and a residual, trained by nothing but
+the distance from the truth; the restored one is what people want to see. At first neither changes anything.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headsup.autoencoder import latent_factor
+from headsup.autoencoder import images_of, latent_factor
 
 Output = Literal["decoded", "residual"]
 """What the decoder gives: the picture (``decoded``), or what is added to the faithful picture (``residual``)."""
@@ -30,12 +30,19 @@ STEP = 2
 
 
 class Guide(NamedTuple):
-    """Features of a picture, from coarse to fine, and the faithful picture."""
+    """Features of a picture, from coarse to fine, and what the branch alone makes of it."""
 
     features: tuple[Float[Tensor, "b c8 h8 w8"], Float[Tensor, "b c4 h4 w4"], Float[Tensor, "b c2 h2 w2"]]
     """At 1/8, 1/4 and 1/2 of its size."""
+    picture: Float[Tensor, "b 3 h w"]
+    """The input and a residual, RGB in [0, 1] but for overshoots, float32."""
+
+
+class Guided(NamedTuple):
+    """What a guided decoder gives, RGB in [0, 1] but for overshoots, float32."""
+
+    restored: Float[Tensor, "b 3 h w"]
     faithful: Float[Tensor, "b 3 h w"]
-    """RGB in [0, 1] but for overshoots, float32."""
 
 
 class ResidualBlock(nn.Module):
@@ -96,7 +103,7 @@ class Branch(nn.Module):
         return -(-pixels // FACTOR) * FACTOR + FACTOR  # a pixel of 1/8 may begin before the piece does
 
     def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Guide:
-        """Features and faithful picture.
+        """Features and the branch's own picture.
 
         Args:
             picture: Enlarged input, RGB in [0, 1], sides multiples of `FACTOR`.
@@ -158,7 +165,7 @@ class Finish(nn.Module):
 
 
 class Guidance(nn.Module):
-    """The branch, its joins with a decoder and the last convolutions.
+    """The branch, its joins with a decoder, the faithful picture's last convolution and the restored one's last two.
 
     Args:
         vae: Autoencoder whose decoder is guided.
@@ -181,28 +188,46 @@ class Guidance(nn.Module):
         deep, *others = reversed(vae.config.block_out_channels)
         widths = zip(self.branch.channels, (deep, deep, others[0]), strict=True)
         self.joins = nn.ModuleList(Join(guide, decoder) for guide, decoder in widths)
+        self.head = cleared(nn.Conv2d(vae.config.block_out_channels[0], vae.config.out_channels, 3, padding=1))
         self.finish = Finish()
         if output == "residual":
             cleared(vae.decoder.conv_out)
 
     def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Guide:
-        """Features and faithful picture of an enlarged input, RGB in [0, 1]."""
+        """Features of an enlarged input, RGB in [0, 1]."""
         guide: Guide = self.branch(picture)
         return guide
 
-    def compose(
-        self, decoded: Float[Tensor, "b 3 h w"], faithful: Float[Tensor, "b 3 h w"], picture: Float[Tensor, "b 3 h w"]
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Restored picture of what the decoder gives.
+    def outputs(self, vae: AutoencoderKL, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        """What the decoder's last features become: its own output and the residual of the faithful picture.
 
         Args:
-            decoded: Picture of the decoder, RGB, see `headsup.autoencoder.images_of`.
-            faithful: Faithful picture.
-            picture: Enlarged input.
+            vae: Autoencoder.
+            features: Normalised and activated.
         """
-        restored = decoded if self.output == "decoded" else faithful + (decoded - 0.5)
-        finished: Tensor = self.finish(restored, faithful, picture)
-        return finished
+        residual = self.head(features.to(self.head.weight.dtype))
+        decoded: Tensor = vae.decoder.conv_out(features)
+        return torch.cat([decoded, residual.to(decoded.dtype)], dim=1)
+
+    def compose(
+        self,
+        vae: AutoencoderKL,
+        outputs: Float[Tensor, "b k ph pw"],
+        own: Float[Tensor, "b 3 h w"],
+        picture: Float[Tensor, "b 3 h w"],
+    ) -> Guided:
+        """Both pictures. The restored one's losses do not change the faithful one's last convolution.
+
+        Args:
+            vae: Autoencoder.
+            outputs: See `outputs`.
+            own: The branch's picture.
+            picture: Enlarged input, RGB in [0, 1].
+        """
+        decoded, residual = (images_of(vae, each) for each in outputs.chunk(2, dim=1))
+        faithful = own + (residual - 0.5)
+        restored = decoded if self.output == "decoded" else faithful.detach() + (decoded - 0.5)
+        return Guided(self.finish(restored, faithful.detach(), picture), faithful)
 
 
 def stack(channels: int, blocks: int) -> nn.Sequential:
@@ -224,15 +249,20 @@ def cleared(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 def guided_decode(
-    vae: AutoencoderKL, joins: Sequence[nn.Module], z: Float[Tensor, "b c lh lw"], guide: Guide
-) -> Float[Tensor, "b k ph pw"]:
-    """What the decoder gives of unscaled latents when a branch guides it.
+    vae: AutoencoderKL,
+    guidance: Guidance,
+    z: Float[Tensor, "b c lh lw"],
+    guide: Guide,
+    picture: Float[Tensor, "b 3 h w"],
+) -> Guided:
+    """Both pictures of unscaled latents.
 
     Args:
         vae: Autoencoder; its checkpointing of activations holds here, too.
-        joins: Of features at 1/8, 1/4 and 1/2.
+        guidance: What guides its decoder.
         z: Latents, unscaled.
         guide: Features of the enlarged input.
+        picture: The enlarged input, RGB in [0, 1].
     """
     decoder = vae.decoder
     checkpointed = torch.is_grad_enabled() and decoder.gradient_checkpointing
@@ -244,9 +274,10 @@ def guided_decode(
     if vae.post_quant_conv is not None:
         z = vae.post_quant_conv(z)
     x = run(decoder.mid_block, decoder.conv_in(z))
-    x = joins[0](x, guide.features[0])
-    for block, join, features in zip(decoder.up_blocks[:2], joins[1:], guide.features[1:], strict=True):
+    x = guidance.joins[0](x, guide.features[0])
+    for block, join, features in zip(decoder.up_blocks[:2], guidance.joins[1:], guide.features[1:], strict=True):
         x = join(run(block, x), features)
     for block in decoder.up_blocks[2:]:
         x = run(block, x)
-    return decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x)))
+    outputs = guidance.outputs(vae, decoder.conv_act(decoder.conv_norm_out(x)))
+    return guidance.compose(vae, outputs, guide.picture, picture)

@@ -20,10 +20,10 @@ from headsup.adapters import (
     denoiser_targets,
     encoder_targets,
 )
-from headsup.autoencoder import decode, encode, images_of
+from headsup.autoencoder import decode, encode
 from headsup.backbone import Backbone
 from headsup.conditioned_input import ConditionedInput, PreciseOutput
-from headsup.guidance import Guidance, Guide, Output, guided_decode
+from headsup.guidance import Guidance, Guided, Output, guided_decode
 from headsup.reference_attention import ReferenceAttention, References
 from headsup.reference_layout import ReferenceLayout, lay_out_first
 
@@ -177,10 +177,6 @@ class OneStepRestorer(nn.Module):
         """F, channels of what comes of the references, see `find`."""
         return self.channels if self.attention is None else int(self.attention.out.out_features)
 
-    def guide(self, picture: Float[Tensor, "b 3 h w"]) -> Guide | None:
-        """Features and faithful picture of enlarged inputs; None without guidance."""
-        return None if self.guidance is None else self.guidance(picture)
-
     def find(
         self,
         z_l: Float[Tensor, "b c lh lw"],
@@ -228,24 +224,22 @@ class OneStepRestorer(nn.Module):
         prediction = self.predict(torch.cat([z_l, z_r, mask], dim=1), t, prompt)
         return self.schedule.clean(z_l, prediction, t)
 
-    def decode(
-        self,
-        latents: Float[Tensor, "b c lh lw"],
-        picture: Float[Tensor, "b 3 h w"] | None = None,
-        guide: Guide | None = None,
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Images D(z), see `headsup.autoencoder.decode`, or what a guided decoder gives.
+    def decode(self, latents: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 3 h w"]:
+        """Images D(z), see `headsup.autoencoder.decode`; guided restorers have `decode_guided`."""
+        return decode(self.vae, latents)
+
+    def decode_guided(
+        self, guidance: Guidance, latents: Float[Tensor, "b c lh lw"], picture: Float[Tensor, "b 3 h w"]
+    ) -> Guided:
+        """Restored and faithful images of a guided decoder.
 
         Args:
+            guidance: What guides it.
             latents: Scaled latents.
-            picture: Enlarged input; wanted where the decoder is guided.
-            guide: What `guide` has made of it.
+            picture: Enlarged inputs, RGB in [0, 1].
         """
-        if self.guidance is None or guide is None or picture is None:
-            return decode(self.vae, latents)
         z = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-        decoded = images_of(self.vae, guided_decode(self.vae, list(self.guidance.joins), z, guide))
-        return self.guidance.compose(decoded, guide.faithful, picture)
+        return guided_decode(self.vae, guidance, z, guidance(picture), picture)
 
     def forward(
         self,
@@ -267,8 +261,10 @@ class OneStepRestorer(nn.Module):
             references = no_references(z_l)
         z_r = self.find(z_l, references, layout)
         z_h = self.denoise(z_l, z_r, mask_of(references, z_l), prompt)
-        guide = self.guide(lq)
-        return Restoration(self.decode(z_h, lq, guide), z_h, None if guide is None else guide.faithful)
+        if self.guidance is None:
+            return Restoration(self.decode(z_h), z_h, None)
+        guided = self.decode_guided(self.guidance, z_h, lq)
+        return Restoration(guided.restored, z_h, guided.faithful)
 
     def predict(
         self, x: Float[Tensor, "b k lh lw"], t: Int[Tensor, " b"], prompt: Float[Tensor, "b n d"]

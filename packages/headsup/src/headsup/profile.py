@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from headsup.activations import ActivationRecorder, Activations, become_fake, bfloat16_autocast_of_cuda
 from headsup.adapters import GENERATOR, adapter_parameters
 from headsup.backbone import Architecture, random_backbone
-from headsup.guidance import Guidance, Guide
+from headsup.guidance import Guidance, Guide, guided_decode
 from headsup.one_step import OneStepRestorer
 from headsup.settings import RestorerSettings
 
@@ -177,19 +177,21 @@ def forward_passes(
     passes: dict[Part, tuple[UNet2DConditionModel | AutoencoderKL | Guidance, Callable[[], Tensor]]] = {
         "unet": (restorer.unet, lambda: restorer.denoise(latent, found, mask, prompt)),
         "vae_encoder": (restorer.vae, lambda: restorer.encode(picture)),
-        "vae_decoder": (restorer.vae, lambda: restorer.decode(latent, picture, blank_guide(restorer, size))),
+        "vae_decoder": (restorer.vae, lambda: restorer.decode(latent)),
     }
     if restorer.guidance is not None:
-        guidance = restorer.guidance
-        passes["guidance"] = guidance, lambda: guidance(picture).faithful
+        guidance, guide = restorer.guidance, blank_guide(restorer.guidance, size)
+        passes["guidance"] = guidance, lambda: guidance(picture).picture
+        passes["vae_decoder"] = (
+            restorer.vae,
+            lambda: torch.cat(guided_decode(restorer.vae, guidance, latent.to(restorer.vae.dtype), guide, picture)),
+        )
     return passes
 
 
-def blank_guide(restorer: OneStepRestorer, size: int) -> Guide | None:
-    """Features of nothing for one image; None without guidance."""
-    if restorer.guidance is None:
-        return None
-    channels = restorer.guidance.branch.channels
+def blank_guide(guidance: Guidance, size: int) -> Guide:
+    """Features of nothing for one image."""
+    channels = guidance.branch.channels
     sides = (size // 8, size // 4, size // 2)
     eighth, quarter, half = (torch.zeros(1, c, side, side) for c, side in zip(channels, sides, strict=True))
     return Guide((eighth, quarter, half), torch.zeros(1, 3, size, size))

@@ -118,12 +118,15 @@ def decoder_start(vae: AutoencoderKL, z: Float[Tensor, "b c h w"]) -> Float[Tens
     return vae.decoder.mid_block(vae.decoder.conv_in(z))
 
 
-def decoder_chain(vae: AutoencoderKL, joins: Sequence[Segment] = ()) -> list[Segment]:
+def decoder_chain(
+    vae: AutoencoderKL, joins: Sequence[Segment] = (), outputs: Callable[[Tensor], Tensor] | None = None
+) -> list[Segment]:
     """Decoder from the lowest resolution to a picture in [-1, 1].
 
     Args:
         vae: Autoencoder.
         joins: What is added before the first block of the way up and behind each of the following.
+        outputs: What the last features become, twice as many channels as the decoder's own; None for these.
     """
     decoder = vae.decoder
     chain: list[Segment] = list(joins[:1])
@@ -132,10 +135,10 @@ def decoder_chain(vae: AutoencoderKL, joins: Sequence[Segment] = ()) -> list[Seg
         chain.extend(joins[place : place + 1])
 
     def out(x: State, normalise: Normalise) -> State:
-        return State(decoder.conv_out(decoder.conv_act(normalise(x.features))))
+        return State((outputs or decoder.conv_out)(decoder.conv_act(normalise(x.features))))
 
-    last = vae.config.block_out_channels[0]
-    return [*chain, Segment(out, decoder.conv_norm_out, (last, vae.config.out_channels))]
+    last, channels = vae.config.block_out_channels[0], vae.config.out_channels * (1 if outputs is None else 2)
+    return [*chain, Segment(out, decoder.conv_norm_out, (last, channels))]
 
 
 def _block(

@@ -5,15 +5,15 @@ whole. So its features are computed where a piece of the decoder wants them, and
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
 
 import torch
 from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.autoencoder import images_of, latent_factor
-from headsup.guidance import FACTOR, Finish, Guidance, Guide, Join, guided_decode
+from headsup.autoencoder import latent_factor, patch_side
+from headsup.guidance import FACTOR, Finish, Guidance, Guide, Guided, Join, guided_decode
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start
 from headsup.tiling.memory import branch_values, check_memory, decode_bytes, element_size, fixed_share
 from headsup.tiling.route import best_route
@@ -21,15 +21,6 @@ from headsup.tiling.tiled_autoencoder import run_route, tiles_of
 
 PIECE = 256
 """Side of the pieces in which the last convolutions run, in pixels."""
-
-
-class Guided(NamedTuple):
-    """What a guided decoder gives."""
-
-    restored: Float[Tensor, "b 3 h w"]
-    """RGB in [0, 1] but for overshoots, float32."""
-    faithful: Float[Tensor, "b 3 h w"]
-    """The branch's own picture, likewise."""
 
 
 class GuideInPieces:
@@ -70,7 +61,7 @@ class GuideInPieces:
         skip = rows[0] - wide[0][0], columns[0] - wide[1][0]
         size = rows[1] - rows[0], columns[1] - columns[0]
         features = tuple(cut(each, skip, size, pixels) for each, pixels in zip(guide.features, (8, 4, 2), strict=True))
-        return Guide(features, cut(guide.faithful, skip, size, 1))  # type: ignore[arg-type]
+        return Guide(features, cut(guide.picture, skip, size, 1))  # type: ignore[arg-type]
 
     def joins(self) -> list[Segment]:
         """Segments of a decoder that add these features to its own."""
@@ -132,9 +123,7 @@ def decode_guided(
     z = (latents.to(vae.device) / vae.config.scaling_factor).to(vae.dtype)
     picture = picture.to(vae.device)
     if memory is None or decode_bytes(vae, len(z), height, width, branch=guidance.branch) <= memory:
-        guide = guidance(picture)
-        decoded = images_of(vae, guided_decode(vae, list(guidance.joins), z, guide))
-        return Guided(guidance.compose(decoded, guide.faithful, picture), guide.faithful)
+        return guided_decode(vae, guidance, z, guidance(picture), picture)
     element = element_size(vae)
     check_memory(fixed_share(vae, 1, height, width, element), memory)
     pairs = zip(z.split(1), picture.split(1), strict=True)
@@ -145,24 +134,25 @@ def decode_guided(
 def _in_tiles(
     vae: AutoencoderKL, guidance: Guidance, z: Tensor, picture: Tensor, memory: float, element: int
 ) -> Guided:
-    guide = GuideInPieces(guidance, picture)
-    chain: Sequence[Segment] = decoder_chain(vae, guide.joins())
+    guide, side = GuideInPieces(guidance, picture), patch_side(vae)
+    chain: Sequence[Segment] = decoder_chain(vae, guide.joins(), partial(guidance.outputs, vae))
     kept = 2 * branch_values(guidance.branch, 0) * element  # of the last piece, while the next is computed
     route = best_route(chain, z.shape[2], z.shape[3], element, memory - kept)
-    decoded = images_of(vae, run_route(chain, route, decoder_start(vae, z)))
-    restored, faithful = torch.empty_like(decoded), torch.empty_like(decoded)
-    height, width = picture.shape[2:]
-    for rows, columns in tiles_of((height, width), PIECE):
-        wide = [
-            (max(span[0] - Finish.REACH, 0), min(span[1] + Finish.REACH, length))
-            for span, length in zip((rows, columns), (height, width), strict=True)
-        ]
-        part = (..., slice(*wide[0]), slice(*wide[1]))
-        found, begin = guide.of(*wide)
+    outputs = run_route(chain, route, decoder_start(vae, z))
+    restored, faithful = torch.empty_like(picture), torch.empty_like(picture)
+    for rows, columns in tiles_of((picture.shape[2], picture.shape[3]), PIECE):
+        wide = [widened(span, length) for span, length in zip((rows, columns), picture.shape[2:], strict=True)]
         size = wide[0][1] - wide[0][0], wide[1][1] - wide[1][0]
-        own = cut(found.faithful, (wide[0][0] - begin[0], wide[1][0] - begin[1]), size, 1)
-        finished = guidance.compose(decoded[part], own, picture[part])
+        found, begin = guide.of(wide[0], wide[1])
+        own = cut(found.picture, (wide[0][0] - begin[0], wide[1][0] - begin[1]), size, 1)
+        own_outputs = cut(outputs, (wide[0][0], wide[1][0]), size, side)
+        pictures = guidance.compose(vae, own_outputs, own, picture[..., slice(*wide[0]), slice(*wide[1])])
         skip, inner = (rows[0] - wide[0][0], columns[0] - wide[1][0]), (rows[1] - rows[0], columns[1] - columns[0])
-        here = (..., slice(*rows), slice(*columns))
-        restored[here], faithful[here] = cut(finished, skip, inner, 1), cut(own, skip, inner, 1)
+        for whole, piece in zip((restored, faithful), pictures, strict=True):
+            whole[..., slice(*rows), slice(*columns)] = cut(piece, skip, inner, 1)
     return Guided(restored, faithful)
+
+
+def widened(span: Span, length: int) -> Span:
+    """The span and what the last convolutions see around it."""
+    return max(span[0] - Finish.REACH, 0), min(span[1] + Finish.REACH, length)
