@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
@@ -139,7 +138,6 @@ class RestorationDataModule(LightningDataModule):
             collate_fn=partial(collate, reference_size=self.reference_size),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
         )
@@ -221,14 +219,8 @@ class RestorationDataModule(LightningDataModule):
                 collate_fn=partial(collate, reference_size=self.reference_size),
                 num_workers=self.num_workers,
                 persistent_workers=self.num_workers > 0,
-                worker_init_fn=_one_thread,
                 pin_memory=torch.cuda.is_available(),
                 generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
             )
             for images, batch_size in self._evaluation[limit]
         ]
-
-
-def _one_thread(worker: int) -> None:
-    """Keep OpenCV, as torch is kept in a worker, to one thread."""
-    cv2.setNumThreads(1)
