@@ -132,3 +132,19 @@ def test_says_what_does_not_fit(discriminator):
         discriminator(faces(7))
     with pytest.raises(ValueError, match="at least 1 channel and 1 level, got 0 and 3"):
         FaceDiscriminator(channels=0)
+
+
+def test_squares_are_judged_in_a_quarter_of_the_work() -> None:
+    """Squares of pixels as channels: a logit for each, and every pixel counts."""
+    plain, squares = FaceDiscriminator(4, 2), FaceDiscriminator(4, 2, square=2)
+    faces = torch.rand(2, 3, 32, 32, requires_grad=True)
+    assert squares(faces).shape == (2, 1, 16, 16)
+    assert plain(faces).shape == (2, 1, 32, 32)
+    squares(faces)[0, 0, 8, 8].backward()
+    assert faces.grad is not None
+    assert (faces.grad[0, :, 16:18, 16:18] != 0).all()
+    assert not faces.grad[1].any()
+    with pytest.raises(ValueError, match="at least 8 x 8 pixels, got 4"):
+        squares(torch.rand(1, 3, 4, 4))
+    with pytest.raises(ValueError, match="squares of 1 pixel, got 4, 2 and 0"):
+        FaceDiscriminator(4, 2, square=0)

@@ -19,17 +19,23 @@ class FaceDiscriminator(nn.Module):
     Args:
         channels: Channels at full resolution; every level has twice as many.
         levels: How often the resolution is halved.
+        square: Side of the squares of pixels that it takes as one pixel of more channels, as the small autoencoder
+            does: with 2 it judges squares of four pixels in a quarter of the work.
 
     Raises:
-        ValueError: If there is no level or no channel.
+        ValueError: If there is no level, no channel or no pixel in a square.
     """
 
-    def __init__(self, channels: int = 32, levels: int = 3) -> None:
+    def __init__(self, channels: int = 32, levels: int = 3, square: int = 1) -> None:
         super().__init__()
-        if channels < 1 or levels < 1:
-            raise ValueError(f"A discriminator has at least 1 channel and 1 level, got {channels} and {levels}.")
+        if min(channels, levels, square) < 1:
+            raise ValueError(
+                f"A discriminator has at least 1 channel, 1 level and squares of 1 pixel, got {channels}, {levels} and "
+                f"{square}."
+            )
+        self.square = square
         widths = [channels * 2**level for level in range(levels + 1)]
-        self.stem = nn.Conv2d(3, channels, 3, padding=1)
+        self.stem = nn.Conv2d(3 * square**2, channels, 3, padding=1)
         self.down = nn.ModuleList(
             spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)) for width in widths[:-1]
         )
@@ -41,21 +47,21 @@ class FaceDiscriminator(nn.Module):
         )
         self.head = nn.Conv2d(channels, 1, 3, padding=1)
 
-    def forward(self, faces: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 1 s s"]:
-        """Logits of the pixels, high for real ones.
+    def forward(self, faces: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 1 t t"]:
+        """Logits of the pixels or squares, high for real ones.
 
         Args:
-            faces: Aligned faces, RGB in [0, 1].
+            faces: Aligned faces or pictures, RGB in [0, 1].
 
         Raises:
             ValueError: If the faces are too small for all levels.
         """
-        least = 2 ** len(self.down)
+        least = self.square * 2 ** len(self.down)
         if faces.shape[-1] < least:
             raise ValueError(
                 f"The discriminator needs faces of at least {least} x {least} pixels, got {faces.shape[-1]}."
             )
-        x = F.leaky_relu(self.stem(2 * faces - 1), LEAK)
+        x = F.leaky_relu(self.stem(F.pixel_unshuffle(2 * faces - 1, self.square)), LEAK)
         skips = []
         for layer in self.down:
             skips.append(x)

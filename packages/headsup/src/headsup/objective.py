@@ -1,6 +1,7 @@
 """The generator's objective: HeadsUp, Eq. 2, with the face losses of Section 2.3."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +60,8 @@ class Objective(nn.Module):
         perceptual: LPIPS; without a backbone both terms with it are left out.
         identity: Recognition network of the identity loss; may be None if that has no weight.
         face_size: Side of the aligned faces in pixels; the paper's are 512.
-        discriminator_channels: Channels of the discriminators at full resolution.
+        discriminator_channels: Channels of the discriminators at their highest resolution.
+        discriminator_square: Side of the squares of pixels that they judge.
 
     Raises:
         ValueError: If the identity loss has a weight but no network.
@@ -72,6 +74,7 @@ class Objective(nn.Module):
         identity: FaceIdentity | None,
         face_size: int = 512,
         discriminator_channels: int = 32,
+        discriminator_square: int = 1,
     ) -> None:
         super().__init__()
         if weights.identity and identity is None:
@@ -83,8 +86,9 @@ class Objective(nn.Module):
         self.perceptual, self.identity = perceptual, identity
         self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips)
         self.parts = FaceParts(perceptual)
-        self.discriminator = FaceDiscriminator(discriminator_channels) if weights.adversarial else None
-        self.picture_discriminator = FaceDiscriminator(discriminator_channels) if weights.picture_adversarial else None
+        judge = partial(FaceDiscriminator, discriminator_channels, square=discriminator_square)
+        self.discriminator = judge() if weights.adversarial else None
+        self.picture_discriminator = judge() if weights.picture_adversarial else None
 
     def remarks(self) -> list[str]:
         """Sentences on terms that are off, or not what the paper means, though they have a weight."""

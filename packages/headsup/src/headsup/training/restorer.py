@@ -65,7 +65,8 @@ class RestorerTrainer(LightningModule):
         precise_perceptual: Compute its features in float32 also under autocast; else in half of the time.
         identity: Recognition network of the identity loss and the identity score, by name or file; null for neither.
         face_size: Side of the aligned faces in pixels.
-        discriminator_channels: Channels of the discriminators at full resolution.
+        discriminator_channels: Channels of the discriminators at their highest resolution.
+        discriminator_square: Side of the squares of pixels that they judge; 2 is four times as fast.
         generator_optimizer: Makes the optimiser of the generator.
         regularizer_optimizer: Makes the optimiser of the regulariser.
         discriminator_optimizer: Makes the optimiser of the discriminator.
@@ -94,6 +95,7 @@ class RestorerTrainer(LightningModule):
         identity: str | None = "mobilefacenet",
         face_size: int = 512,
         discriminator_channels: int = 32,
+        discriminator_square: int = 1,
         generator_optimizer: OptimizerCallable = adamw,
         regularizer_optimizer: OptimizerCallable = adamw,
         discriminator_optimizer: OptimizerCallable = adamw,
@@ -112,7 +114,12 @@ class RestorerTrainer(LightningModule):
         self.distillation, self.loss_weights = distillation, weights
         recogniser = None if identity is None else FaceIdentity(build_identity(identity))
         self.objective = Objective(
-            weights, PerceptualDistance(perceptual, precise_perceptual), recogniser, face_size, discriminator_channels
+            weights,
+            PerceptualDistance(perceptual, precise_perceptual),
+            recogniser,
+            face_size,
+            discriminator_channels,
+            discriminator_square,
         )
         self.scores = RestorationScores(self.objective.perceptual, recogniser, face_size)
         self.prompts: Prompts = ConstantPrompt() if prompts is None else prompts
