@@ -63,7 +63,9 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
     parser.add_argument(
-        "--weights", metavar="FILE", help="judge another restorer than `tiny`: a .safetensors file of headsup export"
+        "--weights",
+        metavar="FILE",
+        help="judge another restorer than the usual one: a .safetensors file of headsup export",
     )
     parser.add_argument(
         "--output", type=Path, help=f"folder of the results (default {OUTPUT}, or one within it that the weights name)"

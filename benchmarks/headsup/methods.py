@@ -99,16 +99,16 @@ def by_restorer(
 def reference_faces(sample: Sample, most: int) -> ReferenceFaces:
     """The face of an input that has references, with these, in pixels of the input.
 
-    A restorer takes one reference of a face so far: the first, however many are asked for.
+    A restorer that lays references down takes the first, however many there are.
 
     Args:
         sample: Input with a reference.
         most: References that are used at most.
     """
     assert sample.reference is not None
-    chosen = (sample.reference, *sample.further)[: min(most, 1)]
-    face = small_face(sample)
-    return ReferenceFaces(face.boxes, face.landmarks, torch.stack(chosen))
+    chosen = (sample.reference, *sample.further)[:most]
+    face, first = small_face(sample), torch.zeros(len(chosen), dtype=torch.long)
+    return ReferenceFaces(face.boxes, face.landmarks, torch.stack(chosen), first)
 
 
 def by_blending(general: PhotoRestorer, face: PhotoRestorer) -> Method:

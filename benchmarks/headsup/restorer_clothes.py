@@ -7,6 +7,7 @@ from benchmarks.headsup.restorer_damage import over_first
 from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.reporting.table import Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.shipped import USUAL
 from portraitdata.scoring.metric import Column, ImagePair
 from portraitdata.scoring.psnr import psnr
 
@@ -29,7 +30,7 @@ class BottomPsnr:
         return (psnr(pair.restored[..., top:, :], pair.target[..., top:, :], "rgb").item(),)
 
 
-def measure(suite: Suite, weights: str = "tiny") -> list[Table]:
+def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
     """One table.
 
     Args:

@@ -11,6 +11,7 @@ from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.shipped import USUAL
 
 METRICS = ("psnr", "vgg16_hed", "sharpness", "niqe", "id_mobilefacenet", "id_edgeface", "grid")
 
@@ -38,7 +39,7 @@ NOTE = (
 )
 
 
-def measure(suite: Suite, weights: str = "tiny") -> list[Table]:
+def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
     """One table.
 
     Args:

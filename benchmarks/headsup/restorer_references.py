@@ -12,6 +12,7 @@ from benchmarks.headsup.scores import score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.shipped import USUAL
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ NOTE = (
 )
 
 
-def measure(suite: Suite, weights: str = "tiny") -> list[Table]:
+def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
     """One table.
 
     Args:

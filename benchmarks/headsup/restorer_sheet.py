@@ -16,6 +16,7 @@ from benchmarks.measures.laplacian_band import pixel_box
 from benchmarks.reporting.table import Suite, Table
 from headsup.restoring.comparison import Panel, draw_panels
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.shipped import USUAL
 from portraitdata.resampling import bicubic, to_8_bit
 
 DAMAGES = (Damage(4), Damage(4, quality=35), Damage(4, "mild"), Damage(4, "realesrgan"))
@@ -49,7 +50,7 @@ class Shown(NamedTuple):
     damage: Damage
 
 
-def measure(suite: Suite, weights: str = "tiny") -> list[Table]:
+def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
     """A table of who is shown, with the sheets.
 
     Args:

@@ -12,6 +12,7 @@ from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
 from headsup.model_card import ModelCard
+from headsup.shipped import USUAL
 
 SILENT_CARD = ModelCard()
 
@@ -39,7 +40,7 @@ def restore(
     reference: Sequence[Path] = (),
     scale: float | None = None,
     size: str | None = None,
-    weights: str = "tiny",
+    weights: str = USUAL,
     base: str | None = None,
     fidelity: float = 0.0,
     colour: Literal["wavelet", "adain", "none"] = "wavelet",
@@ -166,7 +167,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    weights: str = "tiny",
+    weights: str = USUAL,
     base: str | None = None,
     prompt: str = "",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",

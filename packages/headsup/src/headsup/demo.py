@@ -64,7 +64,7 @@ def run_demo(output: Path) -> list[DemoScore]:
     """
     photograph = astronaut()
     truth, low, face = PORTRAIT.cut(photograph), spoilt(PORTRAIT.cut(photograph)), reference(photograph)
-    restorer, options = PhotoRestorer.load("tiny"), RestoreOptions(scale=float(SCALE))
+    restorer, options = PhotoRestorer.load(), RestoreOptions(scale=float(SCALE))
     alone = restorer(low, options)
     together = restorer(low, options, face)
     output.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "weights"
 SUFFIX = ".safetensors"
 
+USUAL = "guided"
+"""Name of the weights that are taken where none are named."""
+
 
 def shipped_weights() -> list[str]:
     """Names of the weights that come with the package, sorted."""

@@ -15,7 +15,7 @@ from faceops.atomic_files import replacing
 from headsup.model_card import ModelCard
 from headsup.one_step import OneStepRestorer
 from headsup.settings import RestorerSettings
-from headsup.shipped import find_weights
+from headsup.shipped import USUAL, find_weights
 
 ARCHITECTURE = "headsup"
 """Value of the header's ``architecture`` in the files of this package."""
@@ -141,7 +141,7 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
 
 
 def load_restorer(
-    name_or_path: str | Path = "tiny", base: str | None = None
+    name_or_path: str | Path = USUAL, base: str | None = None
 ) -> tuple[OneStepRestorer, RestorerSettings]:
     """Restorer with trained weights, ready to restore.
 

@@ -20,6 +20,7 @@ from headsup.restoring.picture_restoration import Setup
 from headsup.restoring.reference_people import Person, load_people
 from headsup.restoring.refusals import advised
 from headsup.restoring.report import PictureRecord, Report, RunRecord
+from headsup.shipped import USUAL
 
 Precision = Literal["auto", "float32", "bfloat16"]
 """Type of the frozen weights; auto is bfloat16 on CUDA devices, else float32. The step z_L to z_H is in float32."""
@@ -29,7 +30,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 class Weights:
     """Which restorer computes, and where."""
 
-    weights: str | Path = "tiny"
+    weights: str | Path = USUAL
     """Name of shipped weights, or a file."""
     base: str | None = None
     """Base model, if not the one that the weights name."""

@@ -1,6 +1,6 @@
 """Restoring one picture of any size: what `headsup restore` does, as Python.
 
-restorer = PhotoRestorer.load("tiny")
+restorer = PhotoRestorer.load()
 photograph = load_picture("grandmother.jpg")
 restored = restorer(photograph, RestoreOptions(scale=4))
 save_picture(restored.picture, Path("grandmother-restored.png"))
@@ -29,6 +29,7 @@ from headsup.reference_attention import References
 from headsup.reference_layout import ReferenceLayout
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
+from headsup.shipped import USUAL
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
@@ -102,7 +103,7 @@ class PhotoRestorer:
     @classmethod
     def load(
         cls,
-        weights: str | Path = "tiny",
+        weights: str | Path = USUAL,
         base: str | None = None,
         prompt: str = "",
         device: str | torch.device = "cpu",
