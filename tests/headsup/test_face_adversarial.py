@@ -130,7 +130,7 @@ def test_learns_to_tell_smooth_from_rough(discriminator):
 def test_says_what_does_not_fit(discriminator):
     with pytest.raises(ValueError, match="at least 8 x 8 pixels, got 7"):
         discriminator(faces(7))
-    with pytest.raises(ValueError, match="at least 1 channel and 1 level, got 0 and 3"):
+    with pytest.raises(ValueError, match="at least 1 channel, 1 level and squares of 1 pixel, got 0, 3"):
         FaceDiscriminator(channels=0)
 
 

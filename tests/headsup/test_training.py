@@ -14,6 +14,7 @@ from headsup.distillation import Distillation
 from headsup.objective import LossWeights
 from headsup.reference_layout import lay_out_first
 from headsup.settings import RestorerSettings
+from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.restoration.batches import RestorationBatch
@@ -94,8 +95,22 @@ class Kill(Callback):
             raise KilledError
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path) -> None:
-    """Generator, regulariser, discriminator and moving average; killed within an epoch, with accumulated batches."""
+GUIDED = {
+    "restorer": RestorerSettings(
+        "random:tiny", trained="all", guidance=8, output="residual", references="attention", timestep=249
+    ),
+    "weights": LossWeights(identity=0.0, l1=1.0, faithful=1.0, parts=0.5, picture_adversarial=0.1, distillation=0.1),
+    "discriminator_channels": 8,
+    "discriminator_square": 2,
+    "learning_rate": LearningRate(rise=2, fall=2, end=4),
+    "channels_last": True,
+}
+"""All that is beyond the paper."""
+
+
+@pytest.mark.parametrize("arguments", [{}, GUIDED], ids=["paper", "guided"])
+def test_a_killed_run_goes_on_where_it_was(tmp_path, arguments) -> None:
+    """Networks, optimisers, rates and moving average; killed within an epoch, with accumulated batches."""
 
     def callbacks(folder: str) -> list[Callback]:
         keep = ModelCheckpoint(tmp_path / folder, "kept", every_n_train_steps=1, enable_version_counter=False)
@@ -103,7 +118,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path) -> None:
 
     def module() -> RestorerTrainer:
         names = "generator_optimizer", "regularizer_optimizer", "discriminator_optimizer"
-        return model(accumulate=2, **dict.fromkeys(names, smooth))
+        return model(accumulate=2, **arguments, **dict.fromkeys(names, smooth))
 
     run = {"max_steps": 3, "max_epochs": -1}  # an epoch is four batches and two steps
     whole = trainer(tmp_path, callbacks=callbacks("whole"), **run)
@@ -119,6 +134,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path) -> None:
     assert whole.global_step == one["global_step"] == two["global_step"] == 3
     torch.testing.assert_close(two["state_dict"], one["state_dict"], rtol=0, atol=1e-5)
     for found, expected in zip(two["optimizer_states"], one["optimizer_states"], strict=True):
+        assert found["param_groups"] == expected["param_groups"]
         assert found["state"].keys() == expected["state"].keys()
         for number, moments in expected["state"].items():
             for name, value in moments.items():

@@ -104,5 +104,5 @@ def regularizer_loss(
     z = z.detach()
     t = draw_timesteps(sources, 0, len(restorer.schedule))
     noise = draw_noise(sources, z)
-    prediction = restorer.predict(restorer.schedule.add_noise(z, noise, t), t, prompt)
+    prediction = restorer.predict_with(REGULARIZER, restorer.schedule.add_noise(z, noise, t), t, prompt)
     return denoising_loss(restorer.schedule, prediction, z, noise, t)
