@@ -140,6 +140,7 @@ def test_squares_are_judged_in_a_quarter_of_the_work() -> None:
     faces = torch.rand(2, 3, 32, 32, requires_grad=True)
     assert squares(faces).shape == (2, 1, 16, 16)
     assert plain(faces).shape == (2, 1, 32, 32)
+    assert squares(faces[:0]).shape == (0, 1, 16, 16)
     squares(faces)[0, 0, 8, 8].backward()
     assert faces.grad is not None
     assert (faces.grad[0, :, 16:18, 16:18] != 0).all()

@@ -61,7 +61,7 @@ class FaceDiscriminator(nn.Module):
             raise ValueError(
                 f"The discriminator needs faces of at least {least} x {least} pixels, got {faces.shape[-1]}."
             )
-        x = F.leaky_relu(self.stem(F.pixel_unshuffle(2 * faces - 1, self.square)), LEAK)
+        x = F.leaky_relu(self.stem(in_squares(2 * faces - 1, self.square)), LEAK)
         skips = []
         for layer in self.down:
             skips.append(x)
@@ -74,3 +74,15 @@ class FaceDiscriminator(nn.Module):
             x = F.leaky_relu(layer(x), LEAK)
         logits: Tensor = self.head(x)
         return logits
+
+
+def in_squares(x: Float[Tensor, "n c h w"], side: int) -> Float[Tensor, "n d y x"]:
+    """Squares of pixels as channels, of no picture, too, which torch's `pixel_unshuffle` leaves as it is.
+
+    Example:
+        >>> x = torch.arange(32.0).view(2, 1, 4, 4)
+        >>> in_squares(x, 2).equal(F.pixel_unshuffle(x, 2)), in_squares(x[:0], 2).shape
+        (True, torch.Size([0, 4, 2, 2]))
+    """
+    parts = x.unflatten(3, (x.shape[3] // side, side)).unflatten(2, (x.shape[2] // side, side))
+    return parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
