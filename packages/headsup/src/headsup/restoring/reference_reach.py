@@ -79,7 +79,7 @@ def at_latent_size(reach: Float[Tensor, "b 1 h w"], factor: int) -> Float[Tensor
 def denoise_within(
     denoise: Callable[[Tensor, Tensor, Tensor], Tensor],
     z_l: Float[Tensor, "b c h w"],
-    z_r: Float[Tensor, "b c h w"],
+    z_r: Float[Tensor, "b f h w"],
     mask: Float[Tensor, "b 1 h w"],
     reach: Float[Tensor, "b 1 h w"],
 ) -> Float[Tensor, "b c h w"]:
@@ -90,7 +90,7 @@ def denoise_within(
     Args:
         denoise: The step, see `headsup.one_step.OneStepRestorer.denoise`; called with z_l, z_r and mask.
         z_l: Latents of the input.
-        z_r: Latents of the references.
+        z_r: What comes of the references, see `headsup.one_step.OneStepRestorer.find`.
         mask: Where their faces are.
         reach: Weight of the step with references; one everywhere is the step of the paper (HeadsUp, Section 2.4).
     """
