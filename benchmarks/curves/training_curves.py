@@ -20,6 +20,7 @@ def measure(suite: Suite) -> list[Table]:
         curve("tiny_autoencoder", "psnr", "PSNR, dB", "tiny: the autoencoder"),
         curve("tiny_denoiser", "error", "mean squared error of the noise", "tiny: the denoiser"),
         curve("tiny_restorer", "psnr", "PSNR, dB", "tiny: the restorer, with a reference"),
+        curve("guided", "psnr", "PSNR, dB", "guided: without references, held-out portraits at 96 px"),
         curve("tiny_restorer", "identity", "identity", "tiny: likeness by the network of the loss, with a reference"),
     ]
 
