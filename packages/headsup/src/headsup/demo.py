@@ -38,7 +38,7 @@ SCALE, SEED = 4, 11
 NOTICE = (
     "Portrait: NASA, public domain. The reference is simulated from the same photograph (tilted, relit, blurred), so "
     "it fits better than a photograph of another day would. The weights are the small ones that come along, trained "
-    "on three thousand photographs; they are not Stable Diffusion."
+    "for hours on hundreds of portraits; they are not Stable Diffusion."
 )
 
 
