@@ -80,6 +80,7 @@ def in_squares(x: Float[Tensor, "n c h w"], side: int) -> Float[Tensor, "n d y x
     """Squares of pixels as channels, of no picture, too, which torch's `pixel_unshuffle` leaves as it is.
 
     Example:
+        >>> import torch
         >>> x = torch.arange(32.0).view(2, 1, 4, 4)
         >>> in_squares(x, 2).equal(F.pixel_unshuffle(x, 2)), in_squares(x[:0], 2).shape
         (True, torch.Size([0, 4, 2, 2]))
