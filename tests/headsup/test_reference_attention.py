@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from headsup.one_step import mask_of
-from headsup.reference_attention import ReferenceAttention, References, canonical_places, own_places
+from headsup.reference_attention import ReferenceAttention, References, canonical_places, mask_of, own_places
 from headsup.settings import RestorerSettings
 
 FACTOR = 8

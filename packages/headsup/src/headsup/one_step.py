@@ -24,7 +24,7 @@ from headsup.autoencoder import decode, encode
 from headsup.backbone import Backbone
 from headsup.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.guidance import Guidance, Guided, Output, guided_decode
-from headsup.reference_attention import ReferenceAttention, References
+from headsup.reference_attention import ReferenceAttention, References, mask_of, no_references
 from headsup.reference_layout import ReferenceLayout, lay_out_first
 
 Trained = Literal["adapters", "all"]
@@ -298,21 +298,6 @@ def predicted(
     """What a denoiser predicts, computed in its own type, in float32."""
     result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample
     return result.float()
-
-
-def no_references(z_l: Float[Tensor, "b c lh lw"]) -> References:
-    """References of nobody, for inputs of which these are the latents."""
-    none = torch.zeros(0, dtype=torch.long, device=z_l.device)
-    mask = z_l.new_zeros(0, 1, *z_l.shape[2:])
-    return References(z_l.new_zeros(0, 3, 64, 64), none, none, z_l.new_zeros(0, 2, 3), mask)
-
-
-def mask_of(references: References, z_l: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 1 lh lw"]:
-    """M, where the faces are that have a reference, at latent resolution (HeadsUp, Section 2.4)."""
-    mask = z_l.new_zeros(len(z_l), 1, *z_l.shape[2:])
-    for own, image in zip(references.mask.to(mask), references.image_index.tolist(), strict=True):
-        mask[image] = torch.maximum(mask[image], own)
-    return mask
 
 
 def reduced(faces: Float[Tensor, "n 3 s s"], side: int) -> Float[Tensor, "n 3 r r"]:

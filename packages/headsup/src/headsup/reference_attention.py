@@ -43,6 +43,21 @@ class References:
         return first[first < len(self.faces)]
 
 
+def no_references(z_l: Float[Tensor, "b c lh lw"]) -> References:
+    """References of nobody, for inputs of which these are the latents."""
+    none = torch.zeros(0, dtype=torch.long, device=z_l.device)
+    mask = z_l.new_zeros(0, 1, *z_l.shape[2:])
+    return References(z_l.new_zeros(0, 3, 64, 64), none, none, z_l.new_zeros(0, 2, 3), mask)
+
+
+def mask_of(references: References, z_l: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 1 lh lw"]:
+    """M, where the faces are that have a reference, at latent resolution (HeadsUp, Section 2.4)."""
+    mask = z_l.new_zeros(len(z_l), 1, *z_l.shape[2:])
+    for own, image in zip(references.mask.to(mask), references.image_index.tolist(), strict=True):
+        mask[image] = torch.maximum(mask[image], own)
+    return mask
+
+
 class ReferenceAttention(nn.Module):
     """Attention of the places of a picture to the places of its references.
 
