@@ -88,12 +88,7 @@ class Branch(nn.Module):
     @property
     def channels(self) -> tuple[int, int, int]:
         """Channels of the features at 1/8, 1/4 and 1/2."""
-        return self.eighth_channels, self.head.in_channels * 2, self.head.in_channels
-
-    @property
-    def eighth_channels(self) -> int:
-        """Channels at 1/8."""
-        return self.from_eighth.in_channels
+        return self.from_eighth.in_channels, self.from_quarter.in_channels, self.head.in_channels
 
     @property
     def reach(self) -> int:
@@ -251,16 +246,16 @@ def cleared(layer: nn.Conv2d) -> nn.Conv2d:
 def guided_decode(
     vae: AutoencoderKL,
     guidance: Guidance,
-    z: Float[Tensor, "b c lh lw"],
+    latents: Float[Tensor, "b c lh lw"],
     guide: Guide,
     picture: Float[Tensor, "b 3 h w"],
 ) -> Guided:
-    """Both pictures of unscaled latents.
+    """Both pictures of scaled latents.
 
     Args:
         vae: Autoencoder; its checkpointing of activations holds here, too.
         guidance: What guides its decoder.
-        z: Latents, unscaled.
+        latents: Latents, scaled as `headsup.autoencoder.encode` gives them.
         guide: Features of the enlarged input.
         picture: The enlarged input, RGB in [0, 1].
     """
@@ -271,6 +266,7 @@ def guided_decode(
         result: Tensor = decoder._gradient_checkpointing_func(block, x) if checkpointed else block(x)
         return result
 
+    z = (latents / vae.config.scaling_factor).to(vae.dtype)
     if vae.post_quant_conv is not None:
         z = vae.post_quant_conv(z)
     x = run(decoder.mid_block, decoder.conv_in(z))

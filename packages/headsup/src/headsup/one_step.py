@@ -238,8 +238,7 @@ class OneStepRestorer(nn.Module):
             latents: Scaled latents.
             picture: Enlarged inputs, RGB in [0, 1].
         """
-        z = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-        return guided_decode(self.vae, guidance, z, guidance(picture), picture)
+        return guided_decode(self.vae, guidance, latents, guidance(picture), picture)
 
     def forward(
         self,

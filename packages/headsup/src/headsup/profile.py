@@ -97,7 +97,7 @@ def profile_restorer(
                 macs[part], activations[part] = count_training(network, run)
             else:
                 macs[part] = count_macs(run)
-    passes = {part: count for part, count in PASSES[mode].items()}
+    passes = dict(PASSES[mode])
     if mode == "train" and settings.trained == "all":
         passes = {part: count + 1 for part, count in passes.items()}  # weights that are trained have gradients, too
     if restorer.guidance is not None:
@@ -184,7 +184,7 @@ def forward_passes(
         passes["guidance"] = guidance, lambda: guidance(picture).picture
         passes["vae_decoder"] = (
             restorer.vae,
-            lambda: torch.cat(guided_decode(restorer.vae, guidance, latent.to(restorer.vae.dtype), guide, picture)),
+            lambda: torch.cat(guided_decode(restorer.vae, guidance, latent, guide, picture)),
         )
     return passes
 

@@ -29,7 +29,8 @@ class References:
     image_index: Int[Tensor, " p"]
     """Picture in which each person is."""
     matrix: Float[Tensor, "p 2 3"]
-    """From the picture, in its pixels, to the aligned face of side s."""
+    """From the picture, in its pixels, to the aligned face of side s. It may lie on the CPU whatever the device: its
+    inverse is computed in float64, which some devices have not."""
     mask: Float[Tensor, "p 1 lh lw"]
     """Box of the face in the picture, at latent resolution."""
 
@@ -70,7 +71,7 @@ class ReferenceAttention(nn.Module):
 
     def __init__(self, channels: int, width: int = 64, heads: int = 4, found: int = 32) -> None:
         super().__init__()
-        self.heads, self.width = heads, width
+        self.heads = heads
         places = 4 * len(FREQUENCIES)
         self.look = encoder(channels, width)
         self.show = encoder(channels, width)
@@ -103,7 +104,7 @@ class ReferenceAttention(nn.Module):
             return found
         keys, values, there = self.tokens(z_r, references)
         side = references.faces.shape[-1]
-        places = canonical_places(references.matrix, z_l.shape[2:], factor, side)
+        places = canonical_places(references.matrix.to(z_l), z_l.shape[2:], factor, side)
         looked = self.look(z_l.to(self.out.weight.dtype))[references.image_index]
         queries = self.query(torch.cat([flat(looked), waves(places).to(looked.dtype)], dim=-1))
         parts = F.scaled_dot_product_attention(

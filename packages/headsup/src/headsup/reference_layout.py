@@ -75,5 +75,5 @@ def lay_out_first(
     """
     first = references.first_of_each()
     person = references.person[first]
-    where = references.image_index[person]
-    return lay_out(references.faces[first], references.matrix[person], where, size, layout)
+    where, matrix = references.image_index[person], references.matrix[person.to(references.matrix.device)]
+    return lay_out(references.faces[first], matrix, where, size, layout)

@@ -25,7 +25,7 @@ from headsup.colour import correct_colour
 from headsup.merging import merge_adapters
 from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
-from headsup.reference_attention import References
+from headsup.reference_attention import References, mask_of
 from headsup.reference_layout import ReferenceLayout
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
@@ -204,12 +204,12 @@ class PhotoRestorer:
             faces.references.to(self.device),
             person.to(self.device),
             where.to(self.device),
-            matrix.float().to(self.device),
+            matrix,
             masks,
         )
         encoder = partial(encode, self.restorer.vae, memory=budget)
         z_r = self.restorer.find(z_l, references, self.layout, encoder)
-        mask = masks.amax(dim=0, keepdim=True)
+        mask = mask_of(references, z_l)
         reach = torch.ones_like(mask)
         if options.confine_references:
             reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor).to(mask.device)

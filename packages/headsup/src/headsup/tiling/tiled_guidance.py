@@ -54,8 +54,7 @@ class GuideInPieces:
     def _computed(self, rows: Span, columns: Span) -> Guide:
         reach = self.guidance.branch.reach
         wide = [
-            (max(span[0] - reach, 0), min(span[1] + reach, length))
-            for span, length in zip((rows, columns), self.picture.shape[2:], strict=True)
+            widened(span, reach, length) for span, length in zip((rows, columns), self.picture.shape[2:], strict=True)
         ]
         guide = self.guidance(self.picture[..., slice(*wide[0]), slice(*wide[1])])
         skip = rows[0] - wide[0][0], columns[0] - wide[1][0]
@@ -120,12 +119,12 @@ def decode_guided(
         ValueError: If the memory is too small for any tiles.
     """
     height, width = (side * latent_factor(vae) for side in latents.shape[2:])
-    z = (latents.to(vae.device) / vae.config.scaling_factor).to(vae.dtype)
-    picture = picture.to(vae.device)
-    if memory is None or decode_bytes(vae, len(z), height, width, branch=guidance.branch) <= memory:
-        return guided_decode(vae, guidance, z, guidance(picture), picture)
+    latents, picture = latents.to(vae.device), picture.to(vae.device)
+    if memory is None or decode_bytes(vae, len(latents), height, width, branch=guidance.branch) <= memory:
+        return guided_decode(vae, guidance, latents, guidance(picture), picture)
     element = element_size(vae)
     check_memory(fixed_share(vae, 1, height, width, element), memory)
+    z = (latents / vae.config.scaling_factor).to(vae.dtype)
     pairs = zip(z.split(1), picture.split(1), strict=True)
     results = [_in_tiles(vae, guidance, each, own, memory, element) for each, own in pairs]
     return Guided(torch.cat([r.restored for r in results]), torch.cat([r.faithful for r in results]))
@@ -141,7 +140,9 @@ def _in_tiles(
     outputs = run_route(chain, route, decoder_start(vae, z))
     restored, faithful = torch.empty_like(picture), torch.empty_like(picture)
     for rows, columns in tiles_of((picture.shape[2], picture.shape[3]), PIECE):
-        wide = [widened(span, length) for span, length in zip((rows, columns), picture.shape[2:], strict=True)]
+        wide = [
+            widened(span, Finish.REACH, length) for span, length in zip((rows, columns), picture.shape[2:], strict=True)
+        ]
         size = wide[0][1] - wide[0][0], wide[1][1] - wide[1][0]
         found, begin = guide.of(wide[0], wide[1])
         own = cut(found.picture, (wide[0][0] - begin[0], wide[1][0] - begin[1]), size, 1)
@@ -153,6 +154,6 @@ def _in_tiles(
     return Guided(restored, faithful)
 
 
-def widened(span: Span, length: int) -> Span:
-    """The span and what the last convolutions see around it."""
-    return max(span[0] - Finish.REACH, 0), min(span[1] + Finish.REACH, length)
+def widened(span: Span, reach: int, length: int) -> Span:
+    """The span and so many pixels around it, as far as there are any."""
+    return max(span[0] - reach, 0), min(span[1] + reach, length)

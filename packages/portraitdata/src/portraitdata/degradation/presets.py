@@ -213,17 +213,13 @@ JPEG = PlainPreset("jpeg", jpeg=(30.0, 95.0))
 """What was reduced for a page or a message and saved once."""
 
 
-PRESETS: dict[PresetName, Preset] = {
-    "realesrgan": REALESRGAN,
-    "mild": MILD,
-    "stablesr": STABLESR,
-    "osediff-face": OSEDIFF_FACE,
-    "codeformer-2": CODEFORMER_2,
-    "codeformer-3": CODEFORMER_3,
-    "stablesr-face": STABLESR_FACE,
-    "daefr": DAEFR,
-    "clean": CLEAN,
-    "jpeg": JPEG,
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        *(REALESRGAN, MILD, STABLESR),
+        *(OSEDIFF_FACE, CODEFORMER_2, CODEFORMER_3, STABLESR_FACE, DAEFR),
+        *(CLEAN, JPEG),
+    )
 }
 
 
