@@ -166,12 +166,13 @@ class Guidance(nn.Module):
         vae: Autoencoder whose decoder is guided.
         width: Channels of the branch at half of the resolution.
         output: What the decoder gives.
+        blocks: Residual blocks of the branch, see `Branch`.
 
     Raises:
         ValueError: If the autoencoder does not reduce by 8, as those of Stable Diffusion and the small model do.
     """
 
-    def __init__(self, vae: AutoencoderKL, width: int, output: Output = "decoded") -> None:
+    def __init__(self, vae: AutoencoderKL, width: int, output: Output = "decoded", blocks: int = 2) -> None:
         super().__init__()
         if latent_factor(vae) != FACTOR:
             raise ValueError(
@@ -179,7 +180,7 @@ class Guidance(nn.Module):
                 f"by {latent_factor(vae)}."
             )
         self.output: Output = output
-        self.branch = Branch(width)
+        self.branch = Branch(width, blocks)
         deep, *others = reversed(vae.config.block_out_channels)
         widths = zip(self.branch.channels, (deep, deep, others[0]), strict=True)
         self.joins = nn.ModuleList(Join(guide, decoder) for guide, decoder in widths)

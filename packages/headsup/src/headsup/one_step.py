@@ -61,6 +61,7 @@ class OneStepRestorer(nn.Module):
             adapters could teach too little.
         guidance: Channels of the guiding branch at half of the resolution; 0 for none, see `headsup.guidance`.
         output: What a guided decoder gives.
+        guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: How references come to the denoiser.
         reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
 
@@ -81,6 +82,7 @@ class OneStepRestorer(nn.Module):
         trained: Trained = "adapters",
         guidance: int = 0,
         output: Output = "decoded",
+        guidance_blocks: int = 2,
         references: ReferenceForm = "concat",
         reference_size: int = 512,
     ) -> None:
@@ -99,7 +101,7 @@ class OneStepRestorer(nn.Module):
         self.prior: UNet2DConditionModel | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.guidance = Guidance(self.vae, guidance, output) if guidance else None
+            self.guidance = Guidance(self.vae, guidance, output, guidance_blocks) if guidance else None
             self.attention = ReferenceAttention(self.channels) if references == "attention" else None
         self.unet.conv_in = ConditionedInput(self.unet.conv_in, self.found_channels)
         self.unet.conv_out = PreciseOutput(self.unet.conv_out)

@@ -22,6 +22,7 @@ class RestorerSettings:
             `headsup.one_step.OneStepRestorer`.
         guidance: Channels of the guiding branch; 0 for none.
         output: What a guided decoder gives.
+        guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: Whether references are joined to the input, as in the paper, or looked at.
         reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
     """
@@ -34,6 +35,7 @@ class RestorerSettings:
     trained: Trained = "adapters"
     guidance: int = 0
     output: Output = "decoded"
+    guidance_blocks: int = 2
     references: ReferenceForm = "concat"
     reference_size: int = 512
 
@@ -61,6 +63,7 @@ class RestorerSettings:
             trained=self.trained,
             guidance=self.guidance,
             output=self.output,
+            guidance_blocks=self.guidance_blocks,
             references=self.references,
             reference_size=self.reference_size,
         )
