@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from benchmarks.hime.miniature_trainings import Training
 
-PAPERS = Training("table4/references_3")
+PAPERS = Training("table4_references_3")
 """The paper's small model. Tables 2, 3 and 6 have it, too, as dcn, cofa and rec_cor: one experiment, trained once."""
-RECONSTRUCTION = Training("table6/rec")
+RECONSTRUCTION = Training("table6_rec", ("ablations/without_cor",))
 BACKBONE = "weights/perceptual/vgg19_16x_SE5.pth"
 
 
@@ -41,7 +41,11 @@ EXPERIMENTS = (
         "table2",
         "Table 2, alignment",
         "alignment",
-        {"conv": Training("table2/conv"), "dcn": PAPERS, "flow_dcn": Training("table2/flow_dcn")},
+        {
+            "conv": Training("table2_conv", ("ablations/conv",)),
+            "dcn": PAPERS,
+            "flow_dcn": Training("table2_flow_dcn", ("large",)),
+        },
         {
             "conv": (24.33, 0.7311, 0.2605),
             "dcn": (24.54, 0.7411, 0.2433),
@@ -57,7 +61,11 @@ EXPERIMENTS = (
         "table3",
         "Table 3, aggregation",
         "aggregation",
-        {"average": Training("table3/average"), "max": Training("table3/max"), "cofa": PAPERS},
+        {
+            "average": Training("table3_average", ("ablations/average",)),
+            "max": Training("table3_max", ("ablations/max",)),
+            "cofa": PAPERS,
+        },
         {
             "average": (22.120, 0.6350, 0.4332),
             "max": (22.118, 0.6349, 0.4331),
@@ -69,7 +77,11 @@ EXPERIMENTS = (
         "table4",
         "Table 4, references in training and testing",
         "references",
-        {"0": Training("table4/references_0"), "1": Training("table4/references_1"), "3": PAPERS},
+        {
+            "0": Training("table4_references_0", ("ablations/references_0",)),
+            "1": Training("table4_references_1", ("ablations/references_1",)),
+            "3": PAPERS,
+        },
         {"0": (23.84, 0.7088, 0.3440), "1": (24.35, 0.7318, 0.2572), "3": (24.54, 0.7409, 0.2433)},
         (("0", "1"), ("1", "3")),
         references={"0": 0, "1": 1},
@@ -81,8 +93,13 @@ EXPERIMENTS = (
         {
             "rec": RECONSTRUCTION,
             "rec + cor": PAPERS,
-            "P without cor": Training("table6/perceptual_without_cor", RECONSTRUCTION, backbone=BACKBONE),
-            "P with cor": Training("table6/perceptual_with_cor", PAPERS, backbone=BACKBONE),
+            "P without cor": Training(
+                "table6_perceptual_without_cor",
+                ("perception", "ablations/without_cor"),
+                RECONSTRUCTION,
+                backbone=BACKBONE,
+            ),
+            "P with cor": Training("table6_perceptual_with_cor", ("perception",), PAPERS, backbone=BACKBONE),
         },
         {
             "rec": (24.38, 0.7339, 0.2533),
@@ -97,11 +114,20 @@ EXPERIMENTS = (
 
 WINDOWS = (1, 3, 5, 7, 9)
 SHORT = ("--trainer.max_steps", "150", "--checkpoint.every_n_train_steps", "50")
-"""Arguments of Figure 8's ten trainings."""
+
+
+def windowed(k: int) -> tuple[str, ...]:
+    """Arguments of a training of Figure 8."""
+    return (*SHORT, "--model.init_args.window", str(k))
+
 
 FIGURE8 = {
-    "cor alone": {k: Training(f"figure8/cor_only_k{k}", arguments=SHORT) for k in WINDOWS},
-    "rec + cor, fine-tuned": {k: Training(f"figure8/finetuned_k{k}", RECONSTRUCTION, SHORT) for k in WINDOWS},
+    "cor alone": {
+        k: Training(f"figure8_cor_only_k{k}", ("ablations/cor_alone",), arguments=windowed(k)) for k in WINDOWS
+    },
+    "rec + cor, fine-tuned": {
+        k: Training(f"figure8_finetuned_k{k}", ("ablations/fine_tuned",), RECONSTRUCTION, windowed(k)) for k in WINDOWS
+    },
 }
 """Trainings by the window of the correlation loss."""
 

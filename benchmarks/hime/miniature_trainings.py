@@ -25,21 +25,23 @@ class Training:
     """An experiment of the paper.
 
     Args:
-        config: File of it, below lightning_configs/hime, without its ending.
+        name: Name of its files.
+        deltas: Files laid over `reconstruction.yaml`, below lightning_configs/hime, without their ending.
         after: Training whose weights it starts from.
         arguments: More arguments of `hime fit`.
         backbone: Network of the perceptual loss, a file in the folder of `photographs`.
     """
 
-    config: str
+    name: str
+    deltas: tuple[str, ...] = ()
     after: "Training | None" = None
     arguments: tuple[str, ...] = ()
     backbone: str = ""
 
     @property
-    def name(self) -> str:
-        """Name of its files."""
-        return self.config.replace("/", "_")
+    def files(self) -> list[Path]:
+        """Configurations, each laid over those before it."""
+        return [CONFIGS / f"{name}.yaml" for name in ("reconstruction", *self.deltas)]
 
     @property
     def weights(self) -> Path:
@@ -90,7 +92,7 @@ def _run(training: Training, index: Path) -> None:
     runs = FOLDER / "runs"
     last = runs / training.name / "run/checkpoints/last.ckpt"
     options = [
-        *("--config", f"{CONFIGS / training.config}.yaml", "--config", str(CONFIGS / "miniature.yaml")),
+        *(word for path in (*training.files, CONFIGS / "miniature.yaml") for word in ("--config", str(path))),
         *("--data.init_args.index", str(index)),
         *("--trainer.logger.init_args.save_dir", str(runs)),
         *("--trainer.logger.init_args.name", training.name, "--trainer.logger.init_args.version", "run"),

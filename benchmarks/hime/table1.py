@@ -111,7 +111,7 @@ NOTE = (
     "convolutions, deformable ones included, with as many references as the row says; the milliseconds are CPU "
     "time of one image at a time. RLFN was trained on pictures of anything at x4; at (16, 8) it is applied twice, "
     "to 256 pixels, which bicubic reduces to 128. Left out: (64, 4), for which LFW's heads are too small, and "
-    "HIME (large) but for HIME_rec at (16, 8); lightning_configs/hime/table1/ has their trainings, which need "
+    "HIME (large) but for HIME_rec at (16, 8); docs/training.md has their trainings, which need "
     "CelebAMask-HQ and GPUs."
 )
 

@@ -1,18 +1,20 @@
 """`headsup fit | validate | test | predict | export`, from the command line to a weights file."""
 
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from headsup.cli import main
 from headsup.weights import load_restorer, read_weights
 
 CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "headsup"
-RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "class_path: headsup.training" in p.read_text())
-RUNS = [run for run in RUNS if run.parent.name != "trainer"]
-ROWS = sorted((CONFIGS / "tiny_table4").glob("*.yaml"))
+DOCUMENT = Path(__file__).parents[2] / "docs" / "train-headsup.md"
+COMMANDS = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("headsup fit -c $C/")]
+ROWS = sorted((CONFIGS / "table4").glob("*.yaml"))
 SMALL = [
     *("--data.init_args.people", "4"),
     *("--data.init_args.portraits", "2"),
@@ -33,36 +35,52 @@ def headsup(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
     return stop.value.code or 0
 
 
-def test_there_is_a_config_for_every_run_of_the_paper() -> None:
-    assert {"sd21_stage1", "sd21_stage2", "sd21_single_24gb", "smoke", "tiny"} <= {run.stem for run in RUNS}
-    assert {"tiny_autoencoder", "tiny_denoiser"} <= {run.stem for run in RUNS}
-    assert len(list((CONFIGS / "table4").glob("*.yaml"))) == len(ROWS) == 5
+def test_there_is_a_command_for_every_run() -> None:
+    assert len(ROWS) == 5
+    assert len(set(COMMANDS)) == len(COMMANDS) == 20
+    named = {word.removeprefix("$C/") for command in COMMANDS for word in shlex.split(command)}
+    assert {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")} - named == {
+        "data/tiny_guided.yaml",
+        "trainer/tiny_guided.yaml",
+    }
+    for path in CONFIGS.rglob("*.yaml"):
+        assert path.read_text().startswith("# ")
 
 
-@pytest.mark.parametrize("config", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_config_parses_and_is_saved_so_that_it_can_be_run_again(config, tmp_path, monkeypatch, capsys) -> None:
-    assert headsup(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_parses_and_is_saved_so_that_it_can_be_run_again(command, tmp_path, monkeypatch, capsys) -> None:
+    argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
+    assert headsup(monkeypatch, *argv, "--print_config") == 0, capsys.readouterr().err
     first = capsys.readouterr().out
     assert "Unable to serialize" not in first
-    assert config.read_text().startswith("# ")
     (tmp_path / "config.yaml").write_text(first)
     assert headsup(monkeypatch, "fit", "-c", str(tmp_path / "config.yaml"), "--print_config") == 0
     assert capsys.readouterr().out == first
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda path: path.stem)
-def test_the_rows_of_the_small_ablation_change_the_small_run(row, monkeypatch, capsys) -> None:
-    assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / "tiny.yaml"), "-c", str(row), "--print_config") == 0
-    printed = capsys.readouterr().out
-    assert "max_steps: 600" in printed
-    assert ("references: true" in printed) == ("reference" in row.stem)
+@pytest.mark.parametrize("of", ["the paper", "the miniature"])
+def test_a_row_of_the_ablation_is_that_of_the_paper_and_of_the_miniature(row, of, monkeypatch, capsys) -> None:
+    paper, base = of == "the paper", CONFIGS / "tiny.yaml"
+    files = [CONFIGS / "sd21_stage1.yaml", CONFIGS / "sd21_stage2.yaml", row] if paper else [base, row]
+    files += [] if paper else [CONFIGS / "tiny_table4.yaml"]
+    argv = [word for path in files for word in ("-c", str(path))]
+    assert headsup(monkeypatch, "fit", *argv, "--print_config") == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    model = config["model"]["init_args"]
+    assert config["trainer"]["max_steps"] == (110_000 if paper else 600)
+    assert config["data"]["init_args"]["references"] == ("reference" in row.stem)
+    assert (model["weights"]["fidelity"], model["weights"]["identity"]) == {"1": (0, 0), "2": (1, 0), "3": (0, 4)}.get(
+        row.stem[3], (1, 4)
+    )
+    assert (model["initial_weights"] == "outputs/tiny_stage1.safetensors") != paper
+    assert model["weights"]["distillation"] == (1 if paper else 0.05)
 
 
 @pytest.mark.parametrize(("stage", "ratios"), [(1, (0.15, 0.05, 1.7, 0.3)), (2, (1.5, 0.5, 1.7, 0.3))])
 def test_stages_have_the_papers_steps_and_mixtures(stage, ratios, monkeypatch, capsys) -> None:
-    import yaml
-
-    assert headsup(monkeypatch, "fit", "-c", str(CONFIGS / f"sd21_stage{stage}.yaml"), "--print_config") == 0
+    argv = [word for one in range(1, stage + 1) for word in ("-c", str(CONFIGS / f"sd21_stage{one}.yaml"))]
+    assert headsup(monkeypatch, "fit", *argv, "--print_config") == 0
     config = yaml.safe_load(capsys.readouterr().out)
     data, trainer, model = config["data"]["init_args"], config["trainer"], config["model"]["init_args"]
     assert tuple(source["weight"] for source in data["sources"]) == ratios

@@ -1,17 +1,20 @@
 """`hime fit | validate | test | predict`, from the command line to weights that upscale."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from hime.cli import main
 
 CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "hime"
-MINIATURE = CONFIGS / "miniature.yaml"
-RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "model:" in p.read_text() and p != MINIATURE)
+DOCUMENT = Path(__file__).parents[2] / "docs" / "training.md"
+COMMANDS = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("hime fit -c $C/")]
+RECONSTRUCTION = str(CONFIGS / "reconstruction.yaml")
 TINY = [
     *("--model.init_args.network.init_args.channels", "8"),
     *("--model.init_args.network.init_args.reconstruction_blocks", "1"),
@@ -34,42 +37,57 @@ def hime(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
     return stop.value.code or 0
 
 
-def test_there_is_a_config_for_every_experiment() -> None:
-    assert len(RUNS) >= 35
-    for table, count in (("table1", 12), ("table2", 3), ("table3", 3), ("table4", 3), ("table6", 4), ("figure8", 10)):
-        assert len(list((CONFIGS / table).glob("*.yaml"))) == count
+def test_there_is_a_command_for_every_experiment() -> None:
+    assert len(set(COMMANDS)) == 36
+    named = {word.removeprefix("$C/") for command in COMMANDS for word in shlex.split(command)}
+    files = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
+    assert files - named == {"smoke.yaml", "miniature.yaml"}
+    for path in CONFIGS.rglob("*.yaml"):
+        assert path.read_text().startswith("# ")
 
 
-@pytest.mark.parametrize("config", RUNS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_config_parses(config, monkeypatch, capsys) -> None:
-    assert hime(monkeypatch, "fit", "-c", str(config), "--print_config") == 0, capsys.readouterr().err
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_every_documented_command_parses(command, monkeypatch, capsys) -> None:
+    argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
+    assert hime(monkeypatch, *argv, "--print_config") == 0, capsys.readouterr().err
     assert "Unable to serialize" not in capsys.readouterr().out
-    assert config.read_text().startswith("# ")
 
 
-@pytest.mark.parametrize("table", ["table2", "table3", "table4", "table6", "figure8"])
-def test_every_ablation_can_be_made_a_miniature(table, monkeypatch, capsys) -> None:
-    experiments = sorted((CONFIGS / table).glob("*.yaml"))
-    for config in (experiments[0], experiments[-1]):
-        assert hime(monkeypatch, "fit", "-c", str(config), "-c", str(MINIATURE), "--print_config") == 0
-        printed = capsys.readouterr().out
-        assert "max_steps: 400" in printed
-        assert "accelerator: cpu" in printed
-        assert "index: data/lfw.parquet" in printed
+def test_what_is_laid_over_a_file_is_laid_over_one_another(monkeypatch, capsys) -> None:
+    """HIME_P (large) at (64, 4): what is common, what each of three files says of it, and the command line."""
+    deltas = [word for name in ("perception", "large", "64x4") for word in ("-c", str(CONFIGS / f"{name}.yaml"))]
+    assert hime(monkeypatch, "fit", "-c", RECONSTRUCTION, *deltas, "--print_config") == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    model, data, trainer = config["model"], config["data"]["init_args"], config["trainer"]
+    assert model["class_path"] == "hime.training.perception.PerceptionSuperResolver"
+    network = model["init_args"]["network"]["init_args"]
+    assert (network["scale"], network["alignment"], data["scale"], data["size"]) == (4, "flow_dcn", 4, 256)
+    assert (trainer["devices"], trainer["max_steps"], trainer["gradient_clip_val"]) == (8, 50_000, None)
 
 
-@pytest.mark.parametrize("run", ["small_16x8_rec", "small_32x4_perceptual", "large_16x8_rec"])
-def test_the_runs_on_lfw_can_be_made_for_a_gpu(run, monkeypatch, capsys) -> None:
-    files = [str(CONFIGS / "lfw" / f"{name}.yaml") for name in (run, "gpu")]
-    assert hime(monkeypatch, "fit", "-c", files[0], "-c", files[1], "--print_config") == 0
+@pytest.mark.parametrize("delta", sorted((CONFIGS / "ablations").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_ablation_can_be_made_a_miniature(delta, monkeypatch, capsys) -> None:
+    files = (RECONSTRUCTION, str(delta), str(CONFIGS / "miniature.yaml"))
+    argv = [word for path in files for word in ("-c", path)]
+    assert hime(monkeypatch, "fit", *argv, "--print_config") == 0
+    printed = capsys.readouterr().out
+    assert "max_steps: 400" in printed
+    assert "accelerator: cpu" in printed
+    assert "index: data/lfw.parquet" in printed
+
+
+@pytest.mark.parametrize("deltas", [(), ("lfw/perception", "32x4"), ("lfw/large",)], ids=str)
+def test_the_runs_on_lfw_can_be_made_for_a_gpu(deltas, monkeypatch, capsys) -> None:
+    files = [str(CONFIGS / f"{name}.yaml") for name in ("lfw/reconstruction", *deltas, "lfw/gpu")]
+    assert hime(monkeypatch, "fit", *(word for path in files for word in ("-c", path)), "--print_config") == 0
     printed = capsys.readouterr().out
     for said in ("accelerator: gpu", "precision: 32-true", "batch_size: 64", "ramp: 200000", "crop: 128"):
         assert said in printed
 
 
-@pytest.mark.parametrize("recipe", ["rec", "perceptual"])
-def test_what_a_run_saves_as_its_config_can_be_run_again(recipe, tmp_path, monkeypatch, capsys) -> None:
-    assert hime(monkeypatch, "fit", "-c", str(CONFIGS / f"table1/small_16x8_{recipe}.yaml"), "--print_config") == 0
+@pytest.mark.parametrize("deltas", [(), ("-c", str(CONFIGS / "perception.yaml"))], ids=["rec", "perceptual"])
+def test_what_a_run_saves_as_its_config_can_be_run_again(deltas, tmp_path, monkeypatch, capsys) -> None:
+    assert hime(monkeypatch, "fit", "-c", RECONSTRUCTION, *deltas, "--print_config") == 0
     first = capsys.readouterr().out
     (tmp_path / "config.yaml").write_text(first)
     assert hime(monkeypatch, "fit", "-c", str(tmp_path / "config.yaml"), "--print_config") == 0
@@ -78,8 +96,8 @@ def test_what_a_run_saves_as_its_config_can_be_run_again(recipe, tmp_path, monke
 
 def test_what_a_constructor_misses_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    perceptual = str(CONFIGS / "table1/small_16x8_perceptual.yaml")
-    assert hime(monkeypatch, "fit", "-c", perceptual, "--model.init_args.initial_weights", "null") == 2
+    files = ("-c", RECONSTRUCTION, "-c", str(CONFIGS / "perception.yaml"))
+    assert hime(monkeypatch, "fit", *files, "--model.init_args.initial_weights", "null") == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("hime: The perceptual backbone ")
     assert message.endswith("or turn the term off with null.")
@@ -96,8 +114,7 @@ def test_a_missing_index_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     overrides = ("--trainer.accelerator", "cpu", "--trainer.devices", "1", "--trainer.strategy", "auto")
     logger = ("--trainer.logger", "false", "--trainer.callbacks", "[]", "--trainer.precision", "32-true")
-    config = str(CONFIGS / "table2" / "dcn.yaml")
-    assert hime(monkeypatch, "fit", "-c", config, *overrides, *logger) == 2
+    assert hime(monkeypatch, "fit", "-c", RECONSTRUCTION, *overrides, *logger) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert "celebamask-hq.parquet" in message
     assert "Traceback" not in message
