@@ -56,10 +56,8 @@ def test_every_argument_is_explained(
 
 def test_the_choices_are_those_of_the_package() -> None:
     from faceops.alignment import Estimator
-    from faceops.detection import DetectorName
     from faceops.identity import DEFAULT_NETWORK
 
-    assert cli.DetectorName == DetectorName
     assert inspect.signature(cli.align).parameters["estimator"].annotation == Literal[get_args(Estimator)]
     for command in (cli.compare, cli.embed):
         assert inspect.signature(command).parameters["network"].default == DEFAULT_NETWORK

@@ -11,9 +11,7 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
-
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
+from faceops.detector_names import DetectorName
 
 
 def detect(

@@ -1,15 +1,14 @@
 """Face detection: what a detector is, and how one is built by name."""
 
 from pathlib import Path
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.detector_names import DetectorName
 from faceops.faces import Faces
-
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from faceops.detector_names import DetectorName
 from portraitdata.builder.config import (
     DownloadSettings,
     DuplicateSettings,
@@ -19,9 +20,6 @@ from portraitdata.builder.config import (
     SizeRule,
     SplitSettings,
 )
-
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
 
 StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
 """As `portraitdata.builder.layout.StageName`, which would import pyarrow."""

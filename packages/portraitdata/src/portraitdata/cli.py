@@ -11,7 +11,8 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
-from portraitdata.build_cli import BUILD_COMMANDS, DetectorName
+from faceops.detector_names import DetectorName
+from portraitdata.build_cli import BUILD_COMMANDS
 from portraitdata.degradation.presets import PresetName
 from portraitdata.study_cli import STUDY_COMMANDS
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from faceops.commands.pictures import find_faces
-from faceops.detection import DetectorName, build_detector
+from faceops.detection import build_detector
+from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity, embed, similarity
 
 

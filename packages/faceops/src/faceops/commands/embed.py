@@ -11,7 +11,8 @@ from torch import Tensor
 from faceops.atomic_files import replacing
 from faceops.command_line import exit_status
 from faceops.commands.pictures import Found, find_faces, picture_files, report_failure
-from faceops.detection import DetectorName, build_detector
+from faceops.detection import build_detector
+from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity, embed
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from faceops.detector_names import DetectorName
+
 Reading = Literal["either-orientation", "literal"]
 """How the paper's sentence on sizes is read; see `portraitdata.builder.size_rule`."""
 
@@ -114,7 +116,7 @@ class QualitySettings:
 class FaceSettings:
     """How faces are found and compared."""
 
-    detector: Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"] = "yunet"
+    detector: DetectorName = "yunet"
     detector_weights: str | None = None
     identity: str = "mobilefacenet"
     """File or name of the weights of the network that compares faces."""

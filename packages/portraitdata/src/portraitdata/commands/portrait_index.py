@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from faceops.detection import DetectorName, build_detector
+from faceops.detection import build_detector
+from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.exemplar_index import Photograph
 from portraitdata.restoration.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices

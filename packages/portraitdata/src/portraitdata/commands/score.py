@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from faceops.detection import DetectorName
+from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK
 from faceops.image_encoding import WRITABLE_SUFFIXES
 from portraitdata.scoring.conventions import Convention, describe

@@ -6,7 +6,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.detection import DetectorName, build_detector
+from faceops.detection import build_detector
+from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.builder.build import only_run
 from portraitdata.restoration.similar_faces import SPLIT_THRESHOLD
