@@ -7,9 +7,10 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceops.luma import BT601_LUMA
 from hime.blocks.aggregation import Average, ContentConditioned, Maximum
 from hime.blocks.alignment import DeformableAlignment, FlowGuidedAlignment
-from hime.blocks.extraction import BT601_LUMA, HighResolutionExtractor
+from hime.blocks.extraction import HighResolutionExtractor
 from hime.blocks.reconstruction import Reconstructor
 from hime.blocks.residual import ResidualBlock
 from hime.blocks.sampling import sample, sample_by_gathering, warp

@@ -20,6 +20,7 @@ from faceops.colour_profiles import is_srgb, usable_profile
 from faceops.image_decoding import Raster, decode_raster
 from faceops.image_encoding import WRITABLE_SUFFIXES, encode_samples
 from faceops.image_errors import MissingImageError, UnsupportedImageError
+from faceops.luma import BT601_LUMA
 
 READABLE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
@@ -27,8 +28,8 @@ READABLE_SUFFIXES = (
 )
 """File names that `find_pictures` takes for pictures, in lower case."""
 
-LUMA = torch.tensor([0.299, 0.587, 0.114]).reshape(3, 1, 1)
-"""Weights of ITU-R BT.601, which make one channel of three."""
+LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
+"""`BT601_LUMA` as a factor of images."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from faceops.luma import BT601_LUMA
 from hime.blocks.residual import LEAK, residual_stack
-
-BT601_LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the luma of ITU-R BT.601."""
 
 
 class LowResolutionExtractor(nn.Module):

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 
+from faceops.luma import BT601_LUMA
 from portraitdata.degradation.poisson_table import level_count, poisson_counts
 from portraitdata.degradation.records import NoiseRecord
 
-LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
-"""Weights of ITU-R BT.601, which make one channel of three."""
+LUMA = np.array([BT601_LUMA], np.float32)
+"""`BT601_LUMA` as a matrix."""
 
 
 def noisy(image: Float32[np.ndarray, "h w 3"], noise: NoiseRecord) -> Float32[np.ndarray, "h w 3"]:
