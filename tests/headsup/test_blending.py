@@ -19,7 +19,7 @@ from headsup.model_card import ModelCard
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
 from headsup.restoring.face_recognition import FaceRecognition
-from headsup.restoring.face_scores import border_masks, pasted_opacity, scaled_faces
+from headsup.restoring.face_scores import border_masks, pasted_opacity
 from headsup.restoring.files import Weights, blend_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
@@ -157,13 +157,13 @@ def test_the_borders_are_those_of_what_is_seen_of_each_face(scale: float) -> Non
     places = [upright(10, 10), upright(40, 25) @ turn.T + torch.tensor([30.0, -10.0]), upright(110, 20)]
     faces, options = faces_at(*places), RestoreOptions(scale=scale)
     picture, size = Picture(torch.rand(3, 90, 180)), (round(90 * scale), round(180 * scale))
-    masks = list(border_masks(scaled_faces(faces, (90, 180), size), size, 64))
+    masks = list(border_masks(faces.rescaled(scale), size, 64))
     for number, mask in enumerate(masks):
         shades = iter([float(number == face) for face in range(3)])
         face = Painter(lambda x: torch.full_like(x, next(shades)))  # noqa: B023 - called before the next one
         seen = blend(Painter(torch.zeros_like), face, picture, options, faces, 64).picture.pixels[:1]
         torch.testing.assert_close(mask[0], seen, atol=1e-5, rtol=0)
-    alone = pasted_opacity(scaled_faces(faces, (90, 180), size).landmarks[:1], 64, *size)
+    alone = pasted_opacity(faces.rescaled(scale).landmarks[:1], 64, *size)
     assert (alone - masks[0]).max() > 0.5  # the second hides a part of the first
 
 

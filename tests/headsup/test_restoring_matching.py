@@ -14,7 +14,6 @@ from faceops.faces import Faces
 from faceops.landmarks import FFHQ_512
 from headsup.restoring.assignment import best_assignment
 from headsup.restoring.face_recognition import SeenFaces, boxed_face
-from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.matching import (
     match_people,
     only_largest,
@@ -230,6 +229,6 @@ def test_a_box_alone() -> None:
 
 def test_convention_faces_of_a_copy_resized_differently_along_its_sides() -> None:
     face = Faces(torch.tensor([0]), torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.ones(1, 5, 2), torch.ones(1))
-    got = scaled_faces(face, (10, 20), (30, 40))
+    got = face.rescaled(2.0, 3.0)
     assert got.boxes.tolist() == [[2.5, 7.0, 6.5, 13.0]]
     assert got.landmarks[0, 0].tolist() == [2.5, 4.0]

@@ -1,8 +1,30 @@
-"""Arithmetic of boxes: left, top, right and bottom edge in pixels."""
+"""Arithmetic of boxes: left, top, right and bottom edge in pixels, pixel centres at integers."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+def rescaled_points(points: Float[Tensor, "*n 2"], across: float, down: float) -> Float[Tensor, "*n 2"]:
+    """Points of images whose width becomes `across` times and whose height `down` times as large.
+
+    Convention: the corners of the images coincide, so a pixel centre x is moved to (x + 0.5) * across - 0.5.
+
+    Example:
+        >>> rescaled_points(torch.tensor([-0.5, 0.0]), 4.0, 2.0).tolist()
+        [-0.5, 0.5]
+    """
+    return (points + 0.5) * points.new_tensor([across, down]) - 0.5
+
+
+def rescaled_boxes(boxes: Float[Tensor, "n 4"], across: float, down: float) -> Float[Tensor, "n 4"]:
+    """Boxes of images resized likewise: their edges are points.
+
+    Example:
+        >>> rescaled_boxes(torch.tensor([[-0.5, -0.5, 3.5, 3.5]]), 4.0, 2.0).tolist()
+        [[-0.5, -0.5, 15.5, 7.5]]
+    """
+    return rescaled_points(boxes.unflatten(1, (2, 2)), across, down).flatten(1)
 
 
 def overlaps(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:

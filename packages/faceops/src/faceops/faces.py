@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from faceops.boxes import areas
+from faceops.boxes import areas, rescaled_boxes, rescaled_points
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 """Order of the landmarks; left and right are those of the image, not of the person."""
@@ -94,17 +94,20 @@ class Faces:
             order = order[key[order].argsort(stable=True)]
         return self.select(order)
 
-    def rescaled(self, factor: float) -> "Faces":
-        """The same faces in images resized by a factor.
+    def rescaled(self, across: float, down: float | None = None) -> "Faces":
+        """The same faces in images of another size, see `faceops.boxes.rescaled_points`.
 
-        Convention: the corners of the images coincide, so a pixel centre x is moved to (x + 0.5) * factor - 0.5.
+        Args:
+            across: Width of the new images for each pixel of the old width.
+            down: Likewise of their height; None for `across`.
 
         Example:
             >>> faces = Faces(torch.tensor([0]), torch.ones(1, 4), torch.ones(1, 5, 2), torch.ones(1))
             >>> faces.rescaled(2.0).boxes
             tensor([[2.5000, 2.5000, 2.5000, 2.5000]])
         """
-        boxes, landmarks = ((points + 0.5) * factor - 0.5 for points in (self.boxes, self.landmarks))
+        down = across if down is None else down
+        boxes, landmarks = rescaled_boxes(self.boxes, across, down), rescaled_points(self.landmarks, across, down)
         return Faces(self.image_index, boxes, landmarks, self.scores)
 
     def to(self, device: torch.device | str) -> "Faces":

@@ -90,10 +90,7 @@ def detect_scaled(detector: Detector, images: Float[Tensor, "b 3 h w"], scale: f
         return detector(images)
     height, width = (max(1, round(side * scale)) for side in images.shape[-2:])
     copy = F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
-    faces = detector(copy)
-    factor = faces.boxes.new_tensor([images.shape[-1] / width, images.shape[-2] / height])
-    boxes = ((faces.boxes.unflatten(1, (2, 2)) + 0.5) * factor - 0.5).flatten(1)
-    return Faces(faces.image_index, boxes, (faces.landmarks + 0.5) * factor - 0.5, faces.scores)
+    return detector(copy).rescaled(images.shape[-1] / width, images.shape[-2] / height)
 
 
 def with_large_faces(faces: Faces, large: Faces, limit: float) -> Faces:

@@ -106,10 +106,10 @@ def reference(photograph: Float[Tensor, "3 h w"]) -> ReferenceFaces:
     seen = Faces(torch.zeros(1, dtype=torch.long), torch.zeros(1, 4), points[None], torch.ones(1))
     corner = torch.tensor([PORTRAIT.left, PORTRAIT.top], dtype=torch.float32)
     return ReferenceFaces(
-        boxes=((BOX.view(2, 2) - corner) / SCALE).view(1, 4),
-        landmarks=((LANDMARKS - corner + 0.5) / SCALE - 0.5)[None],
+        boxes=(BOX - corner.repeat(2))[None],
+        landmarks=(LANDMARKS - corner)[None],
         references=align(view[None], seen, PORTRAIT.side).crops,
-    )
+    ).rescaled(1 / SCALE, 1 / SCALE)
 
 
 def print_scores(scores: list[DemoScore], output: Path) -> None:

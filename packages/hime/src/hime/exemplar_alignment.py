@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.boxes import rescaled_points
 from faceops.detection import Detector
 from faceops.similarity import least_squares_similarity
 from faceops.warping import warp_affine
@@ -83,5 +84,4 @@ def input_landmarks(lr: Float[Tensor, "3 h w"], scale: int, detector: Detector) 
     faces = detector(bicubic(lr, side_h, side_w).clamp(0, 1)[None]).largest()
     if not len(faces):
         return None
-    ratio = faces.landmarks.new_tensor([lr.shape[-1] / side_w, lr.shape[-2] / side_h]) * scale
-    return (faces.landmarks[0] + 0.5) * ratio - 0.5
+    return rescaled_points(faces.landmarks[0], lr.shape[-1] / side_w * scale, lr.shape[-2] / side_h * scale)

@@ -14,10 +14,9 @@ from faceops.faces import Faces
 from faceops.images import Picture
 from faceops.pasting import paste
 from faceops.warping import warp_affine
-from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import GIGA, LEAST_SIDE, PhotoRestorer, Restored, measured
-from headsup.tiling.memory import weight_bytes
+from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored, measured
+from headsup.tiling.memory import GB, weight_bytes
 
 FACE_SIZE = 512
 """Side of the aligned faces in pixels, for restorers on Stable Diffusion; the small model knows 128 to 512."""
@@ -57,7 +56,7 @@ def blend(
     if len(faces) == 0:
         return whole
     height, width = whole.picture.pixels.shape[1:]
-    placed = scaled_faces(faces, (picture.pixels.shape[1], picture.pixels.shape[2]), (height, width))
+    placed = faces.rescaled(width / picture.pixels.shape[2], height / picture.pixels.shape[1])
     matrix = alignment_matrix(placed.landmarks, face_size)
     seconds = dict(whole.seconds)
     with measured(seconds, "paste"):
@@ -93,8 +92,8 @@ def memory_beside(options: RestoreOptions, own: PhotoRestorer, other: PhotoResto
     """
     if options.memory is None:
         return options
-    beside = weight_bytes(other.restorer) / GIGA
-    both = beside + weight_bytes(own.restorer) / GIGA
+    beside = weight_bytes(other.restorer) / GB
+    both = beside + weight_bytes(own.restorer) / GB
     if options.memory <= both:
         raise ValueError(
             f"The weights of both restorers take {both:.2f} GB, so {options.memory} GB of memory are too few."

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from faceops.alignment import align
 from headsup.restoring.face_recognition import SeenFaces
-from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored
 from portraitdata.resampling import bicubic
@@ -57,7 +56,7 @@ def comparison_sheet(
     ]
     if seen is None or len(seen) == 0:
         return draw_panels(rows)
-    shown = scaled_faces(seen.faces, size, (picture.shape[1], picture.shape[2])).select(
+    shown = seen.faces.rescaled(picture.shape[2] / size[1], picture.shape[1] / size[0]).select(
         torch.arange(min(len(seen), MOST_FACES))
     )
     before, after = (align(image.unsqueeze(0), shown, FACE_SIDE).crops for image in (enlarged, picture))

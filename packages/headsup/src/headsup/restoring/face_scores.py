@@ -39,7 +39,7 @@ def face_records(
     """
     picture = restored.picture.pixels
     height, width = picture.shape[1:]
-    faces = scaled_faces(seen.faces, size, (height, width))
+    faces = seen.faces.rescaled(width / size[1], height / size[0])
     after = embed(recognition.encoder, picture.unsqueeze(0), faces)
     kept = similarity(after, seen.embeddings).tolist()
     records = []
@@ -57,19 +57,6 @@ def face_records(
             )
         )
     return records
-
-
-def scaled_faces(faces: Faces, size: tuple[int, int], target: tuple[int, int]) -> Faces:
-    """Faces of a picture, in pixels of a copy of another size; the sides may be resized differently.
-
-    Example:
-        >>> face = Faces(torch.tensor([0]), torch.zeros(1, 4), torch.zeros(1, 5, 2), torch.ones(1))
-        >>> scaled_faces(face, (10, 10), (10, 20)).boxes.tolist()
-        [[0.5, 0.0, 0.5, 0.0]]
-    """
-    factors = torch.tensor([target[1] / size[1], target[0] / size[0]])
-    boxes = ((faces.boxes.unflatten(1, (2, 2)) + 0.5) * factors - 0.5).flatten(1)
-    return Faces(faces.image_index, boxes, (faces.landmarks + 0.5) * factors - 0.5, faces.scores)
 
 
 def border_masks(faces: Faces, size: tuple[int, int], face_size: int | None) -> Iterator[Float[Tensor, "1 1 h w"]]:

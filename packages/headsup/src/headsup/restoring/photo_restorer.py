@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from faceops.alignment import alignment_matrix
+from faceops.boxes import rescaled_boxes, rescaled_points
 from faceops.images import Picture
 from headsup.autoencoder import latent_factor
 from headsup.colour import correct_colour
@@ -31,7 +32,7 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
 from headsup.shipped import USUAL
 from headsup.tiling.latent_tiles import denoise_tiled
-from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
+from headsup.tiling.memory import GB, SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights import load_restorer
@@ -40,9 +41,6 @@ from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
 LEAST_SIDE = 64
 """Pixels that a side has at least when it is restored; smaller results are cut out of it."""
-
-GIGA = 1e9
-"""Bytes of what is called a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +57,8 @@ class ReferenceFaces:
 
     def rescaled(self, across: float, down: float) -> "ReferenceFaces":
         """The same in a picture whose width is `across` times and whose height is `down` times as large."""
-        factors = self.landmarks.new_tensor([across, down])
-        boxes = (self.boxes.view(-1, 2, 2) * factors).view(-1, 4)
-        return replace(self, boxes=boxes, landmarks=(self.landmarks + 0.5) * factors - 0.5)
+        boxes, landmarks = rescaled_boxes(self.boxes, across, down), rescaled_points(self.landmarks, across, down)
+        return replace(self, boxes=boxes, landmarks=landmarks)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -177,11 +174,11 @@ class PhotoRestorer:
         if options.memory is None:
             return None
         weights = weight_bytes(self.restorer)
-        if options.memory * GIGA <= weights:
+        if options.memory * GB <= weights:
             raise ValueError(
-                f"The weights alone take {weights / GIGA:.2f} GB, so {options.memory} GB of memory are too few."
+                f"The weights alone take {weights / GB:.2f} GB, so {options.memory} GB of memory are too few."
             )
-        return options.memory * GIGA - weights
+        return options.memory * GB - weights
 
     def _condition(
         self,
