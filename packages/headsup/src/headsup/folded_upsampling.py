@@ -22,7 +22,7 @@ class FoldedUpsampling(Upsample2D):
         plain: What it stands for, with a 3 x 3 convolution, see `is_foldable`; its weights are used, not copied.
     """
 
-    LEAST_PIXELS = 1024
+    LEAST_PIXELS = 4096
     """Pixels of a map, all of a batch, from which on it folds; summing the weights takes longer than it saves below."""
 
     def __init__(self, plain: Upsample2D) -> None:
@@ -112,7 +112,7 @@ def folded(weight: Float[Tensor, "k c 3 3"], row: int, column: int) -> Float[Ten
     """
     sums = weight.to(torch.promote_types(weight.dtype, torch.float32))
     for axis, odd in ((2, row), (3, column)):
-        first, second = sums.split([1 + odd, 2 - odd], dim=axis)
-        sums = torch.cat([first.sum(axis, keepdim=True), second.sum(axis, keepdim=True)], dim=axis)
+        first, middle, last = sums.unbind(axis)
+        sums = torch.stack((first + middle, last) if odd else (first, middle + last), dim=axis)
     layout = torch.channels_last if weight.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     return sums.to(weight.dtype, memory_format=layout)
