@@ -122,7 +122,7 @@ def test_names_and_values_of_weights_stay(plain: Upsample2D) -> None:
     network = nn.Sequential(nn.Sequential(plain))
     before = network.state_dict()
     fold_upsampling(network)
-    assert isinstance(network[0][0], FoldedUpsampling)
+    assert isinstance(network.get_submodule("0.0"), FoldedUpsampling)
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(after[name].data_ptr() == before[name].data_ptr() for name in before)
