@@ -98,13 +98,12 @@ def test_other_modules_stay_as_they_are(other: Callable[[], nn.Module]) -> None:
     assert network[0] is first
 
 
-@pytest.mark.parametrize(("weights", "room"), [("tiny", None), ("tiny", 20e6), ("guided", None), ("guided", 50e6)])
+@pytest.mark.parametrize(("weights", "room"), [("tiny", None), ("tiny", 20e6), ("guided", None)])
 def test_a_whole_restoration_is_the_same(weights: str, room: float | None) -> None:
     ours = PhotoRestorer.load(weights)
     memory = None
     if room is not None:
-        branch = None if ours.restorer.guidance is None else ours.restorer.guidance.branch
-        assert decode_bytes(ours.restorer.vae, 1, 384, 320, branch=branch) > FIXED + room, "it runs in tiles"
+        assert decode_bytes(ours.restorer.vae, 1, 384, 320) > FIXED + room, "it runs in tiles"
         memory = (FIXED + room + weight_bytes(ours.restorer)) / GIGA
     plain = copy.deepcopy(ours)
     for restorer, pixels in ((ours, 0), (plain, sys.maxsize)):
