@@ -18,7 +18,7 @@ from headsup.restoring.matching import Match, called
 from portraitdata.resampling import bicubic
 
 SIDE = 64
-"""Of the aligned faces that are compared, in pixels: no more than small faces have; still smaller ones are not judged."""
+"""Of the aligned faces that are compared, in pixels: no more than small faces have; smaller ones are not judged."""
 
 Box = tuple[float, float, float, float]
 
