@@ -5,6 +5,7 @@ A command imports what it needs when it runs, so that help is there at once.
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -267,7 +268,13 @@ COMMANDS: dict[str, Any] = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     description = sys.modules["portraitdata"].__doc__
-    return auto_cli(COMMANDS, parser_class=ShellParser, prog="portraitdata", description=description)
+    return auto_cli(
+        COMMANDS,
+        parser_class=ShellParser,
+        prog="portraitdata",
+        description=description,
+        version=version("portraitdata"),
+    )
 
 
 def main() -> None:
