@@ -9,7 +9,7 @@ import torch
 
 from faceops.images import Picture, save_picture
 
-HEAVY = ("torchmetrics", "torchvision", "lightning", "matplotlib")
+HEAVY = ("torchmetrics", "lightning", "matplotlib", "torchvision")
 
 
 def ran(code, *words):

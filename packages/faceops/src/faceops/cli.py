@@ -47,7 +47,7 @@ def detect(
     return run_detect(images, json, draw, detector, weights, threshold, tiny)
 
 
-def align(
+def align_faces(
     images: Sequence[Path],
     *,
     output: Path,
@@ -112,7 +112,7 @@ def compare(
     run_compare(first, second, network, threshold, detector, json)
 
 
-def embed(
+def embed_faces(
     images: Sequence[Path],
     *,
     output: Path | None = None,
@@ -196,9 +196,9 @@ def add(file: Path, *, name: str | None = None) -> None:
 
 COMMANDS: dict[str, Any] = {
     "detect": detect,
-    "align": align,
+    "align": align_faces,
     "compare": compare,
-    "embed": embed,
+    "embed": embed_faces,
     "weights": {
         "_help": "List, fetch and check the weights of detectors and recognition networks.",
         "list": list_weights,

@@ -34,7 +34,7 @@ def predict() -> None:
     """Super-resolve the sets of a datamodule."""
 
 
-def upscale(
+def upscale_pictures(
     low: Path,
     *,
     output: Path,
@@ -229,7 +229,7 @@ OUT_OF_MEMORY = (
 )
 
 COMMANDS: dict[str, Any] = {
-    "upscale": upscale,
+    "upscale": upscale_pictures,
     "evaluate": evaluate,
     "demo": demo,
     "weights": weights,

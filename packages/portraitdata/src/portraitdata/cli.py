@@ -154,7 +154,7 @@ def portrait_index(
     run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced)
 
 
-def degrade(
+def degrade_pictures(
     images: Sequence[Path],
     *,
     output: Path,
@@ -259,7 +259,7 @@ COMMANDS: dict[str, Any] = {
     "inspect": inspect,
     "portrait-index": portrait_index,
     **BUILD_COMMANDS,
-    "degrade": degrade,
+    "degrade": degrade_pictures,
     "score": score,
     "study": STUDY_COMMANDS,
 }
