@@ -20,7 +20,8 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
 from faceops.detection import Detector, DetectorName, build_detector
 from faceops.faces import Faces
-from faceops.images import decode_picture, find_pictures, load_picture
+from faceops.images import decode_picture, load_picture
+from faceops.picture_files import find_pictures
 
 LFW_IMAGES = 300
 POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")

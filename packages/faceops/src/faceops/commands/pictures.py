@@ -8,7 +8,8 @@ from pathlib import Path
 from faceops.command_line import as_sentence
 from faceops.detection import Detector
 from faceops.faces import Faces
-from faceops.images import Picture, find_pictures, load_picture
+from faceops.images import Picture, load_picture
+from faceops.picture_files import find_pictures
 
 
 class NoFaceError(ValueError):
