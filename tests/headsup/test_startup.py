@@ -9,7 +9,7 @@ import torch
 
 from faceops.images import Picture, save_picture
 
-HEAVY = ("torchmetrics", "lightning", "matplotlib", "torchvision")
+HEAVY = ("torchmetrics", "lightning", "matplotlib")
 
 
 def ran(code, *words):
