@@ -13,7 +13,8 @@ from rich.progress import Progress
 
 from faceops.command_line import exit_status
 from faceops.commands.pictures import picture_files
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.image_encoding import WRITABLE_SUFFIXES
 from faceops.images import Picture, find_pictures, load_picture, save_picture
 from faceops.weights import cached_path, find_entry

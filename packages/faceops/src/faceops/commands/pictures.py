@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.command_line import as_sentence
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import Picture, find_pictures, load_picture
 

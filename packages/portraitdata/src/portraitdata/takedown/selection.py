@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.identity import IdentityNetwork, embed
 from faceops.images import load_picture
 from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
