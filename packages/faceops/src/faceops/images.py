@@ -5,6 +5,7 @@ metadata of the original back.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -207,3 +208,18 @@ def find_pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise MissingImageError(f"There is no folder {folder}.")
     return sorted(path for path in folder.iterdir() if is_picture(path))
+
+
+def picture_files(paths: Sequence[Path]) -> list[Path]:
+    """Files among the paths, and the pictures in the folders among them.
+
+    Raises:
+        ValueError: If a folder holds no picture.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = find_pictures(path) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"There are no pictures in {path}.")
+        files += found
+    return files
