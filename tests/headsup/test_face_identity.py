@@ -8,7 +8,7 @@ from torch import nn
 
 from faceops.alignment import ffhq_to_arcface
 from faceops.landmarks import ARCFACE_112, FFHQ_512, Template
-from headsup.losses.face_identity import FaceIdentity, face_identity
+from headsup.losses.face_identity import FaceIdentity, face_identity, identity_loss
 
 
 def images(size=96, count=2, seed=0):
