@@ -18,7 +18,8 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import Detector, DetectorName, build_detector
+from faceops.detection import DetectorName, build_detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import decode_picture, load_picture
 from faceops.picture_files import find_pictures

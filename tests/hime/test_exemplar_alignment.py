@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import Picture, load_picture, save_picture
 from faceops.similarity import least_squares_similarity

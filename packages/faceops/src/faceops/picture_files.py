@@ -28,6 +28,21 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
+def picture_files(paths: Sequence[Path]) -> list[Path]:
+    """Files among the paths, and the pictures in the folders among them.
+
+    Raises:
+        ValueError: If a folder holds no picture.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = find_pictures(path) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"There are no pictures in {path}.")
+        files += found
+    return files
+
+
 def check_single(files: Sequence[Path]) -> None:
     """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done.
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.similarity import least_squares_similarity
 from faceops.warping import warp_affine
 from hime.exemplars import cover

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.boxes import intersection_over_union
-from faceops.detection import Detector, DetectorName, build_detector
+from faceops.detection import DetectorName, build_detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
 from faceops.weights import cached_path, find_entry
