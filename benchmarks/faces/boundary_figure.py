@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.faces.boundary_pastes import PASTES, Image, Mask, blend, portrait, portraits_folder, yunet
 from faceops.atomic_files import replacing
-from faceops.metrics.boundary_artifact import seam_scores
+from faceops.metrics.seam_scores import seam_scores
 
 PORTRAIT = "usds_usgov/dave-methvin.jpg"
 """Public domain."""

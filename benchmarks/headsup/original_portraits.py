@@ -13,7 +13,8 @@ from benchmarks.headsup.portrait_sets import TRAINING, check_unseen, held_out
 from benchmarks.headsup.samples import Sample
 from benchmarks.photographs import photographs
 from faceops.alignment import align
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import load_picture
 from portraitdata.resampling import bicubic, to_8_bit

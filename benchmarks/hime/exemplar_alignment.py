@@ -11,13 +11,14 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.images import Picture, load_picture
 from faceops.similarity import least_squares_similarity
 from faceops.warping import warp_affine
 from hime.network import HIME
+from hime.picture_upscaling import upscale
 from hime.shipped import shipped_weights
-from hime.upscale import upscale
 from hime.weights import load_network
 from portraitdata.resampling import bicubic, to_8_bit
 

@@ -1,7 +1,7 @@
 """Where the face of a truth is, sought once for all results that are compared with it."""
 
 from benchmarks.measures.remembered import Remembered
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import ImagePair, NoFaceInImageError

@@ -31,6 +31,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("headsup_table4", "benchmarks.headsup.table4"),
         Benchmark("headsup_weights", "benchmarks.headsup.shipped_weights", quick=False),
         Benchmark("reference_matching", "benchmarks.headsup.reference_matching", quick=False),
+        Benchmark("reference_expressions", "benchmarks.headsup.reference_expressions", quick=False),
         Benchmark("scoring_conventions", "benchmarks.headsup.scoring_conventions", quick=False),
         Benchmark("study_intervals", "benchmarks.headsup.study_intervals", quick=False),
     ),

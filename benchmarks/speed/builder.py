@@ -21,10 +21,11 @@ from benchmarks.speed.timing import cpu_seconds
 from faceops.image_decoding import decode_raster
 from portraitdata.builder.build import remove_from
 from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule
-from portraitdata.builder.engines import Engine, Processes, begin_worker, one_thread_to_inherit
+from portraitdata.builder.engines import Engine, Processes
 from portraitdata.builder.layout import StageName
 from portraitdata.builder.plan import plan
 from portraitdata.builder.ray_engine import RayData
+from portraitdata.builder.workers import begin_worker, one_thread_to_inherit
 from portraitdata.restoration.similar_faces import PAIR_THRESHOLD, SPLIT_THRESHOLD, similar_faces
 
 COPIES, SIDE, PARTITION = 2, 1350, 6

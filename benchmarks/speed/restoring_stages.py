@@ -3,9 +3,11 @@
 With a reference there is one more picture to encode and, where its face is, a second pass of the denoiser.
 
 Plain is the restorer as it is trained: adapters beside the weights they belong to, weights in torch's usual order, the
-prompt's text encoded for each picture where the base model has a text encoder. The results are compared, too.
+prompt's text encoded for each picture where the base model has a text encoder. The results are compared, too. In
+between is what `headsup restore` does, with maps doubled before they are convolved, see `headsup.folded_upsampling`.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import MachineLimits, machine_limits
 from faceops.images import Picture, load_picture, save_picture
 from headsup.demo import BOX, LANDMARKS, reference
+from headsup.folded_upsampling import FoldedUpsampling
 from headsup.profile_report import report_profile
 from headsup.prompts import ConstantPrompt
 from headsup.restoring.options import RestoreOptions
@@ -44,6 +47,7 @@ def measure(suite: Suite) -> list[Table]:
         ways = {
             "headsup restore": as_shipped(None),
             "plain": plainly(),
+            "doubled, then convolved": as_shipped(None, folded=False),
             "with a reference": as_shipped(reference_face()),
             "with a reference, one pass": as_shipped(reference_face(), confined=False),
         }
@@ -90,9 +94,12 @@ def reference_face() -> ReferenceFaces:
     return ReferenceFaces(BOX.view(1, 4), LANDMARKS[None], reference(photograph).references).rescaled(share, share)
 
 
-def as_shipped(references: ReferenceFaces | None, confined: bool = True) -> Way:
-    """What the command line runs."""
+def as_shipped(references: ReferenceFaces | None, confined: bool = True, folded: bool = True) -> Way:
+    """What the command line runs, or that without folded upsampling."""
     restorer = PhotoRestorer.load("tiny")
+    for module in restorer.restorer.modules():
+        if isinstance(module, FoldedUpsampling) and not folded:
+            module.LEAST_PIXELS = sys.maxsize
     options = RestoreOptions(scale=SCALE, colour="none", confine_references=confined)
 
     def way(picture: Picture) -> tuple[dict[str, float], Tensor]:

@@ -9,12 +9,12 @@ from faceops.commands import align as align_command
 from faceops.commands import embed as embed_command
 from faceops.commands.align import check_names, run_align
 from faceops.commands.embed import run_embed
-from faceops.commands.pictures import picture_files
 from faceops.faces import Faces
 from faceops.identity_networks.encoder import FaceEncoder, InputConvention
 from faceops.images import Picture, load_picture, save_picture
 from faceops.landmarks import FFHQ_512
 from faceops.pasting import paste
+from faceops.picture_files import picture_files
 
 
 def two_faces(images):

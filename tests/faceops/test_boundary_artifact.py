@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.metrics.boundary_artifact import BoundaryArtifact, boundary_artifact, excess, seam_scores
+from faceops.metrics.boundary_artifact import BoundaryArtifact, boundary_artifact
 from faceops.metrics.cielab import srgb_to_lab
 from faceops.metrics.contour_bands import BANDS, SECTORS, STRIPS, ZONES, contour_bands, signed_distance
+from faceops.metrics.seam_scores import excess, seam_scores
 
 SIDE = 192
 

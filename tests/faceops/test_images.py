@@ -26,7 +26,8 @@ from faceops.image_errors import (
     TooLargeImageError,
     UnsupportedImageError,
 )
-from faceops.images import Picture, decode_picture, find_pictures, is_picture, load_picture, save_picture
+from faceops.images import Picture, decode_picture, load_picture, save_picture
+from faceops.picture_files import find_pictures, is_picture
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (5, 7, 3), dtype=np.uint8)

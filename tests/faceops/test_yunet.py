@@ -12,7 +12,8 @@ from jaxtyping import config
 from torch import Tensor
 
 from faceops.close_ups import close_up, look_closer, mirrored
-from faceops.detection import Detector, build_detector, build_network
+from faceops.detection import build_detector, build_network
+from faceops.detector import Detector
 from faceops.detectors.yunet import YuNet
 from faceops.faces import Faces
 from faceops.images import load_picture

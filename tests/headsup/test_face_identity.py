@@ -8,7 +8,7 @@ from torch import nn
 
 from faceops.alignment import ffhq_to_arcface
 from faceops.landmarks import ARCFACE_112, FFHQ_512, Template
-from headsup.losses.face_identity import FaceIdentity, face_identity
+from headsup.losses.face_identity import FaceIdentity, face_identity, identity_loss
 
 
 def images(size=96, count=2, seed=0):
@@ -222,3 +222,35 @@ def test_without_faces_it_is_zero_and_part_of_the_graph():
     assert restored.grad is not None
     assert network.seen == 0
     assert face_identity(torch.zeros(0, 4), torch.zeros(0, 4)).item() == 0
+
+
+def test_loss_is_the_papers_formula():
+    pt, pr, tr = torch.tensor([0.5, -0.2]), torch.tensor([0.3, 0.1]), torch.tensor([0.6, -0.1])
+    expected = [
+        -math.log((a + 1) / 2) - math.log((b + 1) / 2) * c
+        for a, b, c in zip(*(v.tolist() for v in (pt, pr, tr)), strict=True)
+    ]
+    assert identity_loss(pt, pr, tr).tolist() == pytest.approx(expected)
+
+
+def test_without_reference_the_loss_has_the_true_face_only():
+    pt, none = torch.tensor([0.5, -0.2]), torch.zeros(2)
+    torch.testing.assert_close(identity_loss(pt, none, none), identity_loss(pt))
+
+
+def test_loss_and_its_gradient_are_finite_where_the_logarithm_is_not():
+    worst = torch.tensor([-1.0, 1.0, 0.0], requires_grad=True)
+    loss = identity_loss(worst, worst, torch.ones(3))
+    loss.sum().backward()
+    assert loss.isfinite().all()
+    assert worst.grad.isfinite().all()
+
+
+def test_gradient_of_the_loss_in_double_precision():
+    similarities = (torch.rand(3, 4, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: identity_loss(*s), similarities)
+
+
+def test_says_that_a_reference_has_two_similarities():
+    with pytest.raises(ValueError, match=r"got one of them\. Give both, or none"):
+        identity_loss(torch.ones(1), torch.ones(1))

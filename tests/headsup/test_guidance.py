@@ -1,5 +1,7 @@
 """The branch that guides the decoder."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from headsup.tiling.tiled_guidance import decode_guided
 
 ADDED = RestorerSettings("random:tiny", rank=2, guidance=8)
 ALL = RestorerSettings("random:tiny", timestep=249, trained="all", guidance=8, output="residual")
+LEAN = replace(ALL, guidance_blocks=1)
 
 
 def disturbed(module: torch.nn.Module, size: float = 0.03):
@@ -53,8 +56,9 @@ def test_a_residual_needs_a_decoder_that_is_guided_and_trained():
             settings.build()
 
 
-def test_the_branch_depends_on_nothing_beyond_its_reach():
-    branch = disturbed(Branch(4), 0.2).double()
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_branch_depends_on_nothing_beyond_its_reach(blocks):
+    branch = disturbed(Branch(4, blocks), 0.2).double()
     side = 2 * branch.reach + 5 * FACTOR
     picture = torch.rand(1, 3, FACTOR, side, dtype=torch.float64, requires_grad=True)
     guide = branch(picture)
@@ -81,7 +85,7 @@ def test_gradients_of_joins_and_finish():
     assert torch.autograd.gradcheck(finish, pictures, eps=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize("settings", [ADDED, ALL])
+@pytest.mark.parametrize("settings", [ADDED, ALL, LEAN])
 def test_tiles_give_what_one_piece_gives(settings):
     restorer = disturbed(settings.build())
     picture = torch.rand(2, 3, 416, 320, generator=torch.Generator().manual_seed(3))

@@ -11,8 +11,8 @@ import torch
 import headsup.prompts
 from headsup.backbone import MissingBackboneError
 from headsup.diffusers_folder import save_embeddings
-from headsup.prompts import NEGATIVE, ConstantPrompt, IndexPrompts, TaggedPrompts
-from headsup.text_encoder import TOKENS, ClipTextEncoder, RandomTextEncoder, TwoEmbeddings, load_text_encoder
+from headsup.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
+from headsup.text_encoder import NEGATIVE, TOKENS, ClipTextEncoder, RandomTextEncoder, TwoEmbeddings, load_text_encoder
 
 LQ = torch.rand(3, 3, 8, 8)
 

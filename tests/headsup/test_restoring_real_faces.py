@@ -164,3 +164,25 @@ def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path:
     assert {face["person"] for face in picture["faces"]} == {"002_smiling.jpg", "013_smiling.jpg"}
     assert all(face["input_to_reference"] > 0.2 for face in picture["faces"])
     assert load_picture(tmp_path / "sheet.png").pixels.shape[1] > 192 + 2 * 320
+
+
+def test_the_command_says_that_a_reference_does_not_smile(
+    london: Path, recognition: FaceRecognition, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = RestorerSettings(base="random:tiny", layout="placed")
+    weights = tmp_path / "random.safetensors"
+    save_weights(settings.build().generator_parameters(), settings, weights, ModelCard())
+    small = bicubic(load_picture(london / "103_smiling.jpg").pixels, 128, 128).clamp(0, 1)
+    save_picture(Picture(small), tmp_path / "low.png")
+    status = restore_files(
+        [tmp_path / "low.png"],
+        tmp_path / "out",
+        RestoreOptions(scale=1.0),
+        Weights(weights, device="cpu"),
+        references=[london / "103_neutral.jpg"],
+        report=tmp_path / "report.json",
+    )
+    assert status == 0
+    (note,) = json.loads((tmp_path / "report.json").read_text())["pictures"][0]["notes"]
+    assert note.startswith("The face seems to have another expression than in 103_neutral.jpg: the mouths differ.")
+    assert note in capsys.readouterr().err

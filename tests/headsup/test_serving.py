@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import Picture, save_picture
 from headsup.restoring.options import RestoreOptions

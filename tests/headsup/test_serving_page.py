@@ -165,6 +165,27 @@ def test_faces_references_and_what_is_said_of_them(restoration: PhotoRestoration
     assert own.notes == ("The reference ann.png is the picture itself; another photograph would tell more.",)
 
 
+def test_another_expression_of_a_reference_is_said(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.png" for name in ("photo", "same", "other")]
+    for path, side, mouth in zip(paths, (120, 160, 160), (1, 1, 2), strict=True):
+        save_picture(Picture(with_mouth(side, mouth)), path)
+    photo, same, other = paths
+    assert restored(restoration, tmp_path / "1", photo, same).notes == ()
+    (note,) = restored(restoration, tmp_path / "2", photo, other).notes
+    assert note.startswith("The face seems to have another expression than in other.png: the mouths differ.")
+
+
+def with_mouth(side: int, seed: int) -> Tensor:
+    """Ann with spots all over the face; those of the lower part are drawn by a seed."""
+    spots = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
+    spots[:, 10:15] = torch.rand(3, 5, 16, generator=torch.Generator().manual_seed(seed))
+    face = portrait("ann", side=side)
+    middle = slice(side // 4, side - side // 4)
+    toward_grey = 0.3 * F.interpolate(spots[None], side // 2, mode="nearest")[0]
+    face[:, middle, middle] = face[:, middle, middle].lerp(torch.tensor(0.5), toward_grey)
+    return face
+
+
 def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_path: Path) -> None:
     both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
     found = Preview(BlockDetector()).faces(sent(tmp_path / "0", both))

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.images import Picture, load_picture, save_picture
 from faceops.similarity import least_squares_similarity
@@ -18,7 +19,7 @@ from hime import cli
 from hime.exemplar_alignment import align_exemplars, input_landmarks
 from hime.exemplars import cover
 from hime.network import HIME
-from hime.upscale import upscale
+from hime.picture_upscaling import upscale
 from portraitdata.resampling import bicubic
 
 POINTS = torch.tensor([[22.0, 24.0], [43.0, 26.0], [33.0, 34.0], [25.0, 45.0], [41.0, 46.0]])

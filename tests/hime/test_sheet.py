@@ -7,8 +7,8 @@ import torch
 
 from faceops.images import Picture, load_picture
 from hime.comparison import comparison_sheet
+from hime.picture_upscaling import Upscaled
 from hime.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
-from hime.upscale import Upscaled
 
 RED = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 

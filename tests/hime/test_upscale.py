@@ -15,8 +15,8 @@ from faceops.images import Picture, load_picture, save_picture
 from hime.exemplars import cover, stack_exemplars
 from hime.model_card import ModelCard
 from hime.network import HIME
+from hime.picture_upscaling import check_size, upscale
 from hime.tiling import Tiling
-from hime.upscale import check_size, upscale
 from hime.upscale_files import upscale_files
 from hime.weights import save_weights
 from portraitdata.resampling import bicubic

@@ -17,16 +17,21 @@ from portraitdata.builder.layout import funnel, read_stage
 from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
 from portraitdata.commands.takedown import PersonSearch, run_takedown
 from portraitdata.commands.verify import run_verify
+from portraitdata.restoration.face_embeddings import embedding_matrix
+from portraitdata.restoration.index_tables import read_index_tables
 from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.shard_checks.people_checks import embedding_matrix
+from portraitdata.restoration.takedown_list import (
+    TakenDown,
+    extend_takedown_list,
+    read_takedown_list,
+    without_taken_down,
+)
 from portraitdata.shard_checks.verification import verify_index
 from portraitdata.synthetic_build import write_synthetic_build
 from portraitdata.takedown.archive_rewriting import blank_members, rewrite_without
-from portraitdata.takedown.index_tables import read_index_tables
 from portraitdata.takedown.journal import JOURNAL_FILE
 from portraitdata.takedown.removal import finish
 from portraitdata.takedown.selection import all_faces
-from portraitdata.takedown.takedown_list import TakenDown, extend_takedown_list, read_takedown_list, without_taken_down
 
 
 @pytest.fixture(scope="module")

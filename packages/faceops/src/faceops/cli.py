@@ -5,6 +5,7 @@ Torch takes seconds to import, so nothing here imports it at module level: a com
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,12 +36,16 @@ def detect(
         threshold: Least score of a face, between 0 and 1; each detector has its own.
         tiny: Look for tiny faces too, which takes four times as long.
     """
+    from faceops.picture_files import check_single
+
+    check_single(images)
+
     from faceops.commands.detect import run_detect
 
     return run_detect(images, json, draw, detector, weights, threshold, tiny)
 
 
-def align(
+def align_faces(
     images: Sequence[Path],
     *,
     output: Path,
@@ -67,6 +72,10 @@ def align(
         overwrite: Replace files that exist.
         json: Print where each crop is from instead of its name only.
     """
+    from faceops.picture_files import check_single
+
+    check_single(images)
+
     from faceops.commands.align import run_align
 
     return run_align(images, output, size, template, estimator, detector, threshold, largest, overwrite, json)
@@ -91,12 +100,17 @@ def compare(
         detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a line.
     """
+    from faceops.picture_files import check_single
+
+    for photograph in (first, second):
+        check_single([photograph])
+
     from faceops.commands.compare import run_compare
 
     run_compare(first, second, network, threshold, detector, json)
 
 
-def embed(
+def embed_faces(
     images: Sequence[Path],
     *,
     output: Path | None = None,
@@ -117,6 +131,10 @@ def embed(
         largest: Take the largest face of each picture only.
         overwrite: Replace the file if it exists.
     """
+    from faceops.picture_files import check_single
+
+    check_single(images)
+
     from faceops.commands.embed import run_embed
 
     return run_embed(images, output, network, detector, threshold, largest, overwrite)
@@ -176,9 +194,9 @@ def add(file: Path, *, name: str | None = None) -> None:
 
 COMMANDS: dict[str, Any] = {
     "detect": detect,
-    "align": align,
+    "align": align_faces,
     "compare": compare,
-    "embed": embed,
+    "embed": embed_faces,
     "weights": {
         "_help": "List, fetch and check the weights of detectors and recognition networks.",
         "list": list_weights,
@@ -192,7 +210,13 @@ COMMANDS: dict[str, Any] = {
 
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
-    return auto_cli(COMMANDS, parser_class=ShellParser, prog="faceops", description=sys.modules["faceops"].__doc__)
+    return auto_cli(
+        COMMANDS,
+        parser_class=ShellParser,
+        prog="faceops",
+        description=sys.modules["faceops"].__doc__,
+        version=version("faceops"),
+    )
 
 
 def main() -> None:

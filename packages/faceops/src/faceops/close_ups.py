@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.boxes import intersection_over_union, longer_sides
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 
 SIDES = (288, 384, 512)

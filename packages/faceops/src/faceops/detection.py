@@ -1,31 +1,13 @@
-"""Face detection: what a detector is, and how one is built by name."""
+"""Face detectors by name, for faces of every size."""
 
 from pathlib import Path
-from typing import Protocol, get_args, runtime_checkable
+from typing import get_args
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from faceops.detector import Detector
 from faceops.detector_names import DetectorName
-from faceops.faces import Faces
-
-
-@runtime_checkable
-class Detector(Protocol):
-    """Finds the faces in a batch of images of one size.
-
-    Faces are ordered by image, then by score, then by position, and lie on the device of the images. Detectors are not
-    differentiable.
-    """
-
-    def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
-        ...
+from faceops.scale_search import ScaleSearch
 
 
 def build_detector(
@@ -54,8 +36,6 @@ def build_detector(
         MissingWeightsError: If the weights are not there and cannot be fetched.
         ImportError: If the detector needs a package that is not installed.
     """
-    from faceops.scale_search import ScaleSearch
-
     return ScaleSearch(build_network(name, weights, threshold, device), working_side, refine, tiny)
 
 

@@ -22,12 +22,6 @@ from faceops.image_encoding import WRITABLE_SUFFIXES, encode_samples
 from faceops.image_errors import MissingImageError, UnsupportedImageError
 from faceops.luma import BT601_LUMA
 
-READABLE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2", ".heic", ".heif", ".hif"),
-)
-"""File names that `find_pictures` takes for pictures, in lower case."""
-
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
 
@@ -192,19 +186,3 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
 
 def _grey(pixels: Tensor) -> Tensor:
     return (pixels * LUMA.to(pixels)).sum(dim=0, keepdim=True).clamp(0, 1)
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a path is a visible file with the suffix of an image format; its content is not looked at."""
-    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Pictures directly in a folder, in the order of their names.
-
-    Raises:
-        MissingImageError: If there is no such folder.
-    """
-    if not folder.is_dir():
-        raise MissingImageError(f"There is no folder {folder}.")
-    return sorted(path for path in folder.iterdir() if is_picture(path))

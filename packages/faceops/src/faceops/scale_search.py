@@ -11,7 +11,7 @@ from torch import Tensor
 
 from faceops.boxes import intersection_over_union, longer_sides, shares_inside
 from faceops.close_ups import look_closer
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 
 OVERVIEW_SIDE = 256

@@ -5,13 +5,13 @@ The input knows the colours better than the details, so they are taken from ther
 (`wavelet_colour`) or mean and deviation of every channel (`adain_colour`).
 """
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-ColourMethod = Literal["wavelet", "adain", "none"]
+from headsup.colour_method import ColourMethod
 
 LEVELS = 5
 """Levels of the wavelet decomposition: frequencies up to a period of about 64 pixels are colour."""

@@ -9,14 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.text_encoder import TextEncoder, load_text_encoder
-
-NEGATIVE = (
-    "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG Style, 3D render, unreal engine, "
-    "blurring, dirty, messy, worst quality, low quality, frames, watermark, signature, jpeg artifacts, deformed, "
-    "lowres, over-smooth"
-)
-"""Negative prompt (HeadsUp, Appendix B); it serves the teacher's guidance alone."""
+from headsup.text_encoder import NEGATIVE, TextEncoder, load_text_encoder
 
 REMEMBERED = 4096
 """Embeddings of texts that are kept, so that a text is encoded once."""

@@ -14,6 +14,13 @@ from torch import Tensor
 
 from headsup.backbone import RANDOM, MissingBackboneError, description, missing
 
+NEGATIVE = (
+    "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG Style, 3D render, unreal engine, "
+    "blurring, dirty, messy, worst quality, low quality, frames, watermark, signature, jpeg artifacts, deformed, "
+    "lowres, over-smooth"
+)
+"""Negative prompt (HeadsUp, Appendix B); it serves the teacher's guidance alone."""
+
 EMBEDDINGS_FILE = "prompts.safetensors"
 """File in a model's folder with the embeddings ``positive`` and ``negative``, where there is no text encoder."""
 
@@ -91,8 +98,6 @@ class TwoEmbeddings:
 
     def __call__(self, texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """One of the two embeddings for every text."""
-        from headsup.prompts import NEGATIVE
-
         return torch.stack([self.negative if text == NEGATIVE else self.positive for text in texts])
 
 

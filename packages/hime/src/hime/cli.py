@@ -6,6 +6,7 @@ needs when it runs.
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ def predict() -> None:
     """Super-resolve the sets of a datamodule."""
 
 
-def upscale(
+def upscale_pictures(
     low: Path,
     *,
     output: Path,
@@ -67,11 +68,17 @@ def upscale(
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
-    from faceops.device import select_device
-    from hime.shipped import choose_weights
-    from hime.upscale_files import upscale_files
+    from faceops.picture_files import check_single
+    from hime.shipped import choose_weights, find_weights
 
     chosen = choose_weights(weights, scale, perceptual)
+    find_weights(chosen)
+    for path in (low, *exemplars):
+        check_single([path])
+
+    from faceops.device import select_device
+    from hime.upscale_files import upscale_files
+
     return upscale_files(low, output, exemplars, chosen, maps, compare, align, tile, select_device(device), overwrite)
 
 
@@ -222,7 +229,7 @@ OUT_OF_MEMORY = (
 )
 
 COMMANDS: dict[str, Any] = {
-    "upscale": upscale,
+    "upscale": upscale_pictures,
     "evaluate": evaluate,
     "demo": demo,
     "weights": weights,
@@ -244,6 +251,7 @@ def run() -> int | None:
         parser_class=ShellParser,
         prog="hime",
         description=sys.modules["hime"].__doc__,
+        version=version("hime"),
     )
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from faceops.images import Picture, save_picture
 from hime.comparison import share
+from hime.picture_upscaling import upscale
 from hime.sheet import Panel, draw_sheet, save_sheet
 from hime.shipped import shipped_name, shipped_weights
-from hime.upscale import upscale
 from hime.weights import load_network
 from portraitdata.resampling import bicubic, to_8_bit
 from portraitdata.scoring.psnr import psnr

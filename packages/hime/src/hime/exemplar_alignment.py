@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.boxes import rescaled_points
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.similarity import least_squares_similarity
 from faceops.warping import warp_affine
 from hime.exemplars import cover

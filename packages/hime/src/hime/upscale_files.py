@@ -12,19 +12,20 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceops.command_line import exit_status
-from faceops.commands.pictures import picture_files
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.image_encoding import WRITABLE_SUFFIXES
-from faceops.images import Picture, find_pictures, load_picture, save_picture
+from faceops.images import Picture, load_picture, save_picture
+from faceops.picture_files import find_pictures, picture_files
 from faceops.weights import cached_path, find_entry
 from hime.comparison import comparison_sheet
 from hime.heat import heat_map, relative_similarity
 from hime.model_card import read_header
 from hime.network import HIME
+from hime.picture_upscaling import Upscaled, upscale
 from hime.sheet import save_sheet
 from hime.shipped import find_weights
 from hime.tiling import Tiling
-from hime.upscale import Upscaled, upscale
 from hime.weights import load_network
 from portraitdata.resampling import bicubic
 

@@ -5,6 +5,7 @@ A command imports what it needs when it runs, so that help is there at once.
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,7 +155,7 @@ def portrait_index(
     run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced)
 
 
-def degrade(
+def degrade_pictures(
     images: Sequence[Path],
     *,
     output: Path,
@@ -259,7 +260,7 @@ COMMANDS: dict[str, Any] = {
     "inspect": inspect,
     "portrait-index": portrait_index,
     **BUILD_COMMANDS,
-    "degrade": degrade,
+    "degrade": degrade_pictures,
     "score": score,
     "study": STUDY_COMMANDS,
 }
@@ -268,7 +269,13 @@ COMMANDS: dict[str, Any] = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     description = sys.modules["portraitdata"].__doc__
-    return auto_cli(COMMANDS, parser_class=ShellParser, prog="portraitdata", description=description)
+    return auto_cli(
+        COMMANDS,
+        parser_class=ShellParser,
+        prog="portraitdata",
+        description=description,
+        version=version("portraitdata"),
+    )
 
 
 def main() -> None:

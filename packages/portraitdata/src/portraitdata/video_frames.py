@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceops.image_decoding import decode_raster
-from faceops.images import find_pictures, read_image_file, srgb_bytes
+from faceops.images import read_image_file, srgb_bytes
+from faceops.picture_files import find_pictures
 from portraitdata.photograph_crops import centred_square
 from portraitdata.resampling import bicubic
 

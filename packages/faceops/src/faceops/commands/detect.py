@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from faceops.command_line import exit_status
-from faceops.commands.pictures import picture_files, report_failure
-from faceops.detection import Detector, build_detector
+from faceops.commands.pictures import report_failure
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.detector_names import DetectorName
 from faceops.drawing import draw_faces
 from faceops.faces import Faces
 from faceops.images import Picture, load_picture, save_picture
+from faceops.picture_files import picture_files
 
 
 def run_detect(

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.command_line import exit_status
-from faceops.commands.pictures import Found, find_faces, picture_files, report_failure
+from faceops.commands.pictures import Found, find_faces, report_failure
 from faceops.detection import build_detector
 from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity, embed
+from faceops.picture_files import picture_files
 
 
 def run_embed(

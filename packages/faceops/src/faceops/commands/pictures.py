@@ -1,14 +1,13 @@
-"""What the commands share: picture files, and the faces in one."""
+"""What the commands share: the faces in a picture file, and reports of failures."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.command_line import as_sentence
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
-from faceops.images import Picture, find_pictures, load_picture
+from faceops.images import Picture, load_picture
 
 
 class NoFaceError(ValueError):
@@ -23,21 +22,6 @@ class Found:
     picture: Picture
     faces: Faces
     """The best first, see `Detector`; never empty."""
-
-
-def picture_files(paths: Sequence[Path]) -> list[Path]:
-    """Files among the paths, and the pictures in the folders among them.
-
-    Raises:
-        ValueError: If a folder holds no picture.
-    """
-    files: list[Path] = []
-    for path in paths:
-        found = find_pictures(path) if path.is_dir() else [path]
-        if not found:
-            raise ValueError(f"There are no pictures in {path}.")
-        files += found
-    return files
 
 
 def report_failure(file: Path, error: Exception) -> None:

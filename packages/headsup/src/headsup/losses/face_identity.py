@@ -9,9 +9,46 @@ from torch import Tensor, nn
 from faceops.alignment import template_matrix
 from faceops.identity import IdentityNetwork, reference_similarity, similarity
 from faceops.landmarks import FFHQ_512
-from faceops.metrics.identity_score import identity_loss
 from faceops.warping import warp_affine
 from headsup.losses.faces import mean_over_faces
+
+LEAST_AGREEMENT = 1e-4
+"""Below this, ``(phi + 1) / 2`` of the identity loss is taken for this: log 0 is no number to train on."""
+
+
+def identity_loss(
+    predicted_truth: Float[Tensor, " n"],
+    predicted_reference: Float[Tensor, " n"] | None = None,
+    truth_reference: Float[Tensor, " n"] | None = None,
+) -> Float[Tensor, " n"]:
+    """The identity loss that HeadsUp builds of Eq. 4, of every face, for reports and for training.
+
+    ``-log((phi(p, t) + 1) / 2) - log((phi(p, r) + 1) / 2) phi(t, r)``. A similarity with an absent reference is zero,
+    and so is its term. The paper does not guard its logarithms; here their arguments are at least `LEAST_AGREEMENT`.
+    A reference that is less like the truth than a stranger has a negative weight, as the formula says.
+
+    Args:
+        predicted_truth: Similarity of the predicted and the true face.
+        predicted_reference: Of the predicted face and the reference, 0 where there is none.
+        truth_reference: Of the true face and the reference, 0 where there is none.
+
+    Raises:
+        ValueError: If only one of the similarities with the reference is given.
+
+    Example:
+        >>> one, none = torch.tensor([1.0, 0.0, -1.0]), torch.zeros(3)
+        >>> [round(value, 4) + 0.0 for value in identity_loss(one, none, none).tolist()]
+        [0.0, 0.6931, 9.2103]
+    """
+    if (predicted_reference is None) != (truth_reference is None):
+        raise ValueError(
+            "The reference term needs the similarity of the reference with the predicted and with the true face; got "
+            "one of them. Give both, or none."
+        )
+    loss = -((predicted_truth + 1) / 2).clamp(min=LEAST_AGREEMENT).log()
+    if predicted_reference is None or truth_reference is None:
+        return loss
+    return loss - ((predicted_reference + 1) / 2).clamp(min=LEAST_AGREEMENT).log() * truth_reference
 
 
 def face_identity(
@@ -25,7 +62,7 @@ def face_identity(
     phi is the cosine of embeddings of restored face r, true face t and reference x_r. Without a reference phi is zero
     and the first term is left. The last factor is a weight: gradients flow to the restored faces only. The paper's
     formula is kept where the weight is negative, for a reference that is less like the truth than a stranger: it then
-    pushes the restored face away from it. Its logarithms are guarded, see `faceops.metrics.identity_score`, so that
+    pushes the restored face away from it. Its logarithms are guarded, see `identity_loss`, so that
     loss and gradient are finite also at phi = -1. Computed in float32 at least.
 
     Args:

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.boxes import intersection_over_union
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.detector_names import DetectorName
 from faceops.faces import Faces
 from faceops.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed

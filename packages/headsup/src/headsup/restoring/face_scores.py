@@ -9,7 +9,7 @@ from torch import Tensor
 from faceops.alignment import alignment_matrix
 from faceops.faces import Faces
 from faceops.identity import embed, similarity
-from faceops.metrics.boundary_artifact import seam_scores
+from faceops.metrics.seam_scores import seam_scores
 from faceops.pasting import paste
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces
 from headsup.restoring.matching import Match

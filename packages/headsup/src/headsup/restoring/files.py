@@ -13,7 +13,7 @@ from faceops.device import DeviceName, select_device
 from headsup.restoring.batch import run_batch
 from headsup.restoring.blending import FACE_SIZE, check_face_size
 from headsup.restoring.face_recognition import FaceRecognition, load_recognition
-from headsup.restoring.jobs import Job, check_folder, plan_jobs
+from headsup.restoring.jobs import Job, check_report, plan_jobs
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup
@@ -79,7 +79,7 @@ def restore_files(
     jobs = plan_jobs(inputs, output, compare)
     box = checked_box(face_box, len(jobs))
     if report is not None:
-        check_report(report, jobs)
+        check_report(report)
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
@@ -117,7 +117,7 @@ def blend_files(
     check_face_size(face_size)
     jobs = plan_jobs(inputs, output, compare)
     if report is not None:
-        check_report(report, jobs)
+        check_report(report)
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
@@ -181,18 +181,6 @@ def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, floa
             f"--face-box is X1 Y1 X2 Y2 in pixels of a single picture; got {len(box)} numbers for {pictures} pictures."
         )
     return box[0], box[1], box[2], box[3]
-
-
-def check_report(report: Path, jobs: Sequence[Job]) -> None:
-    """Refuse a report that could not be written or would replace a picture.
-
-    Raises:
-        ValueError: If it does not end in .json, or a file is where its folder must be.
-        PermissionError: If its folder cannot be written to.
-    """
-    if report.suffix.lower() != ".json":
-        raise ValueError(f"--report is a file ending in .json, got {report}.")
-    check_folder(report.resolve().parent)
 
 
 def wanted_recognition(references: bool, scores: bool, console: Console) -> FaceRecognition | None:

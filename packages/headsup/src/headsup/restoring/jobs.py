@@ -7,7 +7,8 @@ from glob import glob
 from pathlib import Path
 
 from faceops.image_encoding import WRITABLE_SUFFIXES
-from faceops.images import READABLE_SUFFIXES, find_pictures, is_picture
+from faceops.picture_files import READABLE_SUFFIXES, check_single, find_pictures, is_picture
+from headsup.shipped import find_weights
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,38 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"{there} is a file, but a folder is needed there; name another.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(f"The folder {there} cannot be written to; name another, or change its permissions.")
+
+
+def check_report(report: Path) -> None:
+    """Refuse a report that could not be written or would replace a picture.
+
+    Raises:
+        ValueError: If it does not end in .json, or a file is where its folder must be.
+        PermissionError: If its folder cannot be written to.
+    """
+    if report.suffix.lower() != ".json":
+        raise ValueError(f"--report is a file ending in .json, got {report}.")
+    check_folder(report.resolve().parent)
+
+
+def check_request(
+    inputs: Sequence[Path],
+    output: Path,
+    compare: Path | None,
+    report: Path | None,
+    references: Sequence[Path],
+    weights: Sequence[str],
+) -> None:
+    """Refuse what can be refused without torch, which takes seconds to import.
+
+    Raises:
+        ValueError: See `plan_jobs`, `check_report` and `headsup.shipped.find_weights`.
+        OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
+    """
+    check_single([job.source for job in plan_jobs(inputs, output, compare)])
+    for path in references:
+        check_single([path])
+    if report is not None:
+        check_report(report)
+    for name in weights:
+        find_weights(name)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from headsup.colour import ColourMethod
+from headsup.colour_method import ColourMethod
 
 USUAL_SCALE = 4.0
 """Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ from faceops.boxes import rescaled_boxes, rescaled_points
 from faceops.images import Picture
 from headsup.autoencoder import latent_factor
 from headsup.colour import correct_colour
+from headsup.folded_upsampling import fold_upsampling
 from headsup.merging import merge_adapters
 from headsup.one_step import OneStepRestorer
 from headsup.prompts import ConstantPrompt
@@ -64,6 +66,17 @@ class ReferenceFaces:
         return len(self.boxes)
 
 
+class Condition(NamedTuple):
+    """What the denoiser is given beside the input's latent, as maps of the same size."""
+
+    found: Float[Tensor, "1 f lh lw"]
+    """What comes of the references, see `headsup.one_step.OneStepRestorer.find`."""
+    mask: Float[Tensor, "1 1 lh lw"]
+    """Where the faces are that have a reference."""
+    reach: Float[Tensor, "1 1 lh lw"]
+    """How much references may change at a place, 0 to 1."""
+
+
 @dataclass(frozen=True, eq=False)
 class Restored:
     """A restored picture."""
@@ -93,6 +106,9 @@ class PhotoRestorer:
     ) -> None:
         # convolutions are a fifth faster with channels last, on CPUs with vector units and on tensor cores
         self.restorer = restorer.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        if device.type == "cpu":  # elsewhere it was not measured
+            for network in (self.restorer.vae, self.restorer.unet):
+                fold_upsampling(network)
         self.layout: ReferenceLayout = layout
         self.prompts, self.device = prompts, device
         self.factor = latent_factor(restorer.vae)
@@ -146,7 +162,7 @@ class PhotoRestorer:
         budget = self._budget(options)
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
-            condition = z_l.new_zeros(1, self.restorer.found_channels + 2, *z_l.shape[2:])  # see `_condition`
+            condition = self._no_condition(z_l)
             if references is not None and len(references) and options.reference_strength > 0:
                 _, *sides = picture.pixels.shape
                 placed = references.rescaled(width / sides[1], height / sides[0])
@@ -187,8 +203,8 @@ class PhotoRestorer:
         size: torch.Size,
         options: RestoreOptions,
         budget: float | None,
-    ) -> Float[Tensor, "1 channels lh lw"]:
-        """What comes of the references, mask of their faces and reach of the references, one upon the other."""
+    ) -> Condition:
+        """Condition of the denoiser where there are references."""
         height, width = size
         where = torch.zeros(len(faces), dtype=torch.long)
         side = faces.references.shape[-1]
@@ -210,14 +226,19 @@ class PhotoRestorer:
         reach = torch.ones_like(mask)
         if options.confine_references:
             reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor).to(mask.device)
-        return torch.cat((z_r, mask, reach * options.reference_strength), dim=1)
+        return Condition(z_r, mask, reach * options.reference_strength)
 
-    def _denoise(self, z_l: Tensor, condition: Tensor, options: RestoreOptions, budget: float | None) -> Tensor:
+    def _no_condition(self, z_l: Float[Tensor, "1 c lh lw"]) -> Condition:
+        """Condition of the denoiser where there is no reference."""
+        nowhere = z_l.new_zeros(1, 1, *z_l.shape[2:])
+        return Condition(z_l.new_zeros(1, self.restorer.found_channels, *z_l.shape[2:]), nowhere, nowhere)
+
+    def _denoise(self, z_l: Tensor, condition: Condition, options: RestoreOptions, budget: float | None) -> Tensor:
         prompt = self.prompts(z_l[:, :3], [""])
 
-        def denoise(z: Tensor, condition: Tensor) -> Tensor:
+        def denoise(z: Tensor, found: Tensor, mask: Tensor, reach: Tensor) -> Tensor:
             step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
-            return denoise_within(step, z, *condition.split((condition.shape[1] - 2, 1, 1), dim=1))
+            return denoise_within(step, z, found, mask, reach)
 
         tile = max(options.tile // self.factor, 8)
         overlap = min(options.overlap // self.factor, tile - 1)
@@ -226,7 +247,7 @@ class PhotoRestorer:
             height, width = z_l.shape[2:]
             fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
-        return denoise_tiled(denoise, z_l, (condition,), tile, overlap, together)
+        return denoise_tiled(denoise, z_l, condition, tile, overlap, together)
 
 
 @contextmanager

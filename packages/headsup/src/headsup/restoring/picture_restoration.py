@@ -10,6 +10,7 @@ from faceops.image_errors import DECODING_ERRORS
 from faceops.images import Picture, decode_picture, read_image_file, save_picture
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
+from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
 from headsup.restoring.face_scores import face_records
 from headsup.restoring.jobs import Job
@@ -72,6 +73,7 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         remark = setup.options.remark(*size)
         notes = [] if remark is None else [remark]
         notes += [*first_of_several(data), *matching.notes, *own_pictures(matching, data, size)]
+        notes += expression_notes(picture.pixels, seen, matching.matches)
     restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "write"):
         job.output.parent.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.alignment import align, alignment_matrix
-from faceops.commands.pictures import picture_files
 from faceops.images import decode_picture, read_image_file
 from faceops.landmarks import FFHQ_512
+from faceops.picture_files import picture_files
 from faceops.similarity import apply
 from headsup.restoring.face_recognition import FaceRecognition, see_faces
 from headsup.restoring.refusals import UnusedReferencesError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, get_args
 
-from headsup.colour import ColourMethod
+from headsup.colour_method import ColourMethod
 from headsup.restoring.options import RestoreOptions
 from headsup.serving.limits import RefusalError
 

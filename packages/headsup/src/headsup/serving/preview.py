@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.images import Picture, decode_picture, save_picture
 from headsup.restoring.comparison import reduced
 from headsup.restoring.face_recognition import find_faces

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceops.images import decode_picture, save_picture
+from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_recognition import FaceRecognition
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
@@ -81,7 +82,13 @@ class PhotoRestoration:
         result, before, after = written(job, restored)
         height, width = restored.picture.pixels.shape[1:]
         references = written_references(job, matching.matches)
-        notes = (*first_of_several(data), *people.notes, *matching.notes, *own_pictures(matching, data, size))
+        notes = (
+            *first_of_several(data),
+            *people.notes,
+            *matching.notes,
+            *own_pictures(matching, data, size),
+            *expression_notes(picture.pixels, seen, matching.matches),
+        )
         return Outcome(
             result, before, after, (width, height), tuple(faces), references, notes, picture.exif is not None
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -48,6 +48,14 @@ def adamw(params: Iterable) -> AdamW:
     A function and not a lambda: a run's config is saved, and jsonargparse can write down no lambda with a tuple in it.
     """
     return AdamW(params, lr=5e-5, betas=(0.9, 0.999), weight_decay=1e-2)
+
+
+class RestorerOptimizers(NamedTuple):
+    """Optimisers of a training; None for networks that it has not."""
+
+    generator: LightningOptimizer
+    regularizer: LightningOptimizer | None
+    discriminators: LightningOptimizer | None
 
 
 class RestorerTrainer(LightningModule):
@@ -170,6 +178,15 @@ class RestorerTrainer(LightningModule):
             optimizers.append(make_discriminator(weights))
         return optimizers
 
+    def named_optimizers(self) -> RestorerOptimizers:
+        """The optimisers of `configure_optimizers`, by whose weights they step."""
+        own = iter(optimizers_of(self))
+        return RestorerOptimizers(
+            generator=next(own),
+            regularizer=next(own) if self.has_regularizer else None,
+            discriminators=next(own) if self.objective.discriminators else None,
+        )
+
     def on_fit_start(self) -> None:
         """Say once which terms are off, or are not what the paper means."""
         for sentence in self.objective.remarks():
@@ -199,16 +216,16 @@ class RestorerTrainer(LightningModule):
         """Step the restorer, then its regulariser and the discriminators on what it has restored."""
         for optimizer in optimizers_of(self):
             self.learning_rate.set(optimizer.optimizer, self.global_step)
-        generator, *others = optimizers_of(self)
+        generator, regularizer, discriminators = self.named_optimizers()
         sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
         with stepping(self, generator, self.accumulate, self.max_grad_norm) as backward:
             terms, restored, faces = self.generator_terms(batch, sources)
             backward(torch.stack(list(terms.values())).sum())
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-        if self.has_regularizer:
-            self.step_regularizer(others.pop(0), restored.latents.detach(), batch, sources)
-        if self.objective.discriminators:
-            self.step_discriminators(others.pop(0), restored.picture.detach(), batch, faces)
+        if regularizer is not None:
+            self.step_regularizer(regularizer, restored.latents.detach(), batch, sources)
+        if discriminators is not None:
+            self.step_discriminators(discriminators, restored.picture.detach(), batch, faces)
 
     def generator_terms(
         self, batch: RestorationBatch, sources: Sequence[torch.Generator]

@@ -10,7 +10,7 @@ from pathlib import Path
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.deduplicate import deduplicate
-from portraitdata.builder.engines import Engine, one_thread
+from portraitdata.builder.engines import Engine
 from portraitdata.builder.layout import (
     FACES,
     FOLDER_OF,
@@ -23,6 +23,7 @@ from portraitdata.builder.layout import (
 from portraitdata.builder.mine_pairs import mine_pairs
 from portraitdata.builder.plan import plan
 from portraitdata.builder.split_people import split_images
+from portraitdata.builder.workers import one_thread
 from portraitdata.builder.write_shards import write_shards
 
 LOCK_FILE = ".lock"

@@ -1,25 +1,19 @@
 """Who works at the partitions: this process, a pool of processes, or Ray."""
 
 import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Literal, Protocol, runtime_checkable
 
-import cv2
-import torch
-
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.layout import StageName
 from portraitdata.builder.partition_work import work
+from portraitdata.builder.ray_engine import RayData
+from portraitdata.builder.workers import begin_worker, one_thread, one_thread_to_inherit
 
 EngineName = Literal["processes", "ray"]
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What libraries read when they are loaded."""
 
 
 @runtime_checkable
@@ -88,8 +82,6 @@ def running_engine(name: EngineName, workers: int) -> Iterator[Engine]:
     if workers < 1:
         raise ValueError(f"At least one worker is needed, got {workers}.")
     if name == "ray":
-        from portraitdata.builder.ray_engine import RayData
-
         yield RayData(workers)
     elif workers == 1:
         yield InThisProcess()
@@ -97,46 +89,3 @@ def running_engine(name: EngineName, workers: int) -> Iterator[Engine]:
         spawned = multiprocessing.get_context("spawn")
         with one_thread_to_inherit(), ProcessPoolExecutor(workers, spawned, begin_worker) as pool:
             yield Processes(pool)
-
-
-def begin_worker() -> None:
-    """Settle a new process: one thread, and no life after that of the process that it works for."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    # A pool's worker waits for work for ever if its parent is killed: it holds both ends of the queue.
-    parent.join()
-    os._exit(1)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Numeric libraries on one thread, so that sums are added in the same order everywhere."""
-    threads, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(of_opencv)
-
-
-@contextmanager
-def one_thread_to_inherit() -> Iterator[None]:
-    """Variables of the environment that a new process reads before `begin_worker` runs."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -33,8 +33,8 @@ from portraitdata.builder.layout import (
     read_stage,
 )
 from portraitdata.restoration.index_schemas import read_table
+from portraitdata.restoration.index_tables import IndexTables
 from portraitdata.shard_checks.people_checks import CrossSplit, cross_split
-from portraitdata.takedown.index_tables import IndexTables
 
 
 class Material:

@@ -10,9 +10,9 @@ from faceops.detection import build_detector
 from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.builder.build import only_run
+from portraitdata.restoration.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.restoration.similar_faces import SPLIT_THRESHOLD
 from portraitdata.shard_checks.verification import taken_down_of
-from portraitdata.takedown.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.takedown.journal import read_journal
 from portraitdata.takedown.removal import finish, remove_photographs
 from portraitdata.takedown.selection import (

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceops.alignment import alignment_matrix
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.identity import IdentityNetwork, embed
 from faceops.image_decoding import decode_raster

@@ -29,7 +29,7 @@ from portraitdata.restoration.index_schemas import (
     read_table,
     write_table,
 )
-from portraitdata.takedown.takedown_list import LIST_FILE, read_takedown_list, without_taken_down
+from portraitdata.restoration.takedown_list import LIST_FILE, read_takedown_list, without_taken_down
 
 VERSION = 1
 METADATA_KEY = b"portraitdata.portrait_index"

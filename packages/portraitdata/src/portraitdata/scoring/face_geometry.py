@@ -6,7 +6,7 @@ from torch import Tensor
 
 from faceops.alignment import align
 from faceops.boxes import intersection_over_union
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.faces import Faces
 from faceops.identity import IdentityNetwork, embed
 from faceops.landmarks import FFHQ_512

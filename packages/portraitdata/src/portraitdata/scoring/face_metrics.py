@@ -5,10 +5,10 @@ from math import isfinite
 import torch
 from torch import nn
 
-from faceops.metrics.boundary_artifact import seam_scores
 from faceops.metrics.embedding import embeddings, frozen
 from faceops.metrics.ida import angles, daefr_grey
 from faceops.metrics.landmark_distance import landmark_distances
+from faceops.metrics.seam_scores import seam_scores
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_at_512
 from portraitdata.scoring.metric import Column, ImagePair
 

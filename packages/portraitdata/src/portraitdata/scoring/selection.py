@@ -6,7 +6,8 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from faceops.detection import Detector, build_detector
+from faceops.detection import build_detector
+from faceops.detector import Detector
 from faceops.detector_names import DetectorName
 from faceops.identity import DEFAULT_NETWORK, build_identity
 from faceops.weight_table import WEIGHTS

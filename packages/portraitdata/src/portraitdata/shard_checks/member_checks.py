@@ -10,7 +10,7 @@ from typing import NamedTuple
 from faceops.image_decoding import decode_raster
 from faceops.image_errors import ImageFileError
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
-from portraitdata.takedown.index_tables import IndexTables
+from portraitdata.restoration.index_tables import IndexTables
 
 HASH_NAME = re.compile("[0-9a-f]{16}")
 """A uid that is the beginning of the file's SHA-256, as `portraitdata portrait-index` gives it."""

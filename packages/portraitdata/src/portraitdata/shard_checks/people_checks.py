@@ -3,14 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from portraitdata.restoration.face_embeddings import embedding_matrix
 from portraitdata.restoration.index_schemas import face_name
-from portraitdata.takedown.index_tables import IndexTables
+from portraitdata.restoration.index_tables import IndexTables
 
 BLOCK = 4096
 """Faces that are compared with all others at once."""
@@ -50,24 +50,6 @@ def nearest_faces(faces: NDArray, others: NDArray) -> Nearest:
     return Nearest(
         torch.cat([found.indices for found in best]).numpy(), torch.cat([found.values for found in best]).numpy()
     )
-
-
-def embedding_matrix(faces: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Embeddings of the faces that have one, (n, d), and the rows of these faces.
-
-    Example:
-        >>> embedding_matrix(pa.table({"embedding": [[1.0, 0.0], None]}))[1].tolist()
-        [0]
-    """
-    if "embedding" not in faces.column_names:
-        return np.zeros((0, 0), np.float32), np.zeros(0, np.int64)
-    values = faces["embedding"].combine_chunks()
-    rows = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
-    present = values.drop_null()
-    if not len(present):
-        return np.zeros((0, 0), np.float32), rows
-    flat = present.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-    return flat.reshape(len(present), -1), rows
 
 
 class CrossSplit(NamedTuple):

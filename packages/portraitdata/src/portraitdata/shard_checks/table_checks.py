@@ -5,7 +5,7 @@ from typing import get_args
 
 from portraitdata.exemplar_index import Split
 from portraitdata.restoration.index_schemas import face_name
-from portraitdata.takedown.index_tables import IndexTables
+from portraitdata.restoration.index_tables import IndexTables
 
 
 def table_problems(tables: IndexTables) -> list[str]:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portraitdata.builder.layout import read_split_facts
+from portraitdata.restoration.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.restoration.similar_faces import PAIR_THRESHOLD
+from portraitdata.restoration.takedown_list import LIST_FILE, TakenDown, read_takedown_list
 from portraitdata.shard_checks.member_checks import Row, archive_problems, content_problems, expected_rows
 from portraitdata.shard_checks.people_checks import cross_split, people_problems
 from portraitdata.shard_checks.table_checks import table_problems
-from portraitdata.takedown.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.takedown.journal import read_journal
-from portraitdata.takedown.takedown_list import LIST_FILE, TakenDown, read_takedown_list
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from portraitdata.builder.layout import (
     write_rows,
 )
 from portraitdata.builder.marking import TAKEN_DOWN
+from portraitdata.restoration.takedown_list import TakenDown
 from portraitdata.takedown.archive_rewriting import blank_members
-from portraitdata.takedown.takedown_list import TakenDown
 
 MARKED = {
     "archive": None,

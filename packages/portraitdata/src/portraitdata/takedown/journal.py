@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faceops.atomic_files import replacing
-from portraitdata.takedown.takedown_list import TakenDown
+from portraitdata.restoration.takedown_list import TakenDown
 
 JOURNAL_FILE = "takedown.pending.json"
 """Name of the journal, in the folder of the index; there only while a takedown is under way or was interrupted."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from portraitdata.restoration.index_schemas import write_table
+from portraitdata.restoration.index_tables import IndexTables, build_of, read_index_tables
+from portraitdata.restoration.takedown_list import LIST_FILE, TakenDown, extend_takedown_list, without_taken_down
 from portraitdata.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.takedown.build_removal import forbid_in_build, remove_from_build
-from portraitdata.takedown.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.takedown.journal import JOURNAL_FILE, Journal, read_journal, write_journal
-from portraitdata.takedown.takedown_list import LIST_FILE, TakenDown, extend_takedown_list, without_taken_down
 
 HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json)")
 """What `faceops.atomic_files.replacing` leaves behind when it is killed."""

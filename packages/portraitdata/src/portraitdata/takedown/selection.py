@@ -11,16 +11,16 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.identity import IdentityNetwork, embed
 from faceops.images import load_picture
 from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
+from portraitdata.restoration.face_embeddings import embedding_matrix
 from portraitdata.restoration.index_schemas import face_name
+from portraitdata.restoration.index_tables import IndexTables
 from portraitdata.restoration.similar_faces import connected
-from portraitdata.shard_checks.people_checks import embedding_matrix
-from portraitdata.takedown.index_tables import IndexTables
-from portraitdata.takedown.takedown_list import TakenDown, hashed_url
+from portraitdata.restoration.takedown_list import TakenDown, hashed_url
 
 NEAR_DUPLICATE = "near-duplicate"
 """Reason of the images that a build drops because they look like another."""

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detection import Detector
+from faceops.detector import Detector
 from faceops.images import LUMA, Picture
 from hime.exemplar_alignment import align_exemplars
 from hime.exemplars import stack_exemplars

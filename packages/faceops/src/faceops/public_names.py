@@ -1,0 +1,28 @@
+"""Names that a package offers without importing their modules before they are asked for (PEP 562)."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+
+def public_name(package: str, homes: Mapping[str, str], name: str) -> object:
+    """What a package offers under a name.
+
+    Args:
+        package: Name of the package.
+        homes: Module of every public name.
+        name: Public name, or ``__version__``.
+
+    Raises:
+        AttributeError: If the package offers no such name.
+
+    Example:
+        >>> public_name("faceops", {"as_sentence": "faceops.command_line"}, "as_sentence").__name__
+        'as_sentence'
+    """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(package)
+    if name not in homes:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return getattr(import_module(homes[name]), name)
