@@ -2,9 +2,9 @@
 
 import torch
 
-from faceops.faces import Faces
-from faceops.images import Picture
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from headsup.cli import main
-from headsup.weights import load_restorer, read_weights
+from headsup.weights.files import load_restorer, read_weights
 
 CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "headsup"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "train-headsup.md"

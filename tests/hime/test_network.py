@@ -7,7 +7,7 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.luma import BT601_LUMA
+from faceops.images.luma import BT601_LUMA
 from hime.blocks.aggregation import Average, ContentConditioned, Maximum
 from hime.blocks.alignment import DeformableAlignment, FlowGuidedAlignment
 from hime.blocks.extraction import HighResolutionExtractor
@@ -15,7 +15,7 @@ from hime.blocks.reconstruction import Reconstructor
 from hime.blocks.residual import ResidualBlock
 from hime.blocks.sampling import sample, sample_by_gathering, warp
 from hime.network import HIME
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 
 def small(scale: int = 4, **arguments) -> HIME:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from faceops.detector_names import DetectorName
+from faceops.detection.detector_names import DetectorName
 from portraitdata.builder.config import (
     DownloadSettings,
     DuplicateSettings,

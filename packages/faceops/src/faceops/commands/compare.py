@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from faceops.commands.pictures import find_faces
-from faceops.detection import build_detector
-from faceops.detector_names import DetectorName
-from faceops.identity import DEFAULT_NETWORK, build_identity, embed, similarity
+from faceops.detection.detector_names import DetectorName
+from faceops.detection.selection import build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity, embed, similarity
 
 
 def run_compare(

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from faceops.luma import BT601_LUMA
+from faceops.images.luma import BT601_LUMA
 from hime.blocks.residual import LEAK, residual_stack
 
 

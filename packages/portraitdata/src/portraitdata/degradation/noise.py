@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 
-from faceops.luma import BT601_LUMA
+from faceops.images.luma import BT601_LUMA
 from portraitdata.degradation.poisson_table import level_count, poisson_counts
 from portraitdata.degradation.records import NoiseRecord
 
