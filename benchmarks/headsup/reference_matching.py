@@ -17,9 +17,9 @@ from benchmarks.headsup.samples import degraded
 from benchmarks.hime.miniature_trainings import lfw_index
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
-from faceops.detection import build_detector
-from faceops.identity import build_identity
-from faceops.images import decode_picture, load_picture
+from faceops.detection.selection import build_detector
+from faceops.images.files import decode_picture, load_picture
+from faceops.recognition.identity import build_identity
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
 from headsup.restoring.matching import CERTAIN, FLOOR, MARGIN
 from portraitdata.degradation.presets import PresetName

@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from benchmarks.headsup.portrait_sets import FOLDER
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
 from headsup.restoring.face_scores import pasted_opacity
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record

@@ -10,7 +10,7 @@ from benchmarks.headsup.samples import DegradedSet
 from benchmarks.headsup.scores import Judges, judges, score_methods
 from benchmarks.headsup.table4 import METRICS
 from benchmarks.reporting.table import Suite, Table
-from faceops.images import Picture
+from faceops.images.files import Picture
 from headsup.autoencoder import decode, encode
 from headsup.backbone import load_backbone
 from headsup.restoring.options import RestoreOptions

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.images import Picture, load_picture
-from faceops.similarity import least_squares_similarity
-from faceops.warping import warp_affine
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.geometry.similarity import least_squares_similarity
+from faceops.geometry.warping import warp_affine
+from faceops.images.files import Picture, load_picture
 from hime.network import HIME
 from hime.shipped import shipped_weights
 from hime.upscale import upscale

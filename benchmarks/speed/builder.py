@@ -18,7 +18,7 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
 from benchmarks.speed.timing import cpu_seconds
-from faceops.image_decoding import decode_raster
+from faceops.images.decoding import decode_raster
 from portraitdata.builder.build import remove_from
 from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule
 from portraitdata.builder.engines import Engine, Processes

@@ -17,7 +17,7 @@ from benchmarks.peers.rlfn import RLFN
 from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from benchmarks.speed.correlation_loss import WINDOWS, loss_by_unfold
 from benchmarks.speed.timing import gradients
-from faceops.images import Picture
+from faceops.images.files import Picture
 from headsup.backbone import load_backbone
 from headsup.merging import merge_adapters
 from headsup.one_step import OneStepRestorer

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.timing import cpu_seconds
-from faceops.alignment import crop_faces
-from faceops.image_decoding import Raster, decode_raster
-from faceops.images import srgb_bytes
+from faceops.geometry.alignment import crop_faces
+from faceops.images.decoding import Raster, decode_raster
+from faceops.images.files import srgb_bytes
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import REALESRGAN

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import MachineLimits, machine_limits
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.demo import BOX, LANDMARKS, reference
 from headsup.profile_report import report_profile
 from headsup.prompts import ConstantPrompt

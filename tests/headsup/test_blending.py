@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import faceops.weights
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import ARCFACE_112, FFHQ_512, Template
-from faceops.pasting import feathered_mask
-from faceops.weights import MissingWeightsError
+import faceops.weights.cache
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
+from faceops.geometry.pasting import feathered_mask
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.weights.cache import MissingWeightsError
 from headsup.model_card import ModelCard
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
@@ -298,7 +298,7 @@ def test_without_the_networks_it_is_said_and_nothing_is_written(
     def unreachable(*arguments: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr(faceops.weights, "_retrieve", unreachable)
+    monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
     chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
     with pytest.raises(MissingWeightsError, match="no route"):
         blend_files([photograph], tmp_path / "out.png", SAME, *chosen)

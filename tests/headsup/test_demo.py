@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from headsup import demo
 from portraitdata.scoring.psnr import psnr
 from portraitdata.simulated_views import astronaut

@@ -4,9 +4,9 @@ import pytest
 import torch
 from jaxtyping import config
 
-from faceops.alignment import align, alignment_matrix
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.alignment import align, alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.reference_layout import lay_out
 
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import ARCFACE_112, Template
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model_card import ModelCard
 from headsup.restoring import files, photo_restorer, picture_restoration
 from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition, enlarged_for_faces, see_faces

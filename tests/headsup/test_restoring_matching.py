@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.assignment import best_assignment
 from headsup.restoring.face_recognition import SeenFaces, boxed_face
 from headsup.restoring.face_scores import scaled_faces

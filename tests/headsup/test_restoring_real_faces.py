@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model_card import ModelCard
 from headsup.restoring.face_recognition import FaceRecognition, load_recognition, see_faces
 from headsup.restoring.files import Weights, restore_files

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.images import Picture, decode_picture, save_picture
-from faceops.landmarks import ARCFACE_112, Template
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.files import Picture, decode_picture, save_picture
 from headsup.model_card import ModelCard
 from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
 from headsup.restoring.photo_restorer import PhotoRestorer

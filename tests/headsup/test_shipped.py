@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.autoencoder import decode, encode
 from headsup.backbone import load_backbone
 from headsup.cli import main

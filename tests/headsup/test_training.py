@@ -8,8 +8,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.distillation import Distillation
 from headsup.objective import LossWeights
 from headsup.reference_layout import lay_out_first

@@ -10,7 +10,7 @@ from pickle import UnpicklingError
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
 from hime.model_card import ModelCard
 from hime.variants import build_variant

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from hime import demo
 from hime.model_card import ModelCard
 from hime.variants import build_variant

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.similarity import least_squares_similarity
-from faceops.warping import warp_affine
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.geometry.faces import Faces
+from faceops.geometry.similarity import least_squares_similarity
+from faceops.geometry.warping import warp_affine
+from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
 from hime.exemplar_alignment import align_exemplars, input_landmarks
 from hime.exemplars import cover

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture
+from faceops.images.files import Picture, load_picture
 from hime.comparison import comparison_sheet
 from hime.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
 from hime.upscale import Upscaled

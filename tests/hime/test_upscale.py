@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from torch import nn
 
 from faceops.device import select_device
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from hime.exemplars import cover, stack_exemplars
 from hime.model_card import ModelCard
 from hime.network import HIME

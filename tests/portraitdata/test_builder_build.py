@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.builder import build as building
 from portraitdata.builder.build import ChangedConfigError, build
 from portraitdata.builder.config import (

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceops.images import decode_picture
+from faceops.images.files import decode_picture
 from portraitdata.builder.layout import funnel
 from portraitdata.builder_report.explanations import EXPLANATIONS, UNSHOWN, explanation
 from portraitdata.builder_report.histograms import histogram

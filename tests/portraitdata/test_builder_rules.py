@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from portraitdata.builder.candidates import candidates
 from portraitdata.builder.config import (
     BuildConfig,

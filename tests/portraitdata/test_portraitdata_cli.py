@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from portraitdata.cli import main
 from portraitdata.exemplar_index import ExemplarIndex
 

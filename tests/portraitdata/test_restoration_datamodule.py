@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from portraitdata.restoration.batches import RestorationBatch, collate, finish
 from portraitdata.restoration.datamodule import RestorationDataModule, Source
 from portraitdata.restoration.mixture import Mixture

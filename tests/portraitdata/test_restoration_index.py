@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS
 from portraitdata.restoration.portrait_index import METADATA_KEY, PortraitIndex
 from portraitdata.restoration.synthetic_index import draw_scene, write_synthetic_portrait_index

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from faceops.image_errors import DamagedImageError
-from faceops.images import load_picture
+from faceops.images.errors import DamagedImageError
+from faceops.images.files import load_picture
 from portraitdata.degradation.batched_executor import degrade_batch
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.photograph_crops import CorruptPhotograph
@@ -177,7 +177,7 @@ def test_nothing_but_corrupt_photographs(index, tmp_path):
 
 
 def copied(index: PortraitIndex, folder: Path) -> PortraitIndex:
-    from faceops.images import Picture, save_picture
+    from faceops.images.files import Picture, save_picture
 
     for number in range(len(index)):
         name = index.photograph(number).path

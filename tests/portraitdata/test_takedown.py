@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.builder.layout import funnel, read_stage
 from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
 from portraitdata.commands.takedown import PersonSearch, run_takedown

@@ -13,7 +13,7 @@ from jsonargparse import auto_cli
 from faceops.command_line import ShellParser, run_command
 
 DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
+"""As `faceops.detection.selection.DetectorName`, which would import torch."""
 
 
 def detect(

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
 from headsup.restoring.comparison import Panel, draw_panels
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces

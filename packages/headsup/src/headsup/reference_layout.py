@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from faceops.pasting import feathered_mask
-from faceops.similarity import invert
-from faceops.warping import warp_affine
+from faceops.geometry.pasting import feathered_mask
+from faceops.geometry.similarity import invert
+from faceops.geometry.warping import warp_affine
 from headsup.reference_attention import References
 
 ReferenceLayout = Literal["placed", "whole"]
@@ -36,7 +36,7 @@ def lay_out(
 
     Args:
         references: Faces aligned to FFHQ, RGB in [0, 1].
-        matrix: From the input to the aligned face, see `faceops.alignment.alignment_matrix`;
+        matrix: From the input to the aligned face, see `faceops.geometry.alignment.alignment_matrix`;
             of no matter for ``whole``.
         image_index: Which input each is for. Later ones lie over earlier ones.
         size: Number of inputs, their height and width in pixels.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.images import Picture
+from faceops.images.files import Picture
 from hime.sheet import Panel, draw_sheet
 from hime.upscale import Upscaled
 from portraitdata.resampling import bicubic

@@ -118,7 +118,7 @@ def draw_correlation_map(
         ValueError: If a window, the dilation or the suffix does not fit.
     """
     from faceops.atomic_files import replacing
-    from faceops.images import load_picture
+    from faceops.images.files import load_picture
     from portraitdata.resampling import bicubic
 
     if output.suffix.lower() not in FORMATS:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from hime.comparison import share
 from hime.sheet import Panel, draw_sheet, save_sheet
 from hime.shipped import shipped_name, shipped_weights

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detector import Detector
-from faceops.similarity import least_squares_similarity
-from faceops.warping import warp_affine
+from faceops.detection.detector import Detector
+from faceops.geometry.similarity import least_squares_similarity
+from faceops.geometry.warping import warp_affine
 from hime.exemplars import cover
 from portraitdata.resampling import bicubic
 
@@ -70,7 +70,7 @@ def input_landmarks(lr: Float[Tensor, "3 h w"], scale: int, detector: Detector) 
     """Landmarks of the input's largest face in pixels of the output; None if there is no face.
 
     Example:
-        >>> from faceops.faces import Faces
+        >>> from faceops.geometry.faces import Faces
         >>> class Here:
         ...     def __call__(self, images):
         ...         points = images.new_full((1, 5, 2), images.shape[-1] / 4 - 0.5)

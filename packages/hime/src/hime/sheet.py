@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from portraitdata.resampling import bicubic
 
 SMALLEST_PANEL, LARGEST_PANEL = 256, 768

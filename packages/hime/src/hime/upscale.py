@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detector import Detector
-from faceops.images import LUMA, Picture
+from faceops.detection.detector import Detector
+from faceops.images.files import LUMA, Picture
 from hime.exemplar_alignment import align_exemplars
 from hime.exemplars import stack_exemplars
 from hime.network import HIME

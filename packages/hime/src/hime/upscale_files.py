@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceops.command_line import exit_status
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.image_encoding import WRITABLE_SUFFIXES
-from faceops.images import Picture, find_pictures, load_picture, picture_files, save_picture
-from faceops.weights import cached_path, find_entry
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.images.files import Picture, find_pictures, load_picture, picture_files, save_picture
+from faceops.weights.cache import cached_path, find_entry
 from hime.comparison import comparison_sheet
 from hime.heat import heat_map, relative_similarity
 from hime.model_card import read_header

@@ -94,7 +94,7 @@ def inspect(
     opened = ExemplarIndex.read(index, root)
     Console().print(summary_table(opened, index.name))
     if sheet is not None:
-        from faceops.images import Picture, save_picture
+        from faceops.images.files import Picture, save_picture
         from portraitdata.contact_sheet import contact_sheet
         from portraitdata.exemplar_sets import EvaluationExemplarSets
 

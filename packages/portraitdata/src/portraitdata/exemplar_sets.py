@@ -14,7 +14,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from faceops.image_errors import DamagedImageError, ImageFileError
+from faceops.images.errors import DamagedImageError, ImageFileError
 from portraitdata.exemplar_index import ExemplarIndex, Split
 from portraitdata.photograph_crops import PhotographCrops
 from portraitdata.self_exemplars import SelfExemplars

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceops.image_decoding import decode_raster
-from faceops.image_errors import DamagedImageError, ImageFileError
-from faceops.images import srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import DamagedImageError, ImageFileError
+from faceops.images.files import srgb_bytes
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
 from portraitdata.resampling import bicubic
 from portraitdata.shared_array import SharedArray

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from faceops.alignment import alignment_matrix
-from faceops.images import Picture, save_picture
+from faceops.geometry.alignment import alignment_matrix
+from faceops.images.files import Picture, save_picture
 from portraitdata.builder.layout import (
     CONFIG_FILE,
     DEDUPLICATE,

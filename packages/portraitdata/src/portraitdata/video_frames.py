@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceops.image_decoding import decode_raster
-from faceops.images import find_pictures, read_image_file, srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.files import find_pictures, read_image_file, srgb_bytes
 from portraitdata.photograph_crops import centred_square
 from portraitdata.resampling import bicubic
 

@@ -7,12 +7,12 @@ from typing import Literal
 
 from torch import Tensor
 
-from faceops.alignment import Estimator, align
 from faceops.command_line import exit_status
 from faceops.commands.pictures import Found, find_faces, report_failure
-from faceops.detection import DetectorName, build_detector
-from faceops.images import Picture, picture_files, save_picture
-from faceops.landmarks import ARCFACE_112, FFHQ_512
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.geometry.alignment import Estimator, align
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.images.files import Picture, picture_files, save_picture
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from faceops.alignment import align
+from faceops.geometry.alignment import align
 from headsup.restoring.face_recognition import SeenFaces
 from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.matching import Match

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.boxes import intersection_over_union
-from faceops.detection import DetectorName, build_detector
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
-from faceops.weights import cached_path, find_entry
+from faceops.detection.detector import Detector
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.geometry.boxes import intersection_over_union
+from faceops.geometry.faces import Faces
+from faceops.recognition.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
+from faceops.weights.cache import cached_path, find_entry
 from portraitdata.resampling import bicubic
 
 DETECTOR: DetectorName = "yunet"

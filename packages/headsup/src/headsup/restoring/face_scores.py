@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.identity import embed, similarity
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.pasting import paste
 from faceops.metrics.boundary_artifact import seam_scores
-from faceops.pasting import paste
+from faceops.recognition.identity import embed, similarity
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored

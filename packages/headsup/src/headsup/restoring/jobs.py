@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from faceops.image_encoding import WRITABLE_SUFFIXES
-from faceops.images import READABLE_SUFFIXES, find_pictures, is_picture
+from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.images.files import READABLE_SUFFIXES, find_pictures, is_picture
 
 
 @dataclass(frozen=True)

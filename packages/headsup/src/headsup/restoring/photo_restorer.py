@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.images import Picture
+from faceops.geometry.alignment import alignment_matrix
+from faceops.images.files import Picture
 from headsup.autoencoder import latent_factor
 from headsup.colour import correct_colour
 from headsup.merging import merge_adapters

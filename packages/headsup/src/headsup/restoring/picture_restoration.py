@@ -5,9 +5,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceops.image_decoding import MAX_PIXELS, open_header
-from faceops.image_errors import DECODING_ERRORS
-from faceops.images import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.decoding import MAX_PIXELS, open_header
+from faceops.images.errors import DECODING_ERRORS
+from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
@@ -103,7 +103,7 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
         options: How it is restored.
 
     Raises:
-        ValueError: If the result would have more pixels than `faceops.images.load_picture` reads.
+        ValueError: If the result would have more pixels than `faceops.images.files.load_picture` reads.
     """
     height, width = options.target(*size)
     if height * width > MAX_PIXELS:

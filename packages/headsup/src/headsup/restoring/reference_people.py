@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import align, alignment_matrix
-from faceops.images import decode_picture, picture_files, read_image_file
-from faceops.landmarks import FFHQ_512
-from faceops.similarity import apply
+from faceops.geometry.alignment import align, alignment_matrix
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.similarity import apply
+from faceops.images.files import decode_picture, picture_files, read_image_file
 from headsup.restoring.face_recognition import FaceRecognition, see_faces
 from headsup.restoring.refusals import UnusedReferencesError
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from faceops.similarity import invert
-from faceops.warping import warp_affine
+from faceops.geometry.similarity import invert
+from faceops.geometry.warping import warp_affine
 
 CENTRE = 0.5
 """Height of the middle of what is reached, in sides of a face aligned to FFHQ."""
@@ -51,7 +51,7 @@ def lay_out_reach(
     """Reach of all references over pictures, in [0, 1]; the further one where two overlap.
 
     Args:
-        matrix: From the input to the aligned face, see `faceops.alignment.alignment_matrix`.
+        matrix: From the input to the aligned face, see `faceops.geometry.alignment.alignment_matrix`.
         side: Of the aligned faces, in pixels.
         image_index: Which input each reference is for.
         size: Number of inputs, their height and width in pixels.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from faceops.images import decode_picture, save_picture
+from faceops.images.files import decode_picture, save_picture
 from headsup.restoring.face_recognition import FaceRecognition
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from faceops.detection import build_detector
+from faceops.detection.selection import build_detector
 from headsup.restoring.face_recognition import DETECTOR, load_recognition
 from headsup.restoring.files import Weights
 from headsup.serving.job_queue import JobQueue

@@ -13,8 +13,8 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from faceops.alignment import alignment_matrix
-from faceops.identity import build_identity
+from faceops.geometry.alignment import alignment_matrix
+from faceops.recognition.identity import build_identity
 from headsup.discriminator import FaceDiscriminator
 from headsup.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.adversarial import adversarial_discriminator_loss

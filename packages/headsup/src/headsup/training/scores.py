@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchmetrics.aggregation import MeanMetric
 
-from faceops.identity import similarity
+from faceops.recognition.identity import similarity
 from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.faces import face_pairs
 from headsup.losses.lpips import PerceptualDistance

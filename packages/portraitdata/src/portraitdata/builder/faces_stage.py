@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from faceops.detection import build_detector
-from faceops.identity import build_identity
-from faceops.image_errors import ImageFileError
+from faceops.detection.selection import build_detector
+from faceops.images.errors import ImageFileError
+from faceops.recognition.identity import build_identity
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes

@@ -3,8 +3,8 @@
 import io
 from pathlib import Path
 
-from faceops.image_decoding import open_header, upright_size
-from faceops.image_errors import ImageFileError
+from faceops.images.decoding import open_header, upright_size
+from faceops.images.errors import ImageFileError
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes

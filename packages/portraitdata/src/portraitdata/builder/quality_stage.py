@@ -10,9 +10,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from faceops.image_decoding import decode_raster
-from faceops.image_errors import ImageFileError
-from faceops.images import srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
+from faceops.images.files import srgb_bytes
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, Scorer
 from portraitdata.builder.image_bytes import ImageBytes

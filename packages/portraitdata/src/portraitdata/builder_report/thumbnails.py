@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceops.image_decoding import decode_raster
-from faceops.image_encoding import encode_samples
-from faceops.image_errors import ImageFileError
-from faceops.images import srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.encoding import encode_samples
+from faceops.images.errors import ImageFileError
+from faceops.images.files import srgb_bytes
 
 SIDE = 176
 """Longer side of a small copy, in pixels."""

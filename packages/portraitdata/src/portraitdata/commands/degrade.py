@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from faceops.image_errors import MissingImageError
-from faceops.images import Picture, find_pictures, load_picture, save_picture
+from faceops.images.errors import MissingImageError
+from faceops.images.files import Picture, find_pictures, load_picture, save_picture
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.exemplar_index import Photograph
 from portraitdata.restoration.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
 from portraitdata.restoration.held_out_list import held_out_splits, read_held_out

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.builder.build import only_run
 from portraitdata.restoration.index_tables import IndexTables, build_of, read_index_tables
 from portraitdata.restoration.similar_faces import SPLIT_THRESHOLD

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from faceops.faces import Faces
+from faceops.geometry.faces import Faces
 from portraitdata.degradation.batched_executor import degrade_batch
 from portraitdata.degradation.batched_noise import luma_of
 from portraitdata.degradation.records import DegradationRecord

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from faceops.image_errors import DamagedImageError, ImageFileError
+from faceops.images.errors import DamagedImageError, ImageFileError
 from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplar_index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem

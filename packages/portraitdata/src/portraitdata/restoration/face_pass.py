@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceops.alignment import alignment_matrix
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.identity import IdentityNetwork, embed
-from faceops.image_decoding import decode_raster
-from faceops.image_errors import ImageFileError
-from faceops.images import srgb_bytes
+from faceops.detection.detector import Detector
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
+from faceops.images.files import srgb_bytes
+from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
 from portraitdata.sources.scanning import Skipped
 

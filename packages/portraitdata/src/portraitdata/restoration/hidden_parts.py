@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.landmarks import FFHQ_512
 
 Part = Literal["eyes", "mouth"]
 

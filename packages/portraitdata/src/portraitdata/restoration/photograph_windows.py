@@ -11,12 +11,12 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceops.alignment import crop_faces
-from faceops.image_decoding import Raster, decode_raster
-from faceops.image_errors import DamagedImageError, ImageFileError
-from faceops.images import srgb_bytes, srgb_rows
-from faceops.similarity import apply, compose, invert, resized, scale_of
-from faceops.warping import REDUCTION_LIMIT
+from faceops.geometry.alignment import crop_faces
+from faceops.geometry.similarity import apply, compose, invert, resized, scale_of
+from faceops.geometry.warping import REDUCTION_LIMIT
+from faceops.images.decoding import Raster, decode_raster
+from faceops.images.errors import DamagedImageError, ImageFileError
+from faceops.images.files import srgb_bytes, srgb_rows
 from portraitdata.photograph_crops import CORRUPT, CorruptPhotograph
 from portraitdata.restoration.batches import REFERENCE_SIZE
 from portraitdata.restoration.pixel_cache import PixelCache

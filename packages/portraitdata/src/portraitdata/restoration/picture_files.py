@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faceops.images import is_picture
+from faceops.images.files import is_picture
 from portraitdata.exemplar_index import Photograph
 from portraitdata.sources.tars import tar_members
 

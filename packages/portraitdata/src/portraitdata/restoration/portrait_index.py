@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
-from faceops.faces import Faces
+from faceops.geometry.faces import Faces
 from portraitdata.exemplar_index import ExemplarIndex, Photograph, Split, known_split, portable_root
 from portraitdata.restoration.index_schemas import (
     FACES,

@@ -9,9 +9,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from faceops.atomic_files import replacing
-from faceops.image_decoding import decode_raster
-from faceops.image_errors import ImageFileError
-from faceops.images import Picture, save_picture, srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
+from faceops.images.files import Picture, save_picture, srgb_bytes
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
 from portraitdata.sources.scanning import Skipped
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from faceops.alignment import alignment_matrix
-from faceops.images import Picture, save_picture
+from faceops.geometry.alignment import alignment_matrix
+from faceops.images.files import Picture, save_picture
 from portraitdata.exemplar_index import Split
 from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS, face_name
 from portraitdata.restoration.portrait_index import PortraitIndex

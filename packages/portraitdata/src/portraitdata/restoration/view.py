@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceops.close_ups import mirrored
-from faceops.faces import Faces
+from faceops.detection.close_ups import mirrored
+from faceops.geometry.faces import Faces
 from portraitdata.photograph_crops import Square
 
 

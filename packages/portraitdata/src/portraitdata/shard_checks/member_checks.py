@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from faceops.image_decoding import decode_raster
-from faceops.image_errors import ImageFileError
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
 from portraitdata.restoration.index_tables import IndexTables
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faceops.images import find_pictures, is_picture
+from faceops.images.files import find_pictures, is_picture
 from portraitdata.exemplar_index import Photograph
 from portraitdata.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
 

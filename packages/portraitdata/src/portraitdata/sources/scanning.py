@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.image_decoding import decode_raster, open_header, upright_size
-from faceops.image_errors import ImageFileError
+from faceops.images.decoding import decode_raster, open_header, upright_size
+from faceops.images.errors import ImageFileError
 from portraitdata.csv_tables import read_csv_table
 from portraitdata.exemplar_index import ExemplarIndex, Photograph, known_split
 

@@ -3,7 +3,7 @@
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from faceops.images import READABLE_SUFFIXES
+from faceops.images.files import READABLE_SUFFIXES
 from portraitdata.exemplar_index import Photograph
 from portraitdata.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
 

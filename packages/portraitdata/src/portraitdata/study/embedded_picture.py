@@ -4,8 +4,8 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.image_encoding import encode_samples
-from faceops.images import load_picture
+from faceops.images.encoding import encode_samples
+from faceops.images.files import load_picture
 from portraitdata.resampling import bicubic
 
 QUALITY = 95

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from faceops.detector import Detector
-from faceops.identity import IdentityNetwork, embed
-from faceops.images import load_picture
+from faceops.detection.detector import Detector
+from faceops.images.files import load_picture
+from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
 from portraitdata.exemplar_index import ExemplarIndex, Photograph
 from portraitdata.restoration.face_embeddings import embedding_matrix
