@@ -21,7 +21,7 @@ from faceops.images.files import Picture, load_picture
 from headsup.restoring.blending import blend
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 Method = Callable[[Sample], Float[Tensor, "3 h w"]]
 """Makes a picture of the truth's size of an input."""

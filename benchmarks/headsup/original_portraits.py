@@ -17,7 +17,7 @@ from faceops.detection.selection import build_detector
 from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.images.files import load_picture
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 REFERENCE = 512
 """Side of an aligned reference, in pixels."""

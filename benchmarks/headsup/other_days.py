@@ -13,7 +13,7 @@ from benchmarks.photographs import photographs
 from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.images.files import decode_picture
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 WINDOW, SIDE = 160, 128
 """Side in pixels of the middle of a photograph, which has the face, and of the truth that it is reduced to."""

@@ -23,8 +23,8 @@ from faceops.recognition.identity import build_identity
 from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
 from headsup.restoring.matching import CERTAIN, FLOOR, MARGIN
 from portraitdata.degradation.presets import PresetName
-from portraitdata.exemplar_index import ExemplarIndex
-from portraitdata.resampling import bicubic
+from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.images.resampling import bicubic
 
 Image = Float[Tensor, "3 h w"]
 

@@ -20,8 +20,8 @@ from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.restoration.batches import RestorationItem
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.paired_images import PairedImages
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.scoring.face_geometry import aligned_face
 
 SCALE = 4

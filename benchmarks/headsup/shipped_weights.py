@@ -15,7 +15,7 @@ from headsup.autoencoder import decode, encode
 from headsup.backbone import load_backbone
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.scoring.psnr import psnr
 
 NAME = "tiny"

@@ -20,7 +20,7 @@ from hime.network import HIME
 from hime.shipped import shipped_weights
 from hime.upscale import upscale
 from hime.weights import load_network
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 SIDE = 128
 FRAME = torch.tensor([[43.0, 52.0], [86.0, 51.0], [65.0, 77.0], [46.0, 97.0], [84.0, 96.0]])

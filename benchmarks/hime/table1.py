@@ -31,7 +31,7 @@ from hime.network import HIME
 from hime.sheet import Panel, draw_sheet
 from hime.shipped import shipped_weights
 from hime.weights import load_network
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 SCALES = (8, 4)
 QUICK = 60

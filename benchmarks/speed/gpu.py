@@ -30,8 +30,8 @@ from hime.losses.correlation import correlation_loss
 from hime.network import HIME
 from hime.variants import TABLE_1, build_variant
 from hime.weights import load_network
-from portraitdata.resampling import bicubic
-from portraitdata.simulated_views import astronaut
+from portraitdata.images.resampling import bicubic
+from portraitdata.images.simulated_views import astronaut
 
 TURNS = 7
 SIDES = 512, 1024, 2048

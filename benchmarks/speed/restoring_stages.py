@@ -24,8 +24,8 @@ from headsup.prompts import ConstantPrompt
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from headsup.weights import load_restorer
-from portraitdata.resampling import bicubic
-from portraitdata.simulated_views import astronaut
+from portraitdata.images.resampling import bicubic
+from portraitdata.images.simulated_views import astronaut
 
 SIDE, SCALE = 256, 4.0
 """Side of the input in pixels, and how much larger the result is."""

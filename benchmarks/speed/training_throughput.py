@@ -18,8 +18,8 @@ from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss
 from hime.network import HIME
 from hime.profile import profile_network
-from portraitdata.datamodule import ExemplarBatch
-from portraitdata.synthetic_datamodule import SyntheticExemplarDataModule
+from portraitdata.exemplars.datamodule import ExemplarBatch
+from portraitdata.exemplars.synthetic_datamodule import SyntheticExemplarDataModule
 
 BATCH = 16
 STEPS = 8

@@ -26,7 +26,7 @@ from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Rest
 from headsup.settings import RestorerSettings
 from headsup.tiling.memory import GB, weight_bytes
 from headsup.weights import save_weights
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 SAME = RestoreOptions(scale=1.0)
 

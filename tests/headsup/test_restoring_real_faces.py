@@ -26,7 +26,7 @@ from headsup.weights import save_weights
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 pytestmark = pytest.mark.assets
 

@@ -19,7 +19,7 @@ from headsup.weights import read_weights
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.scoring.psnr import psnr
 
 HELD_OUT = "london_ccby4/008_neutral.jpg", "london_ccby4/096_smiling.jpg"

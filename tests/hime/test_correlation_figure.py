@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from faceops.images.files import load_picture
 from hime.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 
 def stripes(period):

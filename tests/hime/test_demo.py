@@ -12,8 +12,8 @@ from hime import demo
 from hime.model_card import ModelCard
 from hime.variants import build_variant
 from hime.weights import save_weights
+from portraitdata.images.simulated_views import simulate
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import simulate
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from hime.exemplar_alignment import align_exemplars, input_landmarks
 from hime.exemplars import cover
 from hime.network import HIME
 from hime.upscale import upscale
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 POINTS = torch.tensor([[22.0, 24.0], [43.0, 26.0], [33.0, 34.0], [25.0, 45.0], [41.0, 46.0]])
 """Landmarks in an output of 64 x 64 pixels; no two sides alike."""

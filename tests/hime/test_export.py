@@ -14,7 +14,7 @@ from hime.model_card import ModelCard, read_header
 from hime.network import HIME
 from hime.onnx_export import export_onnx
 from hime.weights import load_network, save_weights
-from portraitdata.resampling import bicubic_weights
+from portraitdata.images.resampling import bicubic_weights
 
 SILENT = ModelCard()
 

@@ -19,7 +19,7 @@ from hime.tiling import Tiling
 from hime.upscale import check_size, upscale
 from hime.upscale_files import upscale_files
 from hime.weights import save_weights
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 CPU = torch.device("cpu")
 

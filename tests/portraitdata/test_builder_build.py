@@ -42,7 +42,7 @@ from portraitdata.builder.layout import (
 )
 from portraitdata.commands.build import run_build, run_status
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 pytestmark = pytest.mark.assets

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceops.images.files import find_pictures, load_picture
-from portraitdata.degradation.batched_executor import degrade_batch, together
+from portraitdata.degradation.batched.executor import degrade_batch, together
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, TwoOrderPreset, preset_of

@@ -13,7 +13,7 @@ from faceops.images.files import Picture, load_picture, save_picture
 from faceops.recognition.identity import build_identity, embed, similarity
 from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 

@@ -11,15 +11,15 @@ import torch
 
 from faceops.images.errors import DamagedImageError
 from faceops.images.files import load_picture
-from portraitdata.degradation.batched_executor import degrade_batch
+from portraitdata.degradation.batched.executor import degrade_batch
 from portraitdata.degradation.cpu_executor import degrade
-from portraitdata.photograph_crops import CorruptPhotograph
+from portraitdata.exemplars.photograph_crops import CorruptPhotograph
 from portraitdata.restoration.batches import RestorationItem, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.large_enough import SmallPhotographs
 from portraitdata.restoration.photograph_windows import PhotographWindows
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 SIZE = 96

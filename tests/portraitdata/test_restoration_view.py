@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
-from portraitdata.photograph_crops import Square
+from portraitdata.exemplars.photograph_crops import Square
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.photograph_windows import PhotographWindows
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.view import View, any_window, face_window
 
 UNIT = st.floats(0, 1)
@@ -196,7 +196,7 @@ def test_large_faces_are_low_passed(tmp_path):
 def schema():
     import pyarrow as pa
 
-    from portraitdata.restoration.index_schemas import FACES
+    from portraitdata.restoration.index.schemas import FACES
 
     return pa.schema(
         [FACES.field(name) for name in ("uid", "number", "box", "score", "landmarks", "eye_distance", "matrix")]

@@ -8,7 +8,7 @@ import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.score import run_score
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from faceops.images.errors import ImageFileError
-from portraitdata.exemplar_sets import ExemplarSet
-from portraitdata.video_exemplars import VideoExemplars
-from portraitdata.video_frames import counted, read_frames, stack_frames
+from portraitdata.exemplars.sets import ExemplarSet
+from portraitdata.exemplars.video_exemplars import VideoExemplars
+from portraitdata.exemplars.video_frames import counted, read_frames, stack_frames
 
 COUNT = 13
 

@@ -22,7 +22,7 @@ from hime.profile import profile_network
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
 from hime.training.super_resolver import PartRates
-from portraitdata.datamodule import ExemplarDataModule
+from portraitdata.exemplars.datamodule import ExemplarDataModule
 
 ABSOLUTE = Distance("absolute", lambda truths: lambda results: (results - truths).abs().flatten(1).mean(dim=1))
 
@@ -170,7 +170,7 @@ def test_rlfn_has_the_papers_size_and_work() -> None:
 
 @pytest.mark.assets
 def test_rlfn_beats_bicubic_on_a_photograph(assets: Path) -> None:
-    from portraitdata.simulated_views import astronaut
+    from portraitdata.images.simulated_views import astronaut
 
     truth = astronaut()[None, :, 52:180, 161:289]
     lr = reduced(truth, 4)

@@ -20,8 +20,8 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import load_picture
 from portraitdata.degradation.jpeg import compressed
-from portraitdata.perceptual_backbones import VGG, VGG16
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.networks.perceptual_backbones import VGG, VGG16
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import ImagePair
 

@@ -1,7 +1,7 @@
 """``headsup demo``: a real portrait, spoilt and restored offline with the shipped weights.
 
-There is one photograph of it, so the reference is simulated from that one (`portraitdata.simulated_views`); the sheet
-and the printed text say so.
+There is one photograph of it, so the reference is simulated from that one (`portraitdata.images.simulated_views`); the
+sheet and the printed text say so.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
+from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.ssim import ssim
-from portraitdata.simulated_views import Square, View, astronaut, simulate
 
 PORTRAIT = Square(top=0, left=100, side=256)
 """Head and shoulders in the photograph, in its pixels."""

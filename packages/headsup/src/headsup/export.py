@@ -10,7 +10,7 @@ from torch import Tensor
 from headsup.model_card import ModelCard
 from headsup.settings import RestorerSettings
 from headsup.weights import save_weights
-from portraitdata.safe_loading import load_safely
+from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "restorer."
 """What the restorer's parameters are called in a checkpoint."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from faceops.images.files import Picture
 from hime.sheet import Panel, draw_sheet
 from hime.upscale import Upscaled
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 EXEMPLARS_PER_ROW = 4
 

@@ -119,7 +119,7 @@ def draw_correlation_map(
     """
     from faceops.atomic_files import replacing
     from faceops.images.files import load_picture
-    from portraitdata.resampling import bicubic
+    from portraitdata.images.resampling import bicubic
 
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"A figure must end in one of {', '.join(FORMATS)}, got {output.name}.")

@@ -1,8 +1,8 @@
 """``hime demo``: a real portrait, upscaled offline with the shipped weights.
 
 The photograph is NASA's official portrait of the astronaut Eileen Collins (public domain), which scikit-image carries.
-There is only one, so the exemplars are simulated from it (`portraitdata.simulated_views`); the sheets and the printed
-text say so.
+There is only one, so the exemplars are simulated from it (`portraitdata.images.simulated_views`); the sheets and the
+printed text say so.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from hime.sheet import Panel, draw_sheet, save_sheet
 from hime.shipped import shipped_name, shipped_weights
 from hime.upscale import upscale
 from hime.weights import load_network
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import Square, View, astronaut, simulate
 
 HEAD = Square(top=52, left=161, side=128)
 """The head in the photograph, in pixels. Her eyes are 44 pixels apart; in the centre 128 pixels of the pictures of

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 from hime.network import HIME
 from hime.quality import QualityScores
 from hime.weights import load_network
-from portraitdata.exemplar_index import ExemplarIndex, Split
-from portraitdata.exemplar_sets import EvaluationExemplarSets, ExemplarSet
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.exemplars.index import ExemplarIndex, Split
+from portraitdata.exemplars.sets import EvaluationExemplarSets, ExemplarSet
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 Whose = Literal["same", "stranger", "blank"]
 

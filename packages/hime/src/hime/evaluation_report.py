@@ -10,7 +10,7 @@ from rich.table import Table
 from faceops.device import DeviceName, select_device
 from hime.evaluation import conditions, evaluate
 from hime.quality import QualityScores
-from portraitdata.exemplar_index import Split
+from portraitdata.exemplars.index import Split
 
 
 def print_evaluation(

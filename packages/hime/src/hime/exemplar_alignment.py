@@ -15,7 +15,7 @@ from faceops.detection.detector import Detector
 from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
 from hime.exemplars import cover
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 DETECTION_SIDE = 128
 """Side in pixels to which a small input is enlarged before its face is sought.

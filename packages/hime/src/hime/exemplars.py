@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 
 def cover(image: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tensor, "c {height} {width}"]:

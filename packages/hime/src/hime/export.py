@@ -8,7 +8,7 @@ from hime.model_card import ModelCard, parse_card, read_header
 from hime.network import HIME
 from hime.shipped import SUFFIX, find_weights
 from hime.weights import load_network, network_from, save_weights
-from portraitdata.safe_loading import load_safely
+from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "network."
 """Start of the network's names in the state of the LightningModule."""

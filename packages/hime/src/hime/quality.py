@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics.image import LearnedPerceptualImagePatchSimilarity as Lpips
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 LPIPS_BACKBONE = "alexnet-owt-7be5be79.pth"
 """File of torchvision's AlexNet, on which LPIPS (alex) stands."""

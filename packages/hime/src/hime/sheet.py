@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from faceops.images.files import Picture, save_picture
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 SMALLEST_PANEL, LARGEST_PANEL = 256, 768
 """Longer side of a panel in pixels."""

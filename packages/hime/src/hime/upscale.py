@@ -14,7 +14,7 @@ from hime.exemplar_alignment import align_exemplars
 from hime.exemplars import stack_exemplars
 from hime.network import HIME
 from hime.tiling import Tiling, run_in_tiles
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 SMALLEST_SIDE = 4
 """Shortest side of an input in pixels; less holds no face."""

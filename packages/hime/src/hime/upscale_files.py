@@ -26,7 +26,7 @@ from hime.shipped import find_weights
 from hime.tiling import Tiling
 from hime.upscale import Upscaled, upscale
 from hime.weights import load_network
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 AlignMode = Literal["auto", "faces", "middle"]
 """How exemplars are brought to the frame of the input."""

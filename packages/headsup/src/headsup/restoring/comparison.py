@@ -14,7 +14,7 @@ from headsup.restoring.face_recognition import SeenFaces
 from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 PICTURE_SIDE, FACE_SIDE = 768, 320
 """Longer side in pixels of pictures, which are reduced to it but not enlarged, and of faces."""

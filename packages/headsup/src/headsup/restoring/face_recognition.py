@@ -14,7 +14,7 @@ from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.recognition.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
 from faceops.weights.cache import cached_path, find_entry
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 DETECTOR: DetectorName = "yunet"
 

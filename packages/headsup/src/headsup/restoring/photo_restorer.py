@@ -35,7 +35,7 @@ from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights import load_restorer
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
 LEAST_SIDE = 64

@@ -20,7 +20,7 @@ from headsup.seeded_noise import draw_noise, draw_shares, draw_timesteps, genera
 from headsup.text_encoder import EMBEDDINGS_FILE, TwoEmbeddings
 from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 
 TOKENS = 4

@@ -32,7 +32,7 @@ from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
 from headsup.training.stepping import optimizers_of, stepping
 from headsup.weights import apply_weights, read_weights
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import at_latent_resolution
 

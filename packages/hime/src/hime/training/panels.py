@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hime.heat import heat_map, relative_similarity
 from hime.network import SuperResolution
-from portraitdata.datamodule import ExemplarBatch
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 class ImagePanels(Callback):

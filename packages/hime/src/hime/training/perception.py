@@ -19,7 +19,7 @@ from hime.losses.correlation import check_window, correlation_loss
 from hime.losses.perceptual import PerceptualLoss
 from hime.network import HIME
 from hime.training.super_resolver import USUAL_RATES, PartRates, SuperResolver
-from portraitdata.datamodule import ExemplarBatch
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 def adversarial_adam(params: Iterable) -> Adam:

@@ -17,12 +17,12 @@ from faceops.geometry.warping import REDUCTION_LIMIT
 from faceops.images.decoding import Raster, decode_raster
 from faceops.images.errors import DamagedImageError, ImageFileError
 from faceops.images.files import srgb_bytes, srgb_rows
-from portraitdata.photograph_crops import CORRUPT, CorruptPhotograph
+from portraitdata.exemplars.photograph_crops import CORRUPT, CorruptPhotograph
+from portraitdata.loading.shared_array import SharedArray
 from portraitdata.restoration.batches import REFERENCE_SIZE
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
-from portraitdata.shared_array import SharedArray
 
 MARGIN = 3
 """Blocks of pixels around the part of a photograph that an aligned face is sampled from."""
@@ -44,7 +44,7 @@ class PhotographWindows:
         """The window of a photograph at the size of the view.
 
         Reduced with torch's antialiased bicubic on bytes: within two levels of MATLAB's except for the three pixels
-        at the border, and eighty times as fast as the matrices of `portraitdata.resampling` at 12 megapixels.
+        at the border, and eighty times as fast as the matrices of `portraitdata.images.resampling` at 12 megapixels.
 
         Raises:
             ImageFileError: If the photograph cannot be decoded or has changed since it was indexed.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from faceops.detection.close_ups import mirrored
 from faceops.geometry.faces import Faces
-from portraitdata.photograph_crops import Square
+from portraitdata.exemplars.photograph_crops import Square
 
 
 class View(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceops.images.encoding import encode_samples
 from faceops.images.files import load_picture
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 QUALITY = 95
 """Of JPEG; colours are not subsampled, as WebP's always are."""
