@@ -17,9 +17,9 @@ from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture, load_picture
 from hime.network import HIME
-from hime.shipped import shipped_weights
-from hime.upscale import upscale
-from hime.weights import load_network
+from hime.upscaling.upscale import upscale
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic, to_8_bit
 
 SIDE = 128

@@ -29,7 +29,7 @@ from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss
 from hime.network import HIME
 from hime.variants import TABLE_1, build_variant
-from hime.weights import load_network
+from hime.weights.files import load_network
 from portraitdata.images.resampling import bicubic
 from portraitdata.images.simulated_views import astronaut
 

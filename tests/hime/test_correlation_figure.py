@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from faceops.images.files import load_picture
-from hime.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
+from hime.evaluation.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
 from portraitdata.images.resampling import bicubic
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from hime.cli import main
-from hime.evaluation import Condition, conditions, evaluate, evaluate_condition
-from hime.model_card import ModelCard
+from hime.evaluation.scores import Condition, conditions, evaluate, evaluate_condition
 from hime.network import HIME
-from hime.weights import save_weights
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
 from portraitdata.exemplars.sets import EvaluationExemplarSets
 from portraitdata.exemplars.synthetic_portraits import write_synthetic_index
 

@@ -16,10 +16,10 @@ from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
-from hime.exemplar_alignment import align_exemplars, input_landmarks
-from hime.exemplars import cover
 from hime.network import HIME
-from hime.upscale import upscale
+from hime.upscaling.exemplar_alignment import align_exemplars, input_landmarks
+from hime.upscaling.exemplars import cover
+from hime.upscaling.upscale import upscale
 from portraitdata.images.resampling import bicubic
 
 POINTS = torch.tensor([[22.0, 24.0], [43.0, 26.0], [33.0, 34.0], [25.0, 45.0], [41.0, 46.0]])

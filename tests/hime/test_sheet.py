@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from faceops.images.files import Picture, load_picture
-from hime.comparison import comparison_sheet
-from hime.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
-from hime.upscale import Upscaled
+from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
+from hime.upscaling.upscale import Upscaled
 
 RED = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 

@@ -12,13 +12,13 @@ from torch import nn
 
 from faceops.device import select_device
 from faceops.images.files import Picture, load_picture, save_picture
-from hime.exemplars import cover, stack_exemplars
-from hime.model_card import ModelCard
 from hime.network import HIME
-from hime.tiling import Tiling
-from hime.upscale import check_size, upscale
-from hime.upscale_files import upscale_files
-from hime.weights import save_weights
+from hime.upscaling.exemplars import cover, stack_exemplars
+from hime.upscaling.files import upscale_files
+from hime.upscaling.tiling import Tiling
+from hime.upscaling.upscale import check_size, upscale
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
 from portraitdata.images.resampling import bicubic
 
 CPU = torch.device("cpu")

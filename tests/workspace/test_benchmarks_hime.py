@@ -17,8 +17,8 @@ from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from benchmarks.peers.rlfn import RLFN
+from hime.evaluation.profile import profile_network
 from hime.network import HIME, Alignment
-from hime.profile import profile_network
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
 from hime.training.super_resolver import PartRates
@@ -207,8 +207,8 @@ def test_table1_lists_every_method_with_its_work(portraits: Portraits, monkeypat
 def test_ablations_score_what_is_finished_and_name_the_rest(
     portraits: Portraits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from hime.model_card import ModelCard
-    from hime.weights import save_weights
+    from hime.weights.files import save_weights
+    from hime.weights.model_card import ModelCard
 
     monkeypatch.setattr("benchmarks.hime.miniature_trainings.FOLDER", tmp_path)
     monkeypatch.setattr(ablations, "held_out", lambda references, limit: portraits)

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import Picture, save_picture
-from hime.comparison import share
-from hime.sheet import Panel, draw_sheet, save_sheet
-from hime.shipped import shipped_name, shipped_weights
-from hime.upscale import upscale
-from hime.weights import load_network
+from hime.upscaling.comparison import share
+from hime.upscaling.sheet import Panel, draw_sheet, save_sheet
+from hime.upscaling.upscale import upscale
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_name, shipped_weights
 from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr

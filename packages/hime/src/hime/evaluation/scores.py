@@ -8,9 +8,9 @@ import torch
 from rich.progress import Progress
 from torch.utils.data import DataLoader, Dataset
 
+from hime.evaluation.quality import QualityScores
 from hime.network import HIME
-from hime.quality import QualityScores
-from hime.weights import load_network
+from hime.weights.files import load_network
 from portraitdata.exemplars.index import ExemplarIndex, Split
 from portraitdata.exemplars.sets import EvaluationExemplarSets, ExemplarSet
 from portraitdata.images.resampling import bicubic, to_8_bit

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from faceops.device import DeviceName, select_device
-from hime.evaluation import conditions, evaluate
-from hime.quality import QualityScores
+from hime.evaluation.quality import QualityScores
+from hime.evaluation.scores import conditions, evaluate
 from portraitdata.exemplars.index import Split
 
 
@@ -27,7 +27,7 @@ def print_evaluation(
     device: DeviceName,
     as_json: bool,
 ) -> None:
-    """Print the scores of every weights file under every condition; see `hime.evaluation.evaluate`."""
+    """Print the scores of every weights file under every condition; see `hime.evaluation.scores.evaluate`."""
     rows = conditions(references, stranger, blank)
     chosen = select_device(device)
     tables = {

@@ -14,7 +14,7 @@ from torch import Tensor
 from faceops.detection.detector import Detector
 from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
-from hime.exemplars import cover
+from hime.upscaling.exemplars import cover
 from portraitdata.images.resampling import bicubic
 
 DETECTION_SIDE = 128

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from hime.profile import profile_network
+from hime.evaluation.profile import profile_network
 from hime.variants import TABLE_1, TableRow, Variant, build_variant
-from hime.weights import load_network
+from hime.weights.files import load_network
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from hime.model_card import read_header
-from hime.shipped import find_weights, shipped_weights
+from hime.weights.model_card import read_header
+from hime.weights.shipped import find_weights, shipped_weights
 
 
 def print_weights() -> None:

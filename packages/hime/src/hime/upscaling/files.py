@@ -17,15 +17,15 @@ from faceops.detection.selection import build_detector
 from faceops.images.encoding import WRITABLE_SUFFIXES
 from faceops.images.files import Picture, find_pictures, load_picture, picture_files, save_picture
 from faceops.weights.cache import cached_path, find_entry
-from hime.comparison import comparison_sheet
-from hime.heat import heat_map, relative_similarity
-from hime.model_card import read_header
 from hime.network import HIME
-from hime.sheet import save_sheet
-from hime.shipped import find_weights
-from hime.tiling import Tiling
-from hime.upscale import Upscaled, upscale
-from hime.weights import load_network
+from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.heat import heat_map, relative_similarity
+from hime.upscaling.sheet import save_sheet
+from hime.upscaling.tiling import Tiling
+from hime.upscaling.upscale import Upscaled, upscale
+from hime.weights.files import load_network
+from hime.weights.model_card import read_header
+from hime.weights.shipped import find_weights
 from portraitdata.images.resampling import bicubic
 
 AlignMode = Literal["auto", "faces", "middle"]

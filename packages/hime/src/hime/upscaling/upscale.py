@@ -10,10 +10,10 @@ from torch import Tensor
 
 from faceops.detection.detector import Detector
 from faceops.images.files import LUMA, Picture
-from hime.exemplar_alignment import align_exemplars
-from hime.exemplars import stack_exemplars
 from hime.network import HIME
-from hime.tiling import Tiling, run_in_tiles
+from hime.upscaling.exemplar_alignment import align_exemplars
+from hime.upscaling.exemplars import stack_exemplars
+from hime.upscaling.tiling import Tiling, run_in_tiles
 from portraitdata.images.resampling import bicubic
 
 SMALLEST_SIDE = 4

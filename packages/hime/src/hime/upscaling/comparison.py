@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import Picture
-from hime.sheet import Panel, draw_sheet
-from hime.upscale import Upscaled
+from hime.upscaling.sheet import Panel, draw_sheet
+from hime.upscaling.upscale import Upscaled
 from portraitdata.images.resampling import bicubic
 
 EXEMPLARS_PER_ROW = 4
@@ -20,7 +20,7 @@ def comparison_sheet(
 
     Args:
         picture: The input.
-        result: What `hime.upscale.upscale` made of it.
+        result: What `hime.upscaling.upscale.upscale` made of it.
         names: What the exemplars are called, in their order.
         title: Written above.
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from hime.model_card import ModelCard, WeightsHeader, header_metadata, read_header
 from hime.network import HIME, Aggregation, Alignment, HimeArguments
-from hime.shipped import find_weights, shipped_weights
+from hime.weights.model_card import ModelCard, WeightsHeader, header_metadata, read_header
+from hime.weights.shipped import find_weights, shipped_weights
 
 __all__ = ["load_network", "network_from", "save_weights", "shipped_weights"]
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from hime.model_card import ModelCard, parse_card, read_header
 from hime.network import HIME
-from hime.shipped import SUFFIX, find_weights
-from hime.weights import load_network, network_from, save_weights
+from hime.weights.files import load_network, network_from, save_weights
+from hime.weights.model_card import ModelCard, parse_card, read_header
+from hime.weights.shipped import SUFFIX, find_weights
 from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "network."
@@ -84,7 +84,7 @@ def export_files(
         save_weights(network, output, merged, half)
         print(output)
     if onnx is not None:
-        from hime.onnx_export import export_onnx
+        from hime.weights.onnx_export import export_onnx
 
         size = merged.lr_size if lr_size is None else lr_size
         if size is None:
