@@ -1,7 +1,7 @@
 """How alike a damaged face and a sharp photograph are, of one person and of strangers: what `headsup restore` goes by.
 
-Its bounds, `headsup.restoring.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs the folder
-that PORTRAIT_ASSETS points to: the Face Research Lab London Set and Labeled Faces in the Wild, its test people.
+Its bounds, `headsup.restoring.references.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs the
+folder that PORTRAIT_ASSETS points to: the Face Research Lab London Set and Labeled Faces in the Wild, its test people.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from benchmarks.reporting.table import Cell, Suite, Table
 from faceops.detection.selection import build_detector
 from faceops.images.files import decode_picture, load_picture
 from faceops.recognition.identity import build_identity
-from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
-from headsup.restoring.matching import CERTAIN, FLOOR, MARGIN
+from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces
+from headsup.restoring.references.matching import CERTAIN, FLOOR, MARGIN
 from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.images.resampling import bicubic

@@ -18,12 +18,12 @@ from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from benchmarks.speed.correlation_loss import WINDOWS, loss_by_unfold
 from benchmarks.speed.timing import gradients
 from faceops.images.files import Picture
-from headsup.backbone import load_backbone
-from headsup.merging import merge_adapters
-from headsup.one_step import OneStepRestorer
-from headsup.prompts import ConstantPrompt
+from headsup.model.backbone import load_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompts import ConstantPrompt
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.weights.merging import merge_adapters
 from hime.blocks.deformable import deform_conv2d_by_sampling, deform_conv2d_by_torchvision
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss

@@ -19,11 +19,11 @@ from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import MachineLimits, machine_limits
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.demo import BOX, LANDMARKS, reference
-from headsup.profile_report import report_profile
-from headsup.prompts import ConstantPrompt
+from headsup.model.prompts import ConstantPrompt
+from headsup.profiling.profile_report import report_profile
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
-from headsup.weights import load_restorer
+from headsup.weights.files import load_restorer
 from portraitdata.images.resampling import bicubic
 from portraitdata.images.simulated_views import astronaut
 

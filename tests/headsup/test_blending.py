@@ -15,17 +15,17 @@ from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
 from faceops.geometry.pasting import feathered_mask
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.weights.cache import MissingWeightsError
-from headsup.model_card import ModelCard
+from headsup.model.settings import RestorerSettings
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
-from headsup.restoring.face_recognition import FaceRecognition
 from headsup.restoring.face_scores import border_masks, pasted_opacity, scaled_faces
 from headsup.restoring.files import Weights, blend_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
-from headsup.settings import RestorerSettings
+from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.tiling.memory import GB, weight_bytes
-from headsup.weights import save_weights
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 from portraitdata.images.resampling import bicubic
 
 SAME = RestoreOptions(scale=1.0)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
-from headsup.autoencoder import decode, encode
-from headsup.backbone import load_backbone
 from headsup.cli import main
+from headsup.model.autoencoder import decode, encode
+from headsup.model.backbone import load_backbone
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.shipped import find_weights, shipped_weights
-from headsup.weights import read_weights
+from headsup.weights.files import read_weights
+from headsup.weights.shipped import find_weights, shipped_weights
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of

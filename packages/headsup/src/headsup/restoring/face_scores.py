@@ -11,9 +11,9 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.pasting import paste
 from faceops.metrics.boundary_artifact import seam_scores
 from faceops.recognition.identity import embed, similarity
-from headsup.restoring.face_recognition import FaceRecognition, SeenFaces
-from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored
+from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces
+from headsup.restoring.references.matching import Match
 from headsup.restoring.report import FaceRecord
 from portraitdata.restoration.face_masks import box_masks
 

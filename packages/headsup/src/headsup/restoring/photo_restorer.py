@@ -20,21 +20,21 @@ from torch import Tensor
 
 from faceops.geometry.alignment import alignment_matrix
 from faceops.images.files import Picture
-from headsup.autoencoder import latent_factor
-from headsup.colour import correct_colour
-from headsup.merging import merge_adapters
-from headsup.one_step import OneStepRestorer
-from headsup.prompts import ConstantPrompt
-from headsup.reference_attention import References, mask_of
-from headsup.reference_layout import ReferenceLayout
+from headsup.model.autoencoder import latent_factor
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompts import ConstantPrompt
+from headsup.model.reference_attention import References, mask_of
+from headsup.model.reference_layout import ReferenceLayout
+from headsup.restoring.colour import correct_colour
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
-from headsup.shipped import USUAL
+from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, lay_out_reach
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
-from headsup.weights import load_restorer
+from headsup.weights.files import load_restorer
+from headsup.weights.merging import merge_adapters
+from headsup.weights.shipped import USUAL
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
@@ -78,7 +78,7 @@ class Restored:
     seconds: dict[str, float] = field(default_factory=dict)
     """Time of each part."""
     faithful: Float[Tensor, "3 h w"] | None = None
-    """The faithful picture, see `headsup.guidance`; None of restorers that have none."""
+    """The faithful picture, see `headsup.model.guidance`; None of restorers that have none."""
 
 
 class PhotoRestorer:

@@ -11,8 +11,8 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
-from headsup.autoencoder import latent_factor
-from headsup.schedule import NoiseSchedule
+from headsup.model.autoencoder import latent_factor
+from headsup.model.schedule import NoiseSchedule
 
 Architecture = Literal["sd21", "tiny"]
 

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from headsup.adapters import (
+from headsup.model.adapters import (
     GENERATOR,
     REGULARIZER,
     Adapter,
@@ -20,12 +20,12 @@ from headsup.adapters import (
     denoiser_targets,
     encoder_targets,
 )
-from headsup.autoencoder import decode, encode
-from headsup.backbone import Backbone
-from headsup.conditioned_input import ConditionedInput, PreciseOutput
-from headsup.guidance import Guidance, Guided, Output, guided_decode
-from headsup.reference_attention import ReferenceAttention, References, mask_of, no_references
-from headsup.reference_layout import ReferenceLayout, lay_out_first
+from headsup.model.autoencoder import decode, encode
+from headsup.model.backbone import Backbone
+from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
+from headsup.model.guidance import Guidance, Guided, Output, guided_decode
+from headsup.model.reference_attention import ReferenceAttention, References, mask_of, no_references
+from headsup.model.reference_layout import ReferenceLayout, lay_out_first
 
 Trained = Literal["adapters", "all"]
 """What of the base model is trained: adapters in encoder and denoiser, as in HeadsUp, or all of its weights."""
@@ -42,7 +42,7 @@ class Restoration(NamedTuple):
     latents: Float[Tensor, "b c lh lw"]
     """z_H."""
     faithful: Float[Tensor, "b 3 h w"] | None
-    """The faithful picture, see `headsup.guidance`; None without guidance."""
+    """The faithful picture, see `headsup.model.guidance`; None without guidance."""
 
 
 class OneStepRestorer(nn.Module):
@@ -59,7 +59,7 @@ class OneStepRestorer(nn.Module):
         seed: Seed of the adapters, and of what else is new.
         trained: ``all`` trains every weight of the base and has no adapters of the generator; for small bases, to which
             adapters could teach too little.
-        guidance: Channels of the guiding branch at half of the resolution; 0 for none, see `headsup.guidance`.
+        guidance: Channels of the guiding branch at half of the resolution; 0 for none, see `headsup.model.guidance`.
         output: What a guided decoder gives.
         guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: How references come to the denoiser.
@@ -171,7 +171,7 @@ class OneStepRestorer(nn.Module):
         self.vae.enable_gradient_checkpointing()
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c lh lw"]:
-        """Latents z = E~(x), see `headsup.autoencoder.encode`."""
+        """Latents z = E~(x), see `headsup.model.autoencoder.encode`."""
         return encode(self.vae, images)
 
     @property
@@ -227,7 +227,7 @@ class OneStepRestorer(nn.Module):
         return self.schedule.clean(z_l, prediction, t)
 
     def decode(self, latents: Float[Tensor, "b c lh lw"]) -> Float[Tensor, "b 3 h w"]:
-        """Images D(z), see `headsup.autoencoder.decode`; guided restorers have `decode_guided`."""
+        """Images D(z), see `headsup.model.autoencoder.decode`; guided restorers have `decode_guided`."""
         return decode(self.vae, latents)
 
     def decode_guided(

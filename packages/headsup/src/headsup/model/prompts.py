@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.text_encoder import NEGATIVE, TextEncoder, load_text_encoder
+from headsup.model.text_encoder import NEGATIVE, TextEncoder, load_text_encoder
 
 REMEMBERED = 4096
 """Embeddings of texts that are kept, so that a text is encoded once."""

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from headsup.text_encoder import EMBEDDINGS_FILE
+from headsup.model.text_encoder import EMBEDDINGS_FILE
 
 Part = Literal["vae", "unet"]
 
@@ -46,7 +46,7 @@ def save_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
 
     Args:
         folder: Folder of the model; made if absent.
-        config: Configuration of the schedule, see `headsup.schedule.NoiseSchedule.from_config`.
+        config: Configuration of the schedule, see `headsup.model.schedule.NoiseSchedule.from_config`.
 
     Raises:
         OSError: If it cannot be written.
@@ -59,7 +59,7 @@ def save_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def save_embeddings(positive: Float[Tensor, "n d"], negative: Float[Tensor, "n d"], folder: Path) -> None:
-    """Write the two embeddings that stand for a text encoder, see `headsup.text_encoder.TwoEmbeddings`.
+    """Write the two embeddings that stand for a text encoder, see `headsup.model.text_encoder.TwoEmbeddings`.
 
     Raises:
         OSError: If they cannot be written.

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headsup.discriminator import FaceDiscriminator
 from headsup.losses.adversarial import adversarial_generator_loss
+from headsup.losses.discriminator import FaceDiscriminator
 from headsup.losses.face_fidelity import FaceFidelity
 from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.face_parts import FaceParts
@@ -34,7 +34,7 @@ class LossWeights:
         identity: lambda^id.
         adversarial: lambda^adv.
         l1: Mean absolute error of the image. This and what follows is beyond the paper.
-        faithful: Mean absolute error of the faithful image, see `headsup.guidance`.
+        faithful: Mean absolute error of the faithful image, see `headsup.model.guidance`.
         parts: Eyes and mouths, see `headsup.losses.face_parts`.
         picture_adversarial: As `adversarial`, of the whole images and by a discriminator of their own.
     """

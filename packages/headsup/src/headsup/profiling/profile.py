@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from headsup.activations import ActivationRecorder, Activations, become_fake, bfloat16_autocast_of_cuda
-from headsup.adapters import GENERATOR, adapter_parameters
-from headsup.backbone import Architecture, random_backbone
-from headsup.guidance import Guidance, Guide, guided_decode
-from headsup.one_step import OneStepRestorer
-from headsup.settings import RestorerSettings
+from headsup.model.adapters import GENERATOR, adapter_parameters
+from headsup.model.backbone import Architecture, random_backbone
+from headsup.model.guidance import Guidance, Guide, guided_decode
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.settings import RestorerSettings
+from headsup.profiling.activations import ActivationRecorder, Activations, become_fake, bfloat16_autocast_of_cuda
 
 Mode = Literal["train", "restore"]
 Part = Literal["unet", "vae_encoder", "vae_decoder", "guidance"]
@@ -29,9 +29,9 @@ PASSES: dict[Mode, dict[Part, int]] = {
 }
 """Passes as long as a forward one, of one image without a reference; a reference is encoded, too: as many once more.
 
-In training with checkpointing and ``vsd`` (see `headsup.distillation`) each part is run, run again and differentiated,
-which without gradients of the frozen weights takes as long as a forward pass: 3. The denoiser's are 3 for the
-generator, 2 for the teacher, 1 for the regulariser's judgement and 3 for its own training.
+In training with checkpointing and ``vsd`` (see `headsup.losses.distillation`) each part is run, run again and
+differentiated, which without gradients of the frozen weights takes as long as a forward pass: 3. The denoiser's are 3
+for the generator, 2 for the teacher, 1 for the regulariser's judgement and 3 for its own training.
 """
 
 GUIDANCE_PASSES: dict[Mode, int] = {"train": 3, "restore": 1}

@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headsup.autoencoder import images_of, latent_factor
+from headsup.model.autoencoder import images_of, latent_factor
 
 Output = Literal["decoded", "residual"]
 """What the decoder gives: the picture (``decoded``), or what is added to the faithful picture (``residual``)."""
@@ -256,7 +256,7 @@ def guided_decode(
     Args:
         vae: Autoencoder; its checkpointing of activations holds here, too.
         guidance: What guides its decoder.
-        latents: Latents, scaled as `headsup.autoencoder.encode` gives them.
+        latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
         guide: Features of the enlarged input.
         picture: The enlarged input, RGB in [0, 1].
     """

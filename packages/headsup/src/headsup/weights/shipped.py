@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 
 USUAL = "guided"

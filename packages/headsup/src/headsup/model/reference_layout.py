@@ -10,7 +10,7 @@ from torch import Tensor
 from faceops.geometry.pasting import feathered_mask
 from faceops.geometry.similarity import invert
 from faceops.geometry.warping import warp_affine
-from headsup.reference_attention import References
+from headsup.model.reference_attention import References
 
 ReferenceLayout = Literal["placed", "whole"]
 """``placed``: where the face is in the input. ``whole``: over the whole picture.

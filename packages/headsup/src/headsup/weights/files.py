@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from headsup.model_card import ModelCard
-from headsup.one_step import OneStepRestorer
-from headsup.settings import RestorerSettings
-from headsup.shipped import USUAL, find_weights
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.settings import RestorerSettings
+from headsup.weights.model_card import ModelCard
+from headsup.weights.shipped import USUAL, find_weights
 
 ARCHITECTURE = "headsup"
 """Value of the header's ``architecture`` in the files of this package."""

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from headsup.backbone import RANDOM, MissingBackboneError, description, missing
+from headsup.model.backbone import RANDOM, MissingBackboneError, description, missing
 
 NEGATIVE = (
     "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG Style, 3D render, unreal engine, "
@@ -124,7 +124,7 @@ def load_text_encoder(source: str) -> TextEncoder:
     """Text encoder that belongs to a diffusion model.
 
     Args:
-        source: As for `headsup.backbone.load_backbone`.
+        source: As for `headsup.model.backbone.load_backbone`.
 
     Raises:
         MissingBackboneError: If it is not there and cannot be fetched.

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from headsup.shipped import find_weights, shipped_weights
-from headsup.weights import read_header
+from headsup.weights.files import read_header
+from headsup.weights.shipped import find_weights, shipped_weights
 
 
 def print_weights() -> None:

@@ -88,9 +88,9 @@ def denoise_within(
     Each step is computed only if some of it is used: where no face is in a tile, or nothing else, there is one.
 
     Args:
-        denoise: The step, see `headsup.one_step.OneStepRestorer.denoise`; called with z_l, z_r and mask.
+        denoise: The step, see `headsup.model.one_step.OneStepRestorer.denoise`; called with z_l, z_r and mask.
         z_l: Latents of the input.
-        z_r: What comes of the references, see `headsup.one_step.OneStepRestorer.find`.
+        z_r: What comes of the references, see `headsup.model.one_step.OneStepRestorer.find`.
         mask: Where their faces are.
         reach: Weight of the step with references; one everywhere is the step of the paper (HeadsUp, Section 2.4).
     """

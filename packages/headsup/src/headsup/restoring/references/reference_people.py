@@ -14,8 +14,8 @@ from faceops.geometry.alignment import align, alignment_matrix
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.similarity import apply
 from faceops.images.files import decode_picture, picture_files, read_image_file
-from headsup.restoring.face_recognition import FaceRecognition, see_faces
-from headsup.restoring.refusals import UnusedReferencesError
+from headsup.restoring.references.face_recognition import FaceRecognition, see_faces
+from headsup.restoring.references.refusals import UnusedReferencesError
 
 POSE_UNIT = 0.1
 """Mean distance of the aligned landmarks, in eye distances, that weighs as much as half the resolution."""

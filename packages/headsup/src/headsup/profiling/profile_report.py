@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from headsup.activations import Activations
-from headsup.backbone import Architecture
-from headsup.profile import PAPER, Mode, Part, profile_restorer
-from headsup.settings import RestorerSettings
+from headsup.model.backbone import Architecture
+from headsup.model.settings import RestorerSettings
+from headsup.profiling.activations import Activations
+from headsup.profiling.profile import PAPER, Mode, Part, profile_restorer
 
 TEXT_ENCODER = 340_387_840
 """Parameters of the text encoder of Stable Diffusion 2.1."""
@@ -23,7 +23,7 @@ VGG16 = 14_714_688
 
 @dataclass(frozen=True)
 class ProfileReport:
-    """A profile and what it is of: counts and bytes, see `headsup.profile.Profile`."""
+    """A profile and what it is of: counts and bytes, see `headsup.profiling.profile.Profile`."""
 
     architecture: Architecture
     size: int

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.restoring.assignment import best_assignment
-from headsup.restoring.face_recognition import SeenFaces
 from headsup.restoring.photo_restorer import ReferenceFaces
-from headsup.restoring.reference_people import Person, ReferencePhoto
-from headsup.restoring.refusals import UnusedReferencesError
+from headsup.restoring.references.assignment import best_assignment
+from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.reference_people import Person, ReferencePhoto
+from headsup.restoring.references.refusals import UnusedReferencesError
 
 FLOOR = 0.2
 """Least similarity of a face and a person.

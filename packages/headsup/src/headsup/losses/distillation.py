@@ -12,15 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.adapters import REGULARIZER
 from headsup.losses.score_distillation import (
     GUIDANCE_SCALE,
     classifier_gradient,
     denoising_loss,
     variational_gradient,
 )
-from headsup.one_step import OneStepRestorer
-from headsup.seeded_noise import draw_noise, draw_timesteps
+from headsup.model.adapters import REGULARIZER
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.seeded_noise import draw_noise, draw_timesteps
 
 Form = Literal["vsd", "csd", "none"]
 
@@ -69,7 +69,7 @@ def prior_gradient(
         prompt: Embedded prompts.
         negative: Embedded negative prompt.
         distillation: How.
-        sources: Random numbers for each sample, see `headsup.seeded_noise.generators`.
+        sources: Random numbers for each sample, see `headsup.model.seeded_noise.generators`.
 
     Raises:
         ValueError: If the form is ``none``.
@@ -99,7 +99,7 @@ def regularizer_loss(
         restorer: Whose denoiser is the regulariser.
         z: Restored latents; no gradient comes back to them.
         prompt: Embedded prompts.
-        sources: Random numbers for each sample, see `headsup.seeded_noise.generators`.
+        sources: Random numbers for each sample, see `headsup.model.seeded_noise.generators`.
     """
     z = z.detach()
     t = draw_timesteps(sources, 0, len(restorer.schedule))

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headsup.model_card import ModelCard
-from headsup.settings import RestorerSettings
-from headsup.weights import save_weights
+from headsup.model.settings import RestorerSettings
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "restorer."

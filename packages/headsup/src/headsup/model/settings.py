@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from headsup.backbone import MIRROR, Backbone, load_backbone
-from headsup.guidance import Output
-from headsup.one_step import OneStepRestorer, ReferenceForm, Trained
-from headsup.reference_layout import ReferenceLayout
+from headsup.model.backbone import MIRROR, Backbone, load_backbone
+from headsup.model.guidance import Output
+from headsup.model.one_step import OneStepRestorer, ReferenceForm, Trained
+from headsup.model.reference_layout import ReferenceLayout
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,13 @@ class RestorerSettings:
     """Base model and shape of a restorer; what its weights fit to.
 
     Args:
-        base: Diffusion model that it is built on, see `headsup.backbone.load_backbone`.
+        base: Diffusion model that it is built on, see `headsup.model.backbone.load_backbone`.
         rank: Rank of the adapters; 4 in the paper.
         alpha: What an adapter adds is multiplied by alpha / rank; 8 in OSEDiff.
         timestep: t of the single step; 999 in OSEDiff. The paper does not say.
-        layout: Where a reference face lies on the picture that is encoded, see `headsup.reference_layout`.
+        layout: Where a reference face lies on the picture that is encoded, see `headsup.model.reference_layout`.
         trained: Adapters, as in the paper, or all weights of the base. This and what follows is beyond the paper, see
-            `headsup.one_step.OneStepRestorer`.
+            `headsup.model.one_step.OneStepRestorer`.
         guidance: Channels of the guiding branch; 0 for none.
         output: What a guided decoder gives.
         guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from headsup.adapters import GENERATOR
-from headsup.conditioned_input import ConditionedInput, PreciseOutput
-from headsup.diffusers_folder import save_embeddings, save_part, save_scheduler
-from headsup.one_step import OneStepRestorer
-from headsup.prompts import ConstantPrompt
-from headsup.weights import load_restorer
+from headsup.model.adapters import GENERATOR
+from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompts import ConstantPrompt
+from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
+from headsup.weights.files import load_restorer
 
 
 @torch.no_grad()
