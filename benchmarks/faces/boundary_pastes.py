@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.photographs import photographs
-from faceops.alignment import align
-from faceops.detectors.yunet import YuNet
-from faceops.images import load_picture
-from faceops.pasting import feathered_mask, paste
+from faceops.detection.detectors.yunet import YuNet
+from faceops.geometry.alignment import align
+from faceops.geometry.pasting import feathered_mask, paste
+from faceops.images.files import load_picture
 
 Image = Float[Tensor, "1 3 h w"]
 Mask = Float[Tensor, "1 1 h w"]

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import DetectorName, build_detector
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import decode_picture, load_picture
-from faceops.picture_files import find_pictures
+from faceops.detection.detector import Detector
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.geometry.faces import Faces
+from faceops.images.files import decode_picture, load_picture
+from faceops.images.picture_files import find_pictures
 
 LFW_IMAGES = 300
 POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")

@@ -9,7 +9,7 @@ from torch import Tensor, from_numpy
 from benchmarks.headsup.samples import degraded
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.presets import PresetName
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 
 @dataclass(frozen=True)

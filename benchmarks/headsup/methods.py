@@ -14,14 +14,14 @@ from benchmarks.peers.kept_results import kept
 from benchmarks.peers.rrdbnet import RRDBNet, load_rrdbnet
 from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
 from benchmarks.photographs import photographs
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture
-from faceops.pasting import paste
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.pasting import paste
+from faceops.images.files import Picture, load_picture
 from headsup.restoring.blending import blend
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 Method = Callable[[Sample], Float[Tensor, "3 h w"]]
 """Makes a picture of the truth's size of an input."""

@@ -12,12 +12,12 @@ from benchmarks.headsup.damage import Damage
 from benchmarks.headsup.portrait_sets import TRAINING, check_unseen, held_out
 from benchmarks.headsup.samples import Sample
 from benchmarks.photographs import photographs
-from faceops.alignment import align
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import load_picture
-from portraitdata.resampling import bicubic, to_8_bit
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.images.files import load_picture
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 REFERENCE = 512
 """Side of an aligned reference, in pixels."""

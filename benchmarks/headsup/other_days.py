@@ -10,10 +10,10 @@ import torch
 from benchmarks.headsup.original_portraits import REFERENCE, Portrait, detector, spread_names
 from benchmarks.headsup.portrait_sets import TRAINING, check_unseen, held_out
 from benchmarks.photographs import photographs
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.images import decode_picture
-from portraitdata.resampling import bicubic, to_8_bit
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.images.files import decode_picture
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 WINDOW, SIDE = 160, 128
 """Side in pixels of the middle of a photograph, which has the face, and of the truth that it is reduced to."""

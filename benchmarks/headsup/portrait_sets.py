@@ -20,7 +20,7 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import LeftOutError
 from faceops.atomic_files import replacing
 from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 
 HELD_OUT = Path(__file__).parent / "held_out"
 """Lists of names."""

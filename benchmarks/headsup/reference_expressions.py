@@ -15,10 +15,10 @@ from benchmarks.headsup.damage import Damage
 from benchmarks.headsup.original_portraits import Portrait, detector, read_portrait
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
-from faceops.alignment import align
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.alignment import align
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.expressions import SIDE, expressions_differ
-from headsup.restoring.face_recognition import find_faces
+from headsup.restoring.references.face_recognition import find_faces
 
 PORTRAIT_SIDE = 512
 """Of the portraits before they are damaged, in pixels."""

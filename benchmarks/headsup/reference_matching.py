@@ -1,6 +1,6 @@
 """How alike a damaged face and a sharp photograph are, of one person and of strangers: what `headsup restore` goes by.
 
-Its bounds, `headsup.restoring.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs the folder
+Its bounds, `headsup.restoring.references.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs the folder
 that PORTRAIT_ASSETS points to: the Face Research Lab London Set and Labeled Faces in the Wild, its test people.
 """
 
@@ -17,14 +17,14 @@ from benchmarks.headsup.samples import degraded
 from benchmarks.hime.miniature_trainings import lfw_index
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
-from faceops.detection import build_detector
-from faceops.identity import build_identity
-from faceops.images import decode_picture, load_picture
-from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
-from headsup.restoring.matching import CERTAIN, FLOOR, MARGIN
+from faceops.detection.selection import build_detector
+from faceops.images.files import decode_picture, load_picture
+from faceops.recognition.identity import build_identity
+from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces
+from headsup.restoring.references.matching import CERTAIN, FLOOR, MARGIN
 from portraitdata.degradation.presets import PresetName
-from portraitdata.exemplar_index import ExemplarIndex
-from portraitdata.resampling import bicubic
+from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.images.resampling import bicubic
 
 Image = Float[Tensor, "3 h w"]
 

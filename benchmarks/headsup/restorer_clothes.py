@@ -7,7 +7,7 @@ from benchmarks.headsup.restorer_damage import over_first
 from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.reporting.table import Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.shipped import USUAL
+from headsup.weights.shipped import USUAL
 from portraitdata.scoring.metric import Column, ImagePair
 from portraitdata.scoring.psnr import psnr
 

@@ -11,7 +11,7 @@ from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.shipped import USUAL
+from headsup.weights.shipped import USUAL
 
 METRICS = ("psnr", "vgg16_hed", "sharpness", "niqe", "id_mobilefacenet", "id_edgeface", "grid")
 

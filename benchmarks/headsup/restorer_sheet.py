@@ -16,8 +16,8 @@ from benchmarks.measures.laplacian_band import pixel_box
 from benchmarks.reporting.table import Suite, Table
 from headsup.restoring.comparison import Panel, draw_panels
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.shipped import USUAL
-from portraitdata.resampling import bicubic, to_8_bit
+from headsup.weights.shipped import USUAL
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 DAMAGES = (Damage(4), Damage(4, quality=35), Damage(4, "mild"), Damage(4, "realesrgan"))
 """What is done to the Londoners, in turn."""

@@ -12,16 +12,16 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from benchmarks.headsup.portrait_sets import FOLDER
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
 from headsup.restoring.face_scores import pasted_opacity
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.restoration.batches import RestorationItem
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.paired_images import PairedImages
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.scoring.face_geometry import aligned_face
 
 SCALE = 4

@@ -16,7 +16,7 @@ from benchmarks.headsup.samples import Sample
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell
 from headsup.losses.lpips import PerceptualDistance
-from portraitdata.resampling import to_8_bit
+from portraitdata.images.resampling import to_8_bit
 from portraitdata.scoring.conventions import Convention
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, TensorMetric

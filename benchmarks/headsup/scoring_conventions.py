@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from benchmarks.headsup.portrait_sets import held_out_portraits
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.images import Picture, save_picture
-from portraitdata.resampling import bicubic, to_8_bit
+from faceops.images.files import Picture, save_picture
+from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.scoring.conventions import Convention
 from portraitdata.scoring.folders import score_folders

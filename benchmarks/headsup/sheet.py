@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmarks.headsup.samples import Sample
 from headsup.restoring.comparison import Panel, draw_panels, reduced
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 SIDE = 256
 """Longer side of a picture on the sheet, in pixels; smaller ones stay as they are."""

@@ -10,12 +10,12 @@ from benchmarks.headsup.samples import DegradedSet
 from benchmarks.headsup.scores import Judges, judges, score_methods
 from benchmarks.headsup.table4 import METRICS
 from benchmarks.reporting.table import Suite, Table
-from faceops.images import Picture
-from headsup.autoencoder import decode, encode
-from headsup.backbone import load_backbone
+from faceops.images.files import Picture
+from headsup.model.autoencoder import decode, encode
+from headsup.model.backbone import load_backbone
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.scoring.psnr import psnr
 
 NAME = "tiny"

@@ -10,10 +10,10 @@ from benchmarks.headsup.samples import Sample, degraded
 from benchmarks.headsup.scores import Judges, judges, score_methods
 from benchmarks.headsup.sheet import sheet, spread
 from benchmarks.reporting.table import Suite, Table
-from faceops.alignment import align
+from faceops.geometry.alignment import align
 from headsup.restoring.photo_restorer import PhotoRestorer
 from portraitdata.degradation.presets import PresetName
-from portraitdata.resampling import to_8_bit
+from portraitdata.images.resampling import to_8_bit
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.scoring.face_geometry import aligned_face
 

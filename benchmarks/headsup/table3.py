@@ -12,8 +12,8 @@ from benchmarks.headsup.samples import SCALE, Sample, degraded
 from benchmarks.headsup.scores import Judges, judges, score_methods
 from benchmarks.headsup.sheet import sheet, spread
 from benchmarks.reporting.table import Published, Suite, Table
-from faceops.faces import Faces
-from faceops.images import load_picture
+from faceops.geometry.faces import Faces
+from faceops.images.files import load_picture
 from headsup.restoring.photo_restorer import PhotoRestorer
 from portraitdata.degradation.presets import PresetName
 

@@ -28,7 +28,7 @@ from benchmarks.hime.portrait_scores import (
 )
 from benchmarks.reporting.table import Cell, LeftOutError, Published, Suite, Table
 from hime.network import HIME
-from hime.weights import load_network
+from hime.weights.files import load_network
 
 SCALE = 8
 QUICK = 40

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.images import Picture, load_picture
-from faceops.similarity import least_squares_similarity
-from faceops.warping import warp_affine
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.geometry.similarity import least_squares_similarity
+from faceops.geometry.warping import warp_affine
+from faceops.images.files import Picture, load_picture
 from hime.network import HIME
-from hime.picture_upscaling import upscale
-from hime.shipped import shipped_weights
-from hime.weights import load_network
-from portraitdata.resampling import bicubic, to_8_bit
+from hime.upscaling.picture_upscaling import upscale
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_weights
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 SIDE = 128
 FRAME = torch.tensor([[43.0, 52.0], [86.0, 51.0], [65.0, 77.0], [46.0, 97.0], [84.0, 96.0]])

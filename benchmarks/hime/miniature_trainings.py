@@ -12,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from benchmarks.photographs import photographs
-from portraitdata.sources.layouts import assign_splits, scan_layout
-from portraitdata.splits import read_split
+from portraitdata.exemplars.sources.layouts import assign_splits, scan_layout
+from portraitdata.exemplars.splits import read_split
 
 CONFIGS = Path("lightning_configs/hime")
 FOLDER = Path("outputs/benchmarks/hime_miniature")

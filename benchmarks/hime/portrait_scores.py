@@ -12,15 +12,15 @@ from torch.utils.data import Dataset
 
 from benchmarks.hime.miniature_trainings import lfw_index
 from benchmarks.photographs import photographs
-from portraitdata.exemplar_sets import Choice, EvaluationExemplarSets, ExemplarSet
-from portraitdata.perceptual_backbones import load_backbone
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.exemplars.self_exemplars import SelfExemplars
+from portraitdata.exemplars.sets import Choice, EvaluationExemplarSets, ExemplarSet
+from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.networks.perceptual_backbones import load_backbone
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.learned_metrics import build_learned
 from portraitdata.scoring.metric import ImagePair, Metric, UnavailableMetricError
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.ssim import ssim
-from portraitdata.self_exemplars import SelfExemplars
 
 SIDE = 128
 """Of the truths, in pixels; LFW's centred 128 of 250 pixels, as the shipped weights know them."""

@@ -15,8 +15,8 @@ from benchmarks.hime.portrait_scores import (
 )
 from benchmarks.reporting.table import Cell, Suite, Table
 from hime.network import HIME
-from hime.shipped import shipped_weights
-from hime.weights import load_network
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_weights
 
 REFERENCES = 0, 1, 3
 WHOSE = {"same": "", "stranger": " of a stranger", "blank": " blank"}

@@ -28,10 +28,10 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Published, Suite, Table
 from benchmarks.speed.timing import cpu_seconds
 from hime.network import HIME
-from hime.sheet import Panel, draw_sheet
-from hime.shipped import shipped_weights
-from hime.weights import load_network
-from portraitdata.resampling import bicubic
+from hime.upscaling.sheet import Panel, draw_sheet
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_weights
+from portraitdata.images.resampling import bicubic
 
 SCALES = (8, 4)
 QUICK = 60

@@ -16,11 +16,11 @@ from benchmarks.hime.agreement import change, told
 from benchmarks.hime.portrait_scores import SIDE, Enlarge, Scores, gathered, perceptual_distance, scored
 from benchmarks.reporting.table import Cell, Published, Suite, Table
 from hime.demo import HEAD
-from hime.sheet import Panel, draw_sheet
-from hime.weights import load_network
+from hime.upscaling.sheet import Panel, draw_sheet
+from hime.weights.files import load_network
+from portraitdata.exemplars.video_exemplars import VideoExemplars
+from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import Square, View, astronaut, simulate
-from portraitdata.video_exemplars import VideoExemplars
 
 FRAMES = 240
 INTERVALS = (30, 60, 120)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.measures.remembered import Remembered
-from faceops.faces import Faces
+from faceops.geometry.faces import Faces
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import Column, ImagePair
 

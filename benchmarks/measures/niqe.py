@@ -17,7 +17,7 @@ from scipy.ndimage import correlate
 from scipy.special import gamma
 from torch import Tensor
 
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.scoring.metric import Column, ImagePair
 
 BLOCK = 96

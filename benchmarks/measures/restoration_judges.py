@@ -13,8 +13,8 @@ from benchmarks.measures.truth_faces import TruthFaces
 from benchmarks.measures.vgg16_hed import Vgg16HedDistance, load_vgg16_hed
 from benchmarks.photographs import weight_file
 from benchmarks.reporting.table import LeftOutError
-from faceops.detection import build_detector
-from faceops.identity import build_identity
+from faceops.detection.selection import build_detector
+from faceops.recognition.identity import build_identity
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
 from portraitdata.scoring.metric import Column, Metric, TensorMetric
 from portraitdata.scoring.psnr import psnr

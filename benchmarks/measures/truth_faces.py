@@ -1,8 +1,8 @@
 """Where the face of a truth is, sought once for all results that are compared with it."""
 
 from benchmarks.measures.remembered import Remembered
-from faceops.detector import Detector
-from faceops.faces import Faces
+from faceops.detection.detector import Detector
+from faceops.geometry.faces import Faces
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import ImagePair, NoFaceInImageError
 

@@ -21,7 +21,7 @@ from benchmarks.measures.laplacian_band import pixel_box
 from benchmarks.measures.remembered import Remembered
 from benchmarks.peers.packaged_weights import NoPackageError, packaged_file
 from headsup.losses.lpips import equal_weights, layer_distance
-from portraitdata.perceptual_backbones import VGG, VGG16, Weights
+from portraitdata.networks.perceptual_backbones import VGG, VGG16, Weights
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import Column, ImagePair
 

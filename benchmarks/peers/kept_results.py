@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.headsup.samples import Sample
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 
 
 def kept(method: Callable[[Sample], Tensor], folder: Path) -> Callable[[Sample], Tensor]:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from portraitdata.safe_loading import load_safely
+from portraitdata.networks.safe_loading import load_safely
 
 SCALE = 4
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from headsup.adapters import (
+from headsup.model.adapters import (
     GENERATOR,
     REGULARIZER,
     Adapter,
@@ -16,9 +16,9 @@ from headsup.adapters import (
     add_adapter,
     denoiser_targets,
 )
-from headsup.backbone import Backbone
-from headsup.conditioned_input import PreciseOutput
-from headsup.one_step import OneStepRestorer, predicted
+from headsup.model.backbone import Backbone
+from headsup.model.conditioned_input import PreciseOutput
+from headsup.model.one_step import OneStepRestorer, predicted
 
 
 class Roles(AdapterSwitch):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from portraitdata.degradation.batched_jpeg import CHROMINANCE, LUMINANCE
+from portraitdata.degradation.batched.jpeg import CHROMINANCE, LUMINANCE
 from portraitdata.degradation.kernels import kernel_of
 from portraitdata.degradation.records import KernelRecord, NoiseRecord, OrderRecord, TwoOrderRecord
 

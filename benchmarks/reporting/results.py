@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.reporting.table import Table, as_json, plot, write_csv
 from faceops.atomic_files import replacing
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 
 FILE = "results.json"
 

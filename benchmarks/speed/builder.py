@@ -18,7 +18,7 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
 from benchmarks.speed.timing import cpu_seconds
-from faceops.image_decoding import decode_raster
+from faceops.images.decoding import decode_raster
 from portraitdata.builder.build import remove_from
 from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule
 from portraitdata.builder.engines import Engine, Processes
@@ -26,7 +26,7 @@ from portraitdata.builder.layout import StageName
 from portraitdata.builder.plan import plan
 from portraitdata.builder.ray_engine import RayData
 from portraitdata.builder.workers import begin_worker, one_thread_to_inherit
-from portraitdata.restoration.similar_faces import PAIR_THRESHOLD, SPLIT_THRESHOLD, similar_faces
+from portraitdata.restoration.index.similar_faces import PAIR_THRESHOLD, SPLIT_THRESHOLD, similar_faces
 
 COPIES, SIDE, PARTITION = 2, 1350, 6
 """Each photograph is there so often, in files of its own; side in pixels; images in a partition."""

@@ -15,15 +15,15 @@ from torch import Tensor
 from benchmarks.peers.usual_degradation import degrade_by_peer, soft_jpeg
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.timing import cpu_seconds
-from portraitdata.degradation.batched_executor import degrade_batch
-from portraitdata.degradation.batched_jpeg import compress_batch
+from portraitdata.degradation.batched.executor import degrade_batch
+from portraitdata.degradation.batched.jpeg import compress_batch
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.presets import ClassicalPreset, PresetName, preset_of
 from portraitdata.degradation.records import ClassicalRecord, DegradationRecord, PlainRecord
 from portraitdata.degradation.resizing import resized
-from portraitdata.synthetic_portraits import draw_portrait
+from portraitdata.exemplars.synthetic_portraits import draw_portrait
 
 IMAGES = {256: 24, 512: 16, 1024: 6}
 """Records of each side; the same for all ways."""

@@ -11,9 +11,9 @@ from torch import Tensor
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
 from benchmarks.speed.timing import cpu_seconds, kept_bytes
-from faceops.alignment import alignment_matrix, crop_faces
-from faceops.landmarks import FFHQ_512
-from faceops.warping import normalised
+from faceops.geometry.alignment import alignment_matrix, crop_faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.warping import normalised
 
 IMAGES = 8
 FACES_EACH = 4

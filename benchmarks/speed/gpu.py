@@ -17,21 +17,21 @@ from benchmarks.peers.rlfn import RLFN
 from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from benchmarks.speed.correlation_loss import WINDOWS, loss_by_unfold
 from benchmarks.speed.timing import gradients
-from faceops.images import Picture
-from headsup.backbone import load_backbone
-from headsup.merging import merge_adapters
-from headsup.one_step import OneStepRestorer
-from headsup.prompts import ConstantPrompt
+from faceops.images.files import Picture
+from headsup.model.backbone import load_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompts import ConstantPrompt
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.weights.merging import merge_adapters
 from hime.blocks.deformable import deform_conv2d_by_sampling, deform_conv2d_by_torchvision
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss
 from hime.network import HIME
 from hime.variants import TABLE_1, build_variant
-from hime.weights import load_network
-from portraitdata.resampling import bicubic
-from portraitdata.simulated_views import astronaut
+from hime.weights.files import load_network
+from portraitdata.images.resampling import bicubic
+from portraitdata.images.simulated_views import astronaut
 
 TURNS = 7
 SIDES = 512, 1024, 2048

@@ -10,21 +10,21 @@ from torch.utils.data import DataLoader
 
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.timing import cpu_seconds
-from faceops.alignment import crop_faces
-from faceops.image_decoding import Raster, decode_raster
-from faceops.images import srgb_bytes
+from faceops.geometry.alignment import crop_faces
+from faceops.images.decoding import Raster, decode_raster
+from faceops.images.files import srgb_bytes
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import REALESRGAN
-from portraitdata.photograph_crops import Square
-from portraitdata.resampling import bicubic
+from portraitdata.exemplars.photograph_crops import Square
+from portraitdata.images.resampling import bicubic
+from portraitdata.loading.sampler import SeededSequence
 from portraitdata.restoration.batches import collate
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.photograph_windows import PhotographWindows
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
 from portraitdata.restoration.view import View
-from portraitdata.sampler import SeededSequence
 
 PORTRAIT = 2400
 """Side of the drawn portraits; with what is around them, pictures have 3600 x 3000 pixels."""

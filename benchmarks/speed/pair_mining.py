@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting.facts import SEED
 from benchmarks.reporting.table import Suite, Table
-from portraitdata.restoration.similar_faces import BLOCK, PAIR_THRESHOLD, similar_faces
+from portraitdata.restoration.index.similar_faces import BLOCK, PAIR_THRESHOLD, similar_faces
 
 FACES: dict[Suite, int] = {"quick": 10_000, "full": 30_000}
 LENGTH = 128

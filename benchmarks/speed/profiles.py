@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from benchmarks.reporting.table import Cell, Published, Suite, Table
-from headsup.backbone import Architecture
-from headsup.profile_report import ProfileReport
-from headsup.profile_report import report_profile as restorer_profile
-from hime.profile_report import report_profile as hime_profile
+from headsup.model.backbone import Architecture
+from headsup.profiling.profile_report import ProfileReport
+from headsup.profiling.profile_report import report_profile as restorer_profile
+from hime.evaluation.profile_report import report_profile as hime_profile
 from hime.variants import TABLE_1
 
 GIGA = 1e9

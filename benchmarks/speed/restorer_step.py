@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from benchmarks.peers.three_copies import ThreeCopies
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
-from headsup.backbone import load_backbone
-from headsup.distillation import Distillation, prior_gradient, regularizer_loss
+from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss
-from headsup.one_step import OneStepRestorer
-from headsup.profile_report import report_profile
-from headsup.seeded_noise import generators
+from headsup.model.backbone import load_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.seeded_noise import generators
+from headsup.profiling.profile_report import report_profile
 
 DESIGNS = {"one base": OneStepRestorer, "three copies": ThreeCopies}
 CPU_SIZE = 256

@@ -4,7 +4,7 @@ With a reference there is one more picture to encode and, where its face is, a s
 
 Plain is the restorer as it is trained: adapters beside the weights they belong to, weights in torch's usual order, the
 prompt's text encoded for each picture where the base model has a text encoder. The results are compared, too. In
-between is what `headsup restore` does, with maps doubled before they are convolved, see `headsup.folded_upsampling`.
+between is what `headsup restore` does, with maps doubled before they are convolved, see `headsup.tiling.folded_upsampling`.
 """
 
 import sys
@@ -19,16 +19,16 @@ from torch import Tensor
 
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import MachineLimits, machine_limits
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.demo import BOX, LANDMARKS, reference
-from headsup.folded_upsampling import FoldedUpsampling
-from headsup.profile_report import report_profile
-from headsup.prompts import ConstantPrompt
+from headsup.model.prompts import ConstantPrompt
+from headsup.profiling.profile_report import report_profile
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
-from headsup.weights import load_restorer
-from portraitdata.resampling import bicubic
-from portraitdata.simulated_views import astronaut
+from headsup.tiling.folded_upsampling import FoldedUpsampling
+from headsup.weights.files import load_restorer
+from portraitdata.images.resampling import bicubic
+from portraitdata.images.simulated_views import astronaut
 
 SIDE, SCALE = 256, 4.0
 """Side of the input in pixels, and how much larger the result is."""

@@ -14,12 +14,12 @@ from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.machine_limits import Clock, machine_limits
 from hime.blocks import deformable
 from hime.blocks.deformable import deform_conv2d, deform_conv2d_by_torchvision
+from hime.evaluation.profile import profile_network
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss
 from hime.network import HIME
-from hime.profile import profile_network
-from portraitdata.datamodule import ExemplarBatch
-from portraitdata.synthetic_datamodule import SyntheticExemplarDataModule
+from portraitdata.exemplars.datamodule import ExemplarBatch
+from portraitdata.exemplars.synthetic_datamodule import SyntheticExemplarDataModule
 
 BATCH = 16
 STEPS = 8

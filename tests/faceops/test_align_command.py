@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.alignment import align, alignment_matrix
 from faceops.commands import align as align_command
 from faceops.commands import embed as embed_command
 from faceops.commands.align import check_names, run_align
 from faceops.commands.embed import run_embed
-from faceops.faces import Faces
-from faceops.identity_networks.encoder import FaceEncoder, InputConvention
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import FFHQ_512
-from faceops.pasting import paste
-from faceops.picture_files import picture_files
+from faceops.geometry.alignment import align, alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.pasting import paste
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.picture_files import picture_files
+from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 
 
 def two_faces(images):

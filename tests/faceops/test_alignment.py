@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.alignment import align, alignment_matrix, crop_faces, ffhq_to_arcface, template_matrix
-from faceops.faces import Faces
-from faceops.landmarks import ARCFACE_112, FFHQ_512
-from faceops.similarity import apply, compose, invert, lmeds_similarity, resized, scale_of
+from faceops.geometry.alignment import align, alignment_matrix, crop_faces, ffhq_to_arcface, template_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.geometry.similarity import apply, compose, invert, lmeds_similarity, resized, scale_of
 
 FIXED_POINT = int(cv2.__version__.split(".")[0]) < 5
 

@@ -55,9 +55,9 @@ def test_every_argument_is_explained(
 
 
 def test_the_choices_are_those_of_the_package() -> None:
-    from faceops.alignment import Estimator
-    from faceops.detection import DetectorName
-    from faceops.identity import DEFAULT_NETWORK
+    from faceops.detection.selection import DetectorName
+    from faceops.geometry.alignment import Estimator
+    from faceops.recognition.identity import DEFAULT_NETWORK
 
     assert cli.DetectorName == DetectorName
     assert inspect.signature(cli.align).parameters["estimator"].annotation == Literal[get_args(Estimator)]

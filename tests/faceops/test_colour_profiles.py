@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from faceops.colour_profiles import (
+from faceops.images.colour_profiles import (
     SRGB_TO_XYZ,
     TableProfile,
     is_srgb,
@@ -14,8 +14,8 @@ from faceops.colour_profiles import (
     srgb_encoded,
     usable_profile,
 )
-from faceops.image_decoding import decode_raster
-from faceops.images import Picture, decode_picture, load_picture, save_picture, srgb_bytes
+from faceops.images.decoding import decode_raster
+from faceops.images.files import Picture, decode_picture, load_picture, save_picture, srgb_bytes
 
 ADOBE_TO_XYZ = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
 """Adobe RGB (1998) primaries under D50, from the published profile."""

@@ -7,11 +7,11 @@ import torch
 from faceops.commands import compare as compare_command
 from faceops.commands.compare import run_compare
 from faceops.commands.pictures import NoFaceError
-from faceops.faces import Faces
-from faceops.identity import THRESHOLDS
-from faceops.identity_networks.encoder import FaceEncoder, InputConvention
-from faceops.images import Picture, save_picture
-from faceops.landmarks import ARCFACE_112
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112
+from faceops.images.files import Picture, save_picture
+from faceops.recognition.identity import THRESHOLDS
+from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 
 
 class Colour(torch.nn.Module):

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from faceops.commands import detect
 from faceops.commands.detect import face_records, run_detect, summary
-from faceops.drawing import BOX_COLOUR, POINT_COLOURS, draw_faces
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
+from faceops.detection.drawing import BOX_COLOUR, POINT_COLOURS, draw_faces
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, load_picture, save_picture
 
 
 def two_faces() -> Faces:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import config
 
-from faceops.faces import LANDMARKS, Faces
+from faceops.geometry.faces import LANDMARKS, Faces
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_is_nan_without_faces():
 
 
 def test_daefr_takes_the_bare_grey_network():
-    from faceops.identity_networks.arcface_gray import ArcFaceGray
+    from faceops.recognition.identity_networks.arcface_gray import ArcFaceGray
 
     torch.manual_seed(0)
     metric = IdaDaefr(ArcFaceGray(blocks=(1, 1, 1, 1), channels=2, dimensions=8))

@@ -3,12 +3,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.identity import IdentityNetwork, build_identity, embed, encoder_from, reference_similarity, similarity
-from faceops.identity_networks.encoder import FaceEncoder, InputConvention
-from faceops.identity_networks.ir import IR
-from faceops.landmarks import ARCFACE_112, FFHQ_512
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.recognition.identity import (
+    IdentityNetwork,
+    build_identity,
+    embed,
+    encoder_from,
+    reference_similarity,
+    similarity,
+)
+from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
+from faceops.recognition.identity_networks.ir import IR
 
 
 class Corner(torch.nn.Module):
@@ -85,7 +92,7 @@ def test_built_networks_are_frozen_but_let_gradients_through_to_the_pixels():
 
 
 def published(network):
-    from faceops.identity_networks.ir import KEYS
+    from faceops.recognition.identity_networks.ir import KEYS
 
     return {
         KEYS.theirs(name): value for name, value in network.state_dict().items() if "num_batches_tracked" not in name

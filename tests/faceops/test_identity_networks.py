@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.identity import build_identity, encoder_from
-from faceops.identity_networks import arcface_gray, edgeface, ir, mobilefacenet
-from faceops.identity_networks.checkpoint import fill, numbered, read_checkpoint, without_prefixes
-from faceops.identity_networks.edgeface import EdgeFace, Stage, merge_low_rank
-from faceops.identity_networks.mobilefacenet import MobileFaceNet
+from faceops.recognition.identity import build_identity, encoder_from
+from faceops.recognition.identity_networks import arcface_gray, edgeface, ir, mobilefacenet
+from faceops.recognition.identity_networks.checkpoint import fill, numbered, read_checkpoint, without_prefixes
+from faceops.recognition.identity_networks.edgeface import EdgeFace, Stage, merge_low_rank
+from faceops.recognition.identity_networks.mobilefacenet import MobileFaceNet
 
 SMALL_STAGES = (Stage(8, 3, 2), Stage(12, 5, 1, 1, 2, position=True), Stage(18, 7, 1, 2, 2), Stage(24, 9, 1, 3, 4))
 

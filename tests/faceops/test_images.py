@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from faceops.image_decoding import MAX_PIXELS, decode_raster, open_header, upright_size
-from faceops.image_errors import (
+from faceops.images.decoding import MAX_PIXELS, decode_raster, open_header, upright_size
+from faceops.images.errors import (
     DamagedImageError,
     EmptyImageError,
     ImageFileError,
@@ -26,8 +26,8 @@ from faceops.image_errors import (
     TooLargeImageError,
     UnsupportedImageError,
 )
-from faceops.images import Picture, decode_picture, load_picture, save_picture
-from faceops.picture_files import find_pictures, is_picture
+from faceops.images.files import Picture, decode_picture, load_picture, save_picture
+from faceops.images.picture_files import find_pictures, is_picture
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (5, 7, 3), dtype=np.uint8)

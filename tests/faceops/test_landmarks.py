@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faceops.landmarks import ARCFACE_112, FFHQ_512
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 
 
 @pytest.mark.parametrize("template", [FFHQ_512, ARCFACE_112])

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
-from faceops.pasting import covered_window, feathered_mask, paste
-from faceops.similarity import compose, resized
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.pasting import covered_window, feathered_mask, paste
+from faceops.geometry.similarity import compose, resized
 
 
 def smooth(count=1, height=80, width=100):

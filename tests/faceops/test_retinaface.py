@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from faceops.boxes import intersection_over_union
-from faceops.detectors.retinaface import ORIGIN, RetinaFace, decoded_faces, load_retinaface, prior_boxes
-from faceops.detectors.retinaface_network import Backbone, Predictions, RetinaFaceNetwork, foreign_key, own_key
-from faceops.detectors.suppression import suppress_overlaps
-from faceops.images import load_picture
+from faceops.detection.detectors.retinaface import ORIGIN, RetinaFace, decoded_faces, load_retinaface, prior_boxes
+from faceops.detection.detectors.retinaface_network import (
+    Backbone,
+    Predictions,
+    RetinaFaceNetwork,
+    foreign_key,
+    own_key,
+)
+from faceops.detection.detectors.suppression import suppress_overlaps
+from faceops.geometry.boxes import intersection_over_union
+from faceops.images.files import load_picture
 
 BACKBONES: tuple[Backbone, ...] = ("mobilenet0.25", "resnet50")
 

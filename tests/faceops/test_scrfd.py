@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.detectors.scrfd import SCRFD
-from faceops.weights import MissingWeightsError
+from faceops.detection.detectors.scrfd import SCRFD
+from faceops.weights.cache import MissingWeightsError
 
 
 class StandIn:

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.landmarks import ARCFACE_112, FFHQ_512
-from faceops.similarity import (
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.geometry.similarity import (
     apply,
     compose,
     invert,

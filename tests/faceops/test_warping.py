@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.similarity import compose, invert, resized
-from faceops.warping import normalised, warp_affine
+from faceops.geometry.similarity import compose, invert, resized
+from faceops.geometry.warping import normalised, warp_affine
 
 FIXED_POINT = int(cv2.__version__.split(".")[0]) < 5
 """OpenCV 4 rounds positions to 1/32 pixel: some levels of 255 on white noise."""

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faceops import weights
-from faceops.weight_table import WEIGHTS, WeightsEntry
-from faceops.weights import (
+from faceops.weights import cache as weights
+from faceops.weights.cache import (
     DamagedWeightsError,
     MissingWeightsError,
     add_weights,
@@ -21,6 +20,7 @@ from faceops.weights import (
     find_weights,
     verify_weights,
 )
+from faceops.weights.table import WEIGHTS, WeightsEntry
 
 CONTENT = bytes(range(256)) * 4096
 

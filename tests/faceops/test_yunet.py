@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import config
 from torch import Tensor
 
-from faceops.close_ups import close_up, look_closer, mirrored
-from faceops.detection import build_detector, build_network
-from faceops.detector import Detector
-from faceops.detectors.yunet import YuNet
-from faceops.faces import Faces
-from faceops.images import load_picture
-from faceops.scale_search import ScaleSearch, with_large_faces, with_missing
+from faceops.detection.close_ups import close_up, look_closer, mirrored
+from faceops.detection.detector import Detector
+from faceops.detection.detectors.yunet import YuNet
+from faceops.detection.scale_search import ScaleSearch, with_large_faces, with_missing
+from faceops.detection.selection import build_detector, build_network
+from faceops.geometry.faces import Faces
+from faceops.images.files import load_picture
 
 
 @pytest.fixture(scope="session")

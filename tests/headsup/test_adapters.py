@@ -6,10 +6,10 @@ import pytest
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from headsup.adapters import GENERATOR, REGULARIZER, AdapterSwitch, adapter_parameters
-from headsup.autoencoder import encode
-from headsup.backbone import random_backbone
-from headsup.one_step import OneStepRestorer
+from headsup.model.adapters import GENERATOR, REGULARIZER, AdapterSwitch, adapter_parameters
+from headsup.model.autoencoder import encode
+from headsup.model.backbone import random_backbone
+from headsup.model.one_step import OneStepRestorer
 
 ROLES = GENERATOR, REGULARIZER, None
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from headsup.adapters import REGULARIZER, adapter_parameters
-from headsup.backbone import Backbone, MissingBackboneError, check, description, load_backbone, random_backbone
-from headsup.diffusers_folder import save_part, save_scheduler
-from headsup.one_step import OneStepRestorer
+from headsup.model.adapters import REGULARIZER, adapter_parameters
+from headsup.model.backbone import Backbone, MissingBackboneError, check, description, load_backbone, random_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.weights.diffusers_folder import save_part, save_scheduler
 
 
 @pytest.fixture(scope="module")

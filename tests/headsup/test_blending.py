@@ -9,24 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import faceops.weights
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import ARCFACE_112, FFHQ_512, Template
-from faceops.pasting import feathered_mask
-from faceops.weights import MissingWeightsError
-from headsup.model_card import ModelCard
+import faceops.weights.cache
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
+from faceops.geometry.pasting import feathered_mask
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.weights.cache import MissingWeightsError
+from headsup.model.settings import RestorerSettings
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
-from headsup.restoring.face_recognition import FaceRecognition
 from headsup.restoring.face_scores import border_masks, pasted_opacity, scaled_faces
 from headsup.restoring.files import Weights, blend_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
-from headsup.settings import RestorerSettings
+from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.tiling.memory import GB, weight_bytes
-from headsup.weights import save_weights
-from portraitdata.resampling import bicubic
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
+from portraitdata.images.resampling import bicubic
 
 SAME = RestoreOptions(scale=1.0)
 
@@ -298,7 +298,7 @@ def test_without_the_networks_it_is_said_and_nothing_is_written(
     def unreachable(*arguments: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr(faceops.weights, "_retrieve", unreachable)
+    monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
     chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
     with pytest.raises(MissingWeightsError, match="no route"):
         blend_files([photograph], tmp_path / "out.png", SAME, *chosen)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from headsup.colour import adain_colour, correct_colour, low_band, wavelet_colour
+from headsup.restoring.colour import adain_colour, correct_colour, low_band, wavelet_colour
 
 
 def naive_bands(x: Tensor, levels: int = 5) -> tuple[Tensor, Tensor]:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from headsup.backbone import load_backbone
-from headsup.conditioned_input import ConditionedInput, PreciseOutput
-from headsup.one_step import OneStepRestorer
+from headsup.model.backbone import load_backbone
+from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
+from headsup.model.one_step import OneStepRestorer
 
 
 def first(channels: int = 4, width: int = 6) -> tuple[nn.Conv2d, ConditionedInput]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from headsup import demo
+from portraitdata.images.simulated_views import astronaut
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import astronaut
 
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

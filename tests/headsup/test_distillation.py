@@ -4,10 +4,10 @@ import pytest
 import torch
 from jaxtyping import config
 
-from headsup.backbone import random_backbone
-from headsup.distillation import Distillation, prior_gradient, regularizer_loss
-from headsup.one_step import OneStepRestorer
-from headsup.seeded_noise import draw_noise, draw_timesteps, generators
+from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
+from headsup.model.backbone import random_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.seeded_noise import draw_noise, draw_timesteps, generators
 
 
 class Spy(OneStepRestorer):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from headsup.discriminator import FaceDiscriminator
 from headsup.losses.adversarial import adversarial_discriminator_loss, adversarial_generator_loss
+from headsup.losses.discriminator import FaceDiscriminator
 
 REAL, FAKE = [1.5, -0.5, 0.25], [-1.5, 0.25]
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from faceops.alignment import ffhq_to_arcface
-from faceops.landmarks import ARCFACE_112, FFHQ_512, Template
+from faceops.geometry.alignment import ffhq_to_arcface
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
 from headsup.losses.face_identity import FaceIdentity, face_identity, identity_loss
 
 
@@ -200,7 +200,7 @@ def test_descent_brings_the_identity_closer():
 
 @pytest.mark.assets
 def test_identity_of_real_faces(assets):
-    from faceops.identity import build_identity
+    from faceops.recognition.identity import build_identity
 
     loss = FaceIdentity(build_identity(assets / "weights/identity/edgeface_xxs_dequant_fp16.safetensors"))
     data = sample()

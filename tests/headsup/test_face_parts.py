@@ -2,7 +2,7 @@
 
 import torch
 
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.face_parts import PARTS, face_parts
 from headsup.losses.lpips import PerceptualDistance
 

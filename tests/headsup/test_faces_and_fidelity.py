@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.face_fidelity import FaceFidelity, face_fidelity
 from headsup.losses.faces import face_pairs, reference_rows
 from headsup.losses.lpips import PerceptualDistance

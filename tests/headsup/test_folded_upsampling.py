@@ -9,10 +9,10 @@ import torch
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
-from faceops.images import Picture
-from headsup.folded_upsampling import FoldedUpsampling, convolve_doubled, fold_upsampling, is_foldable
+from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import GIGA, PhotoRestorer
+from headsup.tiling.folded_upsampling import FoldedUpsampling, convolve_doubled, fold_upsampling, is_foldable
 from headsup.tiling.memory import FIXED, decode_bytes, weight_bytes
 
 

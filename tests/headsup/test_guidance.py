@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from headsup.guidance import FACTOR, Branch, Finish, Join
-from headsup.merging import merge_adapters
-from headsup.one_step import OneStepRestorer, Restoration
-from headsup.settings import RestorerSettings
+from headsup.model.guidance import FACTOR, Branch, Finish, Join
+from headsup.model.one_step import OneStepRestorer, Restoration
+from headsup.model.settings import RestorerSettings
 from headsup.tiling.tiled_guidance import decode_guided
+from headsup.weights.merging import merge_adapters
 
 ADDED = RestorerSettings("random:tiny", rank=2, guidance=8)
 ALL = RestorerSettings("random:tiny", timestep=249, trained="all", guidance=8, output="residual")

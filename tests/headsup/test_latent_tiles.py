@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from headsup.tiling.latent_tiles import LatentTiles, denoise_tiled, starts, window
 from headsup.tiling.seams import borders_of, seam_ratio, tile_borders
 

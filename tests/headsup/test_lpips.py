@@ -3,7 +3,13 @@ import torch
 from safetensors.torch import save_file
 
 from headsup.losses.lpips import PerceptualDistance, layer_distance, perceptual_distance, unit_vectors
-from portraitdata.perceptual_backbones import SLIM_KEYS, TORCHVISION_VGG16_KEYS, VGG16, MissingBackboneError, slim_vgg19
+from portraitdata.networks.perceptual_backbones import (
+    SLIM_KEYS,
+    TORCHVISION_VGG16_KEYS,
+    VGG16,
+    MissingBackboneError,
+    slim_vgg19,
+)
 
 WIDTHS = {"slim": (16, 32, 64, 128, 128), "vgg16": (64, 128, 256, 512, 512)}
 

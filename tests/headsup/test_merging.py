@@ -6,14 +6,14 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
-from headsup.autoencoder import decode, encode
-from headsup.merging import merge_adapters, merge_weights
-from headsup.model_card import ModelCard
-from headsup.reference_attention import References
-from headsup.schedule import NoiseSchedule
-from headsup.settings import RestorerSettings
-from headsup.text_encoder import TwoEmbeddings
-from headsup.weights import save_weights
+from headsup.model.autoencoder import decode, encode
+from headsup.model.reference_attention import References
+from headsup.model.schedule import NoiseSchedule
+from headsup.model.settings import RestorerSettings
+from headsup.model.text_encoder import TwoEmbeddings
+from headsup.weights.files import save_weights
+from headsup.weights.merging import merge_adapters, merge_weights
+from headsup.weights.model_card import ModelCard
 
 SETTINGS = RestorerSettings(base="random:tiny", timestep=249)
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from headsup.adapters import GENERATOR
-from headsup.backbone import load_backbone, random_backbone
-from headsup.one_step import OneStepRestorer
-from headsup.reference_attention import References
-from headsup.settings import RestorerSettings
+from headsup.model.adapters import GENERATOR
+from headsup.model.backbone import load_backbone, random_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.reference_attention import References
+from headsup.model.settings import RestorerSettings
 
 
 def disturb(restorer: OneStepRestorer) -> OneStepRestorer:

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
-from headsup.activations import ActivationRecorder, Activations, bfloat16_autocast_of_cuda
-from headsup.backbone import random_backbone
-from headsup.one_step import OneStepRestorer
-from headsup.profile import Profile, count_macs, forward_passes, frozen_bytes, meta_restorer, profile_restorer
-from headsup.profile_report import osediff_bytes, print_profile, report_profile
-from headsup.settings import RestorerSettings
+from headsup.model.backbone import random_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.settings import RestorerSettings
+from headsup.profiling.activations import ActivationRecorder, Activations, bfloat16_autocast_of_cuda
+from headsup.profiling.profile import Profile, count_macs, forward_passes, frozen_bytes, meta_restorer, profile_restorer
+from headsup.profiling.profile_report import osediff_bytes, print_profile, report_profile
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_osediff_holds_six_times_as_much(sd21: Profile) -> None:
 
 
 def test_report(small: Profile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("headsup.profile_report.profile_restorer", lambda *_: small)
+    monkeypatch.setattr("headsup.profiling.profile_report.profile_restorer", lambda *_: small)
     report = report_profile("tiny", 64, "train")
     print_profile(report, as_json=True)
     printed = json.loads(capsys.readouterr().out)
@@ -199,7 +199,7 @@ def test_report(small: Profile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_table_of_stable_diffusion(
     sd21: Profile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("headsup.profile_report.profile_restorer", lambda *_: sd21)
+    monkeypatch.setattr("headsup.profiling.profile_report.profile_restorer", lambda *_: sd21)
     print_profile(report_profile("sd21", 1024, "train"), as_json=False)
     table = capsys.readouterr().out
     for number in ("865.911", "2349.7", "1.899", "12.429"):

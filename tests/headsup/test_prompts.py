@@ -8,11 +8,18 @@ import huggingface_hub.constants
 import pytest
 import torch
 
-import headsup.prompts
-from headsup.backbone import MissingBackboneError
-from headsup.diffusers_folder import save_embeddings
-from headsup.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
-from headsup.text_encoder import NEGATIVE, TOKENS, ClipTextEncoder, RandomTextEncoder, TwoEmbeddings, load_text_encoder
+import headsup.model.prompts
+from headsup.model.backbone import MissingBackboneError
+from headsup.model.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
+from headsup.model.text_encoder import (
+    NEGATIVE,
+    TOKENS,
+    ClipTextEncoder,
+    RandomTextEncoder,
+    TwoEmbeddings,
+    load_text_encoder,
+)
+from headsup.weights.diffusers_folder import save_embeddings
 
 LQ = torch.rand(3, 3, 8, 8)
 
@@ -31,7 +38,7 @@ class Counting:
 @pytest.fixture
 def encoder(monkeypatch) -> Counting:
     found = Counting()
-    monkeypatch.setattr(headsup.prompts, "load_text_encoder", lambda source: found)
+    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source: found)
     return found
 
 
@@ -52,7 +59,7 @@ def test_a_constant_prompt_does_not_keep_the_text_encoder(monkeypatch):
         made.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(headsup.prompts, "load_text_encoder", load)
+    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", load)
     prompt = ConstantPrompt()
     prompt.prepare("any")
     gc.collect()
@@ -72,7 +79,7 @@ def test_texts_of_the_index_are_encoded_once(encoder):
 
 
 def test_the_oldest_text_is_forgotten(encoder, monkeypatch):
-    monkeypatch.setattr(headsup.prompts, "REMEMBERED", 2)
+    monkeypatch.setattr(headsup.model.prompts, "REMEMBERED", 2)
     prompts = IndexPrompts()
     prompts.prepare("any")
     prompts(LQ, ["a", "bb", "a"])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from headsup.reference_attention import ReferenceAttention, References, canonical_places, mask_of, own_places
-from headsup.settings import RestorerSettings
+from headsup.model.reference_attention import ReferenceAttention, References, canonical_places, mask_of, own_places
+from headsup.model.settings import RestorerSettings
 
 FACTOR = 8
 

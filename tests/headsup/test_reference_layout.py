@@ -4,10 +4,10 @@ import pytest
 import torch
 from jaxtyping import config
 
-from faceops.alignment import align, alignment_matrix
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
-from headsup.reference_layout import lay_out
+from faceops.geometry.alignment import align, alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from headsup.model.reference_layout import lay_out
 
 
 def smooth(count: int, side: int, seed: int = 0) -> torch.Tensor:

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.alignment import alignment_matrix
-from faceops.images import Picture
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
-from headsup.restoring.reference_reach import at_latent_size, denoise_within, face_reach, lay_out_reach
+from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, face_reach, lay_out_reach
 
 HALF = 0.5  # of a smooth step from zero to one
 

@@ -7,17 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from faceops.alignment import align
-from faceops.detection import build_detector
-from faceops.faces import Faces
-from faceops.images import load_picture
-from faceops.landmarks import FFHQ_512
+from faceops.detection.selection import build_detector
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import load_picture
 from headsup.restoring.expressions import expression_notes, expressions_differ
-from headsup.restoring.face_recognition import SeenFaces, find_faces
-from headsup.restoring.matching import Match
-from headsup.restoring.reference_people import Person, ReferencePhoto
+from headsup.restoring.references.face_recognition import SeenFaces, find_faces
+from headsup.restoring.references.matching import Match
+from headsup.restoring.references.reference_people import Person, ReferencePhoto
 from portraitdata.degradation.jpeg import compressed
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 TEMPLATE = FFHQ_512.tensor().float()
 

@@ -11,19 +11,24 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import ARCFACE_112, Template
-from headsup.model_card import ModelCard
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.files import Picture, load_picture, save_picture
+from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
-from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition, enlarged_for_faces, see_faces
 from headsup.restoring.files import Weights, restore_files
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import first_of_several
-from headsup.settings import RestorerSettings
+from headsup.restoring.references.face_recognition import (
+    FACE_BOX_LANDMARKS,
+    FaceRecognition,
+    enlarged_for_faces,
+    see_faces,
+)
 from headsup.tiling.memory import GB, denoise_bytes, weight_bytes
-from headsup.weights import save_weights
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0), "cleo": (0.0, 0.0, 1.0)}
 TWICE = RestoreOptions(scale=2.0, colour="none")

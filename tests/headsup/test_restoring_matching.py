@@ -10,20 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
-from headsup.restoring.assignment import best_assignment
-from headsup.restoring.face_recognition import SeenFaces, boxed_face
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.face_scores import scaled_faces
-from headsup.restoring.matching import (
+from headsup.restoring.references.assignment import best_assignment
+from headsup.restoring.references.face_recognition import SeenFaces, boxed_face
+from headsup.restoring.references.matching import (
     match_people,
     only_largest,
     own_picture,
     reference_faces,
     rival,
 )
-from headsup.restoring.reference_people import Person, ReferencePhoto, aligned_landmarks, group_people
-from headsup.restoring.refusals import ADVICE, UnusedReferencesError, advised
+from headsup.restoring.references.reference_people import Person, ReferencePhoto, aligned_landmarks, group_people
+from headsup.restoring.references.refusals import ADVICE, UnusedReferencesError, advised
 
 TEMPLATE = FFHQ_512.tensor().float()
 

@@ -9,24 +9,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from headsup.model_card import ModelCard
-from headsup.restoring.face_recognition import FaceRecognition, load_recognition, see_faces
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, load_picture, save_picture
+from headsup.model.settings import RestorerSettings
 from headsup.restoring.files import Weights, restore_files
-from headsup.restoring.matching import match_people, reference_faces
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.reference_people import load_people
-from headsup.restoring.reference_reach import lay_out_reach
-from headsup.restoring.refusals import UnusedReferencesError
-from headsup.settings import RestorerSettings
-from headsup.weights import save_weights
+from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition, see_faces
+from headsup.restoring.references.matching import match_people, reference_faces
+from headsup.restoring.references.reference_people import load_people
+from headsup.restoring.references.reference_reach import lay_out_reach
+from headsup.restoring.references.refusals import UnusedReferencesError
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 pytestmark = pytest.mark.assets
 

@@ -8,8 +8,8 @@ from diffusers import DDPMScheduler
 from jaxtyping import config
 from torch import nn
 
-from headsup.backbone import description
-from headsup.schedule import NoiseSchedule
+from headsup.model.backbone import description
+from headsup.model.schedule import NoiseSchedule
 
 SD = description("sd21", "scheduler")
 KINDS = pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])

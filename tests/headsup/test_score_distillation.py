@@ -9,7 +9,7 @@ from headsup.losses.score_distillation import (
     score_distillation_loss,
     variational_gradient,
 )
-from headsup.schedule import NoiseSchedule
+from headsup.model.schedule import NoiseSchedule
 
 # alpha and beta are 0.8 and 0.6 at t = 0, and 0.6 and 0.8 at t = 1
 EPSILON, V = (NoiseSchedule(torch.tensor([0.64, 0.36]), kind) for kind in ("epsilon", "v_prediction"))

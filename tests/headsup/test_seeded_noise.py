@@ -2,7 +2,7 @@
 
 import torch
 
-from headsup.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
+from headsup.model.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
 
 
 def test_a_sample_draws_the_same_wherever_it_is():

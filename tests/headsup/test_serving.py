@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
+from faceops.detection.detector import Detector
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.report import FaceRecord
 from headsup.serving.job_queue import OUT_OF_MEMORY, JobQueue

@@ -21,12 +21,12 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from faceops.faces import Faces
-from faceops.images import Picture, decode_picture, save_picture
-from faceops.landmarks import ARCFACE_112, Template
-from headsup.model_card import ModelCard
-from headsup.restoring.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.files import Picture, decode_picture, save_picture
+from headsup.model.settings import RestorerSettings
 from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.restoring.references.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
 from headsup.serving.order import parse_order
@@ -36,8 +36,8 @@ from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
 from headsup.serving.uploads import Body, receive_picture
-from headsup.settings import RestorerSettings
-from headsup.weights import save_weights
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0)}
 

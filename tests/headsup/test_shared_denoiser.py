@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.peers.three_copies import ThreeCopies
-from headsup.backbone import random_backbone
-from headsup.distillation import Distillation, prior_gradient, regularizer_loss
+from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss
-from headsup.one_step import OneStepRestorer
-from headsup.reference_attention import References
-from headsup.seeded_noise import generators
+from headsup.model.backbone import random_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.reference_attention import References
+from headsup.model.seeded_noise import generators
 
 
 def data(step: int):

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
-from headsup.autoencoder import decode, encode
-from headsup.backbone import load_backbone
+from faceops.images.files import Picture, load_picture, save_picture
 from headsup.cli import main
+from headsup.model.autoencoder import decode, encode
+from headsup.model.backbone import load_backbone
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.shipped import find_weights, shipped_weights
-from headsup.weights import read_weights
+from headsup.weights.files import read_weights
+from headsup.weights.shipped import find_weights, shipped_weights
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.scoring.psnr import psnr
 
 HELD_OUT = "london_ccby4/008_neutral.jpg", "london_ccby4/096_smiling.jpg"

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 
 HEAVY = ("torchmetrics", "lightning", "matplotlib")
 

@@ -14,11 +14,11 @@ from peft import LoraConfig
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from headsup import autoencoder
-from headsup.adapters import encoder_targets
-from headsup.autoencoder import network_input, patch_side
-from headsup.backbone import Architecture, description
-from headsup.guidance import Guidance
+from headsup.model import autoencoder
+from headsup.model.adapters import encoder_targets
+from headsup.model.autoencoder import network_input, patch_side
+from headsup.model.backbone import Architecture, description
+from headsup.model.guidance import Guidance
 from headsup.tiling.chain import Segment, decoder_chain, decoder_start, encoder_chain, encoder_end
 from headsup.tiling.memory import FIXED, decode_bytes, denoise_bytes, encode_bytes, fit_latent_tiles, weight_bytes
 from headsup.tiling.pooled_norm import PooledNorm
@@ -272,7 +272,7 @@ import re, sys
 from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from headsup.backbone import description
+from headsup.model.backbone import description
 from headsup.tiling import memory, tiled_autoencoder as tiled
 
 def status(name):

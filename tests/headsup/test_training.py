@@ -8,12 +8,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
-from headsup.distillation import Distillation
-from headsup.objective import LossWeights
-from headsup.reference_layout import lay_out_first
-from headsup.settings import RestorerSettings
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from headsup.losses.distillation import Distillation
+from headsup.losses.objective import LossWeights
+from headsup.model.reference_layout import lay_out_first
+from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer

@@ -8,9 +8,9 @@ from diffusers import AutoencoderKL
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from headsup.backbone import load_backbone
-from headsup.one_step import OneStepRestorer
-from headsup.text_encoder import TwoEmbeddings, load_text_encoder
+from headsup.model.backbone import load_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.text_encoder import TwoEmbeddings, load_text_encoder
 from headsup.training.autoencoder import AutoencoderTrainer
 from headsup.training.denoiser import DenoiserTrainer
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule

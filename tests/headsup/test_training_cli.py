@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from headsup.cli import main
-from headsup.weights import load_restorer, read_weights
+from headsup.weights.files import load_restorer, read_weights
 
 CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "headsup"
 RUNS = sorted(p for p in CONFIGS.rglob("*.yaml") if "class_path: headsup.training" in p.read_text())

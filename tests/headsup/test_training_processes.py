@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
-from headsup.objective import LossWeights
-from headsup.settings import RestorerSettings
+from headsup.losses.objective import LossWeights
+from headsup.model.settings import RestorerSettings
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
 

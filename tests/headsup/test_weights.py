@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from headsup.backbone import description, load_backbone
-from headsup.diffusers_folder import save_part, save_scheduler
-from headsup.model_card import ModelCard
-from headsup.one_step import OneStepRestorer
-from headsup.settings import RestorerSettings
-from headsup.weights import apply_weights, load_restorer, read_weights, save_weights
+from headsup.model.backbone import description, load_backbone
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.settings import RestorerSettings
+from headsup.weights.diffusers_folder import save_part, save_scheduler
+from headsup.weights.files import apply_weights, load_restorer, read_weights, save_weights
+from headsup.weights.model_card import ModelCard
 
 SETTINGS = RestorerSettings("random:tiny", layout="placed")
 CARD = ModelCard(training_data="drawings", steps=7, metrics={"psnr": 20.5})

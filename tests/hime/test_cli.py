@@ -10,11 +10,11 @@ from pickle import UnpicklingError
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
-from hime.model_card import ModelCard
 from hime.variants import build_variant
-from hime.weights import save_weights
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
 
 COMMANDS = ["upscale", "demo", "weights", "profile", "export", "correlation-map"]
 
@@ -163,19 +163,21 @@ def test_profile_of_weights(weights: Path, monkeypatch: pytest.MonkeyPatch, caps
 def test_weights_lists_cards(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("hime.shipped.FOLDER", tmp_path)
+    monkeypatch.setattr("hime.weights.shipped.FOLDER", tmp_path)
     assert hime(monkeypatch, "weights") == 0
     printed = capsys.readouterr().out
     assert "net (2.6 MB)" in printed
     assert "lr size: 16" in printed
-    monkeypatch.setattr("hime.shipped.FOLDER", tmp_path / "empty")
+    monkeypatch.setattr("hime.weights.shipped.FOLDER", tmp_path / "empty")
     assert hime(monkeypatch, "weights") == 0
     assert "No weights come with this installation" in capsys.readouterr().out
 
 
 def test_lists_with_dashes_and_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[tuple] = []
-    monkeypatch.setattr("hime.correlation_figure.draw_correlation_map", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr(
+        "hime.evaluation.correlation_figure.draw_correlation_map", lambda *arguments: seen.append(arguments)
+    )
     image, output = tmp_path / "a.png", tmp_path / "b.png"
     assert hime(monkeypatch, "correlation-map", image, "--output", output, "--window", "3", "9", "--dilation", "2") == 0
     assert hime(monkeypatch, "correlation-map", image, "--output", output) == 0

@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from faceops.images import load_picture
-from hime.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
-from portraitdata.resampling import bicubic
+from faceops.images.files import load_picture
+from hime.evaluation.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
+from portraitdata.images.resampling import bicubic
 
 
 def stripes(period):

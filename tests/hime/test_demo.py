@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from hime import demo
-from hime.model_card import ModelCard
 from hime.variants import build_variant
-from hime.weights import save_weights
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
+from portraitdata.images.simulated_views import simulate
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import simulate
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_exemplars_differ_from_the_original(photograph: torch.Tensor) -> None:
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     folder, output = tmp_path / "weights", tmp_path / "new" / "demo"
     folder.mkdir()
-    monkeypatch.setattr("hime.shipped.FOLDER", folder)
+    monkeypatch.setattr("hime.weights.shipped.FOLDER", folder)
     with pytest.raises(ValueError, match="none is installed"):
         demo.run_demo(output)
     torch.manual_seed(0)

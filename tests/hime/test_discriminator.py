@@ -3,8 +3,8 @@ import copy
 import pytest
 import torch
 
-from hime.discriminator import Discriminator
 from hime.losses.adversarial import adversarial_discriminator_loss
+from hime.losses.discriminator import Discriminator
 
 
 def images(size=64, count=2, seed=0):

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hime.cli import main
-from hime.evaluation import Condition, conditions, evaluate, evaluate_condition
-from hime.model_card import ModelCard
+from hime.evaluation.scores import Condition, conditions, evaluate, evaluate_condition
 from hime.network import HIME
-from hime.weights import save_weights
-from portraitdata.exemplar_sets import EvaluationExemplarSets
-from portraitdata.synthetic_portraits import write_synthetic_index
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
+from portraitdata.exemplars.sets import EvaluationExemplarSets
+from portraitdata.exemplars.synthetic_portraits import write_synthetic_index
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 

@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceops.detection import build_detector
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.similarity import least_squares_similarity
-from faceops.warping import warp_affine
+from faceops.detection.detector import Detector
+from faceops.detection.selection import build_detector
+from faceops.geometry.faces import Faces
+from faceops.geometry.similarity import least_squares_similarity
+from faceops.geometry.warping import warp_affine
+from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
-from hime.exemplar_alignment import align_exemplars, input_landmarks
-from hime.exemplars import cover
 from hime.network import HIME
-from hime.picture_upscaling import upscale
-from portraitdata.resampling import bicubic
+from hime.upscaling.exemplar_alignment import align_exemplars, input_landmarks
+from hime.upscaling.exemplars import cover
+from hime.upscaling.picture_upscaling import upscale
+from portraitdata.images.resampling import bicubic
 
 POINTS = torch.tensor([[22.0, 24.0], [43.0, 26.0], [33.0, 34.0], [25.0, 45.0], [41.0, 46.0]])
 """Landmarks in an output of 64 x 64 pixels; no two sides alike."""

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from hime.export import export_files, load_checkpoint, merge_cards
-from hime.model_card import ModelCard, read_header
 from hime.network import HIME
-from hime.onnx_export import export_onnx
-from hime.weights import load_network, save_weights
-from portraitdata.resampling import bicubic_weights
+from hime.weights.export import export_files, load_checkpoint, merge_cards
+from hime.weights.files import load_network, save_weights
+from hime.weights.model_card import ModelCard, read_header
+from hime.weights.onnx_export import export_onnx
+from portraitdata.images.resampling import bicubic_weights
 
 SILENT = ModelCard()
 

@@ -5,7 +5,7 @@ import torch
 
 from hime.network import HIME
 from hime.training.initial_weights import begin_as
-from hime.weights import load_network
+from hime.weights.files import load_network
 
 
 def test_a_network_with_flow_begins_as_the_one_without() -> None:

@@ -14,7 +14,7 @@ from hime.blocks.reconstruction import Reconstructor
 from hime.blocks.residual import ResidualBlock
 from hime.blocks.sampling import sample, sample_by_gathering, warp
 from hime.network import HIME
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 
 def small(scale: int = 4, **arguments) -> HIME:

@@ -2,10 +2,10 @@
 
 import torch
 
-from hime.heat import heat_map
 from hime.network import SuperResolution
 from hime.training.panels import panel
-from portraitdata.datamodule import ExemplarBatch
+from hime.upscaling.heat import heat_map
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 def test_panel_has_a_row_a_set_and_a_map_a_reference() -> None:

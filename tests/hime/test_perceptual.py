@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 
 from hime.losses.perceptual import PerceptualLoss, perceptual_loss
-from portraitdata.perceptual_backbones import SLIM_KEYS, MissingBackboneError, slim_vgg19
+from portraitdata.networks.perceptual_backbones import SLIM_KEYS, MissingBackboneError, slim_vgg19
 
 SLIM_WIDTHS = (16, 32, 64, 128, 128)
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from hime.blocks.deformable import DeformableConv2d
+from hime.evaluation.profile import PARTS, profile_network
+from hime.evaluation.profile_report import print_profile, report_profile
 from hime.network import HIME
-from hime.profile import PARTS, profile_network
-from hime.profile_report import print_profile, report_profile
 from hime.variants import TABLE_1, Variant, build_variant
 
 MEASURED = {

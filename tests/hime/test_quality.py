@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from hime.quality import LPIPS_BACKBONE, QualityScores, lpips_backbone
+from hime.evaluation.quality import LPIPS_BACKBONE, QualityScores, lpips_backbone
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 

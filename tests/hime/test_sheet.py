@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture
-from hime.comparison import comparison_sheet
-from hime.picture_upscaling import Upscaled
-from hime.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
+from faceops.images.files import Picture, load_picture
+from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.picture_upscaling import Upscaled
+from hime.upscaling.sheet import GAP, Panel, draw_sheet, fit_panel, save_sheet
 
 RED = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 

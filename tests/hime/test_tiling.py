@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hime.tiling import Tiling, boxes, edge_weight, run_in_tiles, tile_starts
+from hime.upscaling.tiling import Tiling, boxes, edge_weight, run_in_tiles, tile_starts
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40)
 

@@ -14,7 +14,7 @@ from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
 from hime.training.schedule import WarmupCosine
 from hime.training.super_resolver import PartRates
-from portraitdata.synthetic_datamodule import SyntheticExemplarDataModule
+from portraitdata.exemplars.synthetic_datamodule import SyntheticExemplarDataModule
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::DeprecationWarning"),

@@ -11,15 +11,15 @@ from PIL import Image, ImageCms
 from torch import nn
 
 from faceops.device import select_device
-from faceops.images import Picture, load_picture, save_picture
-from hime.exemplars import cover, stack_exemplars
-from hime.model_card import ModelCard
+from faceops.images.files import Picture, load_picture, save_picture
 from hime.network import HIME
-from hime.picture_upscaling import check_size, upscale
-from hime.tiling import Tiling
-from hime.upscale_files import upscale_files
-from hime.weights import save_weights
-from portraitdata.resampling import bicubic
+from hime.upscaling.exemplars import cover, stack_exemplars
+from hime.upscaling.files import upscale_files
+from hime.upscaling.picture_upscaling import check_size, upscale
+from hime.upscaling.tiling import Tiling
+from hime.weights.files import save_weights
+from hime.weights.model_card import ModelCard
+from portraitdata.images.resampling import bicubic
 
 CPU = torch.device("cpu")
 

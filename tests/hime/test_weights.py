@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from hime.model_card import ModelCard, parse_card, read_header
 from hime.network import HIME, HimeArguments
-from hime.shipped import choose_weights, find_weights, shipped_weights
-from hime.weights import load_network, network_from, save_weights
+from hime.weights.files import load_network, network_from, save_weights
+from hime.weights.model_card import ModelCard, parse_card, read_header
+from hime.weights.shipped import choose_weights, find_weights, shipped_weights
 
 CARD = ModelCard("LFW, 600 people", "Apache-2.0", 16, 500, "Charbonnier", {"psnr": 25.5}, "small")
 
@@ -97,7 +97,7 @@ def test_float16_overflow_is_refused_and_leaves_the_old_file(network: HIME, tmp_
 
 
 def test_unknown_name_lists_the_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("hime.shipped.FOLDER", tmp_path)
+    monkeypatch.setattr("hime.weights.shipped.FOLDER", tmp_path)
     with pytest.raises(ValueError, match='No weights are called "small-x9"; the shipped ones are: none'):
         load_network("small-x9")
     (tmp_path / "small-x4.safetensors").touch()

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.builder import build as building
 from portraitdata.builder.build import ChangedConfigError, build
 from portraitdata.builder.config import (
@@ -42,7 +42,7 @@ from portraitdata.builder.layout import (
 )
 from portraitdata.commands.build import run_build, run_status
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 pytestmark = pytest.mark.assets

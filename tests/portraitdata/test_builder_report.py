@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceops.images import decode_picture
+from faceops.images.files import decode_picture
 from portraitdata.builder.layout import funnel
-from portraitdata.builder_report.explanations import EXPLANATIONS, UNSHOWN, explanation
-from portraitdata.builder_report.histograms import histogram
-from portraitdata.builder_report.page import SECTIONS, report_page
-from portraitdata.builder_report.thumbnails import thumbnail
+from portraitdata.builder.report.explanations import EXPLANATIONS, UNSHOWN, explanation
+from portraitdata.builder.report.histograms import histogram
+from portraitdata.builder.report.page import SECTIONS, report_page
+from portraitdata.builder.report.thumbnails import thumbnail
+from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown
-from portraitdata.synthetic_build import write_synthetic_build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from portraitdata.builder.candidates import candidates
 from portraitdata.builder.config import (
     BuildConfig,
@@ -27,15 +27,15 @@ from portraitdata.builder.config import (
     Scorer,
     SizeRule,
 )
-from portraitdata.builder.download_stage import Download, command_line
-from portraitdata.builder.index_stage import Index
 from portraitdata.builder.layout import IMAGES_SCHEMA, PAIRS_SCHEMA
-from portraitdata.builder.perceptual_hash import alike_hashes, perceptual_hash
 from portraitdata.builder.plan import plan
-from portraitdata.builder.q_align import QAlign
-from portraitdata.builder.quality_stage import Quality, build_judge
-from portraitdata.builder.size_rule import fits, may_fit
-from portraitdata.builder.split_people import one_reference
+from portraitdata.builder.stages.download_stage import Download, command_line
+from portraitdata.builder.stages.index_stage import Index
+from portraitdata.builder.stages.perceptual_hash import alike_hashes, perceptual_hash
+from portraitdata.builder.stages.q_align import QAlign
+from portraitdata.builder.stages.quality_stage import Quality, build_judge
+from portraitdata.builder.stages.size_rule import fits, may_fit
+from portraitdata.builder.stages.split_people import one_reference
 
 ANY_SIZE = SizeRule(longer_above=10, shorter_from=10)
 

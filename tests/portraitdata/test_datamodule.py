@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from PIL import Image
 from torch.utils.data.distributed import DistributedSampler
 
-from portraitdata.datamodule import ExemplarBatch, ExemplarDataModule
-from portraitdata.resampling import bicubic, to_8_bit
-from portraitdata.sources.folders import scan_folders
+from portraitdata.exemplars.datamodule import ExemplarBatch, ExemplarDataModule
+from portraitdata.exemplars.sources.folders import scan_folders
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),

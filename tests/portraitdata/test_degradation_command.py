@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.degrade import run_degrade
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.record_files import read_records

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.images import load_picture
-from faceops.picture_files import find_pictures
-from portraitdata.degradation.batched_executor import degrade_batch, together
+from faceops.images.files import load_picture
+from faceops.images.picture_files import find_pictures
+from portraitdata.degradation.batched.executor import degrade_batch, together
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, TwoOrderPreset, preset_of

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from portraitdata.degradation.batched_executor import degrade_batch
+from portraitdata.degradation.batched.executor import degrade_batch
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.presets import preset_of
 from portraitdata.degradation.records import record_from_json
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 
 def picture(height: int = 48, width: int = 64) -> np.ndarray:

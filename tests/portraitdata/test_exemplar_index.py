@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from portraitdata.exemplar_index import METADATA_KEY, ExemplarIndex, Photograph, identity_counts
+from portraitdata.exemplars.index import METADATA_KEY, ExemplarIndex, Photograph, identity_counts
 
 ADA, BEN = (
     Photograph("ada/1.jpg", None, 0, 3, "ada", "train", 90, 80),
@@ -86,7 +86,7 @@ def test_inconsistent_rows(tmp_path, rows, message):
 
 
 def pq_schema() -> pa.Schema:
-    from portraitdata.exemplar_index import SCHEMA
+    from portraitdata.exemplars.index import SCHEMA
 
     return SCHEMA
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from portraitdata.contact_sheet import contact_sheet
-from portraitdata.exemplar_index import ExemplarIndex
-from portraitdata.exemplar_sets import EvaluationExemplarSets, TrainingExemplarSets
-from portraitdata.photograph_crops import CorruptPhotograph, PhotographCrops, centred_square
-from portraitdata.resampling import bicubic
-from portraitdata.sampler import SeededSequence
-from portraitdata.shared_array import SharedArray
-from portraitdata.sources.folders import scan_folders
-from portraitdata.sources.tars import scan_tars
+from portraitdata.exemplars.contact_sheet import contact_sheet
+from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.exemplars.photograph_crops import CorruptPhotograph, PhotographCrops, centred_square
+from portraitdata.exemplars.sets import EvaluationExemplarSets, TrainingExemplarSets
+from portraitdata.exemplars.sources.folders import scan_folders
+from portraitdata.exemplars.sources.tars import scan_tars
+from portraitdata.images.resampling import bicubic
+from portraitdata.loading.sampler import SeededSequence
+from portraitdata.loading.shared_array import SharedArray
 
 PEOPLE = {"ada": 5, "ben": 2, "cyd": 1, "dan": 4}
 SIDE = 24

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from portraitdata.perceptual_backbones import (
+from portraitdata.networks.perceptual_backbones import (
     CONVOLUTIONS,
     SLIM_KEYS,
     TORCHVISION_KEYS,

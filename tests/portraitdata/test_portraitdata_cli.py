@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from portraitdata.cli import main
-from portraitdata.exemplar_index import ExemplarIndex
+from portraitdata.exemplars.index import ExemplarIndex
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "lightning", "PIL", "cv2", "pyarrow", "numpy", "rich")
@@ -111,7 +111,7 @@ def test_an_interruption_is_one_sentence_and_code_130(monkeypatch, capsys, tmp_p
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("portraitdata.splits.read_split", interrupted)
+    monkeypatch.setattr("portraitdata.exemplars.splits.read_split", interrupted)
     with pytest.raises(SystemExit) as stopped:
         run(monkeypatch, "exemplar-index", tmp_path, "--output", tmp_path / "x.parquet", "--split-file", "a.csv")
     assert stopped.value.code == 130
@@ -171,7 +171,7 @@ def test_commands_of_the_pages_are_understood(page):
 
 @pytest.mark.parametrize("page", ["packages/portraitdata/README.md", "docs/exemplar-data.md"])
 def test_python_of_the_pages_runs(page, people, monkeypatch, tmp_path):
-    from portraitdata.sources.layouts import assign_splits, scan_layout
+    from portraitdata.exemplars.sources.layouts import assign_splits, scan_layout
 
     assign_splits(scan_layout(people, "folders").index, test_identities=2).write(tmp_path / "people.parquet")
     buffer = io.BytesIO()

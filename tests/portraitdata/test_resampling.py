@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from portraitdata.resampling import bicubic, bicubic_weights, keys_cubic, to_8_bit
+from portraitdata.images.resampling import bicubic, bicubic_weights, keys_cubic, to_8_bit
 
 SIDES = st.integers(1, 24)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from portraitdata.restoration import photograph_windows
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 

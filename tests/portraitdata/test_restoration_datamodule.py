@@ -7,13 +7,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
+from portraitdata.loading.sampler import SeededSequence
 from portraitdata.restoration.batches import RestorationBatch, collate, finish
 from portraitdata.restoration.datamodule import RestorationDataModule, Source
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.mixture import Mixture
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
-from portraitdata.sampler import SeededSequence
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
-from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS
-from portraitdata.restoration.portrait_index import METADATA_KEY, PortraitIndex
-from portraitdata.restoration.synthetic_index import draw_scene, write_synthetic_portrait_index
-from portraitdata.restoration.takedown_list import LIST_FILE, TakenDown, extend_takedown_list
+from faceops.images.files import Picture, load_picture, save_picture
+from portraitdata.restoration.index.portrait_index import METADATA_KEY, PortraitIndex
+from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS
+from portraitdata.restoration.index.synthetic_index import draw_scene, write_synthetic_portrait_index
+from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, extend_takedown_list
 
 
 def images(*uids: str, split: str = "train", **columns: list) -> pa.Table:

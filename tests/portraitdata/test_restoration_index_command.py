@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from faceops.alignment import ffhq_to_arcface
-from faceops.identity import build_identity, embed, similarity
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import FFHQ_512
-from faceops.similarity import apply
+from faceops.geometry.alignment import ffhq_to_arcface
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.similarity import apply
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.recognition.identity import build_identity, embed, similarity
 from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 

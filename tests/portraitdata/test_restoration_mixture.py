@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portraitdata.loading.sampler import SeededSequence
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.mixture import BLOCK, STAGE_ONE, STAGE_TWO, Mixture, MixtureOrder
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
-from portraitdata.sampler import SeededSequence
 
 WEIGHTS = st.lists(st.floats(0.02, 1), min_size=1, max_size=5)
 

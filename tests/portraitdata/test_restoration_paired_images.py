@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.image_errors import ImageFileError
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.errors import ImageFileError
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.paired_images import PairedImages
 from portraitdata.restoration.paired_layouts import LAYOUTS

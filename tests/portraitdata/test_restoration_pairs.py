@@ -9,17 +9,17 @@ import pyarrow as pa
 import pytest
 import torch
 
-from faceops.image_errors import DamagedImageError
-from faceops.images import load_picture
-from portraitdata.degradation.batched_executor import degrade_batch
+from faceops.images.errors import DamagedImageError
+from faceops.images.files import load_picture
+from portraitdata.degradation.batched.executor import degrade_batch
 from portraitdata.degradation.cpu_executor import degrade
-from portraitdata.photograph_crops import CorruptPhotograph
+from portraitdata.exemplars.photograph_crops import CorruptPhotograph
 from portraitdata.restoration.batches import RestorationItem, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.large_enough import SmallPhotographs
 from portraitdata.restoration.photograph_windows import PhotographWindows
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 SIZE = 96
@@ -177,7 +177,7 @@ def test_nothing_but_corrupt_photographs(index, tmp_path):
 
 
 def copied(index: PortraitIndex, folder: Path) -> PortraitIndex:
-    from faceops.images import Picture, save_picture
+    from faceops.images.files import Picture, save_picture
 
     for number in range(len(index)):
         name = index.photograph(number).path

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 SIZE = 64

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portraitdata.restoration import similar_faces as module
-from portraitdata.restoration.similar_faces import connected, similar_faces, split_people
+from portraitdata.restoration.index import similar_faces as module
+from portraitdata.restoration.index.similar_faces import connected, similar_faces, split_people
 
 
 def test_search_is_exact_in_blocks(monkeypatch):

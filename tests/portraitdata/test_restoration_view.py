@@ -6,13 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
-from portraitdata.photograph_crops import Square
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
+from portraitdata.exemplars.photograph_crops import Square
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.photograph_windows import PhotographWindows
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.view import View, any_window, face_window
 
 UNIT = st.floats(0, 1)
@@ -164,8 +164,8 @@ def test_latent_masks():
 @pytest.mark.parametrize("size", [400, 1000, 1600])  # enlarged, reduced by 2, by 3.2
 def test_reference_is_the_aligned_face(tmp_path, size):
     """The crop from a part of the photograph equals the one from all of it."""
-    from faceops.alignment import align
-    from faceops.images import load_picture
+    from faceops.geometry.alignment import align
+    from faceops.images.files import load_picture
 
     index = PortraitIndex.read(
         write_synthetic_portrait_index(tmp_path, people=2, portraits=2, size=size, suffix=".jpg")
@@ -196,7 +196,7 @@ def test_large_faces_are_low_passed(tmp_path):
 def schema():
     import pyarrow as pa
 
-    from portraitdata.restoration.index_schemas import FACES
+    from portraitdata.restoration.index.schemas import FACES
 
     return pa.schema(
         [FACES.field(name) for name in ("uid", "number", "box", "score", "landmarks", "eye_distance", "matrix")]

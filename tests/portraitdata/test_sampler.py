@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portraitdata.sampler import SeededSequence, Share
+from portraitdata.loading.sampler import SeededSequence, Share
 
 
 def batches(sampler: SeededSequence) -> list[list[tuple[int, int]]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.score import run_score
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from faceops.faces import Faces
-from faceops.identity_networks.encoder import FaceEncoder, InputConvention
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from faceops.metrics.boundary_artifact import boundary_artifact
 from faceops.metrics.ida import angles
+from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_face
 from portraitdata.scoring.face_metrics import BoundaryMetric, DaefrIdaMetric, IdaMetric, LandmarkMetric
 from portraitdata.scoring.identity_metrics import IdentityMetric, ReferenceIdentityMetric

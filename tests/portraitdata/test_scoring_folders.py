@@ -3,10 +3,10 @@ import json
 import pytest
 import torch
 
-from faceops.faces import Faces
-from faceops.identity_networks.encoder import FaceEncoder, InputConvention
-from faceops.images import Picture, load_picture, save_picture
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring import selection
 from portraitdata.scoring.folders import score_folders
 from portraitdata.scoring.metric import Column, Metric, TensorMetric
@@ -188,7 +188,7 @@ def test_without_torchmetrics_its_metrics_are_skipped(monkeypatch):
 
 
 def test_weights_given_by_path_must_be_there(folders):
-    from faceops.weights import MissingWeightsError
+    from faceops.weights.cache import MissingWeightsError
 
     with pytest.raises(MissingWeightsError, match=r"There is no weights file nowhere\.onnx"):
         score_folders(*folders, ["id"], ScoringSettings("rgb", detector_weights="nowhere.onnx"))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from portraitdata.exemplar_sets import TrainingExemplarSets
-from portraitdata.self_exemplars import SelfExemplars, Warp
-from portraitdata.synthetic_portraits import write_synthetic_index
+from portraitdata.exemplars.self_exemplars import SelfExemplars, Warp
+from portraitdata.exemplars.sets import TrainingExemplarSets
+from portraitdata.exemplars.synthetic_portraits import write_synthetic_index
 
 
 @pytest.fixture

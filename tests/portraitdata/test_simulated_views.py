@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from portraitdata.simulated_views import Square, View, simulate
+from portraitdata.images.simulated_views import Square, View, simulate
 
 HEAD = Square(top=52, left=161, side=128)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portraitdata.exemplar_index import identity_counts
-from portraitdata.sources.celebamask_hq import scan_celebamask_hq
-from portraitdata.sources.folders import scan_folders
-from portraitdata.sources.layouts import assign_splits, recognised_layout, scan_layout
-from portraitdata.sources.tars import scan_tars
+from portraitdata.exemplars.index import identity_counts
+from portraitdata.exemplars.sources.celebamask_hq import scan_celebamask_hq
+from portraitdata.exemplars.sources.folders import scan_folders
+from portraitdata.exemplars.sources.layouts import assign_splits, recognised_layout, scan_layout
+from portraitdata.exemplars.sources.tars import scan_tars
 
 
 def jpeg(width: int = 80, height: int = 70, orientation: int = 1) -> bytes:
@@ -249,7 +249,7 @@ def test_splits_drawn_given_and_found(tmp_path):
 
 
 def test_whole_celebamask_hq_is_split_as_in_the_paper():
-    from portraitdata.exemplar_index import ExemplarIndex, Photograph
+    from portraitdata.exemplars.index import ExemplarIndex, Photograph
 
     rows = tuple(
         Photograph(f"{person}/{number}.jpg", None, 0, 1, str(person), "unused", 9, 9)

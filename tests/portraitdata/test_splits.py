@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portraitdata.splits import read_split, split_identities
+from portraitdata.exemplars.splits import read_split, split_identities
 
 COUNTS = {f"person {number}": 1 + number % 7 for number in range(200)}
 ENOUGH = [identity for identity, count in COUNTS.items() if count >= 4]

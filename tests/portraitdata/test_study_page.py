@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from faceops.images import Picture, decode_picture, save_picture
+from faceops.images.files import Picture, decode_picture, save_picture
 from portraitdata.commands.study import run_study_make, run_study_score
 from portraitdata.study import study_page as page_module
 from portraitdata.study.study_key import StudyKey

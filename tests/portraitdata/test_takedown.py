@@ -12,26 +12,26 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
+from portraitdata.builder.checks.verification import verify_index
 from portraitdata.builder.layout import funnel, read_stage
+from portraitdata.builder.synthetic_build import write_synthetic_build
+from portraitdata.builder.takedown.archive_rewriting import blank_members, rewrite_without
+from portraitdata.builder.takedown.journal import JOURNAL_FILE
+from portraitdata.builder.takedown.removal import finish
+from portraitdata.builder.takedown.selection import all_faces
 from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
 from portraitdata.commands.takedown import PersonSearch, run_takedown
 from portraitdata.commands.verify import run_verify
-from portraitdata.restoration.face_embeddings import embedding_matrix
-from portraitdata.restoration.index_tables import read_index_tables
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.takedown_list import (
+from portraitdata.restoration.index.face_embeddings import embedding_matrix
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.tables import read_index_tables
+from portraitdata.restoration.index.takedown_list import (
     TakenDown,
     extend_takedown_list,
     read_takedown_list,
     without_taken_down,
 )
-from portraitdata.shard_checks.verification import verify_index
-from portraitdata.synthetic_build import write_synthetic_build
-from portraitdata.takedown.archive_rewriting import blank_members, rewrite_without
-from portraitdata.takedown.journal import JOURNAL_FILE
-from portraitdata.takedown.removal import finish
-from portraitdata.takedown.selection import all_faces
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from portraitdata.builder.checks.people_checks import nearest_faces
+from portraitdata.builder.checks.verification import verify_index
+from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.commands.verify import run_verify
-from portraitdata.shard_checks.people_checks import nearest_faces
-from portraitdata.shard_checks.verification import verify_index
-from portraitdata.synthetic_build import write_synthetic_build
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_no_index(tmp_path):
 
 
 def test_nearest_in_blocks(monkeypatch):
-    monkeypatch.setattr("portraitdata.shard_checks.people_checks.BLOCK", 3)
+    monkeypatch.setattr("portraitdata.builder.checks.people_checks.BLOCK", 3)
     random = np.random.default_rng(0)
     faces, others = random.normal(size=(10, 4)), random.normal(size=(7, 4))
     cosine = (faces @ others.T) / np.outer(np.linalg.norm(faces, axis=1), np.linalg.norm(others, axis=1))

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from faceops.image_errors import ImageFileError
-from portraitdata.exemplar_sets import ExemplarSet
-from portraitdata.video_exemplars import VideoExemplars
-from portraitdata.video_frames import counted, read_frames, stack_frames
+from faceops.images.errors import ImageFileError
+from portraitdata.exemplars.sets import ExemplarSet
+from portraitdata.exemplars.video_exemplars import VideoExemplars
+from portraitdata.exemplars.video_frames import counted, read_frames, stack_frames
 
 COUNT = 13
 

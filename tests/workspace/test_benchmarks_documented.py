@@ -16,7 +16,7 @@ from benchmarks.hime import shipped_weights
 from benchmarks.hime.portrait_scores import Distance, Portraits
 from benchmarks.reporting.table import Cell
 from benchmarks.speed import profiles
-from headsup.profile_report import report_profile
+from headsup.profiling.profile_report import report_profile
 from hime.network import HIME
 from portraitdata.scoring.metric import Column
 from portraitdata.scoring.table import ScoreTable

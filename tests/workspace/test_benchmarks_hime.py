@@ -17,12 +17,12 @@ from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from benchmarks.peers.rlfn import RLFN
+from hime.evaluation.profile import profile_network
 from hime.network import HIME, Alignment
-from hime.profile import profile_network
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
 from hime.training.super_resolver import PartRates
-from portraitdata.datamodule import ExemplarDataModule
+from portraitdata.exemplars.datamodule import ExemplarDataModule
 
 ABSOLUTE = Distance("absolute", lambda truths: lambda results: (results - truths).abs().flatten(1).mean(dim=1))
 
@@ -170,7 +170,7 @@ def test_rlfn_has_the_papers_size_and_work() -> None:
 
 @pytest.mark.assets
 def test_rlfn_beats_bicubic_on_a_photograph(assets: Path) -> None:
-    from portraitdata.simulated_views import astronaut
+    from portraitdata.images.simulated_views import astronaut
 
     truth = astronaut()[None, :, 52:180, 161:289]
     lr = reduced(truth, 4)
@@ -207,8 +207,8 @@ def test_table1_lists_every_method_with_its_work(portraits: Portraits, monkeypat
 def test_ablations_score_what_is_finished_and_name_the_rest(
     portraits: Portraits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from hime.model_card import ModelCard
-    from hime.weights import save_weights
+    from hime.weights.files import save_weights
+    from hime.weights.model_card import ModelCard
 
     monkeypatch.setattr("benchmarks.hime.miniature_trainings.FOLDER", tmp_path)
     monkeypatch.setattr(ablations, "held_out", lambda references, limit: portraits)

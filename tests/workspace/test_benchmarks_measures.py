@@ -16,12 +16,12 @@ from benchmarks.measures.niqe import Niqe, asymmetric_gaussian
 from benchmarks.measures.vgg16_hed import LAYERS, Vgg16HedDistance, caffe_colours, face_square
 from benchmarks.peers.packaged_weights import NoPackageError, packaged_file
 from benchmarks.photographs import photographs
-from faceops.faces import Faces
-from faceops.images import load_picture
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import load_picture
 from portraitdata.degradation.jpeg import compressed
-from portraitdata.perceptual_backbones import VGG, VGG16
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.networks.perceptual_backbones import VGG, VGG16
 from portraitdata.scoring.face_geometry import FaceFinder
 from portraitdata.scoring.metric import ImagePair
 

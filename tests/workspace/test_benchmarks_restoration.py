@@ -19,9 +19,9 @@ from benchmarks.headsup.sheet import sheet
 from benchmarks.headsup.table4 import signs
 from benchmarks.peers.srvgg import SRVGG
 from benchmarks.reporting.table import LeftOutError, Published
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture, save_picture
 from portraitdata.restoration.paired_images import PairedImages
 from portraitdata.scoring.metric import Column, ImagePair, NoFaceInImageError, TensorMetric
 

@@ -21,8 +21,8 @@ from benchmarks.peers import ncnn_weights, rrdbnet
 from benchmarks.peers.kept_results import kept
 from benchmarks.peers.packaged_weights import NoPackageError
 from benchmarks.reporting.catalogue import benchmarks
-from faceops.faces import Faces
-from faceops.landmarks import FFHQ_512
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from portraitdata.scoring.metric import Column, TensorMetric
 from portraitdata.scoring.psnr import psnr
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceops.images import Picture, load_picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "packages" / "hime" / "src" / "hime" / "weights" / "small-x4.safetensors"

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 from faceops.public_names import public_name
 
 if TYPE_CHECKING:
-    from faceops.alignment import Aligned as Aligned
-    from faceops.alignment import align as align
-    from faceops.alignment import crop_faces as crop_faces
-    from faceops.detection import build_detector as build_detector
-    from faceops.faces import Faces as Faces
-    from faceops.identity import build_identity as build_identity
-    from faceops.identity import embed as embed
-    from faceops.images import Picture as Picture
-    from faceops.images import load_picture as load_picture
-    from faceops.images import save_picture as save_picture
-    from faceops.pasting import paste as paste
-    from faceops.picture_files import find_pictures as find_pictures
+    from faceops.detection.selection import build_detector as build_detector
+    from faceops.geometry.alignment import Aligned as Aligned
+    from faceops.geometry.alignment import align as align
+    from faceops.geometry.alignment import crop_faces as crop_faces
+    from faceops.geometry.faces import Faces as Faces
+    from faceops.geometry.pasting import paste as paste
+    from faceops.images.files import Picture as Picture
+    from faceops.images.files import load_picture as load_picture
+    from faceops.images.files import save_picture as save_picture
+    from faceops.images.picture_files import find_pictures as find_pictures
+    from faceops.recognition.identity import build_identity as build_identity
+    from faceops.recognition.identity import embed as embed
 
     __version__: str
 
@@ -36,18 +36,18 @@ __all__ = [
 ]
 
 HOMES = {
-    "Aligned": "faceops.alignment",
-    "Faces": "faceops.faces",
-    "Picture": "faceops.images",
-    "align": "faceops.alignment",
-    "build_detector": "faceops.detection",
-    "build_identity": "faceops.identity",
-    "crop_faces": "faceops.alignment",
-    "embed": "faceops.identity",
-    "find_pictures": "faceops.picture_files",
-    "load_picture": "faceops.images",
-    "paste": "faceops.pasting",
-    "save_picture": "faceops.images",
+    "Aligned": "faceops.geometry.alignment",
+    "Faces": "faceops.geometry.faces",
+    "Picture": "faceops.images.files",
+    "align": "faceops.geometry.alignment",
+    "build_detector": "faceops.detection.selection",
+    "build_identity": "faceops.recognition.identity",
+    "crop_faces": "faceops.geometry.alignment",
+    "embed": "faceops.recognition.identity",
+    "find_pictures": "faceops.images.picture_files",
+    "load_picture": "faceops.images.files",
+    "paste": "faceops.geometry.pasting",
+    "save_picture": "faceops.images.files",
 }
 """Modules of the public names; each is imported when its name is first asked for, as torch takes seconds."""
 

@@ -14,7 +14,7 @@ from jsonargparse import auto_cli
 from faceops.command_line import ShellParser, run_command
 
 DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
+"""As `faceops.detection.selection.DetectorName`, which would import torch."""
 
 
 def detect(
@@ -38,7 +38,7 @@ def detect(
         threshold: Least score of a face, between 0 and 1; each detector has its own.
         tiny: Look for tiny faces too, which takes four times as long.
     """
-    from faceops.picture_files import check_single
+    from faceops.images.picture_files import check_single
 
     check_single(images)
 
@@ -74,7 +74,7 @@ def align_faces(
         overwrite: Replace files that exist.
         json: Print where each crop is from instead of its name only.
     """
-    from faceops.picture_files import check_single
+    from faceops.images.picture_files import check_single
 
     check_single(images)
 
@@ -102,7 +102,7 @@ def compare(
         detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a line.
     """
-    from faceops.picture_files import check_single
+    from faceops.images.picture_files import check_single
 
     for photograph in (first, second):
         check_single([photograph])
@@ -133,7 +133,7 @@ def embed_faces(
         largest: Take the largest face of each picture only.
         overwrite: Replace the file if it exists.
     """
-    from faceops.picture_files import check_single
+    from faceops.images.picture_files import check_single
 
     check_single(images)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from headsup.restoring.photo_restorer import PhotoRestorer as PhotoRestorer
     from headsup.restoring.photo_restorer import ReferenceFaces as ReferenceFaces
     from headsup.restoring.photo_restorer import Restored as Restored
-    from headsup.shipped import shipped_weights as shipped_weights
+    from headsup.weights.shipped import shipped_weights as shipped_weights
 
     __version__: str
 
@@ -26,7 +26,7 @@ HOMES = {
     "ReferenceFaces": "headsup.restoring.photo_restorer",
     "RestoreOptions": "headsup.restoring.options",
     "Restored": "headsup.restoring.photo_restorer",
-    "shipped_weights": "headsup.shipped",
+    "shipped_weights": "headsup.weights.shipped",
 }
 """Modules of the public names; each is imported when its name is first asked for, as torch takes seconds."""
 

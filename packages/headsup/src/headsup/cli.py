@@ -12,8 +12,8 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
-from headsup.model_card import ModelCard
-from headsup.shipped import USUAL
+from headsup.weights.model_card import ModelCard
+from headsup.weights.shipped import USUAL
 
 SILENT_CARD = ModelCard()
 
@@ -230,8 +230,8 @@ def profile(
         trained: Adapters, as in the paper, or all weights of the base.
         json: Print JSON instead of tables.
     """
-    from headsup.profile_report import print_profile, report_profile
-    from headsup.settings import RestorerSettings
+    from headsup.model.settings import RestorerSettings
+    from headsup.profiling.profile_report import print_profile, report_profile
 
     settings = RestorerSettings(guidance=guidance, references=references, trained=trained)
     print_profile(report_profile(architecture, size, mode, settings), json)
@@ -239,7 +239,7 @@ def profile(
 
 def weights() -> None:
     """List the shipped weights with their model cards."""
-    from headsup.weights_report import print_weights
+    from headsup.weights.report import print_weights
 
     print_weights()
 
@@ -261,7 +261,7 @@ def export(
         card: What to say about the weights.
         half: Store float16, half the size.
     """
-    from headsup.export import export_checkpoint
+    from headsup.weights.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, card, base, half)
     print(output)
@@ -276,7 +276,7 @@ def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = 
         base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
         prompt: Text whose embedding is written along.
     """
-    from headsup.merging import merge_weights
+    from headsup.weights.merging import merge_weights
 
     merge_weights(weights, base, prompt, output)
     print(output)

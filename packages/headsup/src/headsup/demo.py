@@ -1,6 +1,6 @@
 """``headsup demo``: a real portrait, spoilt and restored offline with the shipped weights.
 
-There is one photograph of it, so the reference is simulated from that one (`portraitdata.simulated_views`); the sheet
+There is one photograph of it, so the reference is simulated from that one (`portraitdata.images.simulated_views`); the sheet
 and the printed text say so.
 """
 
@@ -11,18 +11,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import align
-from faceops.faces import Faces
-from faceops.images import Picture, save_picture
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, save_picture
 from headsup.restoring.comparison import Panel, draw_panels
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
+from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.ssim import ssim
-from portraitdata.simulated_views import Square, View, astronaut, simulate
 
 PORTRAIT = Square(top=0, left=100, side=256)
 """Head and shoulders in the photograph, in its pixels."""

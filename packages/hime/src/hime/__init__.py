@@ -6,10 +6,10 @@ from faceops.public_names import public_name
 
 if TYPE_CHECKING:
     from hime.network import HIME as HIME
-    from hime.picture_upscaling import Upscaled as Upscaled
-    from hime.picture_upscaling import upscale as upscale
-    from hime.shipped import shipped_weights as shipped_weights
-    from hime.weights import load_network as load_network
+    from hime.upscaling.picture_upscaling import Upscaled as Upscaled
+    from hime.upscaling.picture_upscaling import upscale as upscale
+    from hime.weights.files import load_network as load_network
+    from hime.weights.shipped import shipped_weights as shipped_weights
 
     __version__: str
 
@@ -23,10 +23,10 @@ __all__ = [
 
 HOMES = {
     "HIME": "hime.network",
-    "Upscaled": "hime.picture_upscaling",
-    "load_network": "hime.weights",
-    "shipped_weights": "hime.shipped",
-    "upscale": "hime.picture_upscaling",
+    "Upscaled": "hime.upscaling.picture_upscaling",
+    "load_network": "hime.weights.files",
+    "shipped_weights": "hime.weights.shipped",
+    "upscale": "hime.upscaling.picture_upscaling",
 }
 """Modules of the public names; each is imported when its name is first asked for, as torch takes seconds."""
 

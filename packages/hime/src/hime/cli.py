@@ -13,7 +13,7 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
-from hime.model_card import ModelCard
+from hime.weights.model_card import ModelCard
 
 SILENT_CARD = ModelCard()
 
@@ -68,8 +68,8 @@ def upscale_pictures(
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
-    from faceops.picture_files import check_single
-    from hime.shipped import choose_weights, find_weights
+    from faceops.images.picture_files import check_single
+    from hime.weights.shipped import choose_weights, find_weights
 
     chosen = choose_weights(weights, scale, perceptual)
     find_weights(chosen)
@@ -77,7 +77,7 @@ def upscale_pictures(
         check_single([path])
 
     from faceops.device import select_device
-    from hime.upscale_files import upscale_files
+    from hime.upscaling.files import upscale_files
 
     return upscale_files(low, output, exemplars, chosen, maps, compare, align, tile, select_device(device), overwrite)
 
@@ -112,14 +112,14 @@ def profile(
         weights: Name or file of weights whose network to count, instead of a variant and a scale.
         json: Print JSON instead of a table.
     """
-    from hime.profile_report import print_profile, report_profile
+    from hime.evaluation.profile_report import print_profile, report_profile
 
     print_profile(report_profile(variant, scale, lr_size, references, weights), json)
 
 
 def weights() -> None:
     """List the shipped weights with their model cards."""
-    from hime.weights_report import print_weights
+    from hime.weights.report import print_weights
 
     print_weights()
 
@@ -145,7 +145,7 @@ def export(
         lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
         without_references: Make the ONNX graph one of the input alone.
     """
-    from hime.export import export_files
+    from hime.weights.export import export_files
 
     export_files(source, output, half, card, onnx, lr_size, not without_references)
 
@@ -167,7 +167,7 @@ def correlation_map(
         dilation: Distance of neighbouring offsets in pixels.
         overwrite: Replace the figure if it exists.
     """
-    from hime.correlation_figure import draw_correlation_map
+    from hime.evaluation.correlation_figure import draw_correlation_map
 
     target = image.with_name(f"{image.stem}_correlation.png") if output is None else output
     draw_correlation_map(image, target, window, dilation, overwrite)
@@ -203,7 +203,7 @@ def evaluate(
         device: Where to compute.
         json: Print JSON instead of a table.
     """
-    from hime.evaluation_report import print_evaluation
+    from hime.evaluation.report import print_evaluation
 
     print_evaluation(
         names,

@@ -1,7 +1,7 @@
 """``hime demo``: a real portrait, upscaled offline with the shipped weights.
 
 The photograph is NASA's official portrait of the astronaut Eileen Collins (public domain), which scikit-image carries.
-There is only one, so the exemplars are simulated from it (`portraitdata.simulated_views`); the sheets and the printed
+There is only one, so the exemplars are simulated from it (`portraitdata.images.simulated_views`); the sheets and the printed
 text say so.
 """
 
@@ -13,15 +13,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.images import Picture, save_picture
-from hime.comparison import share
-from hime.picture_upscaling import upscale
-from hime.sheet import Panel, draw_sheet, save_sheet
-from hime.shipped import shipped_name, shipped_weights
-from hime.weights import load_network
-from portraitdata.resampling import bicubic, to_8_bit
+from faceops.images.files import Picture, save_picture
+from hime.upscaling.comparison import share
+from hime.upscaling.picture_upscaling import upscale
+from hime.upscaling.sheet import Panel, draw_sheet, save_sheet
+from hime.weights.files import load_network
+from hime.weights.shipped import shipped_name, shipped_weights
+from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.images.simulated_views import Square, View, astronaut, simulate
 from portraitdata.scoring.psnr import psnr
-from portraitdata.simulated_views import Square, View, astronaut, simulate
 
 HEAD = Square(top=52, left=161, side=128)
 """The head in the photograph, in pixels. Her eyes are 44 pixels apart; in the centre 128 pixels of the pictures of

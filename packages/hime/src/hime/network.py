@@ -11,7 +11,7 @@ from hime.blocks.aggregation import Average, ContentConditioned, Maximum
 from hime.blocks.alignment import ConvolutionAlignment, DeformableAlignment, FlowGuidedAlignment
 from hime.blocks.extraction import HighResolutionExtractor, LowResolutionExtractor
 from hime.blocks.reconstruction import Reconstructor
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 Alignment = Literal["none", "conv", "dcn", "flow_dcn"]
 Aggregation = Literal["average", "max", "cofa"]

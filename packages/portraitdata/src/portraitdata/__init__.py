@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from faceops.public_names import public_name
 
 if TYPE_CHECKING:
-    from portraitdata.datamodule import ExemplarDataModule as ExemplarDataModule
-    from portraitdata.degradation.batched_executor import degrade_batch as degrade_batch
+    from portraitdata.degradation.batched.executor import degrade_batch as degrade_batch
     from portraitdata.degradation.cpu_executor import degrade as degrade
     from portraitdata.degradation.drawing import draw_record as draw_record
     from portraitdata.degradation.presets import preset_of as preset_of
-    from portraitdata.exemplar_sets import EvaluationExemplarSets as EvaluationExemplarSets
-    from portraitdata.exemplar_sets import TrainingExemplarSets as TrainingExemplarSets
-    from portraitdata.resampling import bicubic as bicubic
+    from portraitdata.exemplars.datamodule import ExemplarDataModule as ExemplarDataModule
+    from portraitdata.exemplars.sets import EvaluationExemplarSets as EvaluationExemplarSets
+    from portraitdata.exemplars.sets import TrainingExemplarSets as TrainingExemplarSets
+    from portraitdata.images.resampling import bicubic as bicubic
     from portraitdata.restoration.datamodule import RestorationDataModule as RestorationDataModule
 
     __version__: str
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 HOMES = {
-    "EvaluationExemplarSets": "portraitdata.exemplar_sets",
-    "ExemplarDataModule": "portraitdata.datamodule",
+    "EvaluationExemplarSets": "portraitdata.exemplars.sets",
+    "ExemplarDataModule": "portraitdata.exemplars.datamodule",
     "RestorationDataModule": "portraitdata.restoration.datamodule",
-    "TrainingExemplarSets": "portraitdata.exemplar_sets",
-    "bicubic": "portraitdata.resampling",
+    "TrainingExemplarSets": "portraitdata.exemplars.sets",
+    "bicubic": "portraitdata.images.resampling",
     "degrade": "portraitdata.degradation.cpu_executor",
-    "degrade_batch": "portraitdata.degradation.batched_executor",
+    "degrade_batch": "portraitdata.degradation.batched.executor",
     "draw_record": "portraitdata.degradation.drawing",
     "preset_of": "portraitdata.degradation.presets",
 }

@@ -21,7 +21,7 @@ from portraitdata.builder.config import (
 )
 
 DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
-"""As `faceops.detection.DetectorName`, which would import torch."""
+"""As `faceops.detection.selection.DetectorName`, which would import torch."""
 
 StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
 """As `portraitdata.builder.layout.StageName`, which would import pyarrow."""

@@ -48,8 +48,8 @@ def exemplar_index(
     """
     from dataclasses import replace
 
-    from portraitdata.sources.layouts import assign_splits, recognised_layout, scan_layout
-    from portraitdata.splits import read_split
+    from portraitdata.exemplars.sources.layouts import assign_splits, recognised_layout, scan_layout
+    from portraitdata.exemplars.splits import read_split
 
     given = None if split_file is None else read_split(split_file)
     found = scan_layout(
@@ -89,15 +89,15 @@ def inspect(
     """
     from rich.console import Console
 
-    from portraitdata.exemplar_index import ExemplarIndex
-    from portraitdata.index_summary import summary_table
+    from portraitdata.exemplars.index import ExemplarIndex
+    from portraitdata.exemplars.index_summary import summary_table
 
     opened = ExemplarIndex.read(index, root)
     Console().print(summary_table(opened, index.name))
     if sheet is not None:
-        from faceops.images import Picture, save_picture
-        from portraitdata.contact_sheet import contact_sheet
-        from portraitdata.exemplar_sets import EvaluationExemplarSets
+        from faceops.images.files import Picture, save_picture
+        from portraitdata.exemplars.contact_sheet import contact_sheet
+        from portraitdata.exemplars.sets import EvaluationExemplarSets
 
         shown = []
         for split in ("train", "test"):

@@ -7,13 +7,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from faceops.alignment import Estimator, align
 from faceops.command_line import exit_status
 from faceops.commands.pictures import Found, find_faces, report_failure
-from faceops.detection import DetectorName, build_detector
-from faceops.images import Picture, save_picture
-from faceops.landmarks import ARCFACE_112, FFHQ_512
-from faceops.picture_files import picture_files
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.geometry.alignment import Estimator, align
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.images.files import Picture, save_picture
+from faceops.images.picture_files import picture_files
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from faceops.commands.pictures import find_faces
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity, embed, similarity
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity, embed, similarity
 
 
 def run_compare(

@@ -9,12 +9,12 @@ import torch
 
 from faceops.command_line import exit_status
 from faceops.commands.pictures import report_failure
-from faceops.detection import DetectorName, build_detector
-from faceops.detector import Detector
-from faceops.drawing import draw_faces
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture, save_picture
-from faceops.picture_files import picture_files
+from faceops.detection.detector import Detector
+from faceops.detection.drawing import draw_faces
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.picture_files import picture_files
 
 
 def run_detect(

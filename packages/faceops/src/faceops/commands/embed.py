@@ -11,9 +11,9 @@ from torch import Tensor
 from faceops.atomic_files import replacing
 from faceops.command_line import exit_status
 from faceops.commands.pictures import Found, find_faces, report_failure
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity, embed
-from faceops.picture_files import picture_files
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.images.picture_files import picture_files
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity, embed
 
 
 def run_embed(

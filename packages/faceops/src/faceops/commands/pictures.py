@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.command_line import as_sentence
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.images import Picture, load_picture
+from faceops.detection.detector import Detector
+from faceops.geometry.faces import Faces
+from faceops.images.files import Picture, load_picture
 
 
 class NoFaceError(ValueError):

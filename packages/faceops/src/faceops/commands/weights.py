@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
-from faceops.weight_table import WEIGHTS, WeightsEntry
-from faceops.weights import (
+from faceops.weights.cache import (
     DamagedWeightsError,
     MissingWeightsError,
     add_weights,
@@ -18,6 +17,7 @@ from faceops.weights import (
     find_entry,
     verify_weights,
 )
+from faceops.weights.table import WEIGHTS, WeightsEntry
 
 
 def run_list() -> None:

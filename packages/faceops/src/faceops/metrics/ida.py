@@ -61,7 +61,7 @@ class IDA(Metric):
     Shapes: faces (n, 3, s, s), RGB in [0, 1], aligned as the network wants them; the result is a scalar in [0, pi].
 
     Args:
-        network: An identity network (`faceops.identity`), which is frozen.
+        network: An identity network (`faceops.recognition.identity`), which is frozen.
 
     Example:
         >>> metric = IDA(nn.Flatten())

@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from faceops.identity import reference_similarity
 from faceops.metrics.embedding import embeddings, frozen
+from faceops.recognition.identity import reference_similarity
 
 
 def _identity_score_update(
@@ -53,7 +53,7 @@ class IdentityScore(Metric):
     Shapes: faces (n, 3, s, s), RGB in [0, 1], aligned as the network wants them; the result is a scalar in [-1, 1].
 
     Args:
-        network: An identity network (`faceops.identity`), which is frozen.
+        network: An identity network (`faceops.recognition.identity`), which is frozen.
 
     Example:
         >>> metric = IdentityScore(nn.Flatten())

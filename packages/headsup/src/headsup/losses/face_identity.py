@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from faceops.alignment import template_matrix
-from faceops.identity import IdentityNetwork, reference_similarity, similarity
-from faceops.landmarks import FFHQ_512
-from faceops.warping import warp_affine
+from faceops.geometry.alignment import template_matrix
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.warping import warp_affine
+from faceops.recognition.identity import IdentityNetwork, reference_similarity, similarity
 from headsup.losses.faces import mean_over_faces
 
 LEAST_AGREEMENT = 1e-4
@@ -95,7 +95,7 @@ class FaceIdentity(nn.Module):
     two alike faces is lost in the rounding of half precision.
 
     Args:
-        network: Such as `faceops.identity.build_identity` makes. The paper's is one of CVLFace; it does not say which.
+        network: Such as `faceops.recognition.identity.build_identity` makes. The paper's is one of CVLFace; it does not say which.
     """
 
     place: Tensor

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix, crop_faces
-from faceops.faces import Faces
+from faceops.geometry.alignment import alignment_matrix, crop_faces
+from faceops.geometry.faces import Faces
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from portraitdata.perceptual_backbones import VGG, VGG16, load_backbone
-from portraitdata.safe_loading import load_safely
+from portraitdata.networks.perceptual_backbones import VGG, VGG16, load_backbone
+from portraitdata.networks.safe_loading import load_safely
 
 DARK = 1e-8
 """Added to the squared length of a feature vector: where all features are zero, the gradient stays finite.

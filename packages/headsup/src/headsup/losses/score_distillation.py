@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headsup.schedule import NoiseSchedule
+from headsup.model.schedule import NoiseSchedule
 
 GUIDANCE_SCALE = 7.5
 """Scale of the teacher's guidance in OSEDiff and PiSA-SR; HeadsUp takes over their weights and does not name it."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import torch
 
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.images import Picture
-from faceops.pasting import paste
-from faceops.warping import warp_affine
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.pasting import paste
+from faceops.geometry.warping import warp_affine
+from faceops.images.files import Picture
 from headsup.restoring.face_scores import scaled_faces
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import GIGA, LEAST_SIDE, PhotoRestorer, Restored, measured
@@ -38,7 +38,7 @@ def blend(
     """Restore a picture with one restorer and its faces with another.
 
     Each face of the enlarged input is aligned to FFHQ, restored at that size and pasted with a feathered edge
-    (`faceops.pasting.feathered_mask`). References are not used.
+    (`faceops.geometry.pasting.feathered_mask`). References are not used.
 
     Args:
         general: Restorer of the whole.

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from faceops.alignment import align
-from headsup.restoring.face_recognition import SeenFaces
+from faceops.geometry.alignment import align
 from headsup.restoring.face_scores import scaled_faces
-from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import Restored
-from portraitdata.resampling import bicubic
+from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.matching import Match
+from portraitdata.images.resampling import bicubic
 
 PICTURE_SIDE, FACE_SIDE = 768, 320
 """Longer side in pixels of pictures, which are reduced to it but not enlarged, and of faces."""

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from faceops.alignment import align
-from faceops.landmarks import FFHQ_512
-from headsup.restoring.face_recognition import SeenFaces
-from headsup.restoring.matching import Match, called
-from portraitdata.resampling import bicubic
+from faceops.geometry.alignment import align
+from faceops.geometry.landmarks import FFHQ_512
+from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.matching import Match, called
+from portraitdata.images.resampling import bicubic
 
 SIDE = 64
 """Of the aligned faces that are compared, in pixels: no more than small faces have; smaller ones are not judged."""

@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.faces import Faces
-from faceops.identity import embed, similarity
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.pasting import paste
 from faceops.metrics.seam_scores import seam_scores
-from faceops.pasting import paste
-from headsup.restoring.face_recognition import FaceRecognition, SeenFaces
-from headsup.restoring.matching import Match
+from faceops.recognition.identity import embed, similarity
 from headsup.restoring.photo_restorer import Restored
+from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces
+from headsup.restoring.references.matching import Match
 from headsup.restoring.report import FaceRecord
 from portraitdata.restoration.face_masks import box_masks
 

@@ -12,15 +12,15 @@ from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from headsup.restoring.batch import run_batch
 from headsup.restoring.blending import FACE_SIZE, check_face_size
-from headsup.restoring.face_recognition import FaceRecognition, load_recognition
 from headsup.restoring.jobs import Job, check_report, plan_jobs
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup
-from headsup.restoring.reference_people import Person, load_people
-from headsup.restoring.refusals import advised
+from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition
+from headsup.restoring.references.reference_people import Person, load_people
+from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import PictureRecord, Report, RunRecord
-from headsup.shipped import USUAL
+from headsup.weights.shipped import USUAL
 
 Precision = Literal["auto", "float32", "bfloat16"]
 """Type of the frozen weights; auto is bfloat16 on CUDA devices, else float32. The step z_L to z_H is in float32."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from faceops.image_encoding import WRITABLE_SUFFIXES
-from faceops.picture_files import READABLE_SUFFIXES, check_single, find_pictures, is_picture
-from headsup.shipped import find_weights
+from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.images.picture_files import READABLE_SUFFIXES, check_single, find_pictures, is_picture
+from headsup.weights.shipped import find_weights
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def check_request(
     """Refuse what can be refused without torch, which takes seconds to import.
 
     Raises:
-        ValueError: See `plan_jobs`, `check_report` and `headsup.shipped.find_weights`.
+        ValueError: See `plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
     check_single([job.source for job in plan_jobs(inputs, output, compare)])

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from headsup.colour_method import ColourMethod
+from headsup.restoring.colour_method import ColourMethod
 
 USUAL_SCALE = 4.0
 """Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""
@@ -22,14 +22,14 @@ class RestoreOptions:
             where the result would have more than `USUAL_PIXELS`, but at least 1: a large photograph keeps its size.
         size: Width and height of the result in pixels.
         fidelity: Closeness to the input, from 0, all that the restorer adds, to 1: the picture lies so much of the way
-            from the restored one to the faithful one (see `headsup.guidance`), or to the enlarged input where a
+            from the restored one to the faithful one (see `headsup.model.guidance`), or to the enlarged input where a
             restorer has none. Between the latents of the two there is no such way: the adapted encoder's latent is not
             what the decoder makes the input of.
         colour: How the colours of the input are kept.
         tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
         overlap: Pixels that neighbouring tiles share.
         memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
-        confine_references: Keep what a reference brings to its face, see `headsup.restoring.reference_reach`; else it
+        confine_references: Keep what a reference brings to its face, see `headsup.restoring.references.reference_reach`; else it
             may change the whole picture, in the one pass that the paper has.
         reference_strength: How much references count, from 0, not at all, to 1: so much of the way from the latent
             without them to the one with them.

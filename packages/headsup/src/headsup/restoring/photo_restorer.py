@@ -19,25 +19,25 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from faceops.alignment import alignment_matrix
-from faceops.images import Picture
-from headsup.autoencoder import latent_factor
-from headsup.colour import correct_colour
-from headsup.folded_upsampling import fold_upsampling
-from headsup.merging import merge_adapters
-from headsup.one_step import OneStepRestorer
-from headsup.prompts import ConstantPrompt
-from headsup.reference_attention import References, mask_of
-from headsup.reference_layout import ReferenceLayout
+from faceops.geometry.alignment import alignment_matrix
+from faceops.images.files import Picture
+from headsup.model.autoencoder import latent_factor
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompts import ConstantPrompt
+from headsup.model.reference_attention import References, mask_of
+from headsup.model.reference_layout import ReferenceLayout
+from headsup.restoring.colour import correct_colour
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.reference_reach import at_latent_size, denoise_within, lay_out_reach
-from headsup.shipped import USUAL
+from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, lay_out_reach
+from headsup.tiling.folded_upsampling import fold_upsampling
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import SMALLEST_TILE, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
-from headsup.weights import load_restorer
-from portraitdata.resampling import bicubic
+from headsup.weights.files import load_restorer
+from headsup.weights.merging import merge_adapters
+from headsup.weights.shipped import USUAL
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
 LEAST_SIDE = 64
@@ -73,7 +73,7 @@ class Condition(NamedTuple):
     """What the denoiser is given beside the input's latent, as maps of the same size."""
 
     found: Float[Tensor, "1 f lh lw"]
-    """What comes of the references, see `headsup.one_step.OneStepRestorer.find`."""
+    """What comes of the references, see `headsup.model.one_step.OneStepRestorer.find`."""
     mask: Float[Tensor, "1 1 lh lw"]
     """Where the faces are that have a reference."""
     reach: Float[Tensor, "1 1 lh lw"]
@@ -91,7 +91,7 @@ class Restored:
     seconds: dict[str, float] = field(default_factory=dict)
     """Time of each part."""
     faithful: Float[Tensor, "3 h w"] | None = None
-    """The faithful picture, see `headsup.guidance`; None of restorers that have none."""
+    """The faithful picture, see `headsup.model.guidance`; None of restorers that have none."""
 
 
 class PhotoRestorer:

@@ -5,20 +5,20 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceops.image_decoding import MAX_PIXELS, open_header
-from faceops.image_errors import DECODING_ERRORS
-from faceops.images import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.decoding import MAX_PIXELS, open_header
+from faceops.images.errors import DECODING_ERRORS
+from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
-from headsup.restoring.face_recognition import FaceRecognition, SeenFaces, see_faces
 from headsup.restoring.face_scores import face_records
 from headsup.restoring.jobs import Job
-from headsup.restoring.matching import Matching, match_people, only_largest, own_picture, reference_faces
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
-from headsup.restoring.reference_people import Person
-from headsup.restoring.refusals import advised
+from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces
+from headsup.restoring.references.matching import Matching, match_people, only_largest, own_picture, reference_faces
+from headsup.restoring.references.reference_people import Person
+from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import FaceRecord, PictureRecord
 
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
@@ -41,7 +41,7 @@ class Setup:
     face_box: tuple[float, float, float, float] | None = None
     """The only face that counts, in pixels of the input."""
     force: bool = False
-    """See `headsup.restoring.matching.match_people`."""
+    """See `headsup.restoring.references.matching.match_people`."""
     scores: bool = False
     """Whether faces are measured for a report."""
     face: PhotoRestorer | None = None
@@ -105,7 +105,7 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
         options: How it is restored.
 
     Raises:
-        ValueError: If the result would have more pixels than `faceops.images.load_picture` reads.
+        ValueError: If the result would have more pixels than `faceops.images.files.load_picture` reads.
     """
     height, width = options.target(*size)
     if height * width > MAX_PIXELS:

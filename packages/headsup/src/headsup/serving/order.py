@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, get_args
 
-from headsup.colour_method import ColourMethod
+from headsup.restoring.colour_method import ColourMethod
 from headsup.restoring.options import RestoreOptions
 from headsup.serving.limits import RefusalError
 
@@ -19,7 +19,7 @@ class Order:
 
     options: RestoreOptions
     force: bool = False
-    """See `headsup.restoring.matching.match_people`."""
+    """See `headsup.restoring.references.matching.match_people`."""
     face_box: Box | None = None
     """The only face that counts: left, top, right and bottom in pixels of the photograph."""
 

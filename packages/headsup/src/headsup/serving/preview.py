@@ -6,10 +6,10 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detector import Detector
-from faceops.images import Picture, decode_picture, save_picture
+from faceops.detection.detector import Detector
+from faceops.images.files import Picture, decode_picture, save_picture
 from headsup.restoring.comparison import reduced
-from headsup.restoring.face_recognition import find_faces
+from headsup.restoring.references.face_recognition import find_faces
 from headsup.serving.order import Box
 from headsup.serving.photo_job import PhotoJob
 

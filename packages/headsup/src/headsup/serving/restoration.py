@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from faceops.images import decode_picture, save_picture
+from faceops.images.files import decode_picture, save_picture
 from headsup.restoring.expressions import expression_notes
-from headsup.restoring.face_recognition import FaceRecognition
-from headsup.restoring.matching import Match
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
     Setup,
@@ -17,8 +15,10 @@ from headsup.restoring.picture_restoration import (
     own_pictures,
     restored_by,
 )
-from headsup.restoring.reference_people import People, load_people
-from headsup.restoring.refusals import Reason, UnusedReferencesError
+from headsup.restoring.references.face_recognition import FaceRecognition
+from headsup.restoring.references.matching import Match
+from headsup.restoring.references.reference_people import People, load_people
+from headsup.restoring.references.refusals import Reason, UnusedReferencesError
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import save_shown
 from headsup.serving.stage_hooks import StageHooks

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from faceops.detection import build_detector
-from headsup.restoring.face_recognition import DETECTOR, load_recognition
+from faceops.detection.selection import build_detector
 from headsup.restoring.files import Weights
+from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
 from headsup.serving.page_server import PageServer

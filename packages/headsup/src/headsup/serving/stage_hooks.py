@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from headsup.one_step import OneStepRestorer
+from headsup.model.one_step import OneStepRestorer
 from headsup.serving.photo_job import PhotoJob
 
 

@@ -8,7 +8,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from faceops.atomic_files import replacing
-from faceops.image_decoding import open_header, upright_size
+from faceops.images.decoding import open_header, upright_size
 from headsup.serving.limits import Limits, RefusalError
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif"}

@@ -25,8 +25,8 @@ from itertools import pairwise
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
-from headsup.autoencoder import latent_factor, patch_side
-from headsup.guidance import Branch
+from headsup.model.autoencoder import latent_factor, patch_side
+from headsup.model.guidance import Branch
 from headsup.tiling.chain import Segment, decoder_chain, encoder_chain
 from headsup.tiling.latent_tiles import starts
 

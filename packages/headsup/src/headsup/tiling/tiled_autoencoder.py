@@ -21,8 +21,8 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup import autoencoder
-from headsup.autoencoder import images_of, latent_factor, network_input, patch_side
+from headsup.model import autoencoder
+from headsup.model.autoencoder import images_of, latent_factor, network_input, patch_side
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start, encoder_chain, encoder_end
 from headsup.tiling.memory import check_memory, decode_bytes, element_size, encode_bytes, fixed_share, sizes
 from headsup.tiling.pooled_norm import PooledNorm
@@ -33,7 +33,7 @@ from headsup.tiling.route import Leg, best_route, spans, stops
 def encode(
     vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"], memory: float | None = None
 ) -> Float[Tensor, "b c lh lw"]:
-    """What `headsup.autoencoder.encode` gives, within a stated memory. No gradients.
+    """What `headsup.model.autoencoder.encode` gives, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
@@ -64,7 +64,7 @@ def encode(
 def decode(
     vae: AutoencoderKL, latents: Float[Tensor, "b c lh lw"], memory: float | None = None
 ) -> Float[Tensor, "b 3 h w"]:
-    """What `headsup.autoencoder.decode` gives, within a stated memory. No gradients.
+    """What `headsup.model.autoencoder.decode` gives, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type.

@@ -12,8 +12,8 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.autoencoder import latent_factor, patch_side
-from headsup.guidance import FACTOR, Finish, Guidance, Guide, Guided, Join, guided_decode
+from headsup.model.autoencoder import latent_factor, patch_side
+from headsup.model.guidance import FACTOR, Finish, Guidance, Guide, Guided, Join, guided_decode
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start
 from headsup.tiling.memory import branch_values, check_memory, decode_bytes, element_size, fixed_share
 from headsup.tiling.route import best_route
@@ -111,7 +111,7 @@ def decode_guided(
     Args:
         vae: Autoencoder.
         guidance: What guides its decoder.
-        latents: Latents, scaled as `headsup.autoencoder.encode` gives them.
+        latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
         picture: Enlarged inputs, RGB in [0, 1].
         memory: Bytes that it may take beyond the weights, the latents and the pictures; None for one piece.
 

@@ -12,12 +12,12 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torchmetrics.aggregation import MeanMetric
 
-from headsup.autoencoder import images_of, posterior
-from headsup.backbone import Architecture, description
-from headsup.diffusers_folder import save_part
-from headsup.seeded_noise import draw_noise
+from headsup.model.autoencoder import images_of, posterior
+from headsup.model.backbone import Architecture, description
+from headsup.model.seeded_noise import draw_noise
 from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
+from headsup.weights.diffusers_folder import save_part
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.scoring.psnr import psnr
 

@@ -2,7 +2,7 @@
 
 from lightning.pytorch import LightningModule
 
-from headsup.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
+from headsup.model.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
 from headsup.training.autoencoder import AutoencoderTrainer
 from headsup.training.denoiser import DenoiserTrainer
 from headsup.training.moving_average import GeneratorAverage

@@ -12,15 +12,15 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.aggregation import MeanMetric
 
-from headsup.autoencoder import encode
-from headsup.backbone import Architecture, description
-from headsup.diffusers_folder import save_embeddings, save_part, save_scheduler
-from headsup.schedule import NoiseSchedule
-from headsup.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
-from headsup.text_encoder import EMBEDDINGS_FILE, TwoEmbeddings
+from headsup.model.autoencoder import encode
+from headsup.model.backbone import Architecture, description
+from headsup.model.schedule import NoiseSchedule
+from headsup.model.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
+from headsup.model.text_encoder import EMBEDDINGS_FILE, TwoEmbeddings
 from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
-from portraitdata.resampling import bicubic
+from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 
 TOKENS = 4

@@ -13,26 +13,26 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from faceops.alignment import alignment_matrix
-from faceops.identity import build_identity
-from headsup.discriminator import FaceDiscriminator
-from headsup.distillation import Distillation, prior_gradient, regularizer_loss
+from faceops.geometry.alignment import alignment_matrix
+from faceops.recognition.identity import build_identity
 from headsup.losses.adversarial import adversarial_discriminator_loss
+from headsup.losses.discriminator import FaceDiscriminator
+from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.faces import FacePairs
 from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.objective import LossWeights, Objective
 from headsup.losses.score_distillation import score_distillation_loss
-from headsup.objective import LossWeights, Objective
-from headsup.one_step import OneStepRestorer, Restoration
-from headsup.prompts import ConstantPrompt, Prompts
-from headsup.reference_attention import References
-from headsup.settings import RestorerSettings
+from headsup.model.one_step import OneStepRestorer, Restoration
+from headsup.model.prompts import ConstantPrompt, Prompts
+from headsup.model.reference_attention import References
+from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
 from headsup.training.stepping import optimizers_of, stepping
-from headsup.weights import apply_weights, read_weights
-from portraitdata.resampling import bicubic
+from headsup.weights.files import apply_weights, read_weights
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import at_latent_resolution
 

@@ -5,11 +5,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchmetrics.aggregation import MeanMetric
 
-from faceops.identity import similarity
+from faceops.recognition.identity import similarity
 from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.faces import face_pairs
 from headsup.losses.lpips import PerceptualDistance
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.ssim import ssim

@@ -3,15 +3,15 @@
 import torch
 from lightning.pytorch import LightningModule
 
-from headsup.seeded_noise import generators
-from portraitdata.resumption import process_of
+from headsup.model.seeded_noise import generators
+from portraitdata.loading.resumption import process_of
 
 
 def sample_sources(module: LightningModule, seed: int, batch_idx: int, count: int) -> list[torch.Generator]:
-    """A source of random numbers for each sample of a batch, see `headsup.seeded_noise.generators`.
+    """A source of random numbers for each sample of a batch, see `headsup.model.seeded_noise.generators`.
 
     Lightning's checkpoints hold no random state, and all its processes begin with the same one. Samples are numbered as
-    `portraitdata.sampler.SeededSequence` deals them out: two processes draw what one with the doubled batch does.
+    `portraitdata.loading.sampler.SeededSequence` deals them out: two processes draw what one with the doubled batch does.
 
     Args:
         module: Module in training.

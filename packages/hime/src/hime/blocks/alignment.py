@@ -12,7 +12,7 @@ from hime.blocks.deformable import DeformableConv2d
 from hime.blocks.residual import LEAK
 from hime.blocks.sampling import warp
 from hime.blocks.spynet import SPyNet
-from portraitdata.resampling import bicubic
+from portraitdata.images.resampling import bicubic
 
 TAPS = 9
 """Taps of the 3x3 deformable convolution."""

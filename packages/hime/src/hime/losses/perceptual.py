@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from portraitdata.perceptual_backbones import VGG, load_backbone
+from portraitdata.networks.perceptual_backbones import VGG, load_backbone
 
 
 def perceptual_loss(

@@ -3,8 +3,8 @@
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
 from hime.training.super_resolver import SuperResolver
-from portraitdata.datamodule import ExemplarDataModule
-from portraitdata.synthetic_datamodule import SyntheticExemplarDataModule
+from portraitdata.exemplars.datamodule import ExemplarDataModule
+from portraitdata.exemplars.synthetic_datamodule import SyntheticExemplarDataModule
 from portraitdata.training.recipe_cli import run_recipe
 
 SHORT_NAMES = ReconstructionSuperResolver, PerceptionSuperResolver, SyntheticExemplarDataModule

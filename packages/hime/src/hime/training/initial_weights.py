@@ -1,7 +1,7 @@
 """Trained weights that a run begins with."""
 
 from hime.network import HIME
-from hime.weights import load_network
+from hime.weights.files import load_network
 
 FLOW = "alignment.flow."
 """Parameters that a network with optical flow has and one without has not."""

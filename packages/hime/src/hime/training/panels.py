@@ -10,9 +10,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
-from hime.heat import heat_map, relative_similarity
 from hime.network import SuperResolution
-from portraitdata.datamodule import ExemplarBatch
+from hime.upscaling.heat import heat_map, relative_similarity
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 class ImagePanels(Callback):

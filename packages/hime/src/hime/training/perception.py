@@ -12,14 +12,14 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Adam
 
-from hime.discriminator import Discriminator
 from hime.losses.adversarial import AdversarialForm, adversarial_discriminator_loss, adversarial_generator_loss
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import check_window, correlation_loss
+from hime.losses.discriminator import Discriminator
 from hime.losses.perceptual import PerceptualLoss
 from hime.network import HIME
 from hime.training.super_resolver import USUAL_RATES, PartRates, SuperResolver
-from portraitdata.datamodule import ExemplarBatch
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 def adversarial_adam(params: Iterable) -> Adam:

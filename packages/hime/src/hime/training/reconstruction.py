@@ -9,7 +9,7 @@ from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import check_window, correlation_loss
 from hime.network import HIME
 from hime.training.super_resolver import USUAL_RATES, PartRates, SuperResolver
-from portraitdata.datamodule import ExemplarBatch
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 class ReconstructionSuperResolver(SuperResolver):

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from hime.evaluation.quality import QualityScores
 from hime.network import HIME, SuperResolution
-from hime.quality import QualityScores
 from hime.training.initial_weights import begin_as
 from hime.training.schedule import WarmupCosine
-from portraitdata.datamodule import ExemplarBatch
+from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
 @dataclass(frozen=True)

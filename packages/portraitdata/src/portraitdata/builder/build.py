@@ -9,7 +9,6 @@ from pathlib import Path
 
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.config_file import changes, write_config
-from portraitdata.builder.deduplicate import deduplicate
 from portraitdata.builder.engines import Engine
 from portraitdata.builder.layout import (
     FACES,
@@ -20,11 +19,12 @@ from portraitdata.builder.layout import (
     StageName,
     part_path,
 )
-from portraitdata.builder.mine_pairs import mine_pairs
 from portraitdata.builder.plan import plan
-from portraitdata.builder.split_people import split_images
+from portraitdata.builder.stages.deduplicate import deduplicate
+from portraitdata.builder.stages.mine_pairs import mine_pairs
+from portraitdata.builder.stages.split_people import split_images
+from portraitdata.builder.stages.write_shards import write_shards
 from portraitdata.builder.workers import one_thread
-from portraitdata.builder.write_shards import write_shards
 
 LOCK_FILE = ".lock"
 

@@ -11,7 +11,7 @@ from portraitdata.builder.config import LocalSource, MetadataSource
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT
 from portraitdata.builder.metadata_columns import columns_of, wanted_columns
 from portraitdata.builder.plan import root_of
-from portraitdata.restoration.face_pass import UID_LENGTH
+from portraitdata.restoration.index.face_pass import UID_LENGTH
 
 Batch = dict[str, list]
 """Columns of a table."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Reading = Literal["either-orientation", "literal"]
-"""How the paper's sentence on sizes is read; see `portraitdata.builder.size_rule`."""
+"""How the paper's sentence on sizes is read; see `portraitdata.builder.stages.size_rule`."""
 
 MetadataPreset = Literal["laion", "pd12m", "photo-concept-bucket"]
 """Whose columns a metadata table has; see `portraitdata.builder.metadata_columns`."""
@@ -93,7 +93,7 @@ class Scorer:
     column: Literal["quality", "aesthetic"]
     """Where its number is kept."""
     judge: str
-    """The class, as ``portraitdata.builder.q_align.QAlign``."""
+    """The class, as ``portraitdata.builder.stages.q_align.QAlign``."""
     at_least: float | None = None
     """Images with less are dropped; None only notes the number. The paper does not say what it took."""
     arguments: dict[str, Any] = field(default_factory=dict)

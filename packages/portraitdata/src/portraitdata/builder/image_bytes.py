@@ -5,7 +5,7 @@ from pathlib import Path
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.plan import root_of
-from portraitdata.exemplar_index import ExemplarIndex, Photograph
+from portraitdata.exemplars.index import ExemplarIndex, Photograph
 
 
 class ImageBytes:

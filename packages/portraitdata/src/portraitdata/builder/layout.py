@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceops.atomic_files import replacing
-from portraitdata.restoration.index_schemas import FACES as INDEX_FACES
-from portraitdata.restoration.index_schemas import PAIRS as INDEX_PAIRS
+from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
+from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
 
 StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
 """Stages in their order."""
@@ -99,7 +99,7 @@ same words for all rows alike, and `detail` the sentence about this one.
 FACES_SCHEMA = pa.schema(
     [pa.field("partition", pa.int32(), nullable=False), *INDEX_FACES, pa.field("embedding", pa.list_(pa.float16()))]
 )
-"""One row for each face of a kept image; see `portraitdata.restoration.index_schemas.FACES`."""
+"""One row for each face of a kept image; see `portraitdata.restoration.index.schemas.FACES`."""
 
 PAIRS_SCHEMA = pa.schema(
     [

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from faceops.image_errors import (
+from faceops.images.errors import (
     DamagedImageError,
     EmptyImageError,
     MissingImageError,

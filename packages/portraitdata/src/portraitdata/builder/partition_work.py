@@ -10,9 +10,6 @@ import pyarrow.parquet as pq
 
 from portraitdata.builder.candidates import Batch, candidates
 from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.download_stage import Download
-from portraitdata.builder.faces_stage import FOUND, FindFaces
-from portraitdata.builder.index_stage import Index
 from portraitdata.builder.layout import (
     FACES,
     FACES_SCHEMA,
@@ -24,7 +21,10 @@ from portraitdata.builder.layout import (
     part_path,
     write_rows,
 )
-from portraitdata.builder.quality_stage import Quality
+from portraitdata.builder.stages.download_stage import Download
+from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
+from portraitdata.builder.stages.index_stage import Index
+from portraitdata.builder.stages.quality_stage import Quality
 
 PARTITIONED: tuple[StageName, ...] = ("index", "download", "quality", "faces")
 """Stages that work on partitions."""

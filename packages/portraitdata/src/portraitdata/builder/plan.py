@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
 from portraitdata.builder.layout import PLAN_FILE, write_rows
-from portraitdata.restoration.picture_files import find_picture_files
+from portraitdata.restoration.index.picture_files import find_picture_files
 
 PLAN_SCHEMA = pa.schema(
     [

@@ -21,7 +21,7 @@ from portraitdata.builder.layout import (
     read_split_facts,
     read_stage,
 )
-from portraitdata.restoration.index_schemas import read_table
+from portraitdata.restoration.index.schemas import read_table
 
 
 def run_build(

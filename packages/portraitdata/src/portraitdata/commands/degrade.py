@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from faceops.image_errors import MissingImageError
-from faceops.images import Picture, load_picture, save_picture
-from faceops.picture_files import find_pictures
+from faceops.images.errors import MissingImageError
+from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.picture_files import find_pictures
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity
-from portraitdata.exemplar_index import Photograph
-from portraitdata.restoration.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
-from portraitdata.restoration.held_out_list import held_out_splits, read_held_out
-from portraitdata.restoration.index_schemas import FACES, IMAGES, PAIRS, face_name
-from portraitdata.restoration.picture_files import find_picture_files
-from portraitdata.restoration.portrait_index import PortraitIndex
-from portraitdata.restoration.reduced_copies import copy_reduced
-from portraitdata.restoration.similar_faces import (
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
+from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
+from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
+from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.reduced_copies import copy_reduced
+from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS, face_name
+from portraitdata.restoration.index.similar_faces import (
     DUPLICATE_THRESHOLD,
     PAIR_THRESHOLD,
     SPLIT_THRESHOLD,
@@ -26,7 +27,6 @@ from portraitdata.restoration.similar_faces import (
     similar_faces,
     split_people,
 )
-from portraitdata.sources.scanning import Skipped
 
 NAMED = 20
 """Files left out that are named one by one."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from faceops.atomic_files import replacing
-from portraitdata.builder_report.page import report_page
+from portraitdata.builder.report.page import report_page
 
 
 def run_report(build: Path, output: Path, seed: int = 0) -> None:

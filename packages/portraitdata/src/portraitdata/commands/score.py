@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from faceops.detection import DetectorName
-from faceops.identity import DEFAULT_NETWORK
-from faceops.image_encoding import WRITABLE_SUFFIXES
+from faceops.detection.selection import DetectorName
+from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.recognition.identity import DEFAULT_NETWORK
 from portraitdata.scoring.conventions import Convention, describe
 from portraitdata.scoring.folders import score_folders
 from portraitdata.scoring.learned_metrics import NonCommercialWarning

@@ -6,15 +6,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.detection import DetectorName, build_detector
-from faceops.identity import DEFAULT_NETWORK, build_identity
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.builder.build import only_run
-from portraitdata.restoration.index_tables import IndexTables, build_of, read_index_tables
-from portraitdata.restoration.similar_faces import SPLIT_THRESHOLD
-from portraitdata.shard_checks.verification import taken_down_of
-from portraitdata.takedown.journal import read_journal
-from portraitdata.takedown.removal import finish, remove_photographs
-from portraitdata.takedown.selection import (
+from portraitdata.builder.checks.verification import taken_down_of
+from portraitdata.builder.takedown.journal import read_journal
+from portraitdata.builder.takedown.removal import finish, remove_photographs
+from portraitdata.builder.takedown.selection import (
     Similar,
     all_faces,
     copies_in_build,
@@ -23,6 +21,8 @@ from portraitdata.takedown.selection import (
     similar_photographs,
     taken_down_rows,
 )
+from portraitdata.restoration.index.similar_faces import SPLIT_THRESHOLD
+from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from portraitdata.shard_checks.verification import verify_index
+from portraitdata.builder.checks.verification import verify_index
 
 
 def run_verify(index: Path, deep: bool = False) -> int:

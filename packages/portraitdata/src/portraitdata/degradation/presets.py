@@ -1,7 +1,7 @@
 """The numbers of degradations: Real-ESRGAN's two orders, the classical process of face restorers, plain reductions.
 
 A preset is nothing but numbers. What is drawn from them is in `portraitdata.degradation.drawing`, what becomes of the
-draws in `portraitdata.degradation.cpu_executor` and `portraitdata.degradation.batched_executor`.
+draws in `portraitdata.degradation.cpu_executor` and `portraitdata.degradation.batched.executor`.
 """
 
 from dataclasses import dataclass, replace

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from portraitdata.degradation.records import ResizeMode
-from portraitdata.resampling import bicubic_weights
+from portraitdata.images.resampling import bicubic_weights
 
 
 def resized(
@@ -32,7 +32,7 @@ def resized(
 
 
 def reduced(image: Float32[np.ndarray, "h w 3"], height: int, width: int) -> Float32[np.ndarray, "{height} {width} 3"]:
-    """Resample an image by MATLAB's antialiased bicubic, as `portraitdata.resampling.bicubic` does.
+    """Resample an image by MATLAB's antialiased bicubic, as `portraitdata.images.resampling.bicubic` does.
 
     Example:
         >>> ramp = np.arange(4, dtype=np.float32).reshape(1, 4, 1).repeat(3, axis=2)

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from faceops.faces import Faces
-from portraitdata.degradation.batched_executor import degrade_batch
-from portraitdata.degradation.batched_noise import luma_of
+from faceops.geometry.faces import Faces
+from portraitdata.degradation.batched.executor import degrade_batch
+from portraitdata.degradation.batched.noise import luma_of
 from portraitdata.degradation.records import DegradationRecord
-from portraitdata.resampling import bicubic, to_8_bit
+from portraitdata.images.resampling import bicubic, to_8_bit
 from portraitdata.restoration.face_masks import box_masks
 
 REFERENCE_SIZE = 512

@@ -10,16 +10,16 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from portraitdata.degradation.presets import PresetName
+from portraitdata.loading.resumption import SeededLoader, process_of, progress_of
+from portraitdata.loading.sampler import SeededSequence, Share
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationBatch, RestorationBytes, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.mixture import Mixture
 from portraitdata.restoration.paired_images import PairedImages
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.portrait_items import DegradeOn
 from portraitdata.restoration.training_pairs import DROP_REFERENCE, RestorationPairs
-from portraitdata.resumption import SeededLoader, process_of, progress_of
-from portraitdata.sampler import SeededSequence, Share
 
 
 @dataclass(frozen=True)

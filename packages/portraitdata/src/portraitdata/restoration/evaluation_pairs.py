@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from faceops.image_errors import DamagedImageError, ImageFileError
+from faceops.images.errors import DamagedImageError, ImageFileError
 from portraitdata.degradation.presets import PresetName
-from portraitdata.exemplar_index import Split
+from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.large_enough import large_enough
 from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, visible_faces
 from portraitdata.restoration.view import View, any_window, face_window
 

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from portraitdata.exemplar_index import Split
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.exemplars.index import Split
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 
 
 class SmallPhotographs(UserWarning):

@@ -8,10 +8,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from faceops.faces import Faces
-from faceops.image_decoding import decode_raster, open_header, upright_size
-from faceops.image_errors import DamagedImageError
-from faceops.images import read_image_file, srgb_bytes
+from faceops.geometry.faces import Faces
+from faceops.images.decoding import decode_raster, open_header, upright_size
+from faceops.images.errors import DamagedImageError
+from faceops.images.files import read_image_file, srgb_bytes
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.paired_layouts import PairedLayout, recognised
 from portraitdata.scoring.pairing import listed, pictures_by_name

@@ -11,18 +11,18 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceops.alignment import crop_faces
-from faceops.image_decoding import Raster, decode_raster
-from faceops.image_errors import DamagedImageError, ImageFileError
-from faceops.images import srgb_bytes, srgb_rows
-from faceops.similarity import apply, compose, invert, resized, scale_of
-from faceops.warping import REDUCTION_LIMIT
-from portraitdata.photograph_crops import CORRUPT, CorruptPhotograph
+from faceops.geometry.alignment import crop_faces
+from faceops.geometry.similarity import apply, compose, invert, resized, scale_of
+from faceops.geometry.warping import REDUCTION_LIMIT
+from faceops.images.decoding import Raster, decode_raster
+from faceops.images.errors import DamagedImageError, ImageFileError
+from faceops.images.files import srgb_bytes, srgb_rows
+from portraitdata.exemplars.photograph_crops import CORRUPT, CorruptPhotograph
+from portraitdata.loading.shared_array import SharedArray
 from portraitdata.restoration.batches import REFERENCE_SIZE
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
-from portraitdata.shared_array import SharedArray
 
 MARGIN = 3
 """Blocks of pixels around the part of a photograph that an aligned face is sampled from."""
@@ -44,7 +44,7 @@ class PhotographWindows:
         """The window of a photograph at the size of the view.
 
         Reduced with torch's antialiased bicubic on bytes: within two levels of MATLAB's except for the three pixels
-        at the border, and eighty times as fast as the matrices of `portraitdata.resampling` at 12 megapixels.
+        at the border, and eighty times as fast as the matrices of `portraitdata.images.resampling` at 12 megapixels.
 
         Raises:
             ImageFileError: If the photograph cannot be decoded or has changed since it was indexed.

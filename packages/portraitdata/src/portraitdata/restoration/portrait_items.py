@@ -12,7 +12,7 @@ from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.restoration.batches import RestorationItem
 from portraitdata.restoration.grey_pictures import grey_picture
-from portraitdata.restoration.portrait_index import PortraitIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 
 DegradeOn = Literal["workers", "device"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from portraitdata.degradation.presets import PresetName
 from portraitdata.restoration.datamodule import RestorationDataModule, Source
-from portraitdata.restoration.synthetic_index import write_synthetic_portrait_index
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 
 
 class SyntheticRestorationDataModule(RestorationDataModule):

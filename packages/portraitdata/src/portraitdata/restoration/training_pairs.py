@@ -9,14 +9,14 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from portraitdata.degradation.presets import PresetName
-from portraitdata.exemplar_index import Split
+from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.large_enough import large_enough
 from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_index import PortraitIndex
 from portraitdata.restoration.portrait_items import KIND_STREAM, VIEW_STREAM, DegradeOn, PortraitItems, visible_faces
-from portraitdata.restoration.training_references import ReferenceChances, TrainingReferences
+from portraitdata.restoration.references.training_references import ReferenceChances, TrainingReferences
 from portraitdata.restoration.view import View, any_window, face_window, window_around
 
 DROP_REFERENCE = 0.2
@@ -40,7 +40,7 @@ class RestorationPairs(Dataset[RestorationItem]):
 
     The key is ``(serial, number)``: which photograph, and which draw of everything else. The serial together with the
     seed fixes window, flip, reference and degradation, whatever worker or process asks, so a run is the same on any
-    number of them. `portraitdata.sampler.SeededSequence` gives the keys, or a `Mixture`. A plain number is its own
+    number of them. `portraitdata.loading.sampler.SeededSequence` gives the keys, or a `Mixture`. A plain number is its own
     serial.
 
     The paper says neither how a photograph of 4K comes to 1024 pixels nor where it is cut. Here a square window is

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from faceops.close_ups import mirrored
-from faceops.faces import Faces
-from portraitdata.photograph_crops import Square
+from faceops.detection.close_ups import mirrored
+from faceops.geometry.faces import Faces
+from portraitdata.exemplars.photograph_crops import Square
 
 
 class View(NamedTuple):

@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.alignment import align
-from faceops.boxes import intersection_over_union
-from faceops.detector import Detector
-from faceops.faces import Faces
-from faceops.identity import IdentityNetwork, embed
-from faceops.landmarks import FFHQ_512
+from faceops.detection.detector import Detector
+from faceops.geometry.alignment import align
+from faceops.geometry.boxes import intersection_over_union
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.scoring.metric import ImagePair, NoFaceInImageError
 
 SAME_FACE = 0.3

@@ -10,7 +10,7 @@ from typing import TypeVar
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.images import load_picture
+from faceops.images.files import load_picture
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, SetMetric
 from portraitdata.scoring.pairing import FilePair, pair_folders

@@ -1,6 +1,6 @@
 """ID-Score of HeadsUp (Eq. 4): is the restored face the same person as the target, and as the reference?"""
 
-from faceops.identity import similarity
+from faceops.recognition.identity import similarity
 from portraitdata.scoring.face_geometry import FaceEmbedder
 from portraitdata.scoring.metric import Column, ImagePair
 

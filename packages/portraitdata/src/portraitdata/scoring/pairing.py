@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.picture_files import is_picture
+from faceops.images.picture_files import is_picture
 
 NAMED = 5
 """Names that a sentence lists before it only counts."""

@@ -6,11 +6,11 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from faceops.detection import DetectorName, build_detector
-from faceops.detector import Detector
-from faceops.identity import DEFAULT_NETWORK, build_identity
-from faceops.weight_table import WEIGHTS
-from faceops.weights import MissingWeightsError, cached_path, find_weights, missing_sentence
+from faceops.detection.detector import Detector
+from faceops.detection.selection import DetectorName, build_detector
+from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
+from faceops.weights.cache import MissingWeightsError, cached_path, find_weights, missing_sentence
+from faceops.weights.table import WEIGHTS
 from portraitdata.scoring.conventions import Convention, describe, known_convention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
 from portraitdata.scoring.identity_metrics import IdentityMetric, ReferenceIdentityMetric

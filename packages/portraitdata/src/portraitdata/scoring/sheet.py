@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 from portraitdata.scoring.folders import load_pair
 from portraitdata.scoring.pairing import FilePair
 from portraitdata.scoring.table import ScoreTable

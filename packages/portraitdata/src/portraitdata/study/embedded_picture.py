@@ -4,9 +4,9 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.image_encoding import encode_samples
-from faceops.images import load_picture
-from portraitdata.resampling import bicubic
+from faceops.images.encoding import encode_samples
+from faceops.images.files import load_picture
+from portraitdata.images.resampling import bicubic
 
 QUALITY = 95
 """Of JPEG; colours are not subsampled, as WebP's always are."""

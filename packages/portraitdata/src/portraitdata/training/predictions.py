@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from faceops.images import Picture, save_picture
+from faceops.images.files import Picture, save_picture
 
 
 @runtime_checkable

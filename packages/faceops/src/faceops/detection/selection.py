@@ -1,0 +1,63 @@
+"""Face detectors by name, for faces of every size."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+
+from faceops.detection.detector import Detector
+from faceops.detection.scale_search import ScaleSearch
+
+DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
+
+
+def build_detector(
+    name: DetectorName = "yunet",
+    weights: Path | str | None = None,
+    threshold: float | None = None,
+    *,
+    working_side: int = 1024,
+    refine: bool = True,
+    tiny: bool = False,
+    device: torch.device | str = "cpu",
+) -> Detector:
+    """Detector for images of any size with faces of any size.
+
+    Args:
+        name: Which network; "retinaface" is the one with MobileNet-0.25.
+        weights: File of its weights, or a name of `WEIGHTS`; its own ones if None.
+        threshold: Least score of a face, in [0, 1]; the network's own if None. Scores of two networks do not compare.
+        working_side: See `ScaleSearch`.
+        refine: See `ScaleSearch`.
+        tiny: See `ScaleSearch`.
+        device: Where RetinaFace computes; the other networks stay on the CPU. Images may be anywhere.
+
+    Raises:
+        ValueError: If there is no such detector, or an argument is out of range.
+        MissingWeightsError: If the weights are not there and cannot be fetched.
+        ImportError: If the detector needs a package that is not installed.
+    """
+    return ScaleSearch(build_network(name, weights, threshold, device), working_side, refine, tiny)
+
+
+def build_network(
+    name: DetectorName,
+    weights: Path | str | None = None,
+    threshold: float | None = None,
+    device: torch.device | str = "cpu",
+) -> Detector:
+    """The detector alone, for images whose faces have a size it knows; arguments and errors as `build_detector`."""
+    if name == "yunet":
+        from faceops.detection.detectors.yunet import YuNet
+
+        return YuNet(weights) if threshold is None else YuNet(weights, threshold)
+    if name in ("retinaface", "retinaface-resnet50"):
+        from faceops.detection.detectors.retinaface import THRESHOLD, Backbone, RetinaFace
+
+        backbone: Backbone = "resnet50" if name == "retinaface-resnet50" else "mobilenet0.25"
+        return RetinaFace(weights, backbone, THRESHOLD if threshold is None else threshold, device)
+    if name == "scrfd":
+        from faceops.detection.detectors.scrfd import SCRFD
+
+        return SCRFD(weights) if threshold is None else SCRFD(weights, threshold)
+    raise ValueError(f"Detectors are {', '.join(get_args(DetectorName))}; there is no {name!r}.")

@@ -1,0 +1,1 @@
+"""Geometry of faces: boxes, landmarks, similarity transforms, warping, alignment and pasting."""

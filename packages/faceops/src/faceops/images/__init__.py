@@ -1,0 +1,1 @@
+"""Image files: decoding, encoding, colour profiles and metadata."""

@@ -1,0 +1,187 @@
+"""The one door for image files: whatever the file holds, inside it is RGB in sRGB, in [0, 1].
+
+`load_picture` applies EXIF orientation and colour profile; `save_picture` gives the colours, the bit depth and the
+metadata of the original back.
+"""
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceops.atomic_files import replacing
+from faceops.images.colour_profiles import is_srgb, usable_profile
+from faceops.images.decoding import Raster, decode_raster
+from faceops.images.encoding import WRITABLE_SUFFIXES, encode_samples
+from faceops.images.errors import MissingImageError, UnsupportedImageError
+
+LUMA = torch.tensor([0.299, 0.587, 0.114]).reshape(3, 1, 1)
+"""Weights of ITU-R BT.601, which make one channel of three."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image and what has to be remembered to save it the way it came."""
+
+    pixels: Float[Tensor, "3 h w"]
+    """RGB in sRGB, in [0, 1], float32."""
+    alpha: Float[Tensor, "1 h w"] | None = None
+    """Opacity in [0, 1], not multiplied into the pixels; None for an opaque image."""
+    bits: Literal[8, 16] = 8
+    """Bits of a sample in the file."""
+    grey: bool = False
+    """Whether the file has one channel; saved as one again."""
+    icc_profile: bytes | None = None
+    """Profile of the file's colours; the pixels are converted back into it when saved. None means sRGB."""
+    exif: bytes | None = None
+    """EXIF block, orientation one."""
+
+
+def load_picture(path: Path | str) -> Picture:
+    """Read an image file.
+
+    Raises:
+        ImageFileError: With a sentence that names the file, if it is missing, a folder, empty, no image, damaged,
+            or larger than 200 megapixels.
+    """
+    path = Path(path)
+    return decode_picture(read_image_file(path), str(path))
+
+
+def read_image_file(path: Path) -> bytes:
+    """Bytes of a file that should be an image.
+
+    Raises:
+        MissingImageError: If there is no file at `path`, or a folder.
+    """
+    if path.is_dir():
+        raise MissingImageError(f"{path} is a folder, an image file was wanted.")
+    if not path.exists():
+        raise MissingImageError(f"There is no file {path}.")
+    return path.read_bytes()
+
+
+def decode_picture(data: bytes, name: str) -> Picture:
+    """Decode the bytes of an image file; `name` is what an error calls it.
+
+    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept.
+
+    Raises:
+        ImageFileError: See `load_picture`.
+
+    Example:
+        >>> white = decode_picture(b"P6 2 1 255 " + bytes([255] * 6), "white.ppm")
+        >>> white.pixels.shape, white.pixels.min().item()
+        (torch.Size([3, 1, 2]), 1.0)
+    """
+    raster = decode_raster(data, name)
+    full = np.float32(np.iinfo(raster.samples.dtype).max)
+    colours = raster.samples[..., :3]
+    profile = raster.icc_profile
+    if profile is not None and usable_profile(profile, raster.grey) is None:
+        profile = None
+    values = colours.astype(np.float32) / full if profile is None else _srgb_values(colours, profile, raster.grey)
+    alpha = None
+    if raster.samples.shape[2] == 4:
+        alpha = torch.from_numpy(raster.samples[..., 3].astype(np.float32) / full).unsqueeze(0)
+    return Picture(
+        pixels=torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))),
+        alpha=alpha,
+        bits=8 if raster.samples.dtype == np.uint8 else 16,
+        grey=raster.grey,
+        icc_profile=profile,
+        exif=raster.exif,
+    )
+
+
+def srgb_bytes(raster: Raster, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Window of a decoded image as 8-bit sRGB, (3, height, width); what training reads, without a detour over floats.
+
+    An alpha channel is ignored.
+    """
+    return np.ascontiguousarray(srgb_rows(raster, top, left, height, width).transpose(2, 0, 1))
+
+
+def srgb_rows(raster: Raster, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    """As `srgb_bytes`, but (height, width, 3), and where nothing had to be converted a view of the samples."""
+    window = raster.samples[top : top + height, left : left + width, :3]
+    profile = raster.icc_profile
+    if profile is not None and not is_srgb(profile, raster.grey):
+        window = np.rint(_srgb_values(window, profile, raster.grey) * 255).astype(np.uint8)
+    elif window.dtype == np.uint16:
+        window = np.rint(window / 257).astype(np.uint8)
+    return window.astype(np.uint8, copy=False)
+
+
+def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.float32]:
+    values = colours.astype(np.float32) / np.float32(np.iinfo(colours.dtype).max)
+    usable = usable_profile(profile, grey)
+    if usable is None or is_srgb(profile, grey):
+        return values
+    return usable.to_srgb(values)
+
+
+def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
+    """Write an image file; the suffix says which format.
+
+    All keep profile and EXIF, TIFF what of it describes the photograph. PNG and TIFF keep 16 bits and alpha, WebP 8
+    bits with alpha; JPEG has no alpha and is flattened on white with a warning. The file is there whole or not at all.
+
+    Args:
+        picture: What to write; values outside [0, 1] are clipped.
+        path: File to write, ending in .png, .jpg, .jpeg, .webp, .tif or .tiff.
+        quality: 1 to 100, of JPEG and WebP. JPEG colours are not subsampled.
+
+    Raises:
+        UnsupportedImageError: If the suffix is another.
+        OSError: If the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        raise UnsupportedImageError(
+            f"{path} cannot be written: its suffix {path.suffix!r} is none of {', '.join(WRITABLE_SUFFIXES)}."
+        )
+    if path.is_dir():
+        raise MissingImageError(f"{path} is a folder, an image file was to be written.")
+    if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
+        warnings.warn(f"JPEG has no transparency: {path} is flattened on white.", UserWarning, stacklevel=2)
+        alpha = picture.alpha.clamp(0, 1)
+        picture = replace(picture, pixels=picture.pixels.clamp(0, 1) * alpha + (1 - alpha), alpha=None)
+    if picture.grey and (suffix == ".webp" or (suffix in (".tif", ".tiff") and picture.alpha is not None)):
+        # These have no grey, or none with alpha that readers know: three equal channels in sRGB say the same.
+        picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
+    bits = picture.bits if suffix in (".png", ".tif", ".tiff") else 8
+    samples, profile = _file_samples(picture, bits)
+    data = encode_samples(samples, suffix, quality=quality, icc_profile=profile, exif=picture.exif)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
+    """Samples (h, w, c) in the colours of the picture's profile, and that profile if it is of any use."""
+    pixels = picture.pixels.detach().float().cpu().clamp(0, 1)
+    if picture.grey:
+        pixels = _grey(pixels).expand(3, -1, -1)
+    values = pixels.permute(1, 2, 0).numpy()
+    profile = picture.icc_profile
+    usable = None if profile is None else usable_profile(profile, picture.grey)
+    if profile is None or usable is None:
+        profile = None
+    elif not is_srgb(profile, picture.grey):
+        values = usable.from_srgb(values)
+    channels = [values[..., :1] if picture.grey else values]
+    if picture.alpha is not None:
+        channels.append(picture.alpha.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy())
+    samples = np.rint(np.concatenate(channels, axis=2).astype(np.float64) * (2**bits - 1))
+    return samples.astype(np.uint8 if bits == 8 else np.uint16), profile
+
+
+def _grey(pixels: Tensor) -> Tensor:
+    return (pixels * LUMA.to(pixels)).sum(dim=0, keepdim=True).clamp(0, 1)

@@ -1,0 +1,92 @@
+"""What an image file says of itself beside its pixels: the EXIF block, which lies open in a TIFF."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from faceops.images.errors import DECODING_ERRORS
+
+METADATA_ERRORS = (*DECODING_ERRORS, ArithmeticError, AttributeError, LookupError, TypeError)
+"""What Pillow raises on tags that are damaged or of another type than their name has."""
+
+TIFF_TAGS = tuple(
+    getattr(ExifTags.Base, name)
+    for name in (
+        *("DocumentName", "ImageDescription", "Make", "Model", "Software", "DateTime", "Artist", "HostComputer"),
+        *("XResolution", "YResolution", "ResolutionUnit", "Copyright"),
+    )
+)
+"""Tags of a TIFF that describe the photograph; most of the others describe how the file is laid out."""
+
+DIRECTORIES = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
+"""Tags that hold further tags: of the exposure, of the place."""
+
+DIMENSIONS = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+
+
+def exif_block(image: Image.Image) -> bytes | None:
+    """EXIF block of an opened file with orientation one and without the pixel dimensions; None if there is none.
+
+    A resized image would belie the dimensions. A damaged block is none.
+    """
+    try:
+        exif = image.getexif()
+        if image.format == "TIFF":
+            exif = _descriptive(exif)
+        else:
+            if ExifTags.Base.Orientation in exif:
+                exif[ExifTags.Base.Orientation] = 1
+            for tag, value in list(exif.items()):
+                exif[tag] = _as_stored(value)
+            for group in DIRECTORIES:
+                if group in exif:  # else asking for it would make an empty one
+                    directory = exif.get_ifd(group)
+                    directory.update({tag: _as_stored(value) for tag, value in directory.items()})
+                    for tag in DIMENSIONS:
+                        directory.pop(tag, None)
+        return exif.tobytes() if exif else None
+    except METADATA_ERRORS:
+        return None
+
+
+def tiff_tags(exif: bytes) -> Mapping[int, Any]:
+    """Tags of an EXIF block that a TIFF can have, for `PIL.TiffImagePlugin.ImageFileDirectory_v2`; none if damaged."""
+    block = Image.Exif()
+    try:
+        block.load(exif)
+        return dict(_descriptive(block))
+    except METADATA_ERRORS:
+        return {}
+
+
+def _descriptive(exif: Image.Exif) -> Image.Exif:
+    """The tags that describe the photograph, each if it can be written."""
+    chosen = Image.Exif()
+    for tag, value in _writable(((tag, exif[tag]) for tag in TIFF_TAGS if tag in exif), None).items():
+        chosen[tag] = value
+    for group in DIRECTORIES:
+        # what points elsewhere in the old file would point nowhere in a new one
+        left_out = *DIMENSIONS, ExifTags.IFD.Interop
+        found = ((tag, value) for tag, value in exif.get_ifd(group).items() if tag not in left_out)
+        directory = _writable(found, group)
+        if directory:
+            chosen[group] = directory
+    return chosen
+
+
+def _writable(tags: Iterable[tuple[int, Any]], group: int | None) -> dict[int, Any]:
+    kept = {}
+    for tag, value in tags:
+        alone = TiffImagePlugin.ImageFileDirectory_v2(group=group)
+        try:
+            alone[tag] = kept[tag] = _as_stored(value)
+            alone.tobytes()
+        except METADATA_ERRORS:
+            kept.pop(tag, None)
+    return kept
+
+
+def _as_stored(value: Any) -> Any:  # noqa: ANN401 - whatever a tag holds
+    """Text as the bytes that it was read from, as Latin-1; Pillow would write a question mark for an umlaut."""
+    return value if not isinstance(value, str) or value.isascii() else value.encode("latin-1", "replace")

@@ -1,0 +1,1 @@
+"""Face recognition: embeddings, and how well they verify a person."""

@@ -1,0 +1,1 @@
+"""Weights by name: the table, the cache and the download."""

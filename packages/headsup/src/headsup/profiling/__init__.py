@@ -1,0 +1,1 @@
+"""Size of a restorer: parameters, memory and multiply-accumulates."""

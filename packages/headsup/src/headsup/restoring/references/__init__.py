@@ -1,0 +1,1 @@
+"""Faces and reference photographs: recognition, matching and reach."""

@@ -1,0 +1,51 @@
+"""A training checkpoint as a weights file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headsup.model.settings import RestorerSettings
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
+from portraitdata.networks.safe_loading import load_safely
+
+PREFIX = "restorer."
+"""What the restorer's parameters are called in a checkpoint."""
+
+
+def export_checkpoint(
+    checkpoint: Path, output: Path, card: ModelCard, base: str | None = None, half: bool = False
+) -> None:
+    """Write what the generator has learnt; the moving average, where the run had one.
+
+    Args:
+        checkpoint: Checkpoint of ``headsup fit``.
+        output: Weights file to write.
+        card: What to say about the weights; the steps are filled in.
+        base: Where the base model will be found, if not where the run found it.
+        half: Store float16.
+
+    Raises:
+        ValueError: If the file is no checkpoint of a restorer, or a value is not finite.
+        OSError: If a file cannot be read or written.
+    """
+    content = load_safely(checkpoint)
+    if not isinstance(content, dict) or "headsup" not in content:
+        raise ValueError(f"{checkpoint} is no checkpoint of a restorer that `headsup fit` has trained.")
+    settings = RestorerSettings(**content["headsup"]["settings"])
+    if base is not None:
+        settings = replace(settings, base=base)
+    steps = int(content["headsup"]["steps"])
+    save_weights(generator_tensors(content), settings, output, replace(card, steps=card.steps or steps), half)
+
+
+def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:
+    """Values of the generator's parameters in a checkpoint."""
+    for state in content.get("callbacks", {}).values():
+        if isinstance(state, dict) and state.get("average"):
+            return dict(state["average"])
+    trained = {name.removeprefix(PREFIX): v for name, v in content["state_dict"].items() if name.startswith(PREFIX)}
+    return {name: value for name, value in trained.items() if ".regularizer." not in name and torch.is_tensor(value)}

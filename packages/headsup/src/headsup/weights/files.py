@@ -1,0 +1,160 @@
+"""Weights files: what a restorer has learnt, its settings and its card in one safetensors file (nothing executable)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from faceops.atomic_files import replacing
+from headsup.model.one_step import OneStepRestorer
+from headsup.model.settings import RestorerSettings
+from headsup.weights.model_card import ModelCard
+from headsup.weights.shipped import USUAL, find_weights
+
+ARCHITECTURE = "headsup"
+"""Value of the header's ``architecture`` in the files of this package."""
+
+
+@dataclass(frozen=True, eq=False)
+class RestorerWeights:
+    """Content of a weights file."""
+
+    tensors: Mapping[str, Tensor]
+    """Values of the generator's parameters, by their names in `OneStepRestorer`."""
+    settings: RestorerSettings
+    card: ModelCard
+    source: str
+    """File, for errors."""
+
+
+def save_weights(
+    tensors: Mapping[str, Tensor], settings: RestorerSettings, path: Path, card: ModelCard, half: bool = False
+) -> None:
+    """Write weights; the file appears complete or not at all.
+
+    Args:
+        tensors: Values of the generator's parameters.
+        settings: What they fit to.
+        path: File to write; an existing one is replaced.
+        card: What to say about the weights.
+        half: Store float16: half the size, 11 bits of mantissa. They are float32 again when loaded.
+
+    Raises:
+        ValueError: If a value is not finite.
+        OSError: If the file cannot be written.
+    """
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"{name} holds values that are not finite: these weights would be useless, so none are written."
+            )
+    dtype = torch.float16 if half else torch.float32
+    stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
+    header = {
+        "architecture": ARCHITECTURE,
+        "settings": json.dumps(asdict(settings)),
+        "card": json.dumps(asdict(card)),
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(stored, header))
+
+
+def read_weights(name_or_path: str | Path) -> RestorerWeights:
+    """Read weights.
+
+    Args:
+        name_or_path: Name of shipped weights, or a .safetensors file.
+
+    Raises:
+        ValueError: If the name is not known, or the file holds something else.
+        OSError: If the file is missing or cannot be read.
+    """
+    path = find_weights(name_or_path)
+    settings, card = read_header(path)
+    return RestorerWeights(load_file(path), settings, card, str(path))
+
+
+def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:
+    """Settings and card of a weights file, without loading its tensors.
+
+    Raises:
+        ValueError: If it is not a safetensors file, or one of another architecture.
+        OSError: If it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file, or a damaged one ({error}).") from error
+    if metadata.get("architecture") != ARCHITECTURE:
+        raise ValueError(
+            f"{path} holds no weights of HeadsUp: its header names {metadata.get('architecture', 'no architecture')}. "
+            "Write them with `headsup export`."
+        )
+    try:
+        return known_fields(RestorerSettings, metadata["settings"]), known_fields(ModelCard, metadata["card"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The header of {path} cannot be read ({error}).") from error
+
+
+def known_fields(kind: type, text: str) -> Any:  # noqa: ANN401 - an instance of `kind`
+    """Dataclass from JSON; unknown fields, of a later version, are left out."""
+    content = json.loads(text)
+    return kind(**{name: value for name, value in content.items() if name in kind.__dataclass_fields__})  # type: ignore[attr-defined]
+
+
+def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings: RestorerSettings) -> None:
+    """Put weights into a restorer.
+
+    Args:
+        restorer: Restorer whose generator's parameters are replaced.
+        weights: What to put in.
+        settings: Settings of the restorer; all but the base must be those of the weights.
+
+    Raises:
+        ValueError: If they do not fit.
+    """
+    for name in (field.name for field in fields(RestorerSettings) if field.name != "base"):
+        wanted, found = getattr(settings, name), getattr(weights.settings, name)
+        if wanted != found:
+            raise ValueError(
+                f"The weights {weights.source} were trained with the {name} {found}, the restorer has {wanted}: make "
+                "them equal, or leave the weights out."
+            )
+    parameters = restorer.generator_parameters()
+    if parameters.keys() != weights.tensors.keys() or any(
+        parameter.shape != weights.tensors[name].shape for name, parameter in parameters.items()
+    ):
+        raise ValueError(
+            f"The weights {weights.source} are for the base model {weights.settings.base} and do not fit "
+            f"{restorer.source}."
+        )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights.tensors[name])
+
+
+def load_restorer(
+    name_or_path: str | Path = USUAL, base: str | None = None
+) -> tuple[OneStepRestorer, RestorerSettings]:
+    """Restorer with trained weights, ready to restore.
+
+    Args:
+        name_or_path: Name of shipped weights, or a .safetensors file.
+        base: Where the base model is, if not where the weights say.
+
+    Raises:
+        ValueError: If something does not fit.
+        OSError: If something is missing.
+    """
+    weights = read_weights(name_or_path)
+    settings = weights.settings if base is None else replace(weights.settings, base=base)
+    restorer = settings.build()
+    apply_weights(restorer, weights, settings)
+    return restorer.eval(), settings

@@ -1,0 +1,1 @@
+"""Evaluation: quality, size and what the correlation loss sees."""

@@ -1,0 +1,119 @@
+"""Scores of a network on held-out people: with how many references, and whose."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from rich.progress import Progress
+from torch.utils.data import DataLoader, Dataset
+
+from hime.evaluation.quality import QualityScores
+from hime.network import HIME
+from hime.weights.files import load_network
+from portraitdata.exemplars.index import ExemplarIndex, Split
+from portraitdata.exemplars.sets import EvaluationExemplarSets, ExemplarSet
+from portraitdata.images.resampling import bicubic, to_8_bit
+
+Whose = Literal["same", "stranger", "blank"]
+
+
+class Condition(NamedTuple):
+    """What the network is given beside the input."""
+
+    name: str
+    """As it stands in the table."""
+    references: int
+    """References a set; 0 for none."""
+    whose: Whose
+    """Photos of the same person, of another person, or black images."""
+
+
+def conditions(references: Sequence[int], stranger: bool, blank: bool) -> list[Condition]:
+    """The rows of a table: each number of references, then the largest of a stranger's and of black ones.
+
+    Raises:
+        ValueError: If a number is negative.
+    """
+    if min(references) < 0:
+        raise ValueError(f"Weights are scored with zero references or more, got {min(references)}.")
+    rows = [Condition(f"{n} reference{'' if n == 1 else 's'}", n, "same") for n in references]
+    most = max(references)
+    if stranger and most:
+        rows.append(Condition(f"{most} of a stranger", most, "stranger"))
+    if blank and most:
+        rows.append(Condition(f"{most} blank", most, "blank"))
+    return rows
+
+
+@torch.inference_mode()
+def evaluate_condition(
+    network: HIME, sets: Dataset[ExemplarSet], references: int, *, device: torch.device, batch_size: int = 16
+) -> dict[str, float]:
+    """Mean scores of a network over exemplar sets, in float32.
+
+    Args:
+        network: The network, on `device`.
+        sets: Exemplar sets of the network's high-resolution size.
+        references: How many of each set's references are used, the first ones.
+        device: Where to compute.
+        batch_size: Sets at a time.
+
+    Returns:
+        ``psnr`` and ``psnr_bicubic`` in dB, ``ssim``, and ``lpips`` where it is measured.
+    """
+    quality = QualityScores().to(device)
+    for images, present in _batches(sets, batch_size):
+        images = images.to(device).float() / 255
+        hr = images[:, 0]
+        lr = to_8_bit(bicubic(hr, hr.shape[-2] // network.scale, hr.shape[-1] // network.scale))
+        used = slice(0, references)
+        sr = network(lr, images[:, 1:][:, used], present.to(device)[:, used])
+        quality.update(sr, hr, lr)
+    return {name: float(value) for name, value in quality.compute().items()}
+
+
+def _batches(sets: Dataset[ExemplarSet], batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    loader: DataLoader[ExemplarSet] = DataLoader(sets, batch_size=batch_size, collate_fn=list)
+    for batch in loader:
+        yield torch.stack([item.images for item in batch]), torch.stack([item.present for item in batch])
+
+
+def evaluate(
+    weights: str,
+    index: Path,
+    *,
+    size: int,
+    crop: int | None,
+    split: Split,
+    rows: Sequence[Condition],
+    limit: int | None,
+    device: torch.device,
+) -> dict[str, dict[str, float]]:
+    """Scores of named weights under every condition, with a progress bar.
+
+    Args:
+        weights: Name or path, as for ``hime upscale``.
+        index: Index of exemplar sets (``portraitdata exemplar-index``).
+        size: Side of the high-resolution images, in pixels.
+        crop: Side of the centred square cut from each photo before it is resized, in pixels; None for the largest.
+        split: Split of the index to score.
+        rows: The conditions.
+        limit: Sets to score, evenly spread over the split; None for all.
+        device: Where to compute.
+
+    Raises:
+        ValueError: If the size is no multiple of the network's scale.
+    """
+    network = load_network(weights).to(device).eval()
+    if size % network.scale:
+        raise ValueError(f"A size of {size} px cannot be divided by the scale {network.scale} of {weights}.")
+    table: dict[str, dict[str, float]] = {}
+    photographs = ExemplarIndex.read(index)
+    with Progress(transient=True) as progress:
+        for row in progress.track(rows, description="evaluating"):
+            sets = EvaluationExemplarSets(
+                photographs, size, max(row.references, 1), crop, split, choose=row.whose, limit=limit
+            )
+            table[row.name] = evaluate_condition(network, sets, row.references, device=device)
+    return table

@@ -1,0 +1,1 @@
+"""Upscaling of photographs of any size with exemplars."""

@@ -1,0 +1,93 @@
+"""Training checkpoints to weights files, and either to ONNX."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+from hime.network import HIME
+from hime.weights.files import load_network, network_from, save_weights
+from hime.weights.model_card import ModelCard, parse_card, read_header
+from hime.weights.shipped import SUFFIX, find_weights
+from portraitdata.networks.safe_loading import load_safely
+
+PREFIX = "network."
+"""Start of the network's names in the state of the LightningModule."""
+
+
+def merge_cards(stored: ModelCard, told: ModelCard) -> ModelCard:
+    """Card of a checkpoint, with what a user tells in its place; fields left at their default tell nothing.
+
+    Example:
+        >>> merge_cards(ModelCard(steps=10, notes="a"), ModelCard(notes="b")).notes
+        'b'
+    """
+    silent = ModelCard()
+    changes = {field.name: getattr(told, field.name) for field in fields(ModelCard)}
+    return replace(stored, **{name: value for name, value in changes.items() if value != getattr(silent, name)})
+
+
+def load_checkpoint(path: Path) -> tuple[HIME, ModelCard]:
+    """Network and card of a Lightning checkpoint; nothing in it is executed.
+
+    Of a run with weight averaging this is the averaged network: Lightning keeps it under ``state_dict`` and the current
+    one under ``current_model_state``.
+
+    Raises:
+        ValueError: If it is not a checkpoint of HIME.
+        OSError: If it cannot be read.
+    """
+    checkpoint = load_safely(path)
+    if not isinstance(checkpoint, Mapping) or "state_dict" not in checkpoint:
+        raise ValueError(f"{path} is not a Lightning checkpoint: it has no state_dict.")
+    record = checkpoint.get("hime")
+    if not isinstance(record, Mapping) or "arguments" not in record:
+        raise ValueError(
+            f"{path} does not say how its network was built; only checkpoints of `hime fit` can be exported."
+        )
+    tensors = {
+        name.removeprefix(PREFIX): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(PREFIX)
+    }
+    network = network_from(record["arguments"], tensors, str(path)).eval()
+    return network, parse_card({"steps": checkpoint.get("global_step"), **record.get("card", {})})
+
+
+def export_files(
+    source: str,
+    output: Path | None,
+    half: bool,
+    card: ModelCard,
+    onnx: Path | None,
+    lr_size: int | None,
+    references: bool,
+) -> None:
+    """``hime export``; see its help for the arguments.
+
+    Raises:
+        ValueError: If there is nothing to write, or the source does not fit.
+        OSError: If a file cannot be read or written.
+    """
+    if onnx is not None and onnx.suffix != ".onnx":
+        raise ValueError(f"An ONNX file must end in .onnx, got {onnx}.")
+    is_checkpoint = source.endswith(".ckpt")
+    if output is None and onnx is None:
+        raise ValueError("Say what to write: --output for a weights file, --onnx for an ONNX file, or both.")
+    if is_checkpoint:
+        network, stored = load_checkpoint(Path(source))
+    else:
+        network, stored = load_network(source), read_header(find_weights(source)).card
+    merged = merge_cards(stored, card)
+    if output is not None:
+        if output.suffix != SUFFIX:
+            raise ValueError(f"A weights file must end in {SUFFIX}, got {output}.")
+        save_weights(network, output, merged, half)
+        print(output)
+    if onnx is not None:
+        from hime.weights.onnx_export import export_onnx
+
+        size = merged.lr_size if lr_size is None else lr_size
+        if size is None:
+            raise ValueError("The card of these weights names no training size; give the input's side by --lr-size.")
+        export_onnx(network, onnx, size, references)
+        print(onnx)

@@ -1,0 +1,130 @@
+"""Weights files: a HIME and its model card in one safetensors file (JSON header, nothing executable)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from faceops.atomic_files import replacing
+from hime.network import HIME, Aggregation, Alignment, HimeArguments
+from hime.weights.model_card import ModelCard, WeightsHeader, header_metadata, read_header
+from hime.weights.shipped import find_weights, shipped_weights
+
+__all__ = ["load_network", "network_from", "save_weights", "shipped_weights"]
+
+CHOICES = {"alignment": get_args(Alignment), "aggregation": get_args(Aggregation)}
+
+
+def save_weights(network: HIME, path: Path, card: ModelCard, half: bool = False) -> None:
+    """Write a network and its card; the file appears complete or not at all.
+
+    Args:
+        network: Network whose weights and constructor arguments are written.
+        path: File to write; an existing one is replaced.
+        card: What to say about the weights.
+        half: Store float16: half the size, 11 bits of mantissa. They are float32 again when loaded.
+
+    Raises:
+        ValueError: If a weight is not finite or does not fit into float16.
+        OSError: If the file cannot be written.
+    """
+    tensors = {name: storable(name, tensor, half) for name, tensor in network.state_dict().items()}
+    metadata = header_metadata(WeightsHeader(network.arguments._asdict(), card))
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata))
+
+
+def storable(name: str, tensor: Tensor, half: bool) -> Tensor:
+    """Tensor as it is stored: on the CPU, contiguous, in float16 if wanted.
+
+    Raises:
+        ValueError: If a value is not finite or does not fit.
+    """
+    if not tensor.isfinite().all():
+        raise ValueError(
+            f"{name} holds values that are not finite: these weights would be useless, so none are written."
+        )
+    largest = tensor.abs().max().item() if tensor.numel() else 0.0
+    limit = torch.finfo(torch.float16).max
+    if half and largest > limit:
+        raise ValueError(f"{name} reaches {largest:.4g}, more than float16 holds ({limit:.0f}); save without `half`.")
+    return tensor.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
+
+
+def load_network(name_or_path: str | Path, device: str | torch.device = "cpu") -> HIME:
+    """Network with shipped or own weights, in float32 and evaluation mode.
+
+    Args:
+        name_or_path: A name that `shipped_weights` lists, or a .safetensors file.
+        device: Where to put it.
+
+    Raises:
+        ValueError: If the name is not known or the file does not hold a HIME.
+        OSError: If the file is missing or cannot be read.
+    """
+    path = find_weights(name_or_path)
+    header = read_header(path)
+    return network_from(header.arguments, load_file(path), str(path)).to(device).eval()
+
+
+def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor], source: str) -> HIME:
+    """Build the network that the arguments describe and fill it.
+
+    Args:
+        arguments: Constructor arguments by name, all of them, as read from a file.
+        tensors: Weights by name, of any floating-point type.
+        source: Where they come from, for the error.
+
+    Raises:
+        ValueError: If the arguments are not those of HIME or the weights do not fit them.
+    """
+    network = HIME(*parse_arguments(arguments, source))
+    wanted = network.state_dict()
+    for problem, names in (("lacks", wanted.keys() - tensors.keys()), ("has unknown", tensors.keys() - wanted.keys())):
+        if names:
+            raise ValueError(f"{source} {problem} weights for its own arguments: {shortened(names)}.")
+    for name, tensor in wanted.items():
+        if tensors[name].shape != tensor.shape:
+            raise ValueError(
+                f"{name} in {source} must be {tuple(tensor.shape)} for its own arguments, "
+                f"got {tuple(tensors[name].shape)}."
+            )
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return network
+
+
+def parse_arguments(arguments: Mapping[str, object], source: str) -> HimeArguments:
+    """Constructor arguments of HIME from those of a file.
+
+    Raises:
+        ValueError: If one is missing, not known or of the wrong type.
+    """
+    fields = HimeArguments._fields
+    if not isinstance(arguments, Mapping) or set(arguments) != set(fields):
+        raise ValueError(
+            f"{source} must name these arguments of HIME: {', '.join(fields)}; got {shortened(arguments)}."
+        )
+    checked: dict[str, Any] = dict(arguments)
+    for name, value in checked.items():
+        if name in CHOICES and value not in CHOICES[name]:
+            raise ValueError(f"{name} in {source} must be one of {', '.join(CHOICES[name])}, got {value!r}.")
+        if name not in CHOICES and (type(value) is not int or value < 1):
+            raise ValueError(f"{name} in {source} must be a whole number of at least one, got {value!r}.")
+    return HimeArguments(**checked)
+
+
+def shortened(names: object, limit: int = 3) -> str:
+    """First names of many, sorted.
+
+    Example:
+        >>> shortened({"d", "b", "a", "c"})
+        'a, b, c and 1 more'
+    """
+    if not isinstance(names, (set, frozenset, Mapping)) or not names:
+        return "nothing"
+    ordered = sorted(map(str, names))
+    rest = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return ", ".join(ordered[:limit]) + rest

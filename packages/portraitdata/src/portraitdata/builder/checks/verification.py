@@ -1,0 +1,99 @@
+"""All checks of a portrait index."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from portraitdata.builder.checks.member_checks import Row, archive_problems, content_problems, expected_rows
+from portraitdata.builder.checks.people_checks import cross_split, people_problems
+from portraitdata.builder.checks.table_checks import table_problems
+from portraitdata.builder.layout import read_split_facts
+from portraitdata.builder.takedown.journal import read_journal
+from portraitdata.restoration.index.similar_faces import PAIR_THRESHOLD
+from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
+from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, read_takedown_list
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came out of checking an index."""
+
+    photographs: int
+    faces: int
+    pairs: int
+    archives: int
+    size: int
+    """Bytes of all photographs."""
+    largest_cross_similarity: float | None
+    """Of a test face and a training face; None where there are no embeddings on one side."""
+    problems: tuple[str, ...]
+    """A sentence each."""
+    notes: tuple[str, ...]
+    """What could not be checked, or is not finished, and is no error."""
+
+
+def verify_index(folder: Path, deep: bool = False) -> Verification:
+    """Check a portrait index: its tables, its archives, every byte of its photographs, the split, what was taken down.
+
+    Args:
+        folder: Folder of the index.
+        deep: Decode every photograph, too.
+
+    Raises:
+        FileNotFoundError: If there is no index.
+        ValueError: If a table is none of a portrait index.
+    """
+    tables = read_index_tables(folder)
+    rows = expected_rows(tables)
+    listed = taken_down_of(folder)
+    gone = {entry.uid for entry in listed}
+    problems = table_problems(tables)
+    problems += [f"{row.uid} has been taken down and is listed." for row in rows if row.uid in gone]
+    by_archive: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.photograph.archive is not None:
+            by_archive.setdefault(row.photograph.archive, []).append(row)
+    for archive in sorted(by_archive):
+        problems += archive_problems(folder, tables.root, archive, by_archive[archive])
+    problems += content_problems(tables.root, rows, {entry.sha256 for entry in listed} - {""}, deep)
+    found = cross_split(tables)
+    problems += people_problems(found, split_threshold(folder))
+    stray, notes = _strays(folder, tables), []
+    if read_journal(folder) is not None:
+        notes.append(f"A takedown was interrupted; `portraitdata takedown {folder}` finishes it.")
+    else:
+        problems += stray
+    if found is None:
+        notes.append(
+            "Whether a person is on both sides of the split was seen from pairs only: there are no embeddings."
+        )
+    unknown = sum(row.sha256 is None for row in rows)
+    if unknown:
+        notes.append(f"The content of {unknown} photographs was not compared: the index holds no hash of them.")
+    largest = None if found is None else float(found.cosine.max())
+    size = sum(row.photograph.size for row in rows)
+    counts = tables.images.num_rows, tables.faces.num_rows, tables.pairs.num_rows
+    return Verification(*counts, len(by_archive), size, largest, tuple(problems), tuple(notes))
+
+
+def taken_down_of(folder: Path) -> list[TakenDown]:
+    """What the list of an index, and that of the build it belongs to, name."""
+    build = build_of(folder)
+    return [row for place in (folder, build) if place is not None for row in read_takedown_list(place / LIST_FILE)]
+
+
+def split_threshold(folder: Path) -> float:
+    """Similarity above which two faces must not be on both sides: that of the build, else that of pairs."""
+    build = build_of(folder)
+    facts = None if build is None else read_split_facts(build)
+    return PAIR_THRESHOLD if facts is None else facts.threshold
+
+
+def _strays(folder: Path, tables: IndexTables) -> list[str]:
+    used = {(tables.root / name).resolve() for name in tables.images["archive"].to_pylist() if name is not None}
+    if not used:
+        return []
+    return [
+        f"{path.name} is an archive that the index does not use."
+        for path in sorted(folder.glob("*.tar"))
+        if path.resolve() not in used
+    ]

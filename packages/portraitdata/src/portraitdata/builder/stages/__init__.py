@@ -1,0 +1,1 @@
+"""Stages of a build, and the rules that they follow."""

@@ -1,0 +1,82 @@
+"""Fourth stage: faces are found, measured, aligned and embedded."""
+
+from pathlib import Path
+from typing import Any
+
+from faceops.detection.selection import build_detector
+from faceops.images.errors import ImageFileError
+from faceops.recognition.identity import build_identity
+from portraitdata.builder.candidates import Batch
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.image_bytes import ImageBytes
+from portraitdata.builder.layout import StageName
+from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
+from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, matrices
+
+FOUND = "found"
+"""Column of what the stage adds: for every row of images a list of rows of faces."""
+
+
+class FindFaces:
+    """Finds the faces in images and drops images without one that is large enough.
+
+    Args:
+        config: Settings of the build.
+
+    Raises:
+        MissingWeightsError: If the weights of a network are not there and cannot be fetched.
+    """
+
+    name: StageName = "faces"
+    at_once: int | None = 16
+
+    def __init__(self, config: BuildConfig) -> None:
+        self._detector = build_detector(config.faces.detector, config.faces.detector_weights)
+        self._network = build_identity(config.faces.identity)
+        self._eyes = config.faces.eyes_at_least
+        self._takedown, self._bytes = Takedown(config), ImageBytes(config)
+        self._passes: dict[Path, FacePass] = {}
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Count the faces of each image, list them in a column `FOUND`, and mark images without."""
+        batch[FOUND] = [[] for _ in batch["uid"]]
+        for row in kept_rows(batch):
+            if self._takedown.apply(batch, row, self.name):
+                continue
+            try:
+                why = self._why(batch, row)
+            except (ImageFileError, OSError) as error:
+                why = unreadable(error)
+            if why is not None:
+                drop(batch, row, self.name, why)
+        return batch
+
+    def _why(self, batch: Batch, row: int) -> Drop | None:
+        root = self._bytes.root(batch, row)
+        if root not in self._passes:
+            self._passes[root] = FacePass(root, self._detector, self._network, self._eyes)
+        looking = self._passes[root]
+        before = looking.small_faces
+        seen = looking.look(self._bytes.photograph(batch, row))
+        batch["faces"][row], batch["small_faces"][row] = len(seen.faces), looking.small_faces - before
+        batch[FOUND][row] = face_rows(batch["partition"][row], batch["uid"][row], seen)
+        if len(seen.faces):
+            return None
+        small = batch["small_faces"][row]
+        return Drop("faces too small", f"{small} faces") if small else Drop("no face")
+
+
+def face_rows(partition: int, uid: str, seen: SeenPicture) -> list[dict[str, Any]]:
+    """Rows of the table of faces for one image."""
+    columns = {
+        "box": seen.faces.boxes.tolist(),
+        "score": seen.faces.scores.tolist(),
+        "landmarks": seen.faces.landmarks.flatten(1).tolist(),
+        "eye_distance": seen.faces.eye_distance().tolist(),
+        "matrix": matrices(seen.faces).tolist(),
+        "embedding": list(seen.embeddings),
+    }
+    return [
+        {"partition": partition, "uid": uid, "number": number, **{name: rows[number] for name, rows in columns.items()}}
+        for number in range(len(seen.faces))
+    ]

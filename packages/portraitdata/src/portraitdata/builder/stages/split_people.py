@@ -1,0 +1,94 @@
+"""Seventh stage: nobody is on both sides of the split; a face for testing has at most one reference."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.layout import (
+    DROPPED,
+    KEPT,
+    PAIRS,
+    PAIRS_SCHEMA,
+    SINGLE_FILE,
+    SPLIT,
+    SPLIT_FACTS,
+    SPLIT_PAIRS_FILE,
+    SPLITS_SCHEMA,
+    SplitFacts,
+    read_stage,
+    write_rows,
+)
+from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
+from portraitdata.restoration.index.similar_faces import BLOCK, connected, split_people
+
+NOT_THE_BEST = "not the most similar of a face for testing"
+
+
+def split_images(config: BuildConfig) -> None:
+    """Divide the kept images by connected components of similar faces, and write splits, pairs and facts.
+
+    HeadsUp splits the images at random, which leaves people on both sides.
+
+    Raises:
+        OSError: If a table cannot be read or written.
+    """
+    uids = kept_images(config)["uid"].to_pylist()
+    number_of = {uid: number for number, uid in enumerate(uids)}
+    pairs = read_stage(config.output, PAIRS)
+    owners = [[number_of[name.rpartition(":")[0]] for name in pairs[side].to_pylist()] for side in ("face_a", "face_b")]
+    edges = list(zip(*owners, pairs["cosine"].to_pylist(), strict=True))
+    settings = config.split
+    split = split_people(uids, edges, settings.test_share, settings.seed, config.pairs.similarity_above)
+    groups = connected(len(uids), ((a, b) for a, b, cosine in edges if cosine > split.threshold))
+    test = {uid for uid, part in zip(uids, split.splits, strict=True) if part == "test"}
+    write_rows(one_reference(pairs, test), config.output / SPLIT / SPLIT_PAIRS_FILE)
+    facts = SplitFacts(split.threshold, split.groups, split.largest, _largest_cross(config, test))
+    columns = {"uid": uids, "split": list(split.splits), "group": [uids[group] for group in groups]}
+    table = pa.Table.from_pydict(columns, schema=SPLITS_SCHEMA)
+    stored = table.replace_schema_metadata({SPLIT_FACTS: json.dumps(facts._asdict()).encode()})
+    write_rows(stored, config.output / SPLIT / SINGLE_FILE[SPLIT])
+
+
+def one_reference(pairs: pa.Table, test: set[str]) -> pa.Table:
+    """Pairs of which those for testing that are not the most similar of either face are marked.
+
+    Args:
+        pairs: Table of `PAIRS_SCHEMA`.
+        test: uids of the images for testing.
+    """
+    columns = pairs.to_pydict()
+    kept = [row for row, status in enumerate(columns["status"]) if status == KEPT]
+    testing = [row for row in kept if columns["face_a"][row].rpartition(":")[0] in test]
+    best: dict[str, int] = {}
+    for row in sorted(testing, key=lambda row: (-columns["cosine"][row], row)):
+        best.setdefault(columns["face_a"][row], row)
+        best.setdefault(columns["face_b"][row], row)
+    for row in set(testing) - set(best.values()):
+        columns["status"][row], columns["stage"][row], columns["reason"][row] = DROPPED, "split", NOT_THE_BEST
+    return pa.Table.from_pydict(columns, schema=PAIRS_SCHEMA)
+
+
+def _largest_cross(config: BuildConfig, test: set[str]) -> float | None:
+    faces = kept_faces(config)
+    testing = np.array([uid in test for uid in faces["uid"].to_pylist()], np.bool_)
+    embeddings = embedding_matrix(faces)
+    return largest_similarity(embeddings[~testing], embeddings[testing])
+
+
+def largest_similarity(first: NDArray[np.float16], second: NDArray[np.float16]) -> float | None:
+    """Cosine of the most similar two rows of two sets; None if one is empty.
+
+    Example:
+        >>> largest_similarity(np.eye(2, dtype=np.float16), np.array([[3, 4]], np.float16))
+        0.8
+    """
+    if not len(first) or not len(second):
+        return None
+    a, b = (F.normalize(torch.from_numpy(rows.astype(np.float32)), dim=1) for rows in (first, second))
+    blocks = (a[start : start + BLOCK] for start in range(0, len(a), BLOCK))
+    return round(max((block @ b.T).max().item() for block in blocks), 6)

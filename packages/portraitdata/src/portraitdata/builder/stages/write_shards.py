@@ -1,0 +1,78 @@
+"""Last stage: the original files in tar archives, and the portrait index of them."""
+
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+
+from faceops.atomic_files import replacing
+from portraitdata.builder.candidates import Batch
+from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.image_bytes import ImageBytes
+from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT, SHARDS, SPLIT, SPLIT_PAIRS_FILE, read_stage
+from portraitdata.builder.stages.download_stage import add_member
+from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
+from portraitdata.exemplars.sources.tars import tar_members
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.schemas import FACES, PAIRS, read_table
+
+CARRIED = ("source", "url", "licence", "attribution", "prompt", "sha256", "phash", "sharpness", "quality", "aesthetic")
+"""Columns that travel on into the index."""
+
+
+def write_shards(config: BuildConfig) -> None:
+    """Copy the kept images into tar files and write images.parquet, faces.parquet and pairs.parquet beside them.
+
+    Raises:
+        ValueError: If no image was kept.
+        OSError: If a file cannot be read or written.
+    """
+    images = kept_images(config)
+    if not images.num_rows:
+        raise ValueError(
+            f"Nothing came through the stages of {config.output}; `portraitdata status {config.output}` says why."
+        )
+    folder = config.output / SHARDS
+    folder.mkdir(parents=True, exist_ok=True)
+    batch: Batch = images.to_pydict()
+    places: dict[str, tuple[str, str, int, int]] = {}
+    for start in range(0, images.num_rows, config.shards.images):
+        archive = folder / f"images-{start // config.shards.images:05d}.tar"
+        rows = range(start, min(start + config.shards.images, images.num_rows))
+        if not archive.is_file():
+            _write_tar(archive, batch, rows, ImageBytes(config))
+        for member in tar_members(archive):
+            places[Path(member.path).stem] = member.path, archive.name, member.offset, member.size
+    _portrait_index(config, batch, places).write(folder)
+
+
+def _write_tar(archive: Path, batch: Batch, rows: range, files: ImageBytes) -> None:
+    with replacing(archive) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for row in rows:
+            name = batch["uid"][row] + Path(batch["path"][row]).suffix.lower()
+            add_member(tar, name, files.read(batch, row))
+
+
+def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[str, str, int, int]]) -> PortraitIndex:
+    splits = read_stage(config.output, SPLIT)
+    split_of = dict(zip(splits["uid"].to_pylist(), splits["split"].to_pylist(), strict=True))
+    found = [places[uid] for uid in batch["uid"]]
+    columns = {
+        name: [place[number] for place in found] for number, name in enumerate(("path", "archive", "offset", "size"))
+    }
+    carried = {
+        name: pa.array(batch[name], IMAGES_SCHEMA.field(name).type) for name in ("uid", "width", "height", *CARRIED)
+    }
+    images = pa.table({**columns, **carried, "split": [split_of[uid] for uid in batch["uid"]]})
+    faces = kept_faces(config)
+    embeddings = embedding_matrix(faces)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel(), pa.float16()), embeddings.shape[1])
+    pairs = read_table(config.output / SPLIT / SPLIT_PAIRS_FILE)
+    pairs = pairs.filter(pa.array([status == KEPT for status in pairs["status"].to_pylist()], pa.bool_()))
+    return PortraitIndex(
+        config.output / SHARDS,
+        images,
+        faces.select(FACES.names).append_column("embedding", vectors),
+        pairs.select(PAIRS.names),
+        f"built from {', '.join(source.name for source in config.sources)}",
+    )

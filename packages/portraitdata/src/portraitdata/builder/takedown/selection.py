@@ -1,0 +1,185 @@
+"""Which photographs a takedown is about."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from faceops.detection.detector import Detector
+from faceops.images.files import load_picture
+from faceops.recognition.identity import IdentityNetwork, embed
+from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
+from portraitdata.exemplars.index import ExemplarIndex, Photograph
+from portraitdata.restoration.index.face_embeddings import embedding_matrix
+from portraitdata.restoration.index.schemas import face_name
+from portraitdata.restoration.index.similar_faces import connected
+from portraitdata.restoration.index.tables import IndexTables
+from portraitdata.restoration.index.takedown_list import TakenDown, hashed_url
+
+NEAR_DUPLICATE = "near-duplicate"
+"""Reason of the images that a build drops because they look like another."""
+
+HAMMING = 8
+"""Bits of 64 in which the perceptual hashes of a photograph and of its copy differ at most."""
+
+
+class Similar(NamedTuple):
+    """A photograph that shows a person, and why that is believed."""
+
+    uid: str
+    similarity: float | None
+    """Of its most similar face; None if that was seen from the pairs, or the user named it."""
+
+
+def embedding_of_photograph(photo: Path, detector: Detector, network: IdentityNetwork) -> NDArray[np.float32]:
+    """Embedding of the largest face in an image file, (1, d).
+
+    Raises:
+        ImageFileError: If it cannot be read.
+        ValueError: If there is no face in it.
+    """
+    pixels = load_picture(photo).pixels.unsqueeze(0)
+    with torch.inference_mode():
+        faces = detector(pixels)
+        if not len(faces):
+            raise ValueError(f"No face was found in {photo}; give one that shows the person's face, large and upright.")
+        largest = (faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(dim=1).argmax()
+        return embed(network, pixels, faces.select(largest.unsqueeze(0))).numpy()
+
+
+def all_faces(tables: IndexTables, build: Path | None) -> pa.Table:
+    """Uid, number and embedding of the faces of an index and, if it belongs to a build, of what the build dropped."""
+    parts = [tables.faces] if build is None else [tables.faces, read_stage(build, FACES)]
+    return pa.concat_tables(
+        [part.select(["uid", "number"]).append_column("embedding", _vectors(part)) for part in parts]
+    ).combine_chunks()
+
+
+def _vectors(faces: pa.Table) -> pa.ListArray:
+    """Embeddings as lists of one type, null where there is none; thousands of faces never become Python numbers."""
+    values, rows = embedding_matrix(faces)
+    present = np.zeros(faces.num_rows, np.bool_)
+    present[rows] = True
+    ends = np.concatenate(([0], np.cumsum(present) * values.shape[1])).astype(np.int32)
+    starts = pa.array(ends, mask=np.append(~present, False))
+    return pa.ListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))
+
+
+def similar_photographs(faces: pa.Table, query: NDArray[np.float32], threshold: float) -> list[Similar]:
+    """Photographs with a face that is more similar to one of the query than a threshold, the most similar first.
+
+    Args:
+        faces: As `all_faces`.
+        query: Embeddings, one a row.
+        threshold: Cosine that is exceeded.
+
+    Raises:
+        ValueError: If no face has an embedding, or one of another length than the query's.
+
+    Example:
+        >>> faces = pa.table({"uid": ["x", "y"], "embedding": [[1.0, 0.0], [0.0, 1.0]]})
+        >>> similar_photographs(faces, np.array([[1.0, 0.75]], np.float32), 0.7)
+        [Similar(uid='x', similarity=0.8)]
+    """
+    embeddings, rows = embedding_matrix(faces)
+    if not len(embeddings):
+        raise ValueError("The index holds no embeddings; name the photographs, by --uid.")
+    if embeddings.shape[1] != query.shape[1]:
+        raise ValueError(
+            f"The embeddings of the index have {embeddings.shape[1]} numbers, those of the photo {query.shape[1]}; "
+            "give the network that the index was made with, by --identity-weights."
+        )
+    one, other = (F.normalize(torch.from_numpy(rows), dim=1) for rows in (embeddings, query))
+    cosine = (one @ other.mT).amax(dim=1)
+    best: dict[str, float] = {}
+    for row, value in zip(rows.tolist(), cosine.tolist(), strict=True):
+        uid = faces["uid"][row].as_py()
+        best[uid] = max(best.get(uid, -1.0), round(value, 4))
+    found = [Similar(uid, value) for uid, value in best.items() if value > threshold]
+    return sorted(found, key=lambda entry: (-(entry.similarity or 0), entry.uid))
+
+
+def photographs_of_face(name: str, tables: IndexTables, build: Path | None, threshold: float) -> list[Similar]:
+    """Photographs of the person whose face is called ``uid:number``, its own first.
+
+    By embeddings where there are any, else by the pairs, directly or through others.
+
+    Raises:
+        ValueError: If there is no such face.
+    """
+    faces = all_faces(tables, build)
+    names = [face_name(*row) for row in zip(faces["uid"].to_pylist(), faces["number"].to_pylist(), strict=True)]
+    if name not in names:
+        raise ValueError(f"There is no face {name} in the index; faces are called UID:NUMBER, numbers begin at 0.")
+    rows = np.flatnonzero([other == name for other in names])
+    query, _ = embedding_matrix(faces.take(pa.array(rows)))
+    uid = name.rpartition(":")[0]
+    if len(query):
+        found = similar_photographs(faces, query, threshold)
+        return [Similar(uid, 1.0), *(entry for entry in found if entry.uid != uid)]
+    number = {other: row for row, other in enumerate(dict.fromkeys(names))}
+    ends = zip(tables.pairs["face_a"].to_pylist(), tables.pairs["face_b"].to_pylist(), strict=True)
+    person_of = connected(len(number), ((number[a], number[b]) for a, b in ends if a in number and b in number))
+    person = person_of[number[name]]
+    together = {other.rpartition(":")[0] for other, row in number.items() if person_of[row] == person}
+    return [Similar(uid, None), *(Similar(other, None) for other in sorted(together - {uid}))]
+
+
+def copies_in_build(build: Path, uids: Iterable[str]) -> list[str]:
+    """Candidates of a build that are further copies of photographs: the same file, or dropped as a near copy of one."""
+    columns = ["uid", "sha256", "phash", "reason"]
+    rows = [row for folder in (FACES_IMAGES, DEDUPLICATE) for row in read_stage(build, folder, columns).to_pylist()]
+    wanted = set(uids)
+    hashes = {row["sha256"] for row in rows if row["uid"] in wanted} - {None}
+    looks = {row["phash"] for row in rows if row["uid"] in wanted} - {None}
+    found = {
+        row["uid"]
+        for row in rows
+        if row["sha256"] in hashes
+        or (
+            row["reason"] == NEAR_DUPLICATE
+            and row["phash"] is not None
+            and any(_near(row["phash"], look) for look in looks)
+        )
+    }
+    return sorted(found - wanted)
+
+
+def _near(one: int, other: int) -> bool:
+    return (one ^ other).bit_count() <= HAMMING
+
+
+def taken_down_rows(
+    uids: Iterable[str], tables: IndexTables, build: Path | None, reason: str, date: str
+) -> list[TakenDown]:
+    """What the list will say about photographs; a file whose hash the index does not hold is read and hashed.
+
+    Raises:
+        ValueError: If a photograph is neither in the index nor in its build.
+        OSError: If a file cannot be read.
+    """
+    known = {row["uid"]: row for row in tables.images.to_pylist()}
+    candidates: dict[str, dict] = {}
+    if build is not None:
+        for folder in (INDEX, DEDUPLICATE):
+            columns = ["uid", "url", "sha256", "phash"]
+            candidates |= {row["uid"]: row for row in read_stage(build, folder, columns).to_pylist()}
+    rows = []
+    for uid in uids:
+        listed, candidate = known.get(uid), candidates.get(uid, {})
+        if listed is None and not candidate:
+            raise ValueError(f"There is no photograph {uid} in the index.")
+        file = (listed or {}).get("sha256") or candidate.get("sha256")
+        if file is None and listed is not None:
+            place = listed["path"], listed["archive"], listed["offset"], listed["size"]
+            file = sha256(ExemplarIndex(tables.root, ()).read_bytes(Photograph(*place, "", "unused", 0, 0))).hexdigest()
+        phash = candidate.get("phash")
+        url = hashed_url(candidate.get("url"))
+        rows.append(TakenDown(uid, file or "", "" if phash is None else str(phash), url, reason, date))
+    return rows

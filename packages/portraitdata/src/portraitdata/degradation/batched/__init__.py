@@ -1,0 +1,1 @@
+"""Degradation of a batch on any device, one operation a file."""

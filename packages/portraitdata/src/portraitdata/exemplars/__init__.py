@@ -1,0 +1,1 @@
+"""Exemplar sets: photographs of one person, from index to data module."""

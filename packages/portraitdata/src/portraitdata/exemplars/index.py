@@ -1,0 +1,246 @@
+"""The index of a set of portraits: which photographs show whom, where they lie, and what they are for."""
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faceops.atomic_files import replacing
+
+Split = Literal["train", "test", "unused"]
+"""What an identity's photographs are for."""
+
+VERSION = 1
+METADATA_KEY = b"portraitdata.exemplars.index"
+
+
+class Photograph(NamedTuple):
+    """One row of an index."""
+
+    path: str
+    """File relative to the index's root, or name of the member in an archive."""
+    archive: str | None
+    """Tar file relative to the root; None for a plain file."""
+    offset: int
+    """First byte within the archive; zero for a plain file."""
+    size: int
+    """Length in bytes."""
+    identity: str
+    """Who it shows."""
+    split: Split
+    """What it is for; all photographs of an identity are for the same."""
+    width: int
+    """Pixels, as a viewer shows the photograph."""
+    height: int
+    """Pixels."""
+
+
+def known_split(name: str, whose: str) -> Split:
+    """The split called `name`.
+
+    Raises:
+        ValueError: If there is none; `whose` tells whose split it should have been.
+
+    Example:
+        >>> known_split("test", "ada")
+        'test'
+    """
+    for split in get_args(Split):
+        if name == split:
+            return split
+    raise ValueError(f"The split of {whose} is {name!r}; it must be train, test or unused.")
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("archive", pa.string()),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("identity", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ExemplarIndex:
+    """Photographs of identities, kept in the order of identity and path.
+
+    Raises:
+        ValueError: If a photograph is listed twice, an identity is in two splits, or a split has an unknown name.
+
+    Example:
+        >>> ada = Photograph("ada/1.jpg", None, 0, 900, "ada", "train", 250, 250)
+        >>> index = ExemplarIndex(Path("photos"), (ada, ada._replace(path="ada/2.jpg")))
+        >>> {identity: len(photographs) for identity, photographs in index.by_identity.items()}
+        {'ada': 2}
+    """
+
+    root: Path
+    """Folder that paths and archives are relative to."""
+    photographs: tuple[Photograph, ...]
+    source: str = ""
+    """Where the photographs come from: the layout they were found in."""
+    seed: int | None = None
+    """Seed of the split; None for a split that was given."""
+    note: str = ""
+    """Remark for whoever reads the index later."""
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.photographs, key=lambda row: (row.identity, row.archive or "", row.path)))
+        object.__setattr__(self, "photographs", ordered)
+        twice = [place for place, count in Counter((row.archive, row.path) for row in ordered).items() if count > 1]
+        if twice:
+            raise ValueError(f"{len(twice)} photographs are listed more than once, the first is {twice[0][1]}.")
+        split_of: dict[str, str] = {}
+        for row in ordered:
+            known_split(row.split, row.path)
+            if split_of.setdefault(row.identity, row.split) != row.split:
+                raise ValueError(
+                    f"Photographs of {row.identity} are in both {split_of[row.identity]!r} and {row.split!r}; "
+                    "all photographs of an identity belong to one split."
+                )
+
+    @cached_property
+    def by_identity(self) -> Mapping[str, tuple[Photograph, ...]]:
+        """Photographs of every identity, both in alphabetical order."""
+        groups: dict[str, list[Photograph]] = defaultdict(list)
+        for row in self.photographs:
+            groups[row.identity].append(row)
+        return {identity: tuple(rows) for identity, rows in groups.items()}
+
+    def select(self, split: Split) -> "ExemplarIndex":
+        """The part of the index that is for `split`."""
+        return replace(self, photographs=tuple(row for row in self.photographs if row.split == split))
+
+    def with_splits(self, split_of: Mapping[str, Split]) -> "ExemplarIndex":
+        """The same photographs, every identity in the split that `split_of` says; "unused" where it says nothing."""
+        return replace(
+            self,
+            photographs=tuple(row._replace(split=split_of.get(row.identity, "unused")) for row in self.photographs),
+        )
+
+    def read_bytes(self, photograph: Photograph) -> bytes:
+        """The image file of a photograph, read in one go from wherever it lies.
+
+        Raises:
+            OSError: If the file or archive is missing or shorter than the index says.
+        """
+        place = self.root / (photograph.archive or photograph.path)
+        if not place.exists():
+            raise FileNotFoundError(f"There is no file {place}.")
+        if photograph.archive is None:
+            return place.read_bytes()
+        with place.open("rb", buffering=0) as archive:
+            archive.seek(photograph.offset)
+            data = archive.read(photograph.size)
+        if len(data) != photograph.size:
+            raise OSError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
+        return data
+
+    def write(self, path: Path | str) -> None:
+        """Write the index as a parquet file, whole or not at all.
+
+        The root is stored relative to the file's folder, so that both may move together, unless nothing but the top
+        of the file system holds both.
+
+        Raises:
+            ValueError: If the index has no photographs.
+            OSError: If the file cannot be written.
+        """
+        if not self.photographs:
+            raise ValueError(f"An index without a single photograph is not written to {path}.")
+        path = Path(path)
+        metadata = {
+            "version": VERSION,
+            "root": portable_root(self.root.resolve(), path.resolve().parent),
+            "source": self.source,
+            "seed": self.seed,
+            "note": self.note,
+        }
+        table = pa.Table.from_pylist([row._asdict() for row in self.photographs], schema=SCHEMA)
+        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary)
+
+    @classmethod
+    def read(cls, path: Path | str, root: Path | str | None = None) -> "ExemplarIndex":
+        """Read an index.
+
+        Args:
+            path: Parquet file that `write` made.
+            root: Folder of the photographs, where it is no longer the one that the index names.
+
+        Raises:
+            FileNotFoundError: If the index or its root is not there.
+            ValueError: If the file is no exemplar index, or an empty or inconsistent one.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no exemplar index {path}; `portraitdata exemplar-index SOURCE --output {path}` makes one."
+            )
+        table, metadata = _read_table(path)
+        folder = Path(root) if root is not None else Path(os.path.normpath(path.parent / metadata["root"]))
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"The photographs of {path} were in {folder}, which is not there; give their folder as `root`."
+            )
+        rows = tuple(Photograph(**row) for row in table.to_pylist())
+        try:
+            return cls(folder, rows, metadata["source"], metadata["seed"], metadata["note"])
+        except ValueError as error:
+            raise ValueError(f"{path} is inconsistent: {error}") from error
+
+
+def _read_table(path: Path) -> tuple[pa.Table, dict]:
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a parquet file, an exemplar index was wanted.") from error
+    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise ValueError(f"{path} is no exemplar index: it lacks the columns {', '.join(missing)}.")
+    if table.num_rows == 0:
+        raise ValueError(f"{path} lists no photographs.")
+    stored = (table.schema.metadata or {}).get(METADATA_KEY)
+    if stored is None:
+        raise ValueError(f"{path} does not say where its photographs lie; make it by `portraitdata exemplar-index`.")
+    metadata = json.loads(stored)
+    if metadata["version"] > VERSION:
+        raise ValueError(
+            f"{path} has version {metadata['version']} of the index format, newer than {VERSION}; update portraitdata."
+        )
+    try:
+        return table.select(SCHEMA.names).cast(SCHEMA), metadata
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise ValueError(f"{path} has columns of another type than an exemplar index: {error}.") from error
+
+
+def portable_root(root: Path, folder: Path) -> str:
+    """Root relative to the folder of an index, so that both may move together; absolute if they share nothing.
+
+    Example:
+        >>> portable_root(Path("/data/photos"), Path("/data/indexes")), portable_root(Path("/photos"), Path("/data"))
+        ('../photos', '/photos')
+    """
+    try:
+        common = Path(os.path.commonpath([root, folder]))
+    except ValueError:  # different drives
+        return str(root)
+    return str(root) if common == common.parent else os.path.relpath(root, folder)
+
+
+def identity_counts(photographs: Iterable[Photograph]) -> dict[str, int]:
+    """How many photographs every identity has."""
+    return dict(Counter(row.identity for row in photographs))

@@ -1,0 +1,40 @@
+"""What an index holds, in numbers."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from portraitdata.exemplars.index import ExemplarIndex, identity_counts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def spread(numbers: Sequence[int]) -> str:
+    """Smallest, middle and largest of some numbers.
+
+    Example:
+        >>> spread([4, 9, 5])
+        '4 / 5 / 9'
+    """
+    return f"{min(numbers)} / {median(numbers):g} / {max(numbers)}"
+
+
+def summary_table(index: ExemplarIndex, title: str) -> "Table":
+    """Photographs, people, photographs of a person and shorter sides in pixels, for each split."""
+    from rich.table import Table
+
+    table = Table(title=title, caption=f"{index.source}, split {_origin(index)}. {index.note}".strip())
+    for column in ("split", "photographs", "people", "photographs each", "shorter side"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split in ("train", "test", "unused"):
+        rows = index.select(split).photographs
+        if rows:
+            counts = list(identity_counts(rows).values())
+            sides = [min(row.width, row.height) for row in rows]
+            table.add_row(split, f"{len(rows):,}", f"{len(counts):,}", spread(counts), spread(sides))
+    return table
+
+
+def _origin(index: ExemplarIndex) -> str:
+    return "given" if index.seed is None else f"drawn with seed {index.seed}"

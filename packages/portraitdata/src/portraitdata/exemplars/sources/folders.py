@@ -1,0 +1,44 @@
+"""Portraits in a folder for each identity: ``SOURCE/Ada Lovelace/1.jpg``."""
+
+from pathlib import Path
+
+from faceops.images.picture_files import find_pictures, is_picture
+from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
+
+
+def scan_folders(
+    source: Path, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False
+) -> Scan:
+    """Scan a folder of folders.
+
+    Args:
+        source: Folder with a folder for each identity, which is the identity's name; or, with `identities`, any
+            folder, whose photographs are found at every depth.
+        identities: CSV file with columns file, identity and perhaps split.
+        min_side: Shortest side that is kept, in pixels.
+        verify: Decode every photograph whole.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no photographs of anybody.
+    """
+    if not source.is_dir():
+        raise FileNotFoundError(f"There is no folder {source}.")
+    if identities is not None:
+        files = sorted(path for path in source.rglob("*") if is_picture(path))
+        candidates = [_candidate(path, source, path.parent.name) for path in files]
+        kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
+        return scan(kept, source, "folders", min_side=min_side, verify=verify, skipped=skipped)
+    folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
+    candidates = [_candidate(path, source, folder.name) for folder in folders for path in find_pictures(folder)]
+    if not candidates:
+        raise ValueError(
+            f"{source} has no folders with photographs in them; put the photographs of each person into a folder "
+            "named after the person, or give a table of identities."
+        )
+    return scan(candidates, source, "folders", min_side=min_side, verify=verify)
+
+
+def _candidate(path: Path, root: Path, identity: str) -> Photograph:
+    return Photograph(path.relative_to(root).as_posix(), None, 0, path.stat().st_size, identity, "unused", 0, 0)

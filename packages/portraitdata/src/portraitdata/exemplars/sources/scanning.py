@@ -1,0 +1,166 @@
+"""From files that may be photographs of somebody to the rows of an index."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceops.images.decoding import decode_raster, open_header, upright_size
+from faceops.images.errors import ImageFileError
+from portraitdata.exemplars.index import ExemplarIndex, Photograph, known_split
+from portraitdata.loading.csv_tables import read_csv_table
+
+MIN_SIDE = 64
+"""Pixels; a photograph with a shorter side is left out."""
+
+HEADER_BYTES = 1 << 17
+"""Enough of a file to hold its header in most cases."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not in the index."""
+
+    path: str
+    reason: str
+    """Why not, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a source holds."""
+
+    index: ExemplarIndex
+    """Everything usable, each photograph in the split that the source gives it, else "unused"."""
+    skipped: tuple[Skipped, ...]
+    """Everything else that looked like a photograph."""
+
+
+def scan(
+    candidates: Sequence[Photograph],
+    root: Path,
+    source: str,
+    *,
+    min_side: int = MIN_SIDE,
+    verify: bool = False,
+    skipped: Sequence[Skipped] = (),
+) -> Scan:
+    """Look into every candidate and keep the photographs, with their sizes.
+
+    Args:
+        candidates: Rows of an index whose width and height are not known yet.
+        root: Folder they are relative to.
+        source: Name of the layout.
+        min_side: Shortest side that is kept, in pixels.
+        verify: Decode every photograph whole; otherwise only its header is read.
+        skipped: What the source has left out before.
+
+    Raises:
+        ValueError: If nothing is left.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    places = ExemplarIndex(root, ())
+    kept: list[Photograph] = []
+    left_out = list(skipped)
+    console = Console(stderr=True)
+    for row in track(
+        candidates, "Reading photographs", console=console, transient=True, disable=not console.is_terminal
+    ):
+        try:
+            width, height = _size(places, row, verify)
+        except (ImageFileError, OSError) as error:
+            left_out.append(Skipped(row.path, str(error)))
+            continue
+        if min(width, height) < min_side:
+            left_out.append(Skipped(row.path, f"{row.path} has {width} x {height} pixels, fewer than {min_side}."))
+            continue
+        kept.append(row._replace(width=width, height=height))
+    if not kept:
+        first = f" The first: {left_out[0].reason}" if left_out else ""
+        raise ValueError(f"{root} holds no usable photograph; {len(left_out)} files were left out.{first}")
+    return Scan(ExemplarIndex(root, tuple(kept), source), tuple(left_out))
+
+
+def _size(places: ExemplarIndex, row: Photograph, verify: bool) -> tuple[int, int]:
+    """Width and height as shown."""
+    if verify:
+        height, width = decode_raster(places.read_bytes(row), row.path).samples.shape[:2]
+        return width, height
+    try:
+        start = places.read_bytes(row._replace(size=min(row.size, HEADER_BYTES))) if row.archive else None
+        if start is not None:
+            return upright_size(open_header(io.BytesIO(start), row.path))
+    except ImageFileError:
+        if row.size <= HEADER_BYTES:
+            raise
+    if row.archive:
+        return upright_size(open_header(io.BytesIO(places.read_bytes(row)), row.path))
+    with (places.root / row.path).open("rb") as file:
+        return upright_size(open_header(file, row.path))
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Who a photograph shows, by a table."""
+
+    identity: str
+    split: str | None
+    """Split that the table gives, if it has one."""
+
+
+def read_attributions(path: Path) -> dict[str, Attribution]:
+    """Read a CSV file with columns file, identity and perhaps split; other columns are ignored.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no CSV file, a column is missing, or a file is listed for two identities.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no table of identities {path}.")
+    table: dict[str, Attribution] = {}
+    for row in read_csv_table(path, ["file", "identity"]):
+        attribution = Attribution(row["identity"], row.get("split") or None)
+        if table.setdefault(row["file"], attribution) != attribution:
+            raise ValueError(f"{path} lists {row['file']} for two identities or splits.")
+    return table
+
+
+def attributed(
+    candidates: Sequence[Photograph], table: dict[str, Attribution], table_name: str
+) -> tuple[list[Photograph], list[Skipped]]:
+    """Give candidates the identity and split of a table; those that it does not list are left out.
+
+    A table may name files from any folder of their path on: ``ada/1.jpg`` is ``photos/ada/1.jpg``.
+
+    Raises:
+        ValueError: If no file of the table is there, or a split has an unknown name.
+    """
+    kept: list[Photograph] = []
+    skipped: list[Skipped] = []
+    found: set[str] = set()
+    for row in candidates:
+        name = _listed_name(row.path, table)
+        if name is None:
+            skipped.append(Skipped(row.path, f"{row.path} is not listed in {table_name}."))
+            continue
+        found.add(name)
+        given = table[name]
+        split = known_split(given.split or "unused", f"{name} in {table_name}")
+        kept.append(row._replace(identity=given.identity, split=split))
+    if not kept:
+        example = next(iter(table), "nothing")
+        raise ValueError(f"None of the files that {table_name} lists is there; the first it lists is {example}.")
+    missing = [name for name in table if name not in found]
+    skipped += [Skipped(name, f"{name} is listed in {table_name} but is not there.") for name in missing]
+    return kept, skipped
+
+
+def _listed_name(path: str, table: dict[str, Attribution]) -> str | None:
+    name = path
+    while name not in table:
+        if "/" not in name:
+            return None
+        name = name.split("/", 1)[1]
+    return name

@@ -1,0 +1,1 @@
+"""Operations on images: resampling, and simulated further views."""

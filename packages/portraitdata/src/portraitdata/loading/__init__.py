@@ -1,0 +1,1 @@
+"""Loading: order of samples, resumption, memory shared by workers, tables."""

@@ -1,0 +1,120 @@
+"""The pass over all pictures that finds, aligns and embeds their faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceops.detection.detector import Detector
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
+from faceops.images.files import srgb_bytes
+from faceops.recognition.identity import IdentityNetwork, embed
+from portraitdata.exemplars.index import ExemplarIndex, Photograph
+from portraitdata.exemplars.sources.scanning import Skipped
+
+UID_LENGTH = 16
+"""Hexadecimal digits of a file's SHA-256 that name it; two of a million files agree with a chance of 3e-8."""
+
+MIN_EYES = 64.0
+"""Least distance of the eyes of a face that is kept, in pixels of the photograph (HeadsUp, Appendix C)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPicture:
+    """A picture that was decoded, and its faces."""
+
+    uid: str
+    photograph: Photograph
+    """Its place, with the size in pixels."""
+    faces: Faces
+    embeddings: NDArray[np.float16]
+    """One row for each face; (n, 0) if there is no network."""
+
+
+class FacePass:
+    """Looks at pictures one by one.
+
+    Args:
+        root: Folder that they are relative to.
+        detector: Finds faces; None looks for none.
+        network: Embeds faces; None embeds none.
+        min_eyes: Faces whose eyes are closer are left out, in pixels; the true distance, not FaceLib's figure of that
+            name, which is about half of it.
+    """
+
+    def __init__(
+        self, root: Path, detector: Detector | None, network: IdentityNetwork | None, min_eyes: float = MIN_EYES
+    ) -> None:
+        self._places = ExemplarIndex(root, ())
+        self._detector, self._network, self._min_eyes = detector, network, min_eyes
+        self.small_faces = 0
+        """Faces that were left out because they are small."""
+
+    def look(self, file: Photograph) -> SeenPicture:
+        """Decode a picture and find its faces.
+
+        Raises:
+            ImageFileError: If it cannot be decoded.
+            OSError: If it cannot be read.
+        """
+        data = self._places.read_bytes(file)
+        raster = decode_raster(data, file.path)
+        height, width = raster.samples.shape[:2]
+        uid = sha256(data).hexdigest()[:UID_LENGTH]
+        faces, embeddings = Faces.none(), np.zeros((0, 0), np.float16)
+        if self._detector is not None:
+            pixels = torch.from_numpy(srgb_bytes(raster, 0, 0, height, width)).float().unsqueeze(0) / 255
+            with torch.inference_mode():
+                found = self._detector(pixels)
+                faces = found.select(found.eye_distance() >= self._min_eyes)
+                self.small_faces += len(found) - len(faces)
+                if self._network is not None and len(faces):
+                    embeddings = embed(self._network, pixels, faces).to(torch.float16).numpy()
+        return SeenPicture(uid, file._replace(width=width, height=height), faces, embeddings)
+
+
+def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[SeenPicture], list[Skipped]]:
+    """Look at all pictures, with a progress bar on a terminal; what cannot be used is named and left out.
+
+    Of files with the same bytes, the first is kept.
+
+    Raises:
+        ValueError: If nothing is left.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    kept: dict[str, SeenPicture] = {}
+    skipped: list[Skipped] = []
+    console = Console(stderr=True)
+    for file in track(files, "Looking at pictures", console=console, transient=True, disable=not console.is_terminal):
+        try:
+            seen = seeing.look(file)
+        except (ImageFileError, OSError) as error:
+            skipped.append(Skipped(file.path, str(error)))
+            continue
+        same = kept.setdefault(seen.uid, seen)
+        if same is not seen:
+            skipped.append(Skipped(file.path, f"{file.path} is the same file as {same.photograph.path}."))
+    if not kept:
+        raise ValueError(f"None of {len(files)} pictures can be used. The first: {skipped[0].reason}")
+    return list(kept.values()), skipped
+
+
+def matrices(faces: Faces) -> NDArray[np.float64]:
+    """Maps from pixels of the photograph to those of the aligned 512-pixel face, (n, 6).
+
+    By least median of squares, as HeadsUp's Appendix B, in float64.
+
+    Example:
+        >>> matrices(Faces.none()).shape
+        (0, 6)
+    """
+    return alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).numpy()

@@ -1,0 +1,35 @@
+"""Pictures of a folder or of tar archives, whatever they show."""
+
+from pathlib import Path
+
+from faceops.images.picture_files import is_picture
+from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.tars import tar_members
+
+
+def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
+    """The folder that paths are relative to, and the pictures, whose sizes in pixels are not known yet.
+
+    Args:
+        source: Folder, whose pictures are found at every depth; an uncompressed tar archive; or a folder that holds
+            no pictures but archives.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If there are no pictures in it, or an archive is compressed.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"There is no folder or archive {source}.")
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob("*") if is_picture(path))
+        files = [
+            Photograph(path.relative_to(source).as_posix(), None, 0, path.stat().st_size, "", "unused", 0, 0)
+            for path in paths
+        ]
+        root, archives = source, [] if files else sorted(source.glob("*.tar"))
+    else:
+        root, archives, files = source.parent, [source], []
+    files += [row._replace(identity="") for archive in archives for row in tar_members(archive)]
+    if not files:
+        raise ValueError(f"There are no pictures in {source}, neither files nor members of *.tar.")
+    return root, files

@@ -1,0 +1,74 @@
+"""Copies of pictures that are small enough to be decoded for every training sample."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from faceops.atomic_files import replacing
+from faceops.images.decoding import decode_raster
+from faceops.images.errors import ImageFileError
+from faceops.images.files import Picture, save_picture, srgb_bytes
+from portraitdata.exemplars.index import ExemplarIndex, Photograph
+from portraitdata.exemplars.sources.scanning import Skipped
+
+QUALITY = 97
+"""Of the copies' JPEG."""
+
+
+def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: int) -> list[Skipped]:
+    """Copy pictures into a folder, those with a longer shorter side reduced to `side` pixels, as JPEG.
+
+    What is small enough already is copied byte for byte. Copies that are there are not made again.
+
+    Args:
+        root: Folder that the files are relative to.
+        files: Pictures; files or members of archives.
+        target: Folder of the copies, which have the names of the originals; reduced ones end in .jpg.
+        side: Largest shorter side of a copy, in pixels.
+
+    Returns:
+        Files that could not be decoded.
+
+    Raises:
+        ValueError: If the side is below one pixel, or two pictures would have one copy.
+        OSError: If a copy cannot be written.
+    """
+    if side < 1:
+        raise ValueError(f"The shorter side of a copy counts pixels, got {side}.")
+    stems = [PurePosixPath(file.path).with_suffix("") for file in files]
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise ValueError(f"Two pictures are called {twice} but for the suffix; copies of both would have one name.")
+    places, skipped = ExemplarIndex(root, ()), []
+    for file in files:
+        try:
+            _copy(places.read_bytes(file), file.path, target, side)
+        except ImageFileError as error:
+            skipped.append(Skipped(file.path, str(error)))
+    return skipped
+
+
+def _copy(data: bytes, name: str, target: Path, side: int) -> None:
+    reduced = (target / name).with_suffix(".jpg")
+    if reduced.is_file() or (target / name).is_file():
+        return
+    reduced.parent.mkdir(parents=True, exist_ok=True)
+    raster = decode_raster(data, name)
+    height, width = raster.samples.shape[:2]
+    if min(height, width) <= side:
+        with replacing(target / name) as temporary:
+            temporary.write_bytes(data)
+        return
+    pixels = _shrunk(srgb_bytes(raster, 0, 0, height, width), side)
+    save_picture(Picture(torch.from_numpy(pixels).float() / 255), reduced, quality=QUALITY)
+
+
+def _shrunk(pixels: UInt8[np.ndarray, "3 h w"], side: int) -> UInt8[np.ndarray, "3 nh nw"]:
+    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    factor = side / min(image.size)
+    sides = round(image.width * factor), round(image.height * factor)
+    return np.asarray(image.resize(sides, Image.Resampling.LANCZOS)).transpose(2, 0, 1).copy()

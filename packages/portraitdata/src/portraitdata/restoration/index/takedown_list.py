@@ -1,0 +1,113 @@
+"""What has been taken down: a list of hashes that is kept, so that nothing of it comes back."""
+
+import csv
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from faceops.atomic_files import replacing
+from portraitdata.loading.csv_tables import read_csv_table
+from portraitdata.restoration.index.schemas import face_name
+
+LIST_FILE = "takedown.csv"
+"""Name of the list, in the folder of an index and in that of a build."""
+
+
+class TakenDown(NamedTuple):
+    """A photograph that has been taken down; text throughout, empty where it is not known."""
+
+    uid: str
+    """Name of the photograph in the index."""
+    sha256: str = ""
+    """Of the image file."""
+    phash: str = ""
+    """Perceptual hash of 64 bits as a decimal number, which re-encoded copies share."""
+    url_sha256: str = ""
+    """SHA-256 of the address it was downloaded from, so that it need not be downloaded again to be recognised."""
+    reason: str = ""
+    date: str = ""
+    """As the user gave it."""
+
+
+def read_takedown_list(path: Path) -> list[TakenDown]:
+    """Rows of a takedown list; none if there is no such file.
+
+    Raises:
+        ValueError: If it is no such list.
+    """
+    if not path.is_file():
+        return []
+    rows = read_csv_table(path, TakenDown._fields)
+    return [TakenDown(*(row[name] or "" for name in TakenDown._fields)) for row in rows]
+
+
+def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
+    """Add rows to a takedown list, which is made if absent; photographs that are on it already keep their row.
+
+    Raises:
+        ValueError: If there is another kind of file.
+        OSError: If the file cannot be written.
+    """
+    rows = {row.uid: row for row in read_takedown_list(path)}
+    for row in added:
+        rows.setdefault(row.uid, row)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(TakenDown._fields)
+        writer.writerows(rows.values())
+
+
+def hashed_url(url: str | None) -> str:
+    """What stands for an address in the list; empty for none.
+
+    Example:
+        >>> hashed_url("https://example.org/a.jpg")[:8], hashed_url(None)
+        ('700caca5', '')
+    """
+    return sha256(url.encode()).hexdigest() if url else ""
+
+
+def without_taken_down(
+    rows: Iterable[TakenDown], images: pa.Table, faces: pa.Table, pairs: pa.Table
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256.
+
+    Args:
+        rows: What has been taken down.
+        images: Photographs.
+        faces: Faces of them.
+        pairs: Pairs of those.
+
+    Example:
+        >>> images = pa.table({"uid": ["x", "y"]})
+        >>> faces = pa.table({"uid": ["x", "y"], "number": [0, 0]})
+        >>> pairs = pa.table({"face_a": ["x:0"], "face_b": ["y:0"]})
+        >>> [table.num_rows for table in without_taken_down([TakenDown("y")], images, faces, pairs)]
+        [1, 1, 0]
+    """
+    listed = list(rows)
+    uids = {row.uid for row in listed}
+    if "sha256" in images.column_names:
+        hashes = {row.sha256 for row in listed} - {""}
+        uids |= {
+            uid
+            for uid, file in zip(images["uid"].to_pylist(), images["sha256"].to_pylist(), strict=True)
+            if file in hashes
+        }
+    if not uids:
+        return images, faces, pairs
+    names = [face_name(*row) for row in zip(faces["uid"].to_pylist(), faces["number"].to_pylist(), strict=True)]
+    gone = {name for name, uid in zip(names, faces["uid"].to_pylist(), strict=True) if uid in uids}
+    ends = zip(pairs["face_a"].to_pylist(), pairs["face_b"].to_pylist(), strict=True)
+    return (
+        images.filter(_mask(uid not in uids for uid in images["uid"].to_pylist())),
+        faces.filter(_mask(name not in gone for name in names)),
+        pairs.filter(_mask(not gone.intersection(both) for both in ends)),
+    )
+
+
+def _mask(values: Iterable[bool]) -> pa.Array:
+    return pa.array(list(values), pa.bool_())

@@ -1,0 +1,1 @@
+"""Reference faces of training views: choice, alteration and hidden parts."""

@@ -1,0 +1,74 @@
+"""An aligned face as another photograph might show it: turned, moved, mirrored, in other light and a little softer.
+
+As reference for itself a face would be copied pixel by pixel; altered it has to be looked for.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from portraitdata.exemplars.self_exemplars import Warp
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """A given change of an aligned face.
+
+    Args:
+        warp: Rotation, magnification and shift.
+        mirrored: Whether left and right change places.
+        gamma: Exponent on the values; below one is brighter.
+        gain: Factors of red, green and blue, the colour of the light.
+        blur: Standard deviation of a Gaussian, as a fraction of the side.
+    """
+
+    warp: Warp
+    mirrored: bool
+    gamma: float
+    gain: tuple[float, float, float]
+    blur: float
+
+    def __call__(self, face: UInt8[np.ndarray, "3 s s"]) -> UInt8[np.ndarray, "3 s s"]:
+        """The changed face; the given one is left as it is."""
+        warped = self.warp(face)
+        if self.mirrored:
+            warped = warped[..., ::-1]
+        levels = np.linspace(0, 1, 256) ** self.gamma * 255
+        tables = [np.rint(levels * factor).clip(0, 255).astype(np.uint8) for factor in self.gain]
+        lit = [table[plane] for table, plane in zip(tables, warped, strict=True)]
+        sigma = self.blur * face.shape[-1]
+        if sigma < MIN_SIGMA:
+            return np.stack(lit)
+        return np.stack([cv2.GaussianBlur(plane, (0, 0), sigma) for plane in lit])
+
+
+MIN_SIGMA = 0.1
+"""Blur in pixels that changes no level."""
+
+TURN, SHIFT = 10.0, 0.08
+"""Largest rotation in degrees, and largest shift as a fraction of the side, to both sides."""
+
+ZOOM = (0.85, 1.15)
+GAMMA = (0.75, 1.33)
+LIGHT, TINT = (0.85, 1.15), (0.95, 1.05)
+"""Factor of all three channels, and of each."""
+
+BLUR = (0.0, 0.005)
+
+
+def draw_alteration(random: np.random.Generator) -> Alteration:
+    """Draw a change; the same numbers are drawn whatever comes out.
+
+    Example:
+        >>> draw_alteration(np.random.default_rng(0)).warp.turn < 10
+        True
+    """
+    turn, right, down = random.uniform(-1, 1, 3).tolist()
+    zoom = float(random.uniform(*ZOOM))
+    mirrored = bool(random.random() < 0.5)
+    gamma, light = (float(random.uniform(*span)) for span in (GAMMA, LIGHT))
+    red, green, blue = (light * random.uniform(*TINT, 3)).tolist()
+    warp = Warp(TURN * turn, zoom, SHIFT * right, SHIFT * down)
+    return Alteration(warp, mirrored, gamma, (red, green, blue), float(random.uniform(*BLUR)))
