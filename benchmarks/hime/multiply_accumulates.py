@@ -1,4 +1,4 @@
-"""Multiply-accumulates of any network by the rule of `hime.evaluation.profile`: all convolutions, deformable ones included."""
+"""Multiply-accumulates of any network by the rule of `hime.evaluation.profile`: every convolution, deformable too."""
 
 import math
 from collections.abc import Callable

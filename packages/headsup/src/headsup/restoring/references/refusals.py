@@ -39,7 +39,7 @@ def advised() -> Iterator[None]:
         >>> with advised():
         ...     raise UnusedReferencesError("No face was found in a.png.", "no face")
         Traceback (most recent call last):
-        headsup.restoring.references.refusals.UnusedReferencesError: No face was found in a.png. Say where the face is with ...
+        headsup.restoring.references.refusals.UnusedReferencesError: No face was found in a.png. Say where the face ...
     """
     try:
         yield
