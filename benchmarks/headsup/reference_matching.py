@@ -1,7 +1,8 @@
 """How alike a damaged face and a sharp photograph are, of one person and of strangers: what `headsup restore` goes by.
 
-Its bounds, `headsup.restoring.references.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs the folder
-that PORTRAIT_ASSETS points to: the Face Research Lab London Set and Labeled Faces in the Wild, its test people.
+Its bounds, `headsup.restoring.references.matching.FLOOR`, `CERTAIN` and `MARGIN`, are chosen by these shares. Needs
+the folder that PORTRAIT_ASSETS points to: the Face Research Lab London Set and Labeled Faces in the Wild, its test
+people.
 """
 
 from collections.abc import Iterator, Sequence

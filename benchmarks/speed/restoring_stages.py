@@ -4,7 +4,8 @@ With a reference there is one more picture to encode and, where its face is, a s
 
 Plain is the restorer as it is trained: adapters beside the weights they belong to, weights in torch's usual order, the
 prompt's text encoded for each picture where the base model has a text encoder. The results are compared, too. In
-between is what `headsup restore` does, with maps doubled before they are convolved, see `headsup.tiling.folded_upsampling`.
+between is what `headsup restore` does, with maps doubled before they are convolved, see
+`headsup.tiling.folded_upsampling`.
 """
 
 import sys

@@ -60,8 +60,8 @@ def test_the_choices_are_those_of_the_package() -> None:
     from faceops.recognition.identity import DEFAULT_NETWORK
 
     assert cli.DetectorName == DetectorName
-    assert inspect.signature(cli.align).parameters["estimator"].annotation == Literal[get_args(Estimator)]
-    for command in (cli.compare, cli.embed):
+    assert inspect.signature(cli.align_faces).parameters["estimator"].annotation == Literal[get_args(Estimator)]
+    for command in (cli.compare, cli.embed_faces):
         assert inspect.signature(command).parameters["network"].default == DEFAULT_NETWORK
 
 
@@ -82,6 +82,7 @@ def test_errors_are_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("a.png").touch()
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path))
     assert faceops(monkeypatch, *argv) == 2
     errors = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What the command line is told about restoring comes to the restorer."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5)
     ],
 )
 def test_every_option_arrives(
-    monkeypatch: pytest.MonkeyPatch, command: str, worker: str, more: list[str], meant: RestoreOptions
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, worker: str, more: list[str], meant: RestoreOptions
 ) -> None:
     given: list[Any] = []
 
@@ -40,6 +41,8 @@ def test_every_option_arrives(
         return 0
 
     monkeypatch.setattr(files, worker, noted)
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").touch()
     said = [word for pair in SAID.items() for word in pair]
     monkeypatch.setattr("sys.argv", ["headsup", command, "a.png", "--output", "b.png", *said, *more])
     with pytest.raises(SystemExit) as ended:

@@ -1,7 +1,7 @@
 """``headsup demo``: a real portrait, spoilt and restored offline with the shipped weights.
 
-There is one photograph of it, so the reference is simulated from that one (`portraitdata.images.simulated_views`); the sheet
-and the printed text say so.
+There is one photograph of it, so the reference is simulated from that one (`portraitdata.images.simulated_views`); the
+sheet and the printed text say so.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """``hime demo``: a real portrait, upscaled offline with the shipped weights.
 
 The photograph is NASA's official portrait of the astronaut Eileen Collins (public domain), which scikit-image carries.
-There is only one, so the exemplars are simulated from it (`portraitdata.images.simulated_views`); the sheets and the printed
-text say so.
+There is only one, so the exemplars are simulated from it (`portraitdata.images.simulated_views`); the sheets and the
+printed text say so.
 """
 
 from collections.abc import Sequence

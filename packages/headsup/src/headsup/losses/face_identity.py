@@ -95,7 +95,8 @@ class FaceIdentity(nn.Module):
     two alike faces is lost in the rounding of half precision.
 
     Args:
-        network: Such as `faceops.recognition.identity.build_identity` makes. The paper's is one of CVLFace; it does not say which.
+        network: Such as `faceops.recognition.identity.build_identity` makes. The paper's is one of CVLFace; it does
+            not say which.
     """
 
     place: Tensor

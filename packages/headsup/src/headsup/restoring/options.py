@@ -29,8 +29,9 @@ class RestoreOptions:
         tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
         overlap: Pixels that neighbouring tiles share.
         memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
-        confine_references: Keep what a reference brings to its face, see `headsup.restoring.references.reference_reach`; else it
-            may change the whole picture, in the one pass that the paper has.
+        confine_references: Keep what a reference brings to its face, see
+            `headsup.restoring.references.reference_reach`; else it may change the whole picture, in the one pass that
+            the paper has.
         reference_strength: How much references count, from 0, not at all, to 1: so much of the way from the latent
             without them to the one with them.
     """

@@ -61,7 +61,8 @@ class Site:
     """What the page calls the restorer."""
     device: str = ""
     threshold: float | None = None
-    """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if the networks for faces are not there."""
+    """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if the networks for faces are not
+    there."""
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
 

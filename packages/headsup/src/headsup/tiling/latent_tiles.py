@@ -2,7 +2,8 @@
 
 A denoiser looks at a whole tile: it has attention and group norms, so that two tiles never agree exactly where they
 overlap. The weight of a tile therefore falls to zero towards its neighbours along half a period of a cosine, which
-has no kink at either end. A difference of tone between tiles becomes a slow ramp; `headsup.restoring.colour` removes it.
+has no kink at either end. A difference of tone between tiles becomes a slow ramp; `headsup.restoring.colour` removes
+it.
 """
 
 from collections.abc import Callable, Sequence

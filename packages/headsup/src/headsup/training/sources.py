@@ -11,7 +11,8 @@ def sample_sources(module: LightningModule, seed: int, batch_idx: int, count: in
     """A source of random numbers for each sample of a batch, see `headsup.model.seeded_noise.generators`.
 
     Lightning's checkpoints hold no random state, and all its processes begin with the same one. Samples are numbered as
-    `portraitdata.loading.sampler.SeededSequence` deals them out: two processes draw what one with the doubled batch does.
+    `portraitdata.loading.sampler.SeededSequence` deals them out: two processes draw what one with the doubled batch
+    does.
 
     Args:
         module: Module in training.

@@ -70,7 +70,8 @@ class TrainingExemplarSets(Dataset[ExemplarSet]):
 
     The key is ``(serial, number)``: which photograph is the target, and which draw of everything else. The serial
     together with the seed fixes references, flip, shifts and blanks, whatever worker or process asks, so a run is the
-    same on any number of them. `portraitdata.loading.sampler.SeededSequence` gives the keys. A plain number is its own serial.
+    same on any number of them. `portraitdata.loading.sampler.SeededSequence` gives the keys. A plain number is its own
+    serial.
 
     A photograph that cannot be decoded does not end the training: another of the same person takes its place, with
     one `CorruptPhotograph` warning for each.

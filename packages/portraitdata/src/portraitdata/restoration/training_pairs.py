@@ -40,8 +40,8 @@ class RestorationPairs(Dataset[RestorationItem]):
 
     The key is ``(serial, number)``: which photograph, and which draw of everything else. The serial together with the
     seed fixes window, flip, reference and degradation, whatever worker or process asks, so a run is the same on any
-    number of them. `portraitdata.loading.sampler.SeededSequence` gives the keys, or a `Mixture`. A plain number is its own
-    serial.
+    number of them. `portraitdata.loading.sampler.SeededSequence` gives the keys, or a `Mixture`. A plain number is its
+    own serial.
 
     The paper says neither how a photograph of 4K comes to 1024 pixels nor where it is cut. Here a square window is
     reduced to `size`; its side is a share of the photograph's shorter side, drawn uniformly on a logarithmic scale,
