@@ -87,7 +87,7 @@ def test_every_reason_of_the_builder_is_explained():
     """Words that the builder's sources put into Drop(...) or name as constants."""
     import portraitdata.builder as package
 
-    sources = "".join(path.read_text() for path in Path(package.__path__[0]).glob("*.py"))
+    sources = "".join(path.read_text() for path in Path(package.__path__[0]).rglob("*.py"))
     words = re.findall(r'Drop\("([^"]+)"', sources) + re.findall(r'(?:Error), "([^"]+)"\)', sources)
     words += re.findall(r'^[A-Z_]+ = "([a-z]+(?: [a-z]+)+)"$', sources, re.MULTILINE)
     words += re.findall(r'_drop_repeated\(batch, "\w+", "([^"]+)"\)', sources)
