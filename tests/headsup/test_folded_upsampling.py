@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import GIGA, PhotoRestorer
+from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.tiling.folded_upsampling import FoldedUpsampling, convolve_doubled, fold_upsampling, is_foldable
-from headsup.tiling.memory import FIXED, decode_bytes, weight_bytes
+from headsup.tiling.memory import FIXED, GB, decode_bytes, weight_bytes
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_whole_restoration_is_the_same(weights: str, room: float | None) -> No
     memory = None
     if room is not None:
         assert decode_bytes(ours.restorer.vae, 1, 384, 320) > FIXED + room, "it runs in tiles"
-        memory = (FIXED + room + weight_bytes(ours.restorer)) / GIGA
+        memory = (FIXED + room + weight_bytes(ours.restorer)) / GB
     plain = copy.deepcopy(ours)
     for restorer, pixels in ((ours, 0), (plain, sys.maxsize)):
         places = [each for each in restorer.restorer.modules() if isinstance(each, FoldedUpsampling)]

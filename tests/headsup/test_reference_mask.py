@@ -6,7 +6,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
+from headsup.restoring.photo_restorer import Condition, PhotoRestorer, ReferenceFaces
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
 
@@ -16,10 +16,10 @@ def test_convention_restoring_and_training_mask_the_same_face_alike() -> None:
     points = FFHQ_512.scaled(48).tensor().float() + 10
     face = Faces(torch.tensor([0]), box, points[None], torch.ones(1))
     restorer = PhotoRestorer.load("tiny")
-    conditions = []
+    conditions: list[Condition] = []
     unwrapped = restorer._denoise
 
-    def noted(z_l: torch.Tensor, condition: torch.Tensor, *rest: object) -> torch.Tensor:
+    def noted(z_l: torch.Tensor, condition: Condition, *rest: object) -> torch.Tensor:
         conditions.append(condition)
         return unwrapped(z_l, condition, *rest)  # type: ignore[arg-type]
 
@@ -30,5 +30,5 @@ def test_convention_restoring_and_training_mask_the_same_face_alike() -> None:
     restorer(low, RestoreOptions(scale=4.0), ReferenceFaces(small.boxes, small.landmarks, reference))
 
     training = at_latent_resolution(box_masks(box, torch.tensor([True]), 64, 80), restorer.factor)
-    assert torch.equal(conditions[0][:, -2:-1], training)
+    assert torch.equal(conditions[0].mask, training)
     assert training[0, 0, 3].tolist() == [0, 0, 1, 1, 1, 1, 1, 1, 0, 0]
