@@ -100,10 +100,10 @@ def compare(
         detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a line.
     """
-    from faceops.images.picture_files import check_single
+    from faceops.images.picture_files import check_there
 
     for photograph in (first, second):
-        check_single([photograph])
+        check_there(photograph)
 
     from faceops.commands.compare import run_compare
 

@@ -68,13 +68,13 @@ def upscale_pictures(
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
-    from faceops.images.picture_files import check_single
+    from faceops.images.picture_files import check_there
     from hime.weights.shipped import choose_weights, find_weights
 
     chosen = choose_weights(weights, scale, perceptual)
     find_weights(chosen)
     for path in (low, *exemplars):
-        check_single([path])
+        check_there(path)
 
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files

@@ -43,11 +43,21 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
+def check_there(file: Path) -> None:
+    """Refuse a file that is not there, before anything is loaded.
+
+    Raises:
+        MissingImageError: If it is missing.
+    """
+    if not file.exists():
+        raise MissingImageError(f"There is no file {file}.")
+
+
 def check_single(files: Sequence[Path]) -> None:
     """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done.
 
     Raises:
         MissingImageError: If there is one file and it is missing.
     """
-    if len(files) == 1 and not files[0].exists():
-        raise MissingImageError(f"There is no file {files[0]}.")
+    if len(files) == 1:
+        check_there(files[0])

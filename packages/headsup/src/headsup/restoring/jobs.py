@@ -7,7 +7,7 @@ from glob import glob
 from pathlib import Path
 
 from faceops.images.encoding import WRITABLE_SUFFIXES
-from faceops.images.picture_files import READABLE_SUFFIXES, check_single, find_pictures, is_picture
+from faceops.images.picture_files import READABLE_SUFFIXES, check_single, check_there, find_pictures, is_picture
 from headsup.weights.shipped import find_weights
 
 
@@ -150,7 +150,7 @@ def check_request(
     """
     check_single([job.source for job in plan_jobs(inputs, output, compare)])
     for path in references:
-        check_single([path])
+        check_there(path)
     if report is not None:
         check_report(report)
     for name in weights:

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from faceops.geometry.alignment import alignment_matrix
 from faceops.images.files import Picture, save_picture
 from portraitdata.builder.layout import (
     CONFIG_FILE,
@@ -42,7 +41,7 @@ from portraitdata.restoration.index.schemas import IMAGES as INDEX_IMAGES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.similar_faces import PAIR_THRESHOLD, SPLIT_THRESHOLD, similar_faces
-from portraitdata.restoration.index.synthetic_index import draw_scene
+from portraitdata.restoration.index.synthetic_index import draw_scene, face_row
 
 IN_SHARD = 5
 """Photographs in one tar file."""
@@ -105,7 +104,7 @@ def _candidates(
             axis = np.zeros(max(16, people))
             axis[person] = 1
             embedding = axis + random.normal(scale=0.12, size=len(axis))
-            faces.append({"partition": 0, **_face_row(row["uid"], points), "embedding": embedding.astype(np.float16)})
+            faces.append({"partition": 0, **face_row(row["uid"], points), "embedding": embedding.astype(np.float16)})
     return rows, files, faces
 
 
@@ -221,19 +220,6 @@ def _write_shards(
         pa.Table.from_pylist(pairs, schema=INDEX_PAIRS),
         note="drawn, not photographed",
     ).write(folder)
-
-
-def _face_row(uid: str, points: np.ndarray) -> dict[str, Any]:
-    landmarks = points[:5]
-    return {
-        "uid": uid,
-        "number": 0,
-        "box": points[5:].ravel().tolist(),
-        "score": 1.0,
-        "landmarks": landmarks.ravel().tolist(),
-        "eye_distance": float(np.linalg.norm(landmarks[1] - landmarks[0])),
-        "matrix": alignment_matrix(torch.from_numpy(landmarks).unsqueeze(0)).flatten().tolist(),
-    }
 
 
 def _write_tar(path: Path, files: dict[str, bytes]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Drawn portraits with known faces, indexed: for smoke runs and tests where there are no photographs."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,7 +89,7 @@ def write_synthetic_portrait_index(
             shape = {"width": scene.shape[1], "height": scene.shape[0]}
             prompt = f"a drawing of person {person}"
             images.append({"uid": uid, **place, **shape, "split": split, "prompt": prompt})
-            faces.append(_face_row(uid, points))
+            faces.append(face_row(uid, points))
             for other in range(portrait):
                 cosine = 0.9 - 0.2 * (portrait - other) / portraits
                 names = face_name(f"person{person:03d}-{other}", 0), face_name(uid, 0)
@@ -104,7 +105,13 @@ def write_synthetic_portrait_index(
     return output
 
 
-def _face_row(uid: str, points: NDArray[np.float64]) -> dict:
+def face_row(uid: str, points: NDArray[np.float64]) -> dict[str, Any]:
+    """Row of the only face of a drawn portrait.
+
+    Args:
+        uid: Of the portrait.
+        points: Five landmarks and two corners of the box, in pixels.
+    """
     landmarks = points[:5]
     return {
         "uid": uid,
