@@ -287,3 +287,27 @@ def test_bytes_go_to_a_device_as_one(index):
     batch = collate([training(index)[0, 0]]).to("cpu")
     assert batch.names == ["person000-0-128.png"]
     assert collate([training(index, degrade_on="device")[0, 0]]).to("cpu", non_blocking=True).lq is None
+
+
+def test_a_close_up_has_the_reference_of_its_face_whatever_it_shows_of_it(index):
+    """A third of each side of the face: never all five landmarks, and yet the reference is there and belongs there."""
+    pairs = training(index, size=24, window=(0.15, 0.15), close_up=1.0, degrade_on="device", reference_size=64)
+    items = [pairs[serial, serial % len(pairs)] for serial in range(12)]
+    assert all(item.reference is not None and item.referenced == 0 and len(item.faces) == 1 for item in items)
+    batch = finish(collate(items))
+    assert batch.mask.flatten(1).any(dim=1).all()
+    whole = batch.of_whole_faces()
+    assert len(whole.faces) == 0
+    assert whole.referenced.tolist() == [-1] * 12
+    assert batch.referenced.tolist() == list(range(12))
+
+
+def test_only_whole_faces_are_left_and_their_references_with_them(index):
+    near = training(index, size=24, window=(0.15, 0.15), close_up=1.0, degrade_on="device", reference_size=64)
+    far = training(index, size=24, window=(1.0, 1.0), degrade_on="device", reference_size=64)
+    batch = finish(collate([far[0], near[0], far[1], near[1]]))
+    whole = batch.of_whole_faces()
+    assert whole.faces.image_index.tolist() == [0, 2]
+    assert whole.referenced.tolist() == [0, -1, 1, -1]
+    assert whole.faces.landmarks.equal(batch.faces.landmarks[[0, 2]])
+    assert whole.hq is batch.hq

@@ -115,6 +115,7 @@ class Objective(nn.Module):
 
         The reference of another person is none here: the restored face is not to look like it.
         """
+        batch = batch.of_whole_faces()
         referenced = torch.where(batch.same_person, batch.referenced, -1)
         return face_pairs(restored, batch.hq, batch.faces, batch.reference, referenced, self.face_size)
 

@@ -198,8 +198,10 @@ class OneStepRestorer(nn.Module):
         if not len(references):
             return z_l.new_zeros(len(z_l), self.found_channels, *z_l.shape[2:])
         if self.attention is not None:
-            faces = reduced(references.faces, self.reference_size)
-            found: Tensor = self.attention(z_l, encode(faces), references, self.factor)
+            # the encoder learns from the inputs; through references it would cost more than all else of a step
+            with torch.no_grad():
+                z = encode(reduced(references.faces, self.reference_size))
+            found: Tensor = self.attention(z_l, z, references, self.factor)
             return found
         size = len(z_l), z_l.shape[2] * self.factor, z_l.shape[3] * self.factor
         present = torch.zeros(len(z_l), dtype=torch.bool, device=z_l.device)

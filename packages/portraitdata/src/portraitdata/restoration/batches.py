@@ -32,7 +32,7 @@ class RestorationItem(NamedTuple):
     record: DegradationRecord | None
     """What was or will be done to `hq`; None for pairs that came as files."""
     faces: Faces
-    """Faces with all landmarks in `hq`, in its pixels."""
+    """Faces in `hq`, in its pixels: those with all landmarks in it, and that of a close-up."""
     reference: UInt8[Tensor, "3 r r"] | None
     """Another photograph's face of the same person, aligned to FFHQ; 512 pixels unless another size is asked for."""
     referenced: int
@@ -109,6 +109,20 @@ class RestorationBatch(NamedTuple):
     """Paths of the photographs in their indexes."""
     same_person: Bool[Tensor, " b"]
     """Which images have a reference of the person that it is for; an identity loss asks this, not `present`."""
+
+    def of_whole_faces(self) -> "RestorationBatch":
+        """The same batch without faces of which a landmark lies outside of the image, as in close-ups.
+
+        Losses and scores of faces look at the others alone; the reference of a face left out is for none of them.
+        """
+        height, width = self.hq.shape[2:]
+        last = self.faces.landmarks.new_tensor([width, height]) - 0.5
+        inside = (self.faces.landmarks > -0.5) & (self.faces.landmarks < last)
+        whole = inside.flatten(1).all(dim=1)
+        rows = torch.where(whole, whole.cumsum(0) - 1, -1)
+        # A row more, for images without a reference.
+        referenced = torch.cat([rows, rows.new_tensor([-1])])[self.referenced]
+        return self._replace(faces=self.faces.select(whole), referenced=referenced)
 
 
 def collate(items: Sequence[RestorationItem], reference_size: int = REFERENCE_SIZE) -> RestorationBytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from portraitdata.degradation.presets import PresetName
@@ -133,7 +134,7 @@ class RestorationPairs(Dataset[RestorationItem]):
             view, anchor = self._view(number, draws)
             hq = self._windows.view_or_warn(number, view)
             if hq is not None:
-                faces = visible_faces(self.index, number, view)
+                faces = self._faces(number, view, anchor, draws.close)
                 reference = None
                 if self.references and not draws.dropped:
                     reference = self._references.draw(faces, anchor, draws.flipped, random, kinds)
@@ -144,6 +145,17 @@ class RestorationPairs(Dataset[RestorationItem]):
     def corrupt_photographs(self) -> list[str]:
         """Paths of the photographs that could not be decoded so far, by any worker."""
         return self._windows.corrupt
+
+    def _faces(self, number: int, view: View, anchor: int | None, close: bool) -> NDArray[np.int64]:
+        """The visible faces; a close-up's own face counts whatever it shows of it.
+
+        Otherwise a restorer would learn that there are references only where a whole face is seen, and draw faces as
+        small as those once it is given one.
+        """
+        faces = visible_faces(self.index, number, view)
+        if anchor is None or not close or anchor in faces:
+            return faces
+        return np.append(faces, anchor)
 
     def _candidates(self, position: int) -> Iterator[int]:
         """The photograph itself, then those after it, the first after the last."""
