@@ -44,7 +44,7 @@ NOTICE = (
 
 @dataclass(frozen=True)
 class DemoScore:
-    """How close a picture is to the photograph."""
+    """Closeness of a picture to the photograph."""
 
     name: str
     psnr: float
