@@ -61,8 +61,8 @@ def upscale_pictures(
         maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
             beside the best exemplar at the same place, light for the best.
         compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
-        align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their middle;
-            auto is faces if the detector's weights have been downloaded.
+        align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their
+            middle; auto is faces if the detector's weights have been downloaded.
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
         overwrite: Replace files that exist.
