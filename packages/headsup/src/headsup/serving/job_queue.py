@@ -1,4 +1,4 @@
-"""Photographs one after the other: a queue, one thread that works, and a memory that forgets."""
+"""Photographs one after the other: a queue, one thread that works, and deletion after time without use."""
 
 import errno
 import re

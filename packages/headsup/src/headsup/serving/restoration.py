@@ -1,7 +1,6 @@
 """Restoring one photograph of the page."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.files import decode_picture, save_picture
@@ -62,7 +61,7 @@ class PhotoRestoration:
         data = job.photo.path.read_bytes()
         picture = decode_picture(data, job.photo.path.name)
         size = picture.pixels.shape[1], picture.pixels.shape[2]
-        with forceable():
+        try:
             people = self._people(job, wanted.force)
             job.enter("Looking for faces")
             setup = Setup(
@@ -75,6 +74,9 @@ class PhotoRestoration:
                 scores=True,
             )
             seen, matching = look(picture, setup, job.photo.path.name)
+        except UnusedReferencesError as error:
+            advice, offer = OFFERS[error.reason]
+            raise ForceableError(f"{error}{advice}", offer) from error
         restored = restored_by(setup, picture, seen, matching)
         job.enter("Comparing the faces")
         faces = measured_faces(setup, seen, matching, restored, size)
@@ -99,20 +101,6 @@ class PhotoRestoration:
             return People()
         paths = [upload.path for upload in job.references]
         return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
-
-
-@contextmanager
-def forceable() -> Iterator[None]:
-    """Offer to go on where references are of no use.
-
-    Raises:
-        ForceableError: If they are.
-    """
-    try:
-        yield
-    except UnusedReferencesError as error:
-        advice, offer = OFFERS[error.reason]
-        raise ForceableError(f"{error}{advice}", offer) from error
 
 
 def written(job: PhotoJob, restored: Restored) -> tuple[Path, Path, Path]:
