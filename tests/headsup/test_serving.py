@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.report import FaceRecord
 from headsup.serving.job_queue import OUT_OF_MEMORY, JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.order import Order
-from headsup.serving.page_server import PageServer
+from headsup.serving.page_server import build_server, is_local, listen, page_url
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import Preview
+from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.routes import Site
 
 FACE = FaceRecord((10.0, 5.0, 30.0, 15.0), "ann.png and 1 more", "/tmp/secret/ann.png", 0.41234, 0.9, 0.5, 0.1)
@@ -70,8 +70,8 @@ class TwoFaces:
 class Client:
     """Asks a server, one connection for each request."""
 
-    def __init__(self, server: PageServer, work: Work, queue: JobQueue) -> None:
-        self.port, self.work, self.queue = server.server_port, work, queue
+    def __init__(self, port: int, work: Work, site: Site) -> None:
+        self.port, self.work, self.site, self.queue = port, work, site, site.queue
 
     def raw(self, method: str, path: str, body: bytes | None = None, **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -91,8 +91,8 @@ class Client:
         self.ask("PUT", f"{path}/photo?name={name}", png() if data is None else data)
         return path
 
-    def start(self, path: str, status: int = 202, **order: object) -> dict:
-        return self.ask("POST", f"{path}/start", json.dumps({"scale": 1} | order).encode(), status)
+    def start(self, path: str, status: int = 202, **options: object) -> dict:
+        return self.ask("POST", f"{path}/start", json.dumps({"scale": 1} | options).encode(), status)
 
     def ended(self, path: str) -> dict:
         for _ in range(500):
@@ -112,18 +112,17 @@ def png(width: int = 40, height: int = 20, kind: str = "PNG") -> bytes:
 @contextmanager
 def serving(folder: Path, limits: Limits, detector: Detector | None = None, **site: object) -> Iterator[Client]:
     work = Work()
-    queue = JobQueue(folder, work, limits)
-    with PageServer("127.0.0.1", 0) as server:
-        preview = Preview(detector)
-        server.site = Site(queue, limits, preview, **{"weights": "tiny", "device": "cpu", "threshold": 0.34, **site})
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    with listen("127.0.0.1", 0) as listener, closing(JobQueue(folder, work, limits)) as queue:
+        told = {"weights": "tiny", "device": "cpu", "threshold": 0.34, **site}
+        site = Site(queue, limits, Preview(detector), **told)
+        server = build_server(site, "127.0.0.1")
+        thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            yield Client(server, work, queue)
+            yield Client(listener.getsockname()[1], work, site)
         finally:
-            server.shutdown()
+            server.should_exit = True
             thread.join()
-            queue.close()
 
 
 @pytest.fixture
@@ -184,7 +183,7 @@ def test_a_photograph_goes_through(client: Client) -> None:
         }
     ]
     job = client.queue.find(path.removeprefix("/jobs/"))
-    assert job.order == Order(RestoreOptions(2.0, None, 0.5, "adain"), True, (1.0, 2.5, 30.0, 15.0))
+    assert job.request == RestoreRequest(RestoreOptions(2.0, None, 0.5, "adain"), True, (1.0, 2.5, 30.0, 15.0))
     assert "no reference" in client.ask("GET", f"{path}/faces/1", status=404)["error"]
     for which in ("result", "before", "after", "faces/0"):
         response = client.raw("GET", f"{path}/{which}")
@@ -207,7 +206,7 @@ def test_one_at_a_time_in_the_order_they_came(client: Client, wait_until: Any) -
     assert client.ask("GET", first)["before"] == 0
     client.ask("DELETE", second)
     assert client.ask("GET", third)["before"] == 1
-    assert "is forgotten here" in client.ask("GET", second, status=404)["error"]
+    assert "has been deleted here" in client.ask("GET", second, status=404)["error"]
     client.start(fourth)
     client.work.go.set()
     client.ended(third), client.ended(fourth)
@@ -284,16 +283,16 @@ def test_limits_are_met_exactly(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "order",
+    "options",
     [
         *(b"", b"[]", b"\xff", b'{"scale": "4"}', b'{"scale": NaN}', b'{"scale": 0}', b'{"scale": true}'),
         *(b'{"fidelity": 2}', b'{"fidelity": 1e400}', b'{"colour": "sepia"}', b'{"force": 1}'),
         *(b'{"face_box": [1, 2, 3]}', b'{"face_box": "1 2 3 4"}', b'{"face_box": [1, 2, null, 4]}'),
     ],
 )
-def test_wishes_that_make_no_sense(client: Client, order: bytes) -> None:
+def test_options_that_make_no_sense(client: Client, options: bytes) -> None:
     path = client.job()
-    assert "The wishes cannot be read." in client.ask("POST", f"{path}/start", order, 400)["error"]
+    assert "The options cannot be read." in client.ask("POST", f"{path}/start", options, 400)["error"]
     assert client.ask("GET", path)["state"] == "open"
 
 
@@ -325,24 +324,63 @@ def test_the_preview_shows_the_photograph_and_its_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "scale"), [((100, 100), 4.0), ((2000, 1500), 2.3), ((4000, 3000), 1.1)])
-def test_large_photographs_are_enlarged_less_unless_it_is_wished(tmp_path: Path, size: tuple, scale: float) -> None:
+def test_large_photographs_are_enlarged_less_unless_it_is_asked_for(tmp_path: Path, size: tuple, scale: float) -> None:
     with serving(tmp_path, Limits(), None) as client:
         path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
         assert client.ask("PUT", f"{path}/photo?name=a.png", png(*size))["scale"] == scale
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(client: Client, tmp_path: Path) -> None:
+def test_an_upload_that_breaks_off_leaves_nothing(client: Client, tmp_path: Path, wait_until: Any) -> None:
     path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+    stored = lambda: [file for file in tmp_path.rglob("*") if file.is_file()]  # noqa: E731
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
         head = f"PUT {path}/photo?name=a.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n"
         connection.sendall(head.encode() + png()[:50])
-        connection.shutdown(socket.SHUT_WR)
-        assert b"broke off" in connection.makefile("rb").read()
-    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+        wait_until(stored)  # it goes to the disk as it comes
+    wait_until(lambda: not stored())
     client.ask("PUT", f"{path}/photo?name=a.png", png())
-    for length in ("-1", "1e3", ""):
-        headers = {"Content-Length": length}
-        assert "Send the length" in client.ask("POST", f"{path}/references?name=b.png", None, 411, **headers)["error"]
+
+
+def test_the_length_comes_before_the_file(client: Client) -> None:
+    path = client.job()
+    for where in ("references?name=b.png", "start"):
+        chunked = {"Transfer-Encoding": "chunked", "Content-Length": "1"}
+        assert (
+            "Send the length" in client.ask("POST", f"{path}/{where}", b"1\r\n{\r\n0\r\n\r\n", 411, **chunked)["error"]
+        )
+    for length in ("-1", "1e3", ""):  # not HTTP, so no route sees it
+        assert client.raw("POST", f"{path}/references?name=b.png", None, **{"Content-Length": length}).status == 400
+    assert "too much to say" in client.ask("POST", f"{path}/start", bytes(10_001), 413)["error"]
+
+
+def test_a_file_that_is_much_too_large_is_refused_in_words(client: Client, tmp_path: Path) -> None:
+    """A browser reads an answer only once it has sent everything, so that is let in, and stored nowhere."""
+    path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
+    told = client.ask("PUT", f"{path}/photo?name=a.png", bytes(30_000_000), 413)
+    assert told["error"].startswith("a.png has 30.0 MB, and up to 0.01 MB are taken")
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_what_goes_wrong_inside_is_said_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = client.job()
+
+    def fails_with(error: Exception) -> Any:
+        def fail(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(client.site.preview, "photograph", fail)
+        return client.raw("GET", f"{path}/photo")
+
+    full = fails_with(OSError(28, "No space left on device"))
+    assert (full.status, json.loads(full.content)["error"].partition(" for ")[0]) == (507, "There is no space left")
+    assert fails_with(FileNotFoundError(2, "No such file")).status == 404
+    assert capsys.readouterr().err == ""
+    bug = fails_with(KeyError("a bug"))
+    assert (bug.status, bug.headers["X-Content-Type-Options"]) == (500, "nosniff")
+    assert "(KeyError); the terminal" in json.loads(bug.content)["error"]
+    assert capsys.readouterr().err.count("KeyError: 'a bug'") == 1
 
 
 def test_other_sites_may_not_ask(client: Client) -> None:
@@ -385,7 +423,7 @@ def test_references_need_their_networks(tmp_path: Path) -> None:
         assert client.ended(path)["state"] == "done"
 
 
-def test_old_photographs_are_forgotten_but_not_what_is_waited_for(client: Client, tmp_path: Path) -> None:
+def test_old_photographs_are_deleted_but_not_what_is_waited_for(client: Client, tmp_path: Path) -> None:
     done = client.job()
     client.start(done)
     client.ended(done)
@@ -431,16 +469,16 @@ def test_closing_stops_what_is_in_work(tmp_path: Path, wait_until: Any) -> None:
 
 def test_a_port_that_is_taken(client: Client) -> None:
     with pytest.raises(OSError, match=rf"Port {client.port} of 127\.0\.0\.1 is taken.*--port"):
-        PageServer("127.0.0.1", client.port)
+        listen("127.0.0.1", client.port)
     with pytest.raises(OSError, match=r"cannot be served at 127\.0\.0\.1, port 99999"):
-        PageServer("127.0.0.1", 99999)
+        listen("127.0.0.1", 99999)
     with pytest.raises(OSError, match="cannot be served at 192"):
-        PageServer("192.0.2.1", 0)  # set aside for documentation, nobody's
+        listen("192.0.2.1", 0)  # set aside for documentation, nobody's
 
 
 def test_addresses() -> None:
-    with PageServer("127.0.0.1", 0) as local, PageServer("0.0.0.0", 0) as open_to_all:
-        assert local.is_local
-        assert local.url == f"http://127.0.0.1:{local.server_port}"
-        assert not open_to_all.is_local
-        assert open_to_all.url == f"http://{socket.gethostname()}:{open_to_all.server_port}"
+    with listen("127.0.0.1", 0) as local, listen("0.0.0.0", 0) as open_to_all:
+        assert is_local(local)
+        assert page_url("127.0.0.1", local) == f"http://127.0.0.1:{local.getsockname()[1]}"
+        assert not is_local(open_to_all)
+        assert page_url("0.0.0.0", open_to_all) == f"http://{socket.gethostname()}:{open_to_all.getsockname()[1]}"

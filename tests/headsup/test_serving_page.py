@@ -1,17 +1,17 @@
 """The page of `headsup serve`: what really restores behind it, a browser before it, and the process as a whole."""
 
 import http.client
-import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,13 @@ from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.references.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.order import parse_order
-from headsup.serving.page_server import PageServer
+from headsup.serving.page_server import build_server, listen, page_url
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
+from headsup.serving.restore_request import parse_request
 from headsup.serving.routes import Site
-from headsup.serving.uploads import Body, receive_picture
+from headsup.serving.uploads import look_at
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
 
@@ -93,23 +93,24 @@ def restoration(weights: Path) -> PhotoRestoration:
     return PhotoRestoration(PhotoRestorer.load(weights), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))
 
 
-def sent(folder: Path, photo: Path, *references: Path, **order: object) -> PhotoJob:
+def sent(folder: Path, photo: Path, *references: Path, **options: object) -> PhotoJob:
     """A job as it is once everything was sent."""
     folder.mkdir()
     job = PhotoJob(folder)
 
     def upload(path: Path, place: str) -> object:
-        data = path.read_bytes()
-        return receive_picture(Body(io.BytesIO(data), len(data)), folder / place, path.name, Limits())
+        (folder / place).mkdir()
+        stored = Path(shutil.copy(path, folder / place))
+        return look_at(stored, stored, Limits())
 
     job.photo = upload(photo, "photo")
     job.references = [upload(path, f"reference{number}") for number, path in enumerate(references)]
-    job.order = parse_order(json.dumps({"scale": 2, **order}).encode())
+    job.request = parse_request(json.dumps({"scale": 2, **options}).encode())
     return job
 
 
-def restored(restoration: PhotoRestoration, folder: Path, *files: Path, **order: object) -> Outcome:
-    return restoration(sent(folder, *files, **order))
+def restored(restoration: PhotoRestoration, folder: Path, *files: Path, **options: object) -> Outcome:
+    return restoration(sent(folder, *files, **options))
 
 
 def test_what_a_file_has_besides_its_pixels_is_kept(restoration: PhotoRestoration, tmp_path: Path) -> None:
@@ -254,8 +255,8 @@ def test_without_networks_there_are_no_faces(weights: Path, tmp_path: Path) -> N
 
 
 @contextmanager
-def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) -> Iterator[PageServer]:
-    """A server whose work does not begin as long as it is held."""
+def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) -> Iterator[tuple[str, Site]]:
+    """The address of a page whose work does not begin as long as it is held, and what it is answered from."""
 
     def work(job: PhotoJob) -> Outcome:
         while held.is_set():
@@ -265,27 +266,26 @@ def serving(folder: Path, restoration: PhotoRestoration, held: threading.Event) 
 
     folder.mkdir()
     limits = Limits(megapixels=1.0)
-    queue = JobQueue(folder, work, limits)
-    with PageServer("127.0.0.1", 0) as server:
-        server.site = Site(queue, limits, Preview(BlockDetector()), "tiny", "cpu", 0.9)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    with listen("127.0.0.1", 0) as listener, closing(JobQueue(folder, work, limits)) as queue:
+        site = Site(queue, limits, Preview(BlockDetector()), "tiny", "cpu", 0.9)
+        server = build_server(site, "127.0.0.1")
+        thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            yield server
+            yield page_url("127.0.0.1", listener), site
         finally:  # else the threads would keep a test that failed from ending
             held.clear()
-            server.shutdown()
+            server.should_exit = True
             thread.join()
-            queue.close()
 
 
 def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Path, wait_until: Any) -> None:
     both, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
     alone, ben = write(tmp_path / "alone.png", "ann"), write(tmp_path / "ben.png", "ben")
     held = threading.Event()
-    with serving(tmp_path / "jobs", restoration, held) as server:
+    with serving(tmp_path / "jobs", restoration, held) as (url, site):
         browser.resize(1200, 900, "light")
-        browser.tell("Page.navigate", url=server.url)
+        browser.tell("Page.navigate", url=url)
         browser.wait("document.getElementById('about')?.textContent.startsWith('Weights tiny, on cpu')")
         assert browser.value("document.getElementById('restore').disabled")
         browser.choose("#photo", both)
@@ -331,11 +331,11 @@ def test_in_a_browser(browser: Any, restoration: PhotoRestoration, tmp_path: Pat
         browser.wait("document.getElementById('notes').innerText.includes('because you said so')")
         picture(browser, "dark.png")
         assert browser.value("document.documentElement.scrollWidth") == 390
-        # what is no longer on the page is forgotten; the page does not wait until it is
+        # what is no longer on the page is deleted; the page does not wait until it is
         wait_until(lambda: len(list((tmp_path / "jobs").iterdir())) == 1)
         check_stop(browser, held)
-        check_events(browser, server.url)
-        check_stop_before_faces_are_found(browser, server, held, alone)
+        check_events(browser, url)
+        check_stop_before_faces_are_found(browser, site, held, alone)
 
 
 def check_choice(browser: Any) -> None:
@@ -394,16 +394,16 @@ def check_stop(browser: Any, held: threading.Event) -> None:
     assert browser.value("document.getElementById('stop').hidden")
 
 
-def check_stop_before_faces_are_found(browser: Any, server: PageServer, held: threading.Event, photo: Path) -> None:
+def check_stop_before_faces_are_found(browser: Any, site: Site, held: threading.Event, photo: Path) -> None:
     """The photograph stays on the page although its faces can no longer be looked for."""
     found, looking = threading.Event(), threading.Event()
 
     def detector(images: Tensor) -> Faces:
         looking.set()
         assert found.wait(90)
-        raise FileNotFoundError("It was forgotten.")
+        raise FileNotFoundError("It was deleted.")
 
-    server.site.preview.detector = detector
+    site.preview.detector = detector
     held.set()
     browser.choose("#photo", photo)
     browser.wait("!document.getElementById('restore').disabled")
@@ -449,7 +449,9 @@ run_command("headsup", lambda: serve_page(sys.argv[1], 0, Weights(sys.argv[2], d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("host", "end"), [("127.0.0.1", signal.SIGINT), ("0.0.0.0", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("host", "end"), [("127.0.0.1", signal.SIGINT), ("0.0.0.0", signal.SIGTERM), ("127.0.0.1", signal.SIGHUP)]
+)
 def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host: str, end: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, host, str(weights)],

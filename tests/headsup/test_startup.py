@@ -63,3 +63,24 @@ except (ValueError, OSError) as error:
     done = ran(code, *(word.format(there=there) for word in words[1:]))
     assert sentence in done.stdout, done.stderr
     assert done.stdout.rstrip().endswith("False")
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_serving_without_its_extra_is_refused_without_torch(missing):
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+from headsup.cli import run
+try:
+    run()
+except ImportError as error:
+    print(error, "torch" in sys.modules)
+"""
+    done = ran(code, "serve")
+    wanted = 'Serving the page needs starlette and uvicorn: pip install "headsup[serve]". False\n'
+    assert done.stdout == wanted, done.stderr
+
+
+def test_plain_commands_import_no_server():
+    code = "import sys, headsup.cli, headsup; print({'starlette', 'uvicorn'} & set(sys.modules))"
+    assert ran(code).stdout == "set()\n"

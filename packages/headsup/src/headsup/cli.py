@@ -6,6 +6,7 @@ Nothing here imports lightning, torch or diffusers, which take seconds: a comman
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,6 +202,9 @@ def serve(
         largest_megapixels: Largest photograph, reference or result in megapixels.
         open_browser: Open the page in the browser.
     """
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
+
     from headsup.restoring.files import Weights
     from headsup.serving.limits import Limits
     from headsup.serving.serve import serve_page

@@ -1,1 +1,1 @@
-"""``headsup serve``: a page on this machine on which photographs are restored. Nothing beyond Python serves it."""
+"""``headsup serve``: a page on this machine on which photographs are restored. Starlette and uvicorn serve it."""

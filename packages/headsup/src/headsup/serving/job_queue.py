@@ -1,4 +1,4 @@
-"""Photographs one after the other: a queue, one thread that works, and a memory that forgets."""
+"""Photographs one after the other: a queue, one thread that works, and deletion after time without use."""
 
 import errno
 import re
@@ -8,20 +8,24 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
+
 from faceops.command_line import as_sentence, is_out_of_memory
-from headsup.serving.limits import Limits, RefusalError
-from headsup.serving.order import Order
+from headsup.serving.limits import Limits
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob, new_id
+from headsup.serving.restore_request import RestoreRequest
 
 SWEEP_SECONDS = 60.0
-"""How often is looked for what is to be forgotten while nothing else happens."""
+"""How often is looked for what is to be deleted while nothing else happens."""
 
 OUT_OF_MEMORY = "The memory ran out; a smaller scale helps, or headsup serve --memory GB, which takes longer."
 
-FORGOTTEN = "This photograph is forgotten here; restore it again."
+DELETED = "This photograph has been deleted here; restore it again."
 
 
 class JobQueue:
@@ -34,145 +38,126 @@ class JobQueue:
     """
 
     def __init__(self, folder: Path, work: Callable[[PhotoJob], Outcome], limits: Limits) -> None:
-        self.folder, self.limits = folder, limits
-        self._work = work
-        self._jobs: dict[str, PhotoJob] = {}
-        self._waiting: list[PhotoJob] = []
-        self._closed = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="restoring", daemon=True)
-        self._thread.start()
+        self.folder, self.limits, self._work = folder, limits, work
+        self._jobs: dict[str, PhotoJob] = {}  # those that were started in the order of the queue
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, "restoring")
+        self._closed = threading.Event()
+        threading.Thread(target=self._sweep_regularly, daemon=True).start()
 
     def open(self) -> PhotoJob:
-        """A new photograph, to which files can be added. The one unused for longest is forgotten if there are many.
+        """A new photograph, to which files can be added. The one unused for longest is deleted if there are many.
 
         Raises:
-            RefusalError: If all that are kept are still waited for, or take too much space.
+            HTTPException: If all that are kept are still waited for, or take too much space.
         """
-        with self._changed:
+        with self._lock:
             self._sweep()
-            while len(self._jobs) >= self.limits.jobs or self._stored_bytes() > self.limits.stored_bytes:
+            while len(self._jobs) >= self.limits.jobs or stored_bytes(self.folder) > self.limits.stored_bytes:
                 idle = [job for job in self._jobs.values() if not job.is_busy]
                 if not idle:
-                    raise RefusalError(
-                        HTTPStatus.SERVICE_UNAVAILABLE, "Too many photographs are kept; try again later."
-                    )
-                self._forget(min(idle, key=lambda job: job.used))
+                    sentence = "Too many photographs are kept; try again later."
+                    raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
+                self._delete(min(idle, key=lambda job: job.used))
             job = PhotoJob(self.folder / new_id())
             job.folder.mkdir()
             self._jobs[job.id] = job
             return job
 
     def find(self, name: str) -> PhotoJob:
-        """The photograph with an id.
+        """The photograph with an id; it counts as used.
 
         Raises:
-            RefusalError: If there is none.
+            HTTPException: If there is none.
         """
-        with self._changed:
+        with self._lock:
             job = self._jobs.get(name)
             if job is None:
-                raise RefusalError(HTTPStatus.NOT_FOUND, FORGOTTEN)
+                raise HTTPException(HTTPStatus.NOT_FOUND, DELETED)
             job.used = time.monotonic()
             return job
 
-    def start(self, job: PhotoJob, order: Order) -> None:
+    def start(self, job: PhotoJob, request: RestoreRequest) -> None:
         """Put a photograph at the end of the queue.
 
         Raises:
-            RefusalError: If it has been, has no photograph yet, or too many wait.
+            HTTPException: If it has been, has no photograph yet, or too many wait.
         """
-        with self._changed:
+        with self._lock:
             if job.state != "open" or job.photo is None:
-                raise RefusalError(HTTPStatus.CONFLICT, "Send a photograph first; it can then be restored once.")
-            if len(self._waiting) >= self.limits.waiting:
-                raise RefusalError(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    f"{len(self._waiting)} photographs are waiting already; try again later.",
-                )
-            job.order, job.state = order, "waiting"
-            self._waiting.append(job)
-            self._changed.notify()
+                raise HTTPException(HTTPStatus.CONFLICT, "Send a photograph first; it can then be restored once.")
+            waiting = sum(other.state == "waiting" for other in self._jobs.values())
+            if waiting >= self.limits.waiting:
+                sentence = f"{waiting} photographs are waiting already; try again later."
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
+            if self._jobs.pop(job.id, None) is None:
+                raise HTTPException(HTTPStatus.NOT_FOUND, DELETED)
+            self._jobs[job.id] = job
+            job.request, job.state = request, "waiting"
+            self._worker.submit(self._restore, job)
 
     def before(self, job: PhotoJob) -> int:
         """How many photographs are done before one that waits; 0 for the others."""
-        with self._changed:
-            if job not in self._waiting:
-                return 0
-            working = any(other.state == "working" for other in self._jobs.values())
-            return self._waiting.index(job) + working
+        with self._lock:
+            busy = [other for other in self._jobs.values() if other.is_busy]
+            return busy.index(job) if job in busy else 0
 
-    def forget(self, job: PhotoJob) -> None:
+    def delete(self, job: PhotoJob) -> None:
         """Remove a photograph and its result; work on it stops soon."""
-        with self._changed:
-            self._forget(job)
+        with self._lock:
+            self._delete(job)
 
     def close(self) -> None:
-        """Stop working, at the next layer of the network, and take no more."""
-        with self._changed:
-            self._closed = True
+        """Delete all, and wait until the work has stopped, at the next layer of the network."""
+        self._closed.set()
+        with self._lock:
             for job in list(self._jobs.values()):
-                self._forget(job)
-            self._changed.notify()
-        self._thread.join()
+                self._delete(job)
+        self._worker.shutdown()
 
-    def _forget(self, job: PhotoJob) -> None:
+    def _delete(self, job: PhotoJob) -> None:
         job.cancelled.set()
         self._jobs.pop(job.id, None)
-        if job in self._waiting:
-            self._waiting.remove(job)
         if job.state != "working":  # else the thread that works removes its folder
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def _sweep(self) -> None:
-        now = time.monotonic()
         for job in list(self._jobs.values()):
-            if not job.is_busy and now - job.used > self.limits.seconds:
-                self._forget(job)
+            if not job.is_busy and time.monotonic() - job.used > self.limits.seconds:
+                self._delete(job)
 
-    def _stored_bytes(self) -> int:
-        return sum(size_of(file) for file in self.folder.rglob("*"))
-
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job.outcome = self._work(job)
-                ended = "done"
-            except CancelledError:
-                ended = "failed"
-            except ForceableError as error:
-                job.error, job.offer, ended = str(error), error.offer, "failed"
-            except Exception as error:  # the page must go on
-                job.error, ended = reason_of(error, job), "failed"
-            self._end(job, ended == "done")
-
-    def _next(self) -> PhotoJob | None:
-        """Wait for the next photograph; None at the end."""
-        with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait(SWEEP_SECONDS)
+    def _sweep_regularly(self) -> None:
+        while not self._closed.wait(SWEEP_SECONDS):
+            with self._lock:
                 self._sweep()
-            if self._closed:
-                return None
-            job = self._waiting.pop(0)
-            job.state, job.began = "working", time.monotonic()
-            return job
 
-    def _end(self, job: PhotoJob, done: bool) -> None:
-        with self._changed:
-            job.seconds = time.monotonic() - job.began
-            job.state = "done" if done else "failed"
+    def _restore(self, job: PhotoJob) -> None:
+        with self._lock:
+            if job.cancelled.is_set():
+                return
+            job.state, job.began = "working", time.monotonic()
+        try:
+            job.outcome = self._work(job)
+        except CancelledError:
+            pass
+        except Exception as error:  # the page must go on
+            job.error = reason_of(error, job)
+            job.offer = error.offer if isinstance(error, ForceableError) else ""
+        with self._lock:
             job.used = time.monotonic()
-            if job.id not in self._jobs:
+            job.seconds = job.used - job.began
+            job.state = "failed" if job.outcome is None else "done"
+            if job.cancelled.is_set():
                 shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 of a folder, and of what was renamed in the meantime."""
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
+def stored_bytes(folder: Path) -> int:
+    """Bytes of the files in a folder and the folders in it."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # renamed in the meantime
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def reason_of(error: Exception, job: PhotoJob) -> str:
@@ -188,5 +173,10 @@ def reason_of(error: Exception, job: PhotoJob) -> str:
         return "There is no space left for the result on the machine that restores."
     if isinstance(error, ValueError | OSError):
         return re.sub(rf"{re.escape(str(job.folder))}/(\w+/)?", "", as_sentence(error))
+    return unexpected(error)
+
+
+def unexpected(error: Exception) -> str:
+    """What the page says of an error that should not be; the terminal shows it in full."""
     traceback.print_exception(error, file=sys.stderr)
     return f"Something went wrong that should not ({type(error).__name__}); the terminal of headsup serve says more."

@@ -4,21 +4,10 @@ import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
+
 MEGA = 10**6
 """Bytes of what is called a megabyte, and pixels of a megapixel."""
-
-
-class RefusalError(Exception):
-    """A request that is not done.
-
-    Args:
-        status: Status of HTTP.
-        sentence: Why, for a person.
-    """
-
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
 
 
 @dataclass(frozen=True)
@@ -30,8 +19,8 @@ class Limits:
         megapixels: Pixels of a photograph and of a result, in 10^6.
         references: References of one photograph.
         waiting: Photographs that wait to be restored.
-        jobs: Photographs that are kept with their results; those unused for longest are forgotten for new ones.
-        seconds: Time after its last use when a photograph is forgotten.
+        jobs: Photographs that are kept with their results; those unused for longest are deleted for new ones.
+        seconds: Time without use after which a photograph is deleted.
     """
 
     megabytes: float = 50.0
@@ -54,26 +43,18 @@ class Limits:
         return self.megabytes * MEGA * self.jobs
 
     def check_length(self, name: str, length: int) -> None:
-        """Refuse a file that is too large to be sent.
-
-        Raises:
-            RefusalError: If it is.
-        """
+        """Refuse, by an HTTPException, a file that has too many bytes."""
         if length > self.megabytes * MEGA:
-            raise RefusalError(
+            raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"{name} has {length / MEGA:.1f} MB, and up to {self.megabytes:g} MB are taken; "
                 "headsup serve --largest-upload-mb sets the limit.",
             )
 
     def check_pixels(self, name: str, width: int, height: int) -> None:
-        """Refuse a picture with too many pixels.
-
-        Raises:
-            RefusalError: If it has.
-        """
+        """Refuse likewise a picture that has too many pixels."""
         if width * height > self.megapixels * MEGA:
-            raise RefusalError(
+            raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"{name} has {width} x {height} pixels, which is {width * height / MEGA:.1f} megapixels, and up to "
                 f"{self.megapixels:g} are taken; headsup serve --largest-megapixels sets the limit.",
@@ -89,19 +70,10 @@ class Limits:
         return math.floor((self.megapixels * MEGA / (width * height)) ** 0.5 * 10) / 10
 
     def check_result(self, width: int, height: int, target: tuple[int, int]) -> None:
-        """Refuse a result that would have too many pixels.
-
-        Args:
-            width: Pixels of the photograph.
-            height: Likewise.
-            target: Width and height of the result in pixels.
-
-        Raises:
-            RefusalError: If it would.
-        """
+        """Refuse likewise a result, of a target width and height, that would have too many pixels."""
         pixels = target[0] * target[1]
         if pixels > self.megapixels * MEGA:
-            raise RefusalError(
+            raise HTTPException(
                 HTTPStatus.BAD_REQUEST,
                 f"The result would have {target[0]} x {target[1]} pixels, which is {pixels / MEGA:.1f} megapixels, and "
                 f"up to {self.megapixels:g} are made: choose a scale of up to {self.largest_scale(width, height):g}.",

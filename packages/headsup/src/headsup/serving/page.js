@@ -1,4 +1,4 @@
-// One photograph at a time: it is sent when it is chosen, references and wishes when it is to be restored; then the page
+// One photograph at a time: it is sent when it is chosen, references and options when it is to be restored; then the page
 // asks what became of it until it is done.
 
 import { beginPreview, chosenBox, showFaces } from "./preview.js";
@@ -29,8 +29,8 @@ async function begin() {
   settings = await ask("GET", "settings");
   $("about").textContent = `Weights ${settings.weights}, on ${settings.device}. Photographs go to the machine that ` +
     "restores them and nowhere else.";
-  $("keeping").textContent = `Photographs and results are forgotten ${settings.minutes} minutes after they were last ` +
-    `looked at, after ${settings.most_jobs} newer ones, and when headsup serve ends.`;
+  $("keeping").textContent = `Photographs and results are deleted after ${settings.minutes} minutes without use, after ` +
+    `${settings.most_jobs} newer ones, and when headsup serve ends.`;
   if (!settings.references) {
     $("reference-words").textContent = "References need two small networks (5 MB) that are not here yet: run " +
       "faceops weights fetch yunet and faceops weights fetch mobilefacenet, then start headsup serve again.";
@@ -121,7 +121,7 @@ async function lookForFaces(chosen, path) {
   try {
     ({ faces } = await ask("GET", `${path}/faces`));
   } catch (error) {
-    if (!chosen.used) throw error; // else its work was stopped or refused before the faces were found, and it is forgotten
+    if (!chosen.used) throw error; // else its work was stopped or refused before the faces were found, and it is deleted
   }
   if (photo !== chosen) return;
   if (faces) return showFaces(faces);
@@ -177,7 +177,7 @@ function showResultSize() {
 
 async function restore(force) {
   const own = job = {};
-  const wishes = {
+  const options = {
     scale: Number($("scale").value), fidelity: Number($("fidelity").value), colour: $("colour").value, force,
     face_box: settings.references ? chosenBox() : null,
   };
@@ -192,7 +192,7 @@ async function restore(force) {
       await ask("POST", `${own.path}/references?name=${encodeURIComponent(file.name)}`, file);
     }
     if (job !== own) return forget(own.path);
-    await ask("POST", `${own.path}/start`, JSON.stringify(wishes));
+    await ask("POST", `${own.path}/start`, JSON.stringify(options));
     const told = await ended(own);
     if (job !== own) return;
     if (told.state === "failed") throw Object.assign(new Error(told.error), { offer: told.offer });
@@ -208,7 +208,7 @@ async function restore(force) {
   showButtons();
 }
 
-// A job that holds the photograph and has not been started; it may be forgotten, or be started before, and then the
+// A job that holds the photograph and has not been started; it may be deleted, or be started before, and then the
 // photograph is sent again.
 async function unusedJob() {
   const chosen = photo;

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headsup.restoring.report import FaceRecord, rounded
-from headsup.serving.order import Order
+from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.uploads import Upload
 
 State = Literal["open", "waiting", "working", "done", "failed"]
@@ -60,7 +60,7 @@ class PhotoJob:
     """Its name is the id of the job."""
     photo: Upload | None = None
     references: list[Upload] = field(default_factory=list)
-    order: Order | None = None
+    request: RestoreRequest | None = None
     state: State = "open"
     stage: str = ""
     """What is being done, in words."""
@@ -86,11 +86,7 @@ class PhotoJob:
         return self.state in ("waiting", "working")
 
     def enter(self, stage: str) -> None:
-        """Say what is done next.
-
-        Raises:
-            CancelledError: If nobody wants it any more.
-        """
+        """Say what is done next, unless it is cancelled."""
         self.check()
         self.stage = stage
 
@@ -119,7 +115,6 @@ class PhotoJob:
             "offer": self.offer,
         }
         if self.outcome is not None and self.photo is not None:
-            sides = self.photo.width, self.photo.height
             width, height = self.outcome.size
             told |= {
                 "name": self.outcome.result.name,
@@ -127,7 +122,7 @@ class PhotoJob:
                 "height": height,
                 "notes": self.outcome.notes,
                 "exif": self.outcome.exif,
-                "faces": [face_json(face, sides) for face in self.outcome.faces],
+                "faces": [face_json(face, self.photo.width, self.photo.height) for face in self.outcome.faces],
             }
         return told
 
@@ -137,12 +132,12 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-def face_json(face: FaceRecord, sides: tuple[int, int]) -> dict[str, Any]:
+def face_json(face: FaceRecord, width: int, height: int) -> dict[str, Any]:
     """What the page is told of a face: the reference by its name, the box as parts of the sides of the photograph."""
-    width, height = sides
+    left, top, right, bottom = face.box
     told: dict[str, Any] = rounded(
         {
-            "box": [edge / side for edge, side in zip(face.box, (width, height, width, height), strict=True)],
+            "box": [left / width, top / height, right / width, bottom / height],
             "person": face.person,
             "reference": None if face.reference is None else Path(face.reference).name,
             "input_to_reference": face.input_to_reference,

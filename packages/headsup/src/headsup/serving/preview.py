@@ -10,8 +10,8 @@ from faceops.detection.detector import Detector
 from faceops.images.files import Picture, decode_picture, save_picture
 from headsup.restoring.comparison import reduced
 from headsup.restoring.references.face_recognition import find_faces
-from headsup.serving.order import Box
 from headsup.serving.photo_job import PhotoJob
+from headsup.serving.restore_request import Box
 
 SHOWN_SIDE = 2560
 """Longer side in pixels up to which the page shows pictures; the result itself is downloaded."""
@@ -58,10 +58,10 @@ def photograph_of(job: PhotoJob) -> Picture:
 
     Raises:
         ImageFileError: If it cannot be read.
-        FileNotFoundError: If it was forgotten.
+        FileNotFoundError: If it was deleted.
     """
     assert job.photo is not None
-    return decode_picture(job.photo.path.read_bytes(), job.photo.name)
+    return decode_picture(job.photo.path.read_bytes(), job.photo.path.name)
 
 
 def save_shown(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | None, path: Path) -> Path:
@@ -75,12 +75,7 @@ def save_shown(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | N
     Returns:
         The file.
     """
-    shown = reduced(pixels, SHOWN_SIDE)
-    if alpha is None:
-        path = path.with_suffix(".jpg")
-        save_picture(Picture(shown), path)
-    else:
-        path = path.with_suffix(".webp")
-        opacity = reduced(alpha.expand(3, -1, -1), SHOWN_SIDE)[:1]
-        save_picture(Picture(shown, alpha=opacity), path)
+    path = path.with_suffix(".jpg" if alpha is None else ".webp")
+    opacity = None if alpha is None else reduced(alpha.expand(3, -1, -1), SHOWN_SIDE)[:1]
+    save_picture(Picture(reduced(pixels, SHOWN_SIDE), alpha=opacity), path)
     return path

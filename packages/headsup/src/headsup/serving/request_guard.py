@@ -5,77 +5,70 @@ is made to lead there (DNS rebinding). The first are told by their ``Origin``, t
 site asks under its own name, which is never an address in numbers.
 """
 
-import ipaddress
 import re
 import socket
+from collections.abc import Set
 from http import HTTPStatus
 
-from headsup.serving.limits import RefusalError
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What a browser may load for the page: nothing from elsewhere."""
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+"""Of every answer; a browser loads nothing from elsewhere for the page."""
 
 
-def own_names(host: str) -> frozenset[str]:
-    """Names under which a server may be asked, beside addresses in numbers.
+class RequestGuard:
+    """Middleware that refuses requests which other sites make a browser send, and puts the headers above on answers.
 
     Args:
+        app: What is guarded.
         host: Where it listens.
     """
-    machine = socket.gethostname().lower()
-    return frozenset({"localhost", host.lower(), machine, f"{machine}.local"})
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        machine = socket.gethostname().lower()
+        self.app, self.names = app, frozenset({"localhost", host.lower(), machine, f"{machine}.local"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        answer = self.refusal(scope["method"], Headers(scope=scope)) or self.app
+        await answer(scope, receive, send_guarded)
+
+    def refusal(self, method: str, headers: Headers) -> JSONResponse | None:
+        """What is answered instead, if a request is refused."""
+        host, origin = headers.get("Host", ""), headers.get("Origin")
+        if not is_own_host(host, self.names):
+            sentence = f'This server is not called "{host}"; ask for it by the address that it printed.'
+            return JSONResponse({"error": sentence}, HTTPStatus.MISDIRECTED_REQUEST)
+        # browsers send an origin with everything but GET
+        if method != "GET" and origin is not None and origin.lower() != f"http://{host.lower()}":
+            return JSONResponse({"error": f"Pages of {origin} may not send anything here."}, HTTPStatus.FORBIDDEN)
+        return None
 
 
-def check_request(method: str, host: str, origin: str | None, names: frozenset[str]) -> None:
-    """Refuse requests that other sites make a browser send.
-
-    Args:
-        method: Of the request.
-        host: Its ``Host`` header.
-        origin: Its ``Origin`` header; browsers send one with everything but GET.
-        names: See `own_names`.
-
-    Raises:
-        RefusalError: If it is one.
-    """
-    if not is_own_host(host, names):
-        raise RefusalError(
-            HTTPStatus.MISDIRECTED_REQUEST,
-            f'This server is not called "{host}"; ask for it by the address that it printed.',
-        )
-    if method != "GET" and origin is not None and origin.lower() != f"http://{host.lower()}":
-        raise RefusalError(HTTPStatus.FORBIDDEN, f"Pages of {origin} may not send anything here.")
-
-
-def is_own_host(host: str, names: frozenset[str]) -> bool:
+def is_own_host(host: str, names: Set[str]) -> bool:
     """Whether the value of a ``Host`` header is an address in numbers or a name of this machine.
 
     Example:
-        >>> [is_own_host(host, frozenset({"localhost"})) for host in ("127.0.0.1:7860", "[::1]", "localhost:1")]
-        [True, True, True]
-        >>> is_own_host("rebound.example:7860", frozenset({"localhost"}))
-        False
+        >>> [is_own_host(host, {"localhost"}) for host in ("127.0.0.1:7860", "[::1]", "localhost:1", "rebound.example")]
+        [True, True, True, False]
     """
-    match = re.fullmatch(r"(\[[^\]]+\]|[^:]+)(:\d+)?", host)
-    if match is None:
-        return False
-    name = match[1].lower()
-    if name in names:
-        return True
-    try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True
+    name = re.sub(r":\d+$", "", host.lower())
+    return name in names or re.fullmatch(r"\[[\da-f:.]+\]|[\d.]+", name) is not None

@@ -1,7 +1,6 @@
 """Restoring one photograph of the page."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.files import decode_picture, save_picture
@@ -55,26 +54,29 @@ class PhotoRestoration:
             OSError: If a file cannot be written.
         """
         assert job.photo is not None
-        assert job.order is not None
+        assert job.request is not None
+        wanted = job.request
         self._hooks.watch(job)
         job.enter("Reading")
         data = job.photo.path.read_bytes()
-        picture = decode_picture(data, job.photo.name)
+        picture = decode_picture(data, job.photo.path.name)
         size = picture.pixels.shape[1], picture.pixels.shape[2]
-        order = job.order
-        with forceable():
-            people = self._people(job)
+        try:
+            people = self._people(job, wanted.force)
             job.enter("Looking for faces")
             setup = Setup(
                 self.restorer,
-                order.options,
+                wanted.options,
                 people.people,
                 self.recognition,
-                order.face_box,
-                order.force,
+                wanted.face_box,
+                wanted.force,
                 scores=True,
             )
-            seen, matching = look(picture, setup, job.photo.name)
+            seen, matching = look(picture, setup, job.photo.path.name)
+        except UnusedReferencesError as error:
+            advice, offer = OFFERS[error.reason]
+            raise ForceableError(f"{error}{advice}", offer) from error
         restored = restored_by(setup, picture, seen, matching)
         job.enter("Comparing the faces")
         faces = measured_faces(setup, seen, matching, restored, size)
@@ -93,29 +95,12 @@ class PhotoRestoration:
             result, before, after, (width, height), tuple(faces), references, notes, picture.exif is not None
         )
 
-    def _people(self, job: PhotoJob) -> People:
+    def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""
-        assert job.order is not None
         if self.recognition is None:
             return People()
         paths = [upload.path for upload in job.references]
-        return load_people(
-            paths, self.recognition, job.order.force, begin=lambda path: job.enter(f"Looking at {path.name}")
-        )
-
-
-@contextmanager
-def forceable() -> Iterator[None]:
-    """Offer to go on where references are of no use.
-
-    Raises:
-        ForceableError: If they are.
-    """
-    try:
-        yield
-    except UnusedReferencesError as error:
-        advice, offer = OFFERS[error.reason]
-        raise ForceableError(f"{error}{advice}", offer) from error
+        return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
 
 
 def written(job: PhotoJob, restored: Restored) -> tuple[Path, Path, Path]:

@@ -1,58 +1,43 @@
-"""What the page can ask for.
+"""What the page can ask for. Answers without a file are JSON; a refusal is ``{"error": "A sentence."}``."""
 
-=======  ============================  =============================================
-Method   Path                          Answer
-=======  ============================  =============================================
-GET      /                             The page; its .css and .js files beside it
-GET      /settings                     What computes, and the limits
-POST     /jobs                         Id of a new, empty job
-PUT      /jobs/ID/photo?name=          Takes the photograph, the body of the request
-GET      /jobs/ID/photo                The photograph as browsers show it
-GET      /jobs/ID/faces                Boxes of the faces that are found in it
-POST     /jobs/ID/references?name=     Takes a reference likewise
-POST     /jobs/ID/start                Takes scale, fidelity, colour, force and box of
-                                       the face that counts, see `order`; queues
-GET      /jobs/ID                      State, place in the queue, faces, notes
-GET      /jobs/ID/result               The restored file; also before and after
-GET      /jobs/ID/faces/N              Reference of face N, as the restorer saw it
-DELETE   /jobs/ID                      Stops and forgets it
-=======  ============================  =============================================
-
-Answers without a file are JSON; a refusal is ``{"error": "A sentence."}``.
-"""
-
+import errno
 import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from headsup.restoring.options import usual_scale
 from headsup.restoring.report import rounded
-from headsup.serving.job_queue import JobQueue
-from headsup.serving.limits import MEGA, Limits, RefusalError
-from headsup.serving.order import parse_order
+from headsup.serving.job_queue import DELETED, JobQueue, unexpected
+from headsup.serving.limits import MEGA, Limits
 from headsup.serving.photo_job import Outcome, PhotoJob
 from headsup.serving.preview import Preview
-from headsup.serving.uploads import Body, receive_picture
+from headsup.serving.request_guard import RequestGuard
+from headsup.serving.restore_request import parse_request
+from headsup.serving.uploads import announced_length, receive_picture
 
-PAGE = Path(__file__).parent
+PAGE_FILES = ("page.html", "page.css", "page.js", "preview.js", "result.js")
+
 TYPES = {
-    **{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"},
+    **{".html": "text/html", ".css": "text/css", ".js": "text/javascript"},
     **{".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff"},
 }
-"""Media types of all files that are sent."""
+"""Media types of all files that are sent; what Python knows of them depends on the machine."""
 
-LONGEST_ORDER = 10_000
-"""Bytes of what the page says of a job."""
+LONGEST_REQUEST = 10_000
+"""Bytes of what the page says of how to restore."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What requests are answered from."""
+    """What requests are answered from, and the answers."""
 
     queue: JobQueue
     limits: Limits
@@ -62,192 +47,166 @@ class Site:
     device: str = ""
     threshold: float | None = None
     """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if the networks for faces are not
-    there."""
+    there, and no references are taken."""
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
 
-    @property
-    def references(self) -> bool:
-        """Whether references are taken."""
-        return self.threshold is not None
+    def app(self, host: str) -> ASGIApp:
+        """Everything that is served where the server listens at a host."""
+        routes = [
+            *(Route("/" if name == "page.html" else f"/{name}", page_file) for name in PAGE_FILES),
+            Route("/settings", self.settings),
+            Route("/jobs", self.open_job, methods=["POST"]),
+            Route("/jobs/{job}", self.state),
+            Route("/jobs/{job}", self.delete, methods=["DELETE"]),
+            Route("/jobs/{job}/photo", self.take_photo, methods=["PUT"]),
+            Route("/jobs/{job}/photo", self.show_photo),
+            Route("/jobs/{job}/faces", self.find_faces),
+            Route("/jobs/{job}/references", self.take_reference, methods=["POST"]),
+            Route("/jobs/{job}/start", self.start, methods=["POST"]),
+            Route("/jobs/{job}/result", self.result),
+            Route("/jobs/{job}/before", self.before),
+            Route("/jobs/{job}/after", self.after),
+            Route("/jobs/{job}/faces/{number:int}", self.reference_face),
+        ]
+        refused = {HTTPException: refusal, ClientDisconnect: refusal, ValueError: refusal, OSError: refusal}
+        return RequestGuard(Starlette(routes=routes, exception_handlers={**refused, Exception: refusal}), host)
+
+    def settings(self, request: Request) -> JSONResponse:
+        """What computes, and the limits."""
+        return JSONResponse(
+            {
+                "weights": self.weights,
+                "device": self.device,
+                "references": self.threshold is not None,
+                "threshold": self.threshold,
+                "largest_bytes": self.limits.megabytes * MEGA,
+                "largest_pixels": self.limits.megapixels * MEGA,
+                "most_references": self.limits.references,
+                "most_jobs": self.limits.jobs,
+                "minutes": round(self.limits.seconds / 60),
+            }
+        )
+
+    def open_job(self, request: Request) -> JSONResponse:
+        """Id of a new, empty job."""
+        return JSONResponse({"id": self.queue.open().id}, HTTPStatus.CREATED)
+
+    async def take_photo(self, request: Request) -> JSONResponse:
+        """Take the photograph of a job, the body of the request."""
+        job = self._job(request)
+        if job.state != "open" or job.photo is not None:
+            raise HTTPException(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
+        job.photo = photo = await receive_picture(request, job.folder / "photo", self.limits)
+        usual = math.floor(usual_scale(photo.height, photo.width) * 10) / 10
+        scale = min(usual, self.limits.largest_scale(photo.width, photo.height))
+        return JSONResponse({"width": photo.width, "height": photo.height, "scale": scale})
+
+    def show_photo(self, request: Request) -> FileResponse:
+        """The photograph of a job, for browsers that do not show such files."""
+        return file_response(self.preview.photograph(self._job_with_photo(request)))
+
+    def find_faces(self, request: Request) -> JSONResponse:
+        """Boxes of the faces in the photograph."""
+        return JSONResponse({"faces": rounded(self.preview.faces(self._job_with_photo(request)))})
+
+    async def take_reference(self, request: Request) -> JSONResponse:
+        """Take a reference of a job likewise."""
+        job, most = self._job(request), self.limits.references
+        if self.threshold is None:
+            sentence = "References need the networks for faces, which are not on the machine that restores."
+            raise HTTPException(HTTPStatus.CONFLICT, sentence)
+        if job.state != "open" or len(job.references) >= most:
+            sentence = f"A job takes up to {most} references, before it is started."
+            raise HTTPException(HTTPStatus.CONFLICT, sentence)
+        folder = job.folder / f"reference{len(job.references)}"
+        job.references.append(await receive_picture(request, folder, self.limits))
+        return JSONResponse({"references": len(job.references)})
+
+    async def start(self, request: Request) -> JSONResponse:
+        """Queue a job, see `restore_request`."""
+        job = self._job(request)
+        if announced_length(request) > LONGEST_REQUEST:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much to say of a job.")
+        wanted = parse_request(await request.body(), self.memory)
+        if job.photo is not None:
+            height, width = wanted.options.target(job.photo.height, job.photo.width)
+            self.limits.check_result(job.photo.width, job.photo.height, (width, height))
+        self.queue.start(job, wanted)
+        return JSONResponse(job.as_json(self.queue.before(job)), HTTPStatus.ACCEPTED)
+
+    def state(self, request: Request) -> JSONResponse:
+        """What became of a job so far: state, place in the queue, faces, notes."""
+        job = self._job(request)
+        return JSONResponse(job.as_json(self.queue.before(job)))
+
+    def result(self, request: Request) -> FileResponse:
+        """The restored file, to be kept."""
+        path = self._outcome(request).result
+        return file_response(path, path.name)
+
+    def before(self, request: Request) -> FileResponse:
+        """The photograph as large as what follows."""
+        return file_response(self._outcome(request).before)
+
+    def after(self, request: Request) -> FileResponse:
+        """The result as browsers show it."""
+        return file_response(self._outcome(request).after)
+
+    def reference_face(self, request: Request) -> FileResponse:
+        """The reference of a face of the result, as the restorer saw it."""
+        references, number = self._outcome(request).references, request.path_params["number"]
+        path = references[number] if number < len(references) else None
+        if path is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "This face has no reference.")
+        return file_response(path)
+
+    def delete(self, request: Request) -> JSONResponse:
+        """Stop and delete a job."""
+        self.queue.delete(self._job(request))
+        return JSONResponse({})
+
+    def _job(self, request: Request) -> PhotoJob:
+        return self.queue.find(request.path_params["job"])
+
+    def _job_with_photo(self, request: Request) -> PhotoJob:
+        job = self._job(request)
+        if job.photo is None:
+            raise HTTPException(HTTPStatus.CONFLICT, "Send a photograph first.")
+        return job
+
+    def _outcome(self, request: Request) -> Outcome:
+        outcome = self._job(request).outcome
+        if outcome is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "There is no result yet.")
+        return outcome
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked for."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: Body
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is answered: a file, or JSON."""
-
-    content: Path | Mapping[str, Any]
-    status: HTTPStatus = HTTPStatus.OK
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def type(self) -> str:
-        """Media type."""
-        return TYPES[self.content.suffix] if isinstance(self.content, Path) else "application/json"
-
-
-def answer(site: Site, request: Request) -> Answer:
-    """Answer a request.
-
-    Raises:
-        RefusalError: If it cannot be done, or there is no such thing.
-        ImageFileError: If what was sent is no picture.
-        OSError: If a file cannot be written.
-    """
-    for method, pattern, route in ROUTES:
-        match = re.fullmatch(pattern, request.path)
-        if match and method == request.method:
-            return route(site, request, *match.groups())
-    raise RefusalError(HTTPStatus.NOT_FOUND, f"There is nothing at {request.path} to {request.method}.")
-
-
-def page_file(site: Site, request: Request, name: str) -> Answer:
+def page_file(request: Request) -> FileResponse:
     """The page or what belongs to it."""
-    return Answer(PAGE / (name or "page.html"))
+    return file_response(Path(__file__).parent / (request.url.path.strip("/") or "page.html"))
 
 
-def settings(site: Site, request: Request) -> Answer:
-    """What computes, and the limits."""
-    limits = site.limits
-    return Answer(
-        {
-            "weights": site.weights,
-            "device": site.device,
-            "references": site.references,
-            "threshold": site.threshold,
-            "largest_bytes": limits.megabytes * MEGA,
-            "largest_pixels": limits.megapixels * MEGA,
-            "most_references": limits.references,
-            "most_jobs": limits.jobs,
-            "minutes": round(limits.seconds / 60),
-        }
-    )
+def file_response(path: Path, name: str | None = None) -> FileResponse:
+    """A file, to be kept if it is given a name."""
+    return FileResponse(path, media_type=TYPES[path.suffix], filename=name, stat_result=path.stat())
 
 
-def open_job(site: Site, request: Request) -> Answer:
-    """A new, empty job."""
-    return Answer({"id": site.queue.open().id}, HTTPStatus.CREATED)
-
-
-def take_photo(site: Site, request: Request, name: str) -> Answer:
-    """Take the photograph of a job."""
-    job = site.queue.find(name)
-    if job.state != "open" or job.photo is not None:
-        raise RefusalError(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
-    photo = receive_picture(request.body, job.folder / "photo", request.query.get("name", ""), site.limits)
-    job.photo = photo
-    usual = math.floor(usual_scale(photo.height, photo.width) * 10) / 10
-    scale = min(usual, site.limits.largest_scale(photo.width, photo.height))
-    return Answer({"width": photo.width, "height": photo.height, "scale": scale})
-
-
-def show_photo(site: Site, request: Request, name: str) -> Answer:
-    """The photograph of a job, for browsers that do not show such files."""
-    return Answer(site.preview.photograph(with_photo(site, name)))
-
-
-def find_faces(site: Site, request: Request, name: str) -> Answer:
-    """Where the faces of the photograph are."""
-    return Answer({"faces": rounded(site.preview.faces(with_photo(site, name)))})
-
-
-def with_photo(site: Site, name: str) -> PhotoJob:
-    """A job whose photograph is there."""
-    job = site.queue.find(name)
-    if job.photo is None:
-        raise RefusalError(HTTPStatus.CONFLICT, "Send a photograph first.")
-    return job
-
-
-def take_reference(site: Site, request: Request, name: str) -> Answer:
-    """Take a reference of a job."""
-    job = site.queue.find(name)
-    if not site.references:
-        raise RefusalError(
-            HTTPStatus.CONFLICT, "References need the networks for faces, which are not on the machine that restores."
-        )
-    if job.state != "open" or len(job.references) >= site.limits.references:
-        raise RefusalError(
-            HTTPStatus.CONFLICT, f"A job takes up to {site.limits.references} references, before it is started."
-        )
-    folder = job.folder / f"reference{len(job.references)}"
-    job.references.append(receive_picture(request.body, folder, request.query.get("name", ""), site.limits))
-    return Answer({"references": len(job.references)})
-
-
-def start(site: Site, request: Request, name: str) -> Answer:
-    """Queue a job."""
-    job = site.queue.find(name)
-    if request.body.length > LONGEST_ORDER:
-        raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much to say of a job.")
-    order = parse_order(b"".join(request.body.chunks()), site.memory)
-    if job.photo is not None:
-        height, width = order.options.target(job.photo.height, job.photo.width)
-        site.limits.check_result(job.photo.width, job.photo.height, (width, height))
-    site.queue.start(job, order)
-    return Answer(job.as_json(site.queue.before(job)), HTTPStatus.ACCEPTED)
-
-
-def state(site: Site, request: Request, name: str) -> Answer:
-    """What became of a job so far."""
-    job = site.queue.find(name)
-    return Answer(job.as_json(site.queue.before(job)))
-
-
-def job_file(site: Site, request: Request, name: str, which: str) -> Answer:
-    """The result of a job, or what the page shows of it."""
-    outcome = outcome_of(site, name)
-    if which != "result":
-        return Answer(outcome.before if which == "before" else outcome.after)
-    given = quote(outcome.result.name, safe="")
-    return Answer(outcome.result, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{given}"})
-
-
-def reference_face(site: Site, request: Request, name: str, number: str) -> Answer:
-    """The reference of a face of the result."""
-    references = outcome_of(site, name).references
-    file = references[int(number)] if int(number) < len(references) else None
-    if file is None:
-        raise RefusalError(HTTPStatus.NOT_FOUND, "This face has no reference.")
-    return Answer(file)
-
-
-def outcome_of(site: Site, name: str) -> Outcome:
-    """What became of a job that is done."""
-    outcome = site.queue.find(name).outcome
-    if outcome is None:
-        raise RefusalError(HTTPStatus.NOT_FOUND, "There is no result yet.")
-    return outcome
-
-
-def forget(site: Site, request: Request, name: str) -> Answer:
-    """Stop and forget a job."""
-    site.queue.forget(site.queue.find(name))
-    return Answer({})
-
-
-JOB = r"/jobs/([\w-]+)"
-ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
-    ("GET", r"/(|page\.css|(?:page|preview|result)\.js)", page_file),
-    ("GET", r"/settings", settings),
-    ("POST", r"/jobs", open_job),
-    ("PUT", rf"{JOB}/photo", take_photo),
-    ("GET", rf"{JOB}/photo", show_photo),
-    ("GET", rf"{JOB}/faces", find_faces),
-    ("POST", rf"{JOB}/references", take_reference),
-    ("POST", rf"{JOB}/start", start),
-    ("GET", JOB, state),
-    ("GET", rf"{JOB}/(result|before|after)", job_file),
-    ("GET", rf"{JOB}/faces/(\d{{1,4}})", reference_face),
-    ("DELETE", JOB, forget),
-)
+async def refusal(request: Request, error: Exception) -> JSONResponse:
+    """What is answered where something went wrong; what should not is shown on the terminal in full."""
+    match error:
+        case HTTPException(status_code=status, detail=sentence):
+            if sentence == HTTPStatus(status).phrase:  # the router's own
+                status, sentence = HTTPStatus.NOT_FOUND, f"There is nothing at {request.url.path} to {request.method}."
+        case ClientDisconnect():
+            status, sentence = HTTPStatus.BAD_REQUEST, "The file broke off on its way; send it again."
+        case ValueError():
+            status, sentence = HTTPStatus.BAD_REQUEST, str(error)
+        case FileNotFoundError():
+            status, sentence = HTTPStatus.NOT_FOUND, DELETED
+        case OSError(errno=errno.ENOSPC):
+            status = HTTPStatus.INSUFFICIENT_STORAGE
+            sentence = "There is no space left for files on the serving machine."
+        case _:
+            status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, unexpected(error)
+    return JSONResponse({"error": sentence}, status)

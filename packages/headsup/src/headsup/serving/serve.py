@@ -4,8 +4,7 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +13,19 @@ from headsup.restoring.files import Weights
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.page_server import PageServer
+from headsup.serving.page_server import build_server, is_local, listen, page_url
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
+
+OPEN_TO_ALL = (
+    "With --host {host}, everybody who reaches this machine over the network can use the page, without a password, and "
+    "photographs travel to it unencrypted."
+)
+NO_REFERENCES = (
+    "References are not taken, since the networks for faces are not there; they are after `faceops weights fetch "
+    "yunet` and `faceops weights fetch mobilefacenet` (5 MB)."
+)
 
 
 def serve_page(
@@ -38,54 +46,33 @@ def serve_page(
         OSError: If something is missing, or the address is taken.
     """
     files = TemporaryDirectory(prefix="headsup-", ignore_cleanup_errors=True)
-    with PageServer(host, port) as server, files as folder, ended_by_signals():
+    with listen(host, port) as listener, files as folder:
         try:
+            end_on_signals()
             restorer = weights.load()
             recognition = load_recognition(fetch=False)
-            queue = JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)
-            try:
+            with closing(JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
-                detector = None if recognition is None else build_detector(DETECTOR)
+                preview = Preview(None if recognition is None else build_detector(DETECTOR))
                 threshold = None if recognition is None else recognition.threshold
                 name, device = Path(weights.weights).stem, str(restorer.device)
-                server.site = Site(queue, limits, Preview(detector), name, device, threshold, memory)
-                announce(server, recognition is not None)
+                server = build_server(Site(queue, limits, preview, name, device, threshold, memory), host)
+                if not is_local(listener):
+                    print(OPEN_TO_ALL.format(host=host), file=sys.stderr)
+                if recognition is None:
+                    print(NO_REFERENCES, file=sys.stderr)
+                url = page_url(host, listener)
+                print(f"Restore photographs at {url} (Ctrl-C ends it).", flush=True)
                 if open_browser:
-                    threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
-                server.serve_forever()
-            finally:
-                queue.close()
+                    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+                server.run(sockets=[listener])
         except KeyboardInterrupt:
             print("Ended; photographs and results are removed.", file=sys.stderr)
 
 
-def announce(server: PageServer, recognition: bool) -> None:
-    """Say where the page is, and what is to be known of it."""
-    if not server.is_local:
-        print(
-            f"With --host {server.host}, everybody who reaches this machine over the network can use the page, without "
-            "a password, and photographs travel to it unencrypted.",
-            file=sys.stderr,
-        )
-    if not recognition:
-        print(
-            "References are not taken, since the networks for faces are not there; they are after `faceops weights "
-            "fetch yunet` and `faceops weights fetch mobilefacenet` (5 MB).",
-            file=sys.stderr,
-        )
-    print(f"Restore photographs at {server.url} (Ctrl-C ends it).", flush=True)
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Being told to end, or the terminal being closed, counts as Ctrl-C, so that files are removed."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # one that is ignored, as under nohup, stays so
-    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+def end_on_signals() -> None:
+    """Let being told to end, and the terminal being closed, count as Ctrl-C, so that files are removed."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:  # one that is ignored, as under nohup, stays so
+            signal.signal(number, signal.default_int_handler)

@@ -1,6 +1,6 @@
 """Where a restorer is in its work, told by its layers; and a way to stop it between two of them."""
 
-from torch import nn
+from typing import Any
 
 from headsup.model.one_step import OneStepRestorer
 from headsup.serving.photo_job import PhotoJob
@@ -19,27 +19,21 @@ class StageHooks:
         for module in restorer.modules():
             module.register_forward_pre_hook(self._check)
         # with little memory the autoencoder runs in tiles, and only its layers are called
-        restorer.vae.encoder.conv_in.register_forward_pre_hook(self._encoding)
+        restorer.vae.encoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Encoding"))
         restorer.unet.register_forward_pre_hook(self._denoising)
-        restorer.vae.decoder.conv_in.register_forward_pre_hook(self._decoding)
+        restorer.vae.decoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Decoding"))
 
     def watch(self, job: PhotoJob) -> None:
         """The job that is in work from now on."""
         self._job, self._parts = job, 0
 
-    def _check(self, module: nn.Module, inputs: tuple) -> None:
+    def _check(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
         if self._job is not None:
             self._job.check()
 
-    def _encoding(self, module: nn.Module, inputs: tuple) -> None:
-        self._enter("Encoding")
-
-    def _denoising(self, module: nn.Module, inputs: tuple) -> None:
+    def _denoising(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
         self._parts += 1
         self._enter("Restoring" if self._parts == 1 else f"Restoring, part {self._parts}")
-
-    def _decoding(self, module: nn.Module, inputs: tuple) -> None:
-        self._enter("Decoding")
 
     def _enter(self, stage: str) -> None:
         if self._job is not None:

@@ -1,20 +1,21 @@
 """Files that are sent to the page: one request for each, its body the file."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from io import BufferedIOBase
 from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from faceops.atomic_files import replacing
 from faceops.images.decoding import open_header, upright_size
-from headsup.serving.limits import Limits, RefusalError
+from headsup.serving.limits import Limits
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif"}
 """How files of results end, by the format that Pillow sees in the input; PNG for the others, which are only read."""
 
-CHUNK = 2**20
 LONGEST_NAME = 60
 
 
@@ -29,64 +30,61 @@ class Upload:
     suffix: str
     """How the file of a result in the same format ends."""
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.path.name
 
+def announced_length(request: Request) -> int:
+    """Bytes of the body of a request.
 
-class Body:
-    """What a request carries, as far as it has not been read.
-
-    Args:
-        stream: Where it comes from.
-        length: Bytes that were announced.
+    Raises:
+        HTTPException: If the request does not begin with it.
     """
-
-    def __init__(self, stream: BufferedIOBase, length: int) -> None:
-        self.stream, self.length, self.left = stream, length, length
-
-    def chunks(self) -> Iterator[bytes]:
-        """What is left, in pieces.
-
-        Raises:
-            RefusalError: If less comes than was announced.
-        """
-        while self.left:
-            chunk = self.stream.read(min(CHUNK, self.left))
-            if not chunk:
-                raise RefusalError(HTTPStatus.BAD_REQUEST, "The file broke off on its way; send it again.")
-            self.left -= len(chunk)
-            yield chunk
+    length = request.headers.get("Content-Length")
+    if length is None or "Transfer-Encoding" in request.headers:
+        raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "Send the length of a file before the file.")
+    return int(length)
 
 
-def receive_picture(body: Body, folder: Path, name: str, limits: Limits) -> Upload:
-    """Store a picture that is sent; its pixels are not decoded yet.
+async def receive_picture(request: Request, folder: Path, limits: Limits) -> Upload:
+    """Store a picture that is sent, under the name that the query gives; its pixels are not decoded yet.
 
     Args:
-        body: Bytes of the file.
+        request: Its body is the file.
         folder: Where to put it; made if only the last part of its path is not there.
-        name: What the sender calls it.
         limits: What is taken.
 
     Raises:
-        RefusalError: If it is too large or breaks off.
+        HTTPException: If it is too large.
+        ClientDisconnect: If it breaks off.
         ImageFileError: If it is no picture.
-        FileNotFoundError: If what it belongs to was forgotten in the meantime.
+        FileNotFoundError: If what it belongs to was deleted in the meantime.
         OSError: If it cannot be stored.
     """
-    name = safe_name(name)
-    limits.check_length(name, body.length)
+    name = safe_name(request.query_params.get("name", ""))
+    limits.check_length(name, announced_length(request))
     path = folder / name
     folder.mkdir(exist_ok=True)
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
-            for chunk in body.chunks():
+            async for chunk in request.stream():
                 file.write(chunk)
-        with temporary.open("rb") as file:
-            image = open_header(file, name)
-            width, height = upright_size(image)
-        limits.check_pixels(name, width, height)
+        return await run_in_threadpool(look_at, temporary, path, limits)
+
+
+def look_at(file: Path, path: Path, limits: Limits) -> Upload:
+    """Size and format of a picture from its header.
+
+    Args:
+        file: Where it is.
+        path: Where it is going to be.
+        limits: What is taken.
+
+    Raises:
+        HTTPException: If it has too many pixels.
+        ImageFileError: If it is no picture.
+    """
+    with file.open("rb") as opened:
+        image = open_header(opened, path.name)
+        width, height = upright_size(image)
+    limits.check_pixels(path.name, width, height)
     return Upload(path, width, height, SUFFIXES.get(image.format or "", ".png"))
 
 

@@ -1,21 +1,19 @@
-"""How a photograph is wanted, as the page says it."""
+"""How a photograph is to be restored, as the page says it."""
 
 import json
 import math
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, get_args
 
 from headsup.restoring.colour_method import ColourMethod
 from headsup.restoring.options import RestoreOptions
-from headsup.serving.limits import RefusalError
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Order:
-    """How a photograph is wanted."""
+class RestoreRequest:
+    """How a photograph is to be restored."""
 
     options: RestoreOptions
     force: bool = False
@@ -24,7 +22,7 @@ class Order:
     """The only face that counts: left, top, right and bottom in pixels of the photograph."""
 
 
-def parse_order(text: bytes, memory: float | None = None) -> Order:
+def parse_request(text: bytes, memory: float | None = None) -> RestoreRequest:
     """Read what the page sent.
 
     Args:
@@ -32,10 +30,10 @@ def parse_order(text: bytes, memory: float | None = None) -> Order:
         memory: See `RestoreOptions`.
 
     Raises:
-        RefusalError: If it is something else.
+        ValueError: If it is something else.
 
     Example:
-        >>> parse_order(b'{"scale": 2, "fidelity": 0.25}').options.fidelity
+        >>> parse_request(b'{"scale": 2, "fidelity": 0.25}').options.fidelity
         0.25
     """
     try:
@@ -45,17 +43,13 @@ def parse_order(text: bytes, memory: float | None = None) -> Order:
             raise ValueError(f"The colour is one of {', '.join(get_args(ColourMethod))}, and force true or false.")
         scale, fidelity = number(fields.get("scale", 4.0)), number(fields.get("fidelity", 0.0))
         box = parse_box(fields.get("face_box"))
-        return Order(RestoreOptions(scale, None, fidelity, colour, memory=memory), force, box)
+        return RestoreRequest(RestoreOptions(scale, None, fidelity, colour, memory=memory), force, box)
     except (AttributeError, ValueError) as error:
-        raise RefusalError(HTTPStatus.BAD_REQUEST, f"The wishes cannot be read. {error}") from error
+        raise ValueError(f"The options cannot be read. {error}") from error
 
 
 def parse_box(value: Any) -> Box | None:  # noqa: ANN401 - any JSON
-    """Four numbers, or none.
-
-    Raises:
-        ValueError: If it is something else.
-    """
+    """Four numbers, or none; anything else is a ValueError."""
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 4:
@@ -65,11 +59,7 @@ def parse_box(value: Any) -> Box | None:  # noqa: ANN401 - any JSON
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - any JSON
-    """A finite number.
-
-    Raises:
-        ValueError: If it is none.
-    """
+    """A finite number; anything else is a ValueError."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"The scale, the fidelity and the edges of a box are numbers, got {value!r}.")
     return float(value)
