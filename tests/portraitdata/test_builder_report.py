@@ -17,9 +17,9 @@ from portraitdata.builder.report.histograms import histogram
 from portraitdata.builder.report.page import SECTIONS, report_page
 from portraitdata.builder.report.style import STYLE
 from portraitdata.builder.report.thumbnails import thumbnail
-from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown
+from tests.support.synthetic_build import write_synthetic_build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

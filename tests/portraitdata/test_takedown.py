@@ -15,7 +15,6 @@ import torch
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.builder.checks.verification import verify_index
 from portraitdata.builder.layout import funnel, read_stage
-from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.builder.takedown.archive_rewriting import blank_members, rewrite_without
 from portraitdata.builder.takedown.journal import JOURNAL_FILE
 from portraitdata.builder.takedown.removal import finish
@@ -32,6 +31,7 @@ from portraitdata.restoration.index.takedown_list import (
     read_takedown_list,
     without_taken_down,
 )
+from tests.support.synthetic_build import write_synthetic_build
 
 
 @pytest.fixture(scope="module")
