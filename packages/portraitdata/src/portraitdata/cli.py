@@ -232,27 +232,12 @@ def score(
         device: Where networks compute, as cuda.
     """
     from portraitdata.commands.score import run_score
+    from portraitdata.scoring.selection import ScoringSettings
 
-    return run_score(
-        restored,
-        target,
-        convention,
-        metrics,
-        references,
-        masks,
-        crop,
-        output,
-        json,
-        sheet,
-        restored_suffix,
-        aligned,
-        detector,
-        detector_weights,
-        identity_weights,
-        daefr_weights,
-        download,
-        device,
+    settings = ScoringSettings(
+        convention, crop, aligned, detector, detector_weights, identity_weights, daefr_weights, download, device
     )
+    return run_score(restored, target, settings, metrics, references, masks, output, json, sheet, restored_suffix)
 
 
 COMMANDS: dict[str, Any] = {

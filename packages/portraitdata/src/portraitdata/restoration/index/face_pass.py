@@ -108,6 +108,22 @@ def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[See
     return list(kept.values()), skipped
 
 
+def face_columns(faces: Faces) -> dict[str, list]:
+    """Columns of the table of faces that tell where faces are, a list of one value for each face.
+
+    Example:
+        >>> list(face_columns(Faces.none()))
+        ['box', 'score', 'landmarks', 'eye_distance', 'matrix']
+    """
+    return {
+        "box": faces.boxes.tolist(),
+        "score": faces.scores.tolist(),
+        "landmarks": faces.landmarks.flatten(1).tolist(),
+        "eye_distance": faces.eye_distance().tolist(),
+        "matrix": matrices(faces).tolist(),
+    }
+
+
 def matrices(faces: Faces) -> NDArray[np.float64]:
     """Maps from pixels of the photograph to those of the aligned 512-pixel face, (n, 6).
 
