@@ -37,7 +37,7 @@ def headsup(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
 
 def test_there_is_a_command_for_every_run() -> None:
     assert len(ROWS) == 5
-    assert len(set(COMMANDS)) == len(COMMANDS) == 20
+    assert len(set(COMMANDS)) == len(COMMANDS) == 21
     named = {word.removeprefix("$C/") for command in COMMANDS for word in shlex.split(command)}
     assert {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")} - named == {
         "data/tiny_guided.yaml",

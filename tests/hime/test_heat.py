@@ -2,7 +2,7 @@
 
 import torch
 
-from hime.upscaling.heat import STOPS, heat_map, relative_similarity
+from hime.heat_maps import STOPS, heat_map, relative_similarity
 
 
 def test_colours_at_and_between_the_stops() -> None:

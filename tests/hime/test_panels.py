@@ -2,9 +2,9 @@
 
 import torch
 
+from hime.heat_maps import heat_map
 from hime.network import SuperResolution
 from hime.training.panels import panel
-from hime.upscaling.heat import heat_map
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
 

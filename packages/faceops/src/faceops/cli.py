@@ -25,16 +25,16 @@ def detect(
     threshold: float | None = None,
     tiny: bool = False,
 ) -> int:
-    """Find the faces in photographs: boxes, scores, five landmarks, distance of the eyes.
+    """Detect faces: boxes, scores, five landmarks, eye distance.
 
     Args:
-        images: Pictures, or folders of them.
-        json: Print JSON instead of a line for each picture.
-        draw: Folder for copies with the faces drawn in.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        weights: File or name of its weights instead of the usual ones.
-        threshold: Least score of a face, between 0 and 1; each detector has its own.
-        tiny: Look for tiny faces too, which takes four times as long.
+        images: Images, or folders of images.
+        json: Print JSON instead of one line per image.
+        draw: Folder to write copies with boxes and landmarks drawn in.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        weights: File or name of the detector's weights; the default ones if not given.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        tiny: Also detect tiny faces; takes several times as long.
     """
     from faceops.images.picture_files import check_single
 
@@ -58,19 +58,19 @@ def align_faces(
     overwrite: bool = False,
     json: bool = False,
 ) -> int:
-    """Cut the faces out of photographs, upright and all alike.
+    """Crop the faces of photographs and align them to a template.
 
     Args:
-        images: Pictures, or folders of them.
-        output: Folder to write into; made if absent.
+        images: Images, or folders of images.
+        output: Folder to write into; created if missing.
         size: Side of the crops in pixels.
-        template: Window of the face; ffhq with hair and chin, arcface for recognition.
-        estimator: How the position is fitted to the landmarks; lmeds leaves outliers out.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        threshold: Least score of a face, between 0 and 1; each detector has its own.
-        largest: Take the largest face of each picture only.
+        template: Template of the crop; ffhq with hair and chin, arcface for recognition.
+        estimator: How the transform is fitted to the landmarks; lmeds ignores outliers.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        largest: Use only the largest face of each image.
         overwrite: Replace files that exist.
-        json: Print where each crop is from instead of its name only.
+        json: Print JSON with the source and matrix of each crop instead of its name.
     """
     from faceops.images.picture_files import check_single
 
@@ -90,15 +90,15 @@ def compare(
     detector: DetectorName = "yunet",
     json: bool = False,
 ) -> None:
-    """Say whether two photographs show the same person.
+    """Tell whether two photographs show the same person.
 
     Args:
-        first: Picture; its largest face counts.
-        second: Picture; its largest face counts.
+        first: Image; its largest face is used.
+        second: Image; its largest face is used.
         network: Name or file of the weights of a recognition network.
-        threshold: Similarity from which two faces are one person, between -1 and 1; the network's own by default.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        json: Print JSON instead of a line.
+        threshold: Lowest similarity of two faces of one person, between -1 and 1; the network's own by default.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        json: Print JSON instead of a sentence.
     """
     from faceops.images.picture_files import check_there
 
@@ -120,15 +120,15 @@ def embed_faces(
     largest: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Turn faces into vectors that tell people apart. They are biometric data: keep them as carefully as photographs.
+    """Compute the embeddings of faces. They are biometric data: protect them like the photographs.
 
     Args:
-        images: Pictures, or folders of them.
-        output: File ending in .npz to write; without it JSON is printed, a line for each face.
+        images: Images, or folders of images.
+        output: File (.npz) to write; without it one line of JSON per face is printed.
         network: Name or file of the weights of a recognition network.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        threshold: Least score of a face, between 0 and 1; each detector has its own.
-        largest: Take the largest face of each picture only.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        largest: Use only the largest face of each image.
         overwrite: Replace the file if it exists.
     """
     from faceops.images.picture_files import check_single
@@ -141,17 +141,17 @@ def embed_faces(
 
 
 def list_weights() -> None:
-    """List the weights that have a name, with their licences."""
+    """List the known weights with size, cache state and licence."""
     from faceops.commands.weights import run_list
 
     run_list()
 
 
 def where(name: str | None = None) -> None:
-    """Print the cache folder, or the place of one file in it.
+    """Print the cache folder, or the path of one file in it.
 
     Args:
-        name: Weights whose file to name.
+        name: Weights whose path to print.
     """
     from faceops.commands.weights import run_where
 
@@ -159,10 +159,10 @@ def where(name: str | None = None) -> None:
 
 
 def fetch(name: str) -> None:
-    """Fetch weights into the cache, going on where a download broke off.
+    """Download weights into the cache; resume an interrupted download.
 
     Args:
-        name: Weights to fetch.
+        name: Weights to download.
     """
     from faceops.commands.weights import run_fetch
 
@@ -170,10 +170,10 @@ def fetch(name: str) -> None:
 
 
 def verify(name: str | None = None) -> int:
-    """Compare files in the cache with their checksums.
+    """Check files in the cache against their checksums.
 
     Args:
-        name: Weights to check; all that are there by default.
+        name: Weights to check; all cached ones by default.
     """
     from faceops.commands.weights import run_verify
 
@@ -181,11 +181,11 @@ def verify(name: str | None = None) -> int:
 
 
 def add(file: Path, *, name: str | None = None) -> None:
-    """Copy a file that came another way into the cache.
+    """Copy a downloaded file into the cache.
 
     Args:
-        file: The file, whatever it is called.
-        name: Weights that it is; told by its checksum by default.
+        file: File of any name.
+        name: Name of the weights; recognised by the checksum by default.
     """
     from faceops.commands.weights import run_add
 

@@ -114,7 +114,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch, on any device, could not allocate memory.
+    """Tell whether Python or torch, on any device, could not allocate memory.
 
     Example:
         >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate"))

@@ -5,7 +5,7 @@ from importlib import import_module
 
 
 def public_name(package: str, homes: Mapping[str, str], name: str) -> object:
-    """What a package offers under a name.
+    """Public object of a package, by name.
 
     Args:
         package: Name of the package.

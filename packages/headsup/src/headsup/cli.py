@@ -19,7 +19,7 @@ SILENT_CARD = ModelCard()
 
 
 def fit() -> None:
-    """Train a restorer, or one of the parts of the small model."""
+    """Train a restorer, or a part of the small base model."""
 
 
 def validate() -> None:
@@ -59,31 +59,31 @@ def restore(
     force: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Restore photographs of any size, with the help of other photographs of the people in them if there are any.
+    """Restore photographs of any size, optionally with reference photographs of the people in them.
 
     Args:
-        inputs: Pictures, folders of them, or patterns such as 'album/*.jpg'.
-        output: Picture to write if there is one, else folder to write into; a picture that is there is not made again.
-        reference: Photographs of the people, or folders of them, several of one person too; each face gets its own.
-        scale: Sides of the result divided by those of the picture; 4 if not given, less for large photographs.
-        size: Size of the result in pixels, such as 1600x1200, instead of a scale.
-        weights: Name of shipped weights, or a .safetensors file of headsup export.
+        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
+        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        reference: Photographs of the people, or folders of them; matched with the faces automatically.
+        scale: Magnification; default 4, less for large photographs.
+        size: Size of the result in pixels, such as 1600x1200; instead of a scale.
+        weights: Name of shipped weights, or a .safetensors file written by headsup export.
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
-        fidelity: Closeness to the input, from 0, all that the restorer adds, to 1, the faithful picture.
-        colour: How the colours of the input are kept; wavelet takes its low frequencies, adain its mean and deviation.
-        tile: Side in pixels of the result of the tiles in which larger pictures are denoised.
-        overlap: Pixels that neighbouring tiles share.
-        memory: Gigabytes that all may take together; smaller tiles are taken then, which takes longer.
-        prompt: What is on the pictures, for base models that know texts.
-        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        fidelity: Closeness to the input, from 0 (all restored detail) to 1 (damage removed, nothing invented).
+        colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        overlap: Overlap of neighbouring tiles in pixels.
+        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
-        face_box: Left, top, right and bottom of the face in pixels of the picture, where no or the wrong one is found.
-        confine_references: Keep what a reference brings to its face; false is one pass, as in the paper, and faster.
-        reference_strength: How much references count, from 0, not at all, to 1.
-        report: JSON file on sizes, times, faces and their likeness; written anew after each picture.
-        compare: Sheet with input, result, faces and references; a folder of sheets if there are several pictures.
-        force: Use references that seem to show somebody else, and go on where no face is found.
-        overwrite: Make pictures again that are there already.
+        face_box: Left, top, right and bottom of the face in pixels, where detection finds none or the wrong one.
+        confine_references: Limit the effect of a reference to its face; false is one pass, as in the paper, and faster.
+        reference_strength: Influence of the references, from 0 (none) to 1.
+        report: JSON report of sizes, times, faces and similarities; rewritten after each image.
+        compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
+        force: Use references that seem to show someone else, and continue where no face is detected.
+        overwrite: Replace existing results.
     """
     from headsup.restoring.jobs import check_request
     from headsup.restoring.options import RestoreOptions, parse_size
@@ -101,10 +101,10 @@ def restore(
 
 
 def demo(*, output: Path) -> None:
-    """Spoil a real portrait and restore it with the shipped weights, without and with a reference; offline.
+    """Damage a real portrait and restore it with the shipped weights, without and with a reference; offline.
 
     Args:
-        output: Folder for pictures and a sheet; made if absent.
+        output: Folder for the images and a sheet; created if missing.
     """
     from headsup.demo import print_scores, run_demo
 
@@ -134,29 +134,29 @@ def blend(
     compare: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Restore photographs with one restorer and their faces with another, pasted over; a baseline to compare with.
+    """Restore photographs with one restorer and paste faces of another into them; a baseline for comparisons.
 
     Args:
-        inputs: Pictures, folders of them, or patterns such as 'album/*.jpg'.
-        output: Picture to write if there is one, else folder to write into; a picture that is there is not made again.
-        weights: Restorer of the whole; name of shipped weights, or a .safetensors file of headsup export.
-        face_weights: Restorer of aligned faces, likewise.
+        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
+        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        weights: Restorer of the whole image; name of shipped weights, or a .safetensors file of headsup export.
+        face_weights: Restorer of the aligned faces, likewise.
         face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.
-        scale: Sides of the result divided by those of the picture; 4 if not given, less for large photographs.
-        size: Size of the result in pixels, such as 1600x1200, instead of a scale.
+        scale: Magnification; default 4, less for large photographs.
+        size: Size of the result in pixels, such as 1600x1200; instead of a scale.
         base: Base model of the whole, if it is not where the weights say; a folder in diffusers' layout or a hub id.
         face_base: Base model of the faces, likewise.
-        fidelity: Closeness to the input, from 0, all that the restorers add, to 1, nothing of it.
-        colour: How the colours of the input are kept; wavelet takes its low frequencies, adain its mean and deviation.
-        tile: Side in pixels of the result of the tiles in which larger pictures are denoised.
-        overlap: Pixels that neighbouring tiles share.
-        memory: Gigabytes that all may take together; smaller tiles are taken then, which takes longer.
-        prompt: What is on the pictures, for base models that know texts.
-        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        fidelity: Closeness to the input, from 0 (all restored detail) to 1 (the enlarged input).
+        colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        overlap: Overlap of neighbouring tiles in pixels.
+        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
-        report: JSON file on sizes, times, faces and the seams around them; written anew after each picture.
-        compare: Sheet with input, result and faces; a folder of sheets if there are several pictures.
-        overwrite: Make pictures again that are there already.
+        report: JSON report of sizes, times, faces and their seams; rewritten after each image.
+        compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
+        overwrite: Replace existing results.
     """
     from headsup.restoring.jobs import check_request
     from headsup.restoring.options import RestoreOptions, parse_size
@@ -186,20 +186,20 @@ def serve(
     largest_megapixels: float = 25.0,
     open_browser: bool = False,
 ) -> None:
-    """Restore photographs on a page of this machine, in a browser.
+    """Serve a web page on this machine that restores photographs.
 
     Args:
-        host: Address to listen at; the usual one is reached from this machine alone.
-        port: Likewise; 0 for any that is free.
+        host: Address to listen at; the default is reachable from this machine only.
+        port: Port to listen at; 0 for any that is free.
         weights: Name of shipped weights, or a .safetensors file of headsup export.
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
-        prompt: What is on the pictures, for base models that know texts.
-        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
-        memory: Gigabytes that a restoration may take with the weights.
-        largest_upload_mb: Megabytes of a photograph at most.
-        largest_megapixels: Megapixels of a photograph, a reference and a result at most.
-        open_browser: Show the page in the browser of this machine.
+        memory: Limit of the memory of a restoration, weights included, in gigabytes.
+        largest_upload_mb: Largest upload in megabytes.
+        largest_megapixels: Largest photograph, reference or result in megapixels.
+        open_browser: Open the page in the browser.
     """
     from headsup.restoring.files import Weights
     from headsup.serving.limits import Limits
@@ -222,12 +222,12 @@ def profile(
     """Count parameters, memory and operations of a restorer, without its weights.
 
     Args:
-        architecture: Base model: Stable Diffusion 2.1, or the small one that comes along.
+        architecture: Base model: Stable Diffusion 2.1, or the small one.
         size: Side of the restored image in pixels.
-        mode: Count a step of training, or the restoration of one image.
-        guidance: Channels of a branch that guides the decoder; 0 is the paper's, without any.
-        references: Joined to the input, as in the paper, or looked at.
-        trained: Adapters, as in the paper, or all weights of the base.
+        mode: Training step, or restoration of one image.
+        guidance: Channels of the guidance branch; 0 for none, as in the paper.
+        references: Concatenated with the input, as in the paper, or attended to.
+        trained: Trained weights: adapters, as in the paper, or all of the base model.
         json: Print JSON instead of tables.
     """
     from headsup.model.settings import RestorerSettings
@@ -252,14 +252,14 @@ def export(
     card: ModelCard = SILENT_CARD,
     half: bool = False,
 ) -> None:
-    """Turn a training checkpoint into a weights file.
+    """Export a training checkpoint to a weights file.
 
     Args:
         checkpoint: Checkpoint (.ckpt) of headsup fit of a restorer.
         output: Weights file (.safetensors) to write.
-        base: Where others will find the base model, if not where this run did.
-        card: What to say about the weights.
-        half: Store float16, half the size.
+        base: Place of the base model for users of the file, if not that of the training.
+        card: Model card of the weights.
+        half: Store float16, at half the size.
     """
     from headsup.weights.export import export_checkpoint
 
@@ -268,13 +268,13 @@ def export(
 
 
 def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = "") -> None:
-    """Write a restorer with its adapters merged, as a diffusers folder that other software loads.
+    """Merge the adapters into the base model and write a diffusers folder for other software.
 
     Args:
         weights: Name of shipped weights, or a .safetensors file.
-        output: Folder to write; it must not be there yet.
+        output: Folder to write; it must not exist yet.
         base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
-        prompt: Text whose embedding is written along.
+        prompt: Text whose embedding is included.
     """
     from headsup.weights.merging import merge_weights
 

@@ -37,14 +37,14 @@ SCALE, SEED = 4, 11
 
 NOTICE = (
     "Portrait: NASA, public domain. The reference is simulated from the same photograph (tilted, relit, blurred), so "
-    "it fits better than a photograph of another day would. The weights are the small ones that come along, trained "
+    "it fits better than a photograph of another day would. The weights are the small shipped ones, trained "
     "for hours on hundreds of portraits; they are not Stable Diffusion."
 )
 
 
 @dataclass(frozen=True)
 class DemoScore:
-    """How close a picture is to the photograph."""
+    """Closeness of a picture to the photograph."""
 
     name: str
     psnr: float

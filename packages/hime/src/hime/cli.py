@@ -49,23 +49,22 @@ def upscale_pictures(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     overwrite: bool = False,
 ) -> int:
-    """Magnify a headshot with the help of other photographs of the same person.
+    """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
 
     Args:
-        low: Picture to magnify, or a folder of pictures of one person.
-        output: Picture to write; a folder if low is one.
-        exemplars: Photographs of the same person, or folders of them. Any number; none gives weaker results.
-        scale: Magnification of the shipped weights; 4 if neither it nor weights is given.
-        weights: Name of shipped weights, or a .safetensors file, instead of the usual ones for the scale.
-        perceptual: Use the shipped weights trained for sharp looks instead of small errors.
+        low: Image to enlarge, or a folder of images of one person.
+        output: Image to write; a folder if low is one.
+        exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
+        scale: Magnification; selects shipped weights, default 4.
+        weights: Name of shipped weights, or a .safetensors file; instead of a scale.
+        perceptual: Use the shipped weights trained with a perceptual loss: sharper, with larger errors.
         maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
             beside the best exemplar at the same place, light for the best.
         compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
-        align: What of an exemplar is used: faces finds its largest face and brings it to the place of the face in the
-            picture, middle takes its middle; auto is faces if the detector's weights have been fetched before.
-        tile: Side in low-resolution pixels from which on the picture is cut into overlapping tiles; less needs less
-            memory.
-        device: Where to compute; auto takes the first there is of cuda, mps and cpu.
+        align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their
+            middle; auto is faces if the detector's weights have been downloaded.
+        tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
+        device: Device; auto takes the first available of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
     from faceops.images.picture_files import check_there
@@ -86,7 +85,7 @@ def demo(*, output: Path) -> None:
     """Upscale a real portrait with the shipped weights, offline.
 
     Args:
-        output: Folder for pictures and sheets; made if absent.
+        output: Folder for the images and sheets; created if missing.
     """
     from hime.demo import print_scores, run_demo
 
@@ -102,7 +101,7 @@ def profile(
     weights: str | None = None,
     json: bool = False,
 ) -> None:
-    """Count parameters and operations beside those of the paper.
+    """Count parameters and operations, beside those of the paper.
 
     Args:
         variant: Size of the network.
@@ -134,16 +133,16 @@ def export(
     lr_size: int | None = None,
     without_references: bool = False,
 ) -> None:
-    """Turn a training checkpoint into a weights file, or weights into ONNX.
+    """Export a training checkpoint to a weights file, or weights to ONNX.
 
     Args:
         source: Checkpoint (.ckpt) of hime fit, or name or file of weights.
         output: Weights file (.safetensors) to write from a checkpoint.
-        half: Store float16, half the size.
-        card: What to say about the weights.
+        half: Store float16, at half the size.
+        card: Model card of the weights.
         onnx: ONNX file to write.
         lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
-        without_references: Make the ONNX graph one of the input alone.
+        without_references: Leave exemplars out of the ONNX graph.
     """
     from hime.weights.export import export_files
 
@@ -161,8 +160,8 @@ def correlation_map(
     """Draw the correlation maps of an image (HIME, Figure 6).
 
     Args:
-        image: Picture to look at.
-        output: Figure to write; NAME_correlation.png beside the picture by default.
+        image: Image file.
+        output: Figure to write; default NAME_correlation.png beside the image.
         window: Sides k of the windows, odd.
         dilation: Distance of neighbouring offsets in pixels.
         overwrite: Replace the figure if it exists.
@@ -188,7 +187,7 @@ def evaluate(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     json: bool = False,
 ) -> None:
-    """Score weights on held-out people: PSNR, SSIM and LPIPS, by how many references and whose.
+    """Score weights on held-out people: PSNR, SSIM and LPIPS, by number and kind of exemplars.
 
     Args:
         names: Names of shipped weights, or .safetensors files.
@@ -200,7 +199,7 @@ def evaluate(
         stranger: Also score with the photographs of another person.
         blank: Also score with black images as references.
         limit: Score this many photographs, evenly spread.
-        device: Where to compute.
+        device: Device.
         json: Print JSON instead of a table.
     """
     from hime.evaluation.report import print_evaluation

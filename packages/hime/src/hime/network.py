@@ -18,7 +18,7 @@ Aggregation = Literal["average", "max", "cofa"]
 
 
 class SuperResolution(NamedTuple):
-    """What HIME makes of one batch, with the maps that explain it."""
+    """Output of HIME for one batch, with the maps that explain it."""
 
     image: Float[Tensor, "b 3 sh sw"]
     """I^SR, not clamped."""
@@ -34,7 +34,7 @@ class SuperResolution(NamedTuple):
 
 
 class HimeArguments(NamedTuple):
-    """What a HIME was built with; ``HIME(*arguments)`` builds its like."""
+    """Arguments of a HIME; ``HIME(*arguments)`` builds its like."""
 
     scale: int
     alignment: Alignment

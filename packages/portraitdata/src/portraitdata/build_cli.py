@@ -1,6 +1,6 @@
-"""Commands of the ``portraitdata`` console script that make a data set of portraits and look after it.
+"""Commands of the ``portraitdata`` console script that build, inspect and maintain a portrait data set.
 
-A command imports what it needs when it runs, so that help is there at once.
+A command imports what it needs when it runs, so that help is fast.
 """
 
 from collections.abc import Sequence
@@ -44,27 +44,27 @@ def build(
     engine: Literal["processes", "ray"] = "processes",
     workers: int | None = None,
 ) -> None:
-    """Build a data set of portraits from metadata of web images or from pictures, by the rules of PortraitSR-4K.
+    """Build a portrait data set from metadata of web images or from local images, by the rules of PortraitSR-4K.
 
-    What is done already is not done again; a build that was interrupted goes on. Settings are best given as a file.
+    Finished work is not repeated, so an interrupted build continues. Pass settings as a file with --config.
 
     Args:
         output: Folder of the build.
         sources: Where images come from.
-        partition: Images that are worked at together and written as one file of each stage.
-        takedown: File of addresses, uids or SHA-256 sums, one a line, that are left out.
-        unsafe_at_most: Largest probability of being unsafe for work, where the metadata have one.
-        size: Which sizes are wanted.
-        download: How img2dataset downloads.
-        quality: Sharpness and other judges of quality.
-        faces: Which faces are wanted, and the networks that find and embed them.
-        duplicates: What counts as a duplicate.
-        pairs: Which faces are one person.
-        split: What is for testing.
-        shards: How the result is packed.
-        from_stage: Do this stage and those after it again.
-        engine: Who works at the partitions; ray needs the extra of that name.
-        workers: Processes or actors; as many as there are cores by default.
+        partition: Images that are processed together and written as one file per stage.
+        takedown: File of URLs, uids or SHA-256 sums to leave out, one per line.
+        unsafe_at_most: Largest probability of being unsafe for work, if the metadata have one.
+        size: Accepted sizes.
+        download: Settings of img2dataset.
+        quality: Sharpness and other quality scorers.
+        faces: Accepted faces, and the networks that detect and embed them.
+        duplicates: Criteria for duplicates.
+        pairs: Criteria for faces of one person.
+        split: Test share and seed.
+        shards: Packing of the result.
+        from_stage: Repeat this stage and all later ones.
+        engine: Engine that processes the partitions; ray needs the extra of that name.
+        workers: Number of processes or actors; the number of cores by default.
     """
     from portraitdata.builder.config import BuildConfig
     from portraitdata.commands.build import run_build
@@ -88,7 +88,7 @@ def build(
 
 
 def status(build: Path) -> None:
-    """Print what came through every stage of a build and what was dropped, and why.
+    """Print how many images passed each stage of a build, and why the others were dropped.
 
     Args:
         build: Folder of the build.
@@ -99,12 +99,12 @@ def status(build: Path) -> None:
 
 
 def report(build: Path, *, output: Path, seed: int = 0) -> None:
-    """Write a page that shows what a build kept and dropped, and why; it needs no other file.
+    """Write a self-contained HTML report of what a build kept and dropped, and why.
 
     Args:
         build: Folder of the build.
         output: HTML file to write.
-        seed: Seed of the choice of images to show.
+        seed: Random seed for the choice of images to show.
     """
     from portraitdata.commands.report import run_report
 
@@ -112,11 +112,11 @@ def report(build: Path, *, output: Path, seed: int = 0) -> None:
 
 
 def verify(index: Path, *, deep: bool = False) -> int:
-    """Check a portrait index: its tables, its archives, the bytes of every photograph, the split, what was taken down.
+    """Verify a portrait index: its tables, its archives, the bytes of every image, the split, the takedowns.
 
     Args:
         index: Folder of the index.
-        deep: Decode every photograph, too.
+        deep: Also decode every image.
     """
     from portraitdata.commands.verify import run_verify
 
@@ -138,23 +138,23 @@ def takedown(
     detector_weights: str | None = None,
     identity_weights: str = "mobilefacenet",
 ) -> int:
-    """Remove photographs, or all of a person, from an index, its archives and the build that it belongs to.
+    """Remove images, or all images of a person, from an index, its archives and its build.
 
-    Without --uid, --face and --like it finishes a takedown that was interrupted.
+    Without --uid, --face and --like, finish an interrupted takedown.
 
     Args:
         index: Folder of the index.
-        uid: Photographs to remove.
-        face: Face, as UID:NUMBER; all photographs of that person are removed.
-        like: Picture of a person; all photographs of that person are removed.
-        similarity: Faces that are more similar are of the person; a cosine.
-        reason: What the list of what was taken down says about why.
-        date: What it says about when.
-        dry_run: Only list what would be removed.
-        yes: Do not ask before the photographs of a person are removed.
-        detector: Network that finds the face in the picture; the weights of scrfd are for non-commercial research only.
-        detector_weights: File or name of its weights instead of the usual ones.
-        identity_weights: File or name of the weights of the network that the index was made with.
+        uid: Images to remove.
+        face: Face, as UID:NUMBER; all images of that person are removed.
+        like: Image of a person; all images of that person are removed.
+        similarity: Cosine similarity above which a face is of the person.
+        reason: Reason to record in the list of takedowns.
+        date: Date to record in it.
+        dry_run: Only list the images.
+        yes: Do not ask before the images of a person are removed.
+        detector: Face detector for the image; the weights of scrfd are for non-commercial research only.
+        detector_weights: File or name of the detector's weights; the default ones if not given.
+        identity_weights: File or name of the weights of the recognition network with which the index was made.
     """
     from portraitdata.commands.takedown import PersonSearch, run_takedown
 

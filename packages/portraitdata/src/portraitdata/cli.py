@@ -1,6 +1,6 @@
 """The ``portraitdata`` console script.
 
-A command imports what it needs when it runs, so that help is there at once.
+A command imports what it needs when it runs, so that help is fast.
 """
 
 import sys
@@ -32,20 +32,20 @@ def exemplar_index(
     verify: bool = False,
     note: str = "",
 ) -> None:
-    """Index the portraits in a folder or archive by who they show, and split them into train and test.
+    """Index portraits by person and split them into train and test.
 
     Args:
-        source: Folder of one folder for each person, tar archive, or unpacked CelebAMask-HQ.
+        source: Folder with one folder per person, tar archive, or unpacked CelebAMask-HQ.
         output: Index to write, a parquet file.
-        layout: How the portraits lie; "auto" looks.
-        identities: CSV file with columns file, identity and perhaps split; for CelebAMask-HQ, identity_CelebA.txt.
+        layout: Layout of the source; "auto" detects it.
+        identities: CSV file with columns file, identity and optionally split; for CelebAMask-HQ, identity_CelebA.txt.
         split_file: CSV file with columns identity and split (train, test or unused), instead of a drawn split.
-        min_images: Photographs that a person needs to be used.
-        min_side: Photographs with a shorter side are left out; in pixels.
-        test_identities: People to test on; by default a tenth, of CelebAMask-HQ 287.
+        min_images: Smallest number of images of a person; people with fewer are unused.
+        min_side: Smallest side of an image in pixels; smaller images are left out.
+        test_identities: Number of people in the test split; by default a tenth, for CelebAMask-HQ 287.
         seed: Seed of the split.
-        verify: Decode every photograph instead of reading its header, and leave out those that are damaged.
-        note: Remark to keep in the index.
+        verify: Decode every image instead of reading its header only, and leave out damaged ones.
+        note: Remark to store in the index.
     """
     from dataclasses import replace
 
@@ -78,15 +78,15 @@ def inspect(
     crop: int | None = None,
     sets: int = 6,
 ) -> None:
-    """Count what an index holds, and show some of it.
+    """Count the images and people of an exemplar index, and show some sets.
 
     Args:
-        index: Index that `exemplar-index` has made.
-        root: Folder of the photographs, if it is not the one that the index names.
-        sheet: Image to write: some exemplar sets, each a row.
+        index: Index made by `exemplar-index`.
+        root: Folder of the images, if it differs from the one in the index.
+        sheet: Image to write, with one exemplar set per row.
         size: Side of the images on the sheet, in pixels.
-        crop: Side of the centred square cut from a photograph, in its pixels; the largest one by default.
-        sets: Rows of the sheet for each of train and test.
+        crop: Side of the centre crop of each image in pixels; the largest square by default.
+        sets: Rows of the sheet for each split.
     """
     from rich.console import Console
 
@@ -127,24 +127,24 @@ def portrait_index(
     copies: Path | None = None,
     shorter_side: int = 1000,
 ) -> None:
-    """Index whole portraits: photographs, the faces in them, which of those are of one person, and a split by person.
+    """Index whole portraits: images, their faces, pairs of faces of one person, and a split by person.
 
     Args:
-        source: Folder of pictures, at any depth; tar archive; or folder of tar archives.
+        source: Folder of images, searched at any depth; tar archive; or folder of tar archives.
         output: Folder to write the index into.
-        no_faces: Do not look for faces, as for general photographs (LSDIR, DIV2K).
-        pairs: Two faces that are more similar than this are of one person; a cosine.
-        duplicates: Two faces that are more similar than this are one shot twice, and no pair.
-        min_eyes: Faces whose eyes are closer are left out; in pixels of the photograph.
-        test_share: Share of the photographs that is for testing.
+        no_faces: Do not detect faces; for general images (LSDIR, DIV2K).
+        pairs: Cosine similarity above which two faces are of one person.
+        duplicates: Cosine similarity above which two faces are the same shot and make no pair.
+        min_eyes: Smallest eye distance of a face, in pixels of the image; smaller faces are left out.
+        test_share: Share of the images in the test split.
         seed: Seed of the split.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        detector_weights: File or name of its weights instead of the usual ones.
-        identity_weights: File or name of the weights of the network that compares faces.
-        note: Remark to keep in the index.
-        test_list: Text file with the paths of the photographs that are for testing, one a line, instead of a share.
-        copies: Folder to put copies into, which are indexed instead of the pictures; for sources of large pictures.
-        shorter_side: Largest shorter side of such copies, in pixels.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        detector_weights: File or name of the detector's weights; the default ones if not given.
+        identity_weights: File or name of the weights of the recognition network.
+        note: Remark to store in the index.
+        test_list: Text file with the paths of the test images, one per line, instead of a share.
+        copies: Folder for reduced copies, which are indexed instead of the images; for large images.
+        shorter_side: Largest shorter side of the copies in pixels.
     """
     from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 
@@ -167,18 +167,18 @@ def degrade_pictures(
     replay: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Degrade sharp photographs the way that training data for restoration are made.
+    """Degrade sharp images, as for training data of restorers.
 
     Args:
-        images: Pictures, or folders of them, with their subfolders.
-        output: PNG file to write for one picture, folder for more.
-        preset: Published degradation; the face presets give back the size that a picture had.
-        scale: Sides of a picture divided by sides of the degraded one; 4 by default, 1 with a face preset.
-        seed: Seed of everything random; what becomes of a picture follows from it and from the picture's name.
-        sharpen: Sharpen every picture first, as Real-ESRGAN does.
-        records: File of JSON lines to write what was done to each picture.
-        replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
-        overwrite: Degrade pictures again whose file is there already.
+        images: Images, or folders of images, searched at any depth.
+        output: PNG file to write for one image; folder for several.
+        preset: Published degradation; face presets keep the size of the image.
+        scale: Factor by which the sides are reduced; 4 by default, 1 with a face preset.
+        seed: Random seed; the degradation of an image depends on it and on the image's name.
+        sharpen: Sharpen every image first, as Real-ESRGAN does.
+        records: File to write, with one JSON line per image of the degradation applied.
+        replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
+        overwrite: Replace files that exist.
     """
     from portraitdata.commands.degrade import run_degrade
 
@@ -206,30 +206,31 @@ def score(
     download: bool = False,
     device: str = "cpu",
 ) -> int:
-    """Score restored images beside what they should be: PSNR, SSIM, identity, learned metrics.
+    """Compare restored images with their targets: PSNR, SSIM, identity, learned metrics.
 
-    Files are paired by name, whatever their suffix, in folders at every depth; nothing is resized.
+    Files are paired by name without the suffix, in folders at any depth. Nothing is resized.
 
     Args:
         restored: Folder of restored images.
-        target: Folder of what they should be.
-        convention: What psnr and ssim compare: Y of YCbCr as OSEDiff and HeadsUp, or all channels of RGB as HIME.
-        metrics: Names with commas between them: psnr, ssim; of the face id, ida, ida_daefr, lmd, boundary; learned
-            lpips, lpips-vgg, dists, niqe, musiq, clipiqa, maniqa-pipal, fid.
+        target: Folder of ground-truth images.
+        convention: Channels that psnr and ssim compare: osediff is Y of YCbCr, as OSEDiff and HeadsUp; rgb is all
+            channels, as HIME.
+        metrics: Comma-separated names: psnr, ssim; for faces id, ida, ida_daefr, lmd, boundary; learned lpips,
+            lpips-vgg, dists, niqe, musiq, clipiqa, maniqa-pipal, fid.
         references: Folder of other photographs of the same people under the same names, for id.
-        masks: Folder of the masks that faces were pasted with, for boundary.
-        crop: Pixels that psnr and ssim leave out along every border.
-        output: Table to write, a number for every image: .csv or .json.
+        masks: Folder of the masks with which faces were pasted, for boundary.
+        crop: Border in pixels that psnr and ssim exclude.
+        output: Table of the scores of every image to write; .csv or .json.
         json: Print the table as JSON instead of the means.
-        sheet: Image to write: the worst images by the first metric.
-        restored_suffix: What the names of restored files have after those of the targets, as _out.
-        aligned: The images are faces aligned as in FFHQ; none is sought.
-        detector: Network that finds the faces; the weights of scrfd are for non-commercial research only.
-        detector_weights: File or name of its weights instead of the usual ones.
-        identity_weights: File or name of the weights of a recognition network, for id and ida.
+        sheet: Image to write, with the worst results by the first metric.
+        restored_suffix: Suffix that the names of restored files have after those of the targets, for example _out.
+        aligned: The images are FFHQ-aligned faces; skip face detection.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        detector_weights: File or name of the detector's weights; the default ones if not given.
+        identity_weights: File or name of the weights of the recognition network, for id and ida.
         daefr_weights: File or name of the weights of DAEFR's network, for ida_daefr.
-        download: Fetch weights that are missing; otherwise their metrics are skipped.
-        device: Where networks compute, as cuda.
+        download: Download missing weights; otherwise their metrics are skipped.
+        device: Device of the networks, for example cuda.
     """
     from portraitdata.commands.score import run_score
     from portraitdata.scoring.selection import ScoringSettings

@@ -19,23 +19,23 @@ def study_make(
     width: int = 512,
     lossless: bool = False,
 ) -> int:
-    """Write a page that asks people which method's picture is best, as in HeadsUp's user study, and its key beside it.
+    """Write a questionnaire that asks which method's image is best, as in HeadsUp's user study, and its key.
 
-    Pictures are matched by name, whatever their suffix, in folders at every depth. The page is one file that loads
-    nothing and names no method; PAGE.key.json says which method is which and is not for participants.
+    Images are matched by name without the suffix, in folders at any depth. The page is one self-contained HTML file
+    that names no method. PAGE.key.json maps images to methods; keep it from participants.
 
     Args:
-        methods: Folders of restored pictures, two to nine; NAME=FOLDER names a method otherwise than its folder.
+        methods: Folders of restored images, two to nine; NAME=FOLDER gives a method a name other than its folder's.
         output: HTML file to write.
-        questions: How many of each kind; the paper has 58.
-        ask: For the most natural face, the one most similar to the person, or both, naturalness first; by default both
-            if --truth or --reference shows the person.
-        truth: Folder of what the pictures should be, shown with questions about similarity.
-        reference: Folder of other photographs of the same people, shown likewise.
-        input: Folder of what was restored, shown likewise.
-        repeats: How many questions of each kind are asked again, to see how consistent a participant is.
-        seed: Seed of everything random.
-        width: Wider pictures are reduced to it, in pixels.
+        questions: Number of questions of each kind; 58 in the paper.
+        ask: Kind of questions: which face is most natural, which is most similar to the person, or both, naturalness
+            first; by default both if --truth or --reference is given.
+        truth: Folder of ground-truth images, shown with similarity questions.
+        reference: Folder of other photographs of the same people, shown with similarity questions.
+        input: Folder of the degraded inputs, shown with similarity questions.
+        repeats: Number of questions of each kind to repeat, to measure the consistency of a participant.
+        seed: Random seed.
+        width: Largest width of the images in pixels; wider ones are reduced.
         lossless: Embed PNG instead of JPEG of quality 95.
     """
     from portraitdata.commands.study import run_study_make
@@ -47,8 +47,8 @@ def study_score(answers: Sequence[Path], *, key: Sequence[Path], output: Path | 
     """Print how often each method was chosen, with 95% intervals: WR_N and WR_id of HeadsUp.
 
     Args:
-        answers: Files that participants sent.
-        key: Key of their page; several, if there were several pages about the same methods.
+        answers: Answer files of the participants.
+        key: Key of their page; several for several pages about the same methods.
         output: JSON file to write.
     """
     from portraitdata.commands.study import run_study_score

@@ -55,7 +55,7 @@ def run_compare(
 
 
 def verdict(value: float, threshold: float) -> str:
-    """What a similarity says.
+    """Verdict on a similarity.
 
     Example:
         >>> verdict(0.5, 0.3)

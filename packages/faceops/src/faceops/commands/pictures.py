@@ -1,4 +1,4 @@
-"""What the commands share: the faces in a picture file, and reports of failures."""
+"""Shared parts of the commands: the faces in a picture file, and reports of failures."""
 
 import sys
 from dataclasses import dataclass

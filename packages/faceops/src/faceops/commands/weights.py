@@ -33,7 +33,7 @@ def run_list() -> None:
 
 
 def state(entry: WeightsEntry) -> str:
-    """Whether weights are in the cache, can be fetched, or must be brought by hand."""
+    """Availability of weights: in the cache, to be fetched, or to be brought by hand."""
     if cached_path(entry).is_file():
         return "yes"
     return "no" if entry.url else "no (by hand)"

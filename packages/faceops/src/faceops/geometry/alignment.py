@@ -24,7 +24,7 @@ class Aligned:
     matrix: Float[Tensor, "n 2 3"]
     """Maps pixels of the image to pixels of the crop, pixel centres at integers."""
     image_index: Int[Tensor, " n"]
-    """Which image each is from."""
+    """Index of the image that each is from."""
 
     def __len__(self) -> int:
         return len(self.crops)

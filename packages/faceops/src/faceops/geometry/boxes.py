@@ -60,7 +60,7 @@ def shares_inside(boxes: Float[Tensor, "n 4"], others: Float[Tensor, "m 4"]) -> 
 
 
 def intersection_over_union(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:
-    """How far boxes are the same, in [0, 1].
+    """Intersection over union of boxes, in [0, 1].
 
     Example:
         >>> intersection_over_union(torch.tensor([[0.0, 0.0, 4.0, 4.0]]), torch.tensor([[0.0, 0.0, 4.0, 2.0]])).item()

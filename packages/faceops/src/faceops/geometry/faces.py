@@ -33,7 +33,7 @@ class Faces:
     """
 
     image_index: Int[Tensor, " n"]
-    """Which image of the batch a face is in."""
+    """Index of the image in the batch, for each face."""
     boxes: Float[Tensor, "n 4"]
     """Left, top, right and bottom edge."""
     landmarks: Float[Tensor, "n 5 2"]

@@ -95,7 +95,7 @@ def _checked_index(
 
 
 def _halvings(matrix: Tensor) -> list[int]:
-    """How often the image of each window is halved before it is sampled densely; -1: sampled as it is."""
+    """Number of halvings of the image before each window is sampled densely; -1: sampled as it is."""
     reductions = (1 / scale_of(matrix.detach())).tolist()
     return [math.floor(math.log2(r / REDUCTION_LIMIT)) if r > REDUCTION_LIMIT else -1 for r in reductions]
 

@@ -36,7 +36,7 @@ person 98.0 %, 99.0 % and 99.3 % reach it. ``python -m benchmarks face_verificat
 
 @runtime_checkable
 class IdentityNetwork(Protocol):
-    """What losses and metrics ask of a recognition network; `FaceEncoder` is one, any nn.Module may be."""
+    """Interface of recognition networks for losses and metrics; `FaceEncoder` has it, any nn.Module may."""
 
     @property
     def input_template(self) -> Template:

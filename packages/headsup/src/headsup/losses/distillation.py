@@ -27,7 +27,7 @@ Form = Literal["vsd", "csd", "none"]
 
 @dataclass(frozen=True)
 class Distillation:
-    """How the prior is distilled.
+    """Distillation of the prior.
 
     Args:
         form: ``vsd`` with a regulariser that is trained along, as in HeadsUp and OSEDiff; ``csd`` without one, as in

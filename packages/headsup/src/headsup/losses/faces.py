@@ -21,7 +21,7 @@ class FacePairs:
     reference: Float[Tensor, "n 3 r r"]
     """x_r; zero where absent."""
     present: Bool[Tensor, " n"]
-    """Which faces have a reference."""
+    """True for faces that have a reference."""
 
     def __len__(self) -> int:
         return len(self.present)

@@ -104,7 +104,7 @@ class PerceptualDistance(nn.Module):
 
     @property
     def available(self) -> bool:
-        """Whether there is a backbone; without one the term is to be left out."""
+        """Presence of a backbone; without one the term is left out."""
         return self.backbone is not None
 
     def forward(self, images: Float[Tensor, "b 3 h w"], targets: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:

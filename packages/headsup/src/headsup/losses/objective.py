@@ -101,7 +101,7 @@ class Objective(nn.Module):
 
     @property
     def looks_at_faces(self) -> bool:
-        """Whether any term is of the faces."""
+        """True if any term is of the faces."""
         weights = self.weights
         return bool(weights.fidelity or weights.identity or weights.adversarial or weights.parts)
 

@@ -71,7 +71,7 @@ def adapter_parameters(network: nn.Module, name: Adapter) -> dict[str, nn.Parame
 
 
 class AdapterSwitch:
-    """Which adapter of a network is active.
+    """Switch between the adapters of a network.
 
     peft's own switch turns the gradients of all other adapters off as well, so that none is left when `backward` runs.
     This one leaves `requires_grad` alone. It sets two private attributes of peft's layers; a test watches them.

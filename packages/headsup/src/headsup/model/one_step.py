@@ -28,14 +28,14 @@ from headsup.model.reference_attention import ReferenceAttention, References, ma
 from headsup.model.reference_layout import ReferenceLayout, lay_out_first
 
 Trained = Literal["adapters", "all"]
-"""What of the base model is trained: adapters in encoder and denoiser, as in HeadsUp, or all of its weights."""
+"""Trained part of the base model: adapters in encoder and denoiser, as in HeadsUp, or all of its weights."""
 
 ReferenceForm = Literal["concat", "attention"]
-"""How references come to the denoiser: laid down and joined to the input, as in HeadsUp, or looked at."""
+"""Way of references to the denoiser: laid down and joined to the input, as in HeadsUp, or attended to."""
 
 
 class Restoration(NamedTuple):
-    """What the restorer makes of inputs."""
+    """Output of the restorer."""
 
     picture: Float[Tensor, "b 3 h w"]
     """x_H, RGB in [0, 1] but for overshoots."""
@@ -272,7 +272,7 @@ class OneStepRestorer(nn.Module):
     def predict(
         self, x: Float[Tensor, "b k lh lw"], t: Int[Tensor, " b"], prompt: Float[Tensor, "b n d"]
     ) -> Float[Tensor, "b c lh lw"]:
-        """What the denoiser predicts with the adapter that is active now, in float32."""
+        """Prediction of the denoiser with the active adapter, in float32."""
         return predicted(self.unet, x, t, prompt)
 
     def predict_with(
@@ -282,7 +282,7 @@ class OneStepRestorer(nn.Module):
         t: Int[Tensor, " b"],
         prompt: Float[Tensor, "b n d"],
     ) -> Float[Tensor, "b c lh lw"]:
-        """What the regulariser (its adapter) or the teacher (None) predicts for noisy latents."""
+        """Prediction of the regulariser (its adapter) or the teacher (None) for noisy latents."""
         with self.switch.using(adapter):
             return self.predict(z_t, t, prompt) if self.prior is None else predicted(self.prior, z_t, t, prompt)
 
@@ -298,7 +298,7 @@ def predicted(
     t: Int[Tensor, " b"],
     prompt: Float[Tensor, "b n d"],
 ) -> Float[Tensor, "b c lh lw"]:
-    """What a denoiser predicts, computed in its own type, in float32."""
+    """Prediction of a denoiser, computed in its own type, in float32."""
     result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample
     return result.float()
 

@@ -121,7 +121,7 @@ class TaggedPrompts(IndexPrompts):
     """Texts that a tagger finds in the inputs, as in the paper.
 
     Args:
-        tagger: Any callable from images to texts; no tagger comes along.
+        tagger: Any callable from images to texts; none is included.
         otherwise: Text of photographs in which it finds nothing.
         negative_text: Negative prompt.
     """

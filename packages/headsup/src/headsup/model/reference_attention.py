@@ -91,7 +91,7 @@ class ReferenceAttention(nn.Module):
         references: References,
         factor: int,
     ) -> Float[Tensor, "b f lh lw"]:
-        """What every place of the inputs finds in the references; zero outside of the faces that have some.
+        """Attend from every place of the inputs to the references; zero outside of the faces that have some.
 
         Args:
             z_l: Latents of the inputs.
@@ -154,7 +154,7 @@ def split(x: Float[Tensor, "p t d"], heads: int) -> Float[Tensor, "p k t e"]:
 
 
 def order_within(person: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """How many before each belong to the same person.
+    """Number of earlier faces of the same person, for each.
 
     Example:
         >>> order_within(torch.tensor([0, 1, 0, 0])).tolist()

@@ -1,4 +1,4 @@
-"""How reference faces come onto a picture of the input's size, so that their latent fits the input's."""
+"""Layout of reference faces on a picture of the input's size, so that their latent fits the input's."""
 
 from typing import Literal, get_args
 

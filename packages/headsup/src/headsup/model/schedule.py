@@ -113,7 +113,7 @@ class NoiseSchedule(nn.Module):
     def target(
         self, z: Float[Tensor, "b c h w"], noise: Float[Tensor, "b c h w"], t: Int[Tensor, " b"]
     ) -> Float[Tensor, "b c h w"]:
-        """What the denoiser should predict at z_t: the noise, or v = alpha_t noise - beta_t z."""
+        """Target of the denoiser at z_t: the noise, or v = alpha_t noise - beta_t z."""
         if self.prediction_type == "epsilon":
             return noise.float()
         return self.alpha(t) * noise.float() - self.beta(t) * z.float()

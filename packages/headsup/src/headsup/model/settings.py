@@ -1,4 +1,4 @@
-"""What a restorer is, apart from its weights."""
+"""Settings of a restorer: all of it but its weights."""
 
 from dataclasses import dataclass
 

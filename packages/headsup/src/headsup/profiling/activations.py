@@ -1,4 +1,4 @@
-"""What a training pass keeps in memory for `backward`, counted without computing anything.
+"""Memory that a training pass keeps for `backward`, counted without computing anything.
 
 Tensors are fakes that have shapes and types but no memory, so nothing here needs the hardware that is asked about.
 Counted is what autograd saves; what a kernel needs for the moment comes on top.
@@ -28,7 +28,7 @@ class Activations:
     checkpointed: int
     """With checkpointing: the inputs of the blocks, and what lies between them."""
     recomputed: int
-    """What the largest block keeps while it is computed again, on top of ``checkpointed``."""
+    """Bytes that the largest block keeps while it is computed again, on top of ``checkpointed``."""
 
 
 class ActivationRecorder:
@@ -74,7 +74,7 @@ class ActivationRecorder:
         return saved_tensors_hooks(note, lambda tensor: tensor)
 
     def result(self) -> Activations:
-        """What was recorded."""
+        """Recorded bytes."""
         everything = dict(self.between)
         for within in self.blocks:
             everything |= within

@@ -58,7 +58,7 @@ class Profile:
     frozen_bytes: int
     """The base in bfloat16 but for the denoiser's last convolution."""
     trained_bytes: int
-    """What is trained, in float32; in training with gradients and moments."""
+    """Trained weights, in float32; in training with gradients and moments."""
     macs: dict[Part, int]
     """Of one forward pass."""
     passes: dict[Part, int]
@@ -66,7 +66,7 @@ class Profile:
     macs_in_all: int
     """Of a step of training or of a restoration, without a reference."""
     activations: dict[Part, Activations]
-    """What is kept for ``backward`` under bfloat16 autocast on CUDA with an attention that keeps no matrix, for each
+    """Memory kept for ``backward`` under bfloat16 autocast on CUDA with an attention that keeps no matrix, for each
     image; empty for ``restore``."""
 
 

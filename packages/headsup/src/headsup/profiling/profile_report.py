@@ -36,7 +36,7 @@ class ProfileReport:
     macs_in_all: int
     activations: dict[Part, Activations]
     osediff_bytes: dict[str, int] | None
-    """What training in OSEDiff's design holds for the same base before any activation, see `osediff_bytes`; None where
+    """Bytes that OSEDiff's design holds for the same base before any activation, see `osediff_bytes`; None where
     it has no such thing: it knows no small model."""
 
 

@@ -50,7 +50,7 @@ def deform_conv2d(
 
 
 def torchvision_has_cuda() -> bool:
-    """Whether torchvision was built for CUDA; one for the CPU beside a torch for CUDA is a common accident."""
+    """True if torchvision was built for CUDA; one for the CPU beside a torch for CUDA is a common accident."""
     import torchvision
 
     return getattr(torchvision.version, "cuda", None) is not None  # a build for the CPU lacks the name

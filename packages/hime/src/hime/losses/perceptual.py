@@ -73,7 +73,7 @@ class PerceptualLoss(nn.Module):
 
     @property
     def available(self) -> bool:
-        """Whether there is a backbone; without one the term is to be left out."""
+        """Presence of a backbone; without one the term is left out."""
         return self.backbone is not None
 
     def forward(self, sr: Float[Tensor, "b 3 h w"], hr: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:

@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from hime.heat_maps import heat_map, relative_similarity
 from hime.network import SuperResolution
-from hime.upscaling.heat import heat_map, relative_similarity
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
 

@@ -18,9 +18,9 @@ from faceops.images.encoding import WRITABLE_SUFFIXES
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.picture_files import find_pictures, picture_files
 from faceops.weights.cache import cached_path, find_entry
+from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
-from hime.upscaling.heat import heat_map, relative_similarity
 from hime.upscaling.picture_upscaling import Upscaled, upscale
 from hime.upscaling.sheet import save_sheet
 from hime.upscaling.tiling import Tiling

@@ -114,7 +114,7 @@ class QualitySettings:
 
 @dataclass(frozen=True)
 class FaceSettings:
-    """How faces are found and compared."""
+    """Settings of detection and comparison of faces."""
 
     detector: DetectorName = "yunet"
     detector_weights: str | None = None

@@ -68,7 +68,7 @@ def run_status(folder: Path) -> None:
 
 
 def sentences(folder: Path) -> list[str]:
-    """What is known of pairs, split and shards."""
+    """Facts of pairs, split and shards."""
     facts = read_split_facts(folder)
     if facts is None:
         return ["The build is not finished; the same command continues it."]

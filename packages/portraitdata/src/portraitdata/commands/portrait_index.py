@@ -35,7 +35,7 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class FaceSettings:
-    """How faces are found and compared."""
+    """Settings of detection and comparison of faces."""
 
     detector: DetectorName = "yunet"
     detector_weights: str | None = None
@@ -180,7 +180,7 @@ def _pairs(pictures: list[SeenPicture], pairs: SimilarFaces) -> pa.Table:
 
 
 def funnel(files: int, index: PortraitIndex, small_faces: int, duplicates: int, split: SplitPeople) -> list[str]:
-    """What came through each step, in sentences."""
+    """Sentences on how much came through each step."""
     with_face = len(set(index.faces["uid"].to_pylist()))
     paired = len({face for name in ("face_a", "face_b") for face in index.pairs[name].to_pylist()})
     parts = Counter(index.images["split"].to_pylist())

@@ -27,7 +27,7 @@ from portraitdata.restoration.index.tables import IndexTables, build_of, read_in
 
 @dataclass(frozen=True)
 class PersonSearch:
-    """How photographs of a person are found."""
+    """Settings of the search for a person's photographs."""
 
     similarity: float = SPLIT_THRESHOLD
     """Faces that are more similar are of the person; lower than that of pairs, to miss none."""

@@ -27,7 +27,7 @@ PresetName = Literal[
 
 @dataclass(frozen=True)
 class BlurNumbers:
-    """What kernels are drawn from (Real-ESRGAN, Section 3.1 and 3.3, and its configuration files)."""
+    """Distribution of kernels (Real-ESRGAN, Section 3.1 and 3.3, and its configuration files)."""
 
     probability: float
     """That the image is blurred at all."""
@@ -43,7 +43,7 @@ class BlurNumbers:
 
 @dataclass(frozen=True)
 class ResizeNumbers:
-    """What sizes are drawn from."""
+    """Distribution of sizes."""
 
     up: float
     """Probability of enlarging."""
@@ -55,7 +55,7 @@ class ResizeNumbers:
 
 @dataclass(frozen=True)
 class NoiseNumbers:
-    """What noise is drawn from."""
+    """Distribution of noise."""
 
     gaussian: Span
     """Standard deviation of Gaussian noise, of 255."""
@@ -83,7 +83,7 @@ class TwoOrderPreset:
     """The process of Real-ESRGAN (Wang et al., 2021): two orders, of which the second ends at the size of the LQ."""
 
     name: str
-    """What records and documents call it."""
+    """Name in records and documents."""
     first: OrderNumbers
     second: OrderNumbers
     """Its sizes are relative to those of the LQ."""
@@ -102,7 +102,7 @@ class ClassicalPreset:
     """The process of face restorers since GFPGAN: blur, reduce, noise, JPEG, and back to the size it had."""
 
     name: str
-    """What records and documents call it."""
+    """Name in records and documents."""
     sigma: Span
     """Standard deviation of the Gaussian blur along each axis, in pixels."""
     reduction: Span
@@ -126,7 +126,7 @@ class PlainPreset:
     """Good photographs that are only too small: reduced by an antialiased bicubic, perhaps compressed."""
 
     name: str
-    """What records and documents call it."""
+    """Name in records and documents."""
     jpeg: Span | None = None
     """Quality, 1 to 100, rounded to a whole number; None for no compression."""
     sharpen_probability: float = 0.0
@@ -167,7 +167,7 @@ MILD = TwoOrderPreset(
         jpeg=(60.0, 100.0),
     ),
 )
-"""What PiSA-SR and, where it degrades while training, SeeSR use."""
+"""Preset of PiSA-SR and, where it degrades while training, SeeSR."""
 
 STABLESR = TwoOrderPreset(
     name="stablesr",
@@ -210,7 +210,7 @@ DAEFR = ClassicalPreset(
 CLEAN = PlainPreset("clean")
 """The "bicubic downsampling" of the super-resolution literature, MATLAB's."""
 JPEG = PlainPreset("jpeg", jpeg=(30.0, 95.0))
-"""What was reduced for a page or a message and saved once."""
+"""Pictures reduced for a page or a message and saved once."""
 
 
 PRESETS = {

@@ -11,7 +11,7 @@ from portraitdata.degradation.records import DegradationRecord, record_from_dict
 
 @dataclass(frozen=True)
 class RecordedPicture:
-    """What was done to one picture."""
+    """Record of one degraded picture."""
 
     name: str
     """Path relative to the folder that was degraded, with slashes."""

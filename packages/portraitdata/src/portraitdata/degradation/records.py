@@ -48,7 +48,7 @@ class NoiseRecord:
     strength: float
     """Gaussian: standard deviation, of 255. Poisson: factor of the photon noise."""
     grey: bool
-    """Whether the three channels get the same noise."""
+    """True if the three channels get the same noise."""
     seed: int
     """Seed of the field."""
 
@@ -76,17 +76,17 @@ class TwoOrderRecord:
     scale: int
     """Sides of the image divided by sides of the LQ."""
     sharpen: bool
-    """Whether the image is sharpened first."""
+    """True if the image is sharpened first."""
     untouched: bool
-    """Whether nothing is done but reducing by the mean of each block; the rest of the record is then without effect."""
+    """True if the image is only reduced by the mean of each block; the rest of the record then has no effect."""
     first: OrderRecord
     second: OrderRecord
     """Its JPEG comes before the final resize and sinc filter, or after them."""
     final_mode: ResizeMode
-    """How the image comes to the size of the LQ."""
+    """Interpolation that brings the image to the size of the LQ."""
     final_sinc: KernelRecord
     jpeg_last: bool
-    """Whether the second JPEG comes last."""
+    """True if the second JPEG comes last."""
     process: Literal["two-order"] = "two-order"
 
     @property
@@ -109,7 +109,7 @@ class ClassicalRecord:
     """Of the image, in pixels."""
     width: int
     sharpen: bool
-    """Whether the image is sharpened first."""
+    """True if the image is sharpened first."""
     blur: KernelRecord
     reduced: ResizeRecord
     """Size at which the image is noisy and compressed."""
@@ -117,7 +117,7 @@ class ClassicalRecord:
     quality: int
     """Of JPEG."""
     grey: bool
-    """Whether the LQ loses its colour."""
+    """True if the LQ loses its colour."""
     process: Literal["classical"] = "classical"
 
     @property
@@ -142,7 +142,7 @@ class PlainRecord:
     scale: int
     """Sides of the image divided by sides of the LQ."""
     sharpen: bool
-    """Whether the image is sharpened first."""
+    """True if the image is sharpened first."""
     quality: int
     """Of JPEG; 0 for no compression."""
     process: Literal["plain"] = "plain"

@@ -16,14 +16,14 @@ from portraitdata.loading.resumption import SeededLoader, evaluation_loader, tra
 
 
 class ExemplarBatch(NamedTuple):
-    """What a step of training or evaluation gets; floats in [0, 1], sRGB."""
+    """Batch of a training or evaluation step; floats in [0, 1], sRGB."""
 
     lr: Float[Tensor, "b 3 h w"]
     """The input: `hr` reduced by MATLAB's bicubic and rounded to eight bits."""
     references: Float[Tensor, "b n 3 sh sw"]
     """Exemplars; zero where absent."""
     present: Bool[Tensor, "b n"]
-    """Which exemplars are there."""
+    """True for exemplars that are there."""
     hr: Float[Tensor, "b 3 sh sw"]
     """The truth."""
     names: list[str]

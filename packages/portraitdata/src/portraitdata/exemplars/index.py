@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from faceops.atomic_files import replacing
 
 Split = Literal["train", "test", "unused"]
-"""What an identity's photographs are for."""
+"""Use of an identity's photographs."""
 
 VERSION = 1
 METADATA_KEY = b"portraitdata.exemplar_index"
@@ -35,7 +35,7 @@ class Photograph(NamedTuple):
     identity: str
     """Who it shows."""
     split: Split
-    """What it is for; all photographs of an identity are for the same."""
+    """Its use; all photographs of an identity have the same."""
     width: int
     """Pixels, as a viewer shows the photograph."""
     height: int
@@ -259,5 +259,5 @@ def portable_root(root: Path, folder: Path) -> str:
 
 
 def identity_counts(photographs: Iterable[Photograph]) -> dict[str, int]:
-    """How many photographs every identity has."""
+    """Number of photographs of every identity."""
     return dict(Counter(row.identity for row in photographs))

@@ -1,4 +1,4 @@
-"""What an index holds, in numbers."""
+"""Summary of an index in numbers."""
 
 from collections.abc import Sequence
 from statistics import median

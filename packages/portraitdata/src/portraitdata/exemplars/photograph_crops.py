@@ -16,7 +16,7 @@ from portraitdata.images.resampling import bicubic
 from portraitdata.loading.shared_array import SharedArray
 
 UNSEEN, CACHED, CORRUPT = 0, 1, 2
-"""What is known of a photograph."""
+"""Facts of a photograph."""
 
 
 class CorruptPhotograph(UserWarning):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class SelfExemplars:
-    """How many references are copies of the target, and how unlike it they are, as a training goes on.
+    """Share of references that are copies of the target, and their distance from it, over a training.
 
     Args:
         ramp: Sets over which the warps grow from nothing to their full range; the share of copies falls from `first`

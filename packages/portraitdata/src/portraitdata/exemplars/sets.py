@@ -29,7 +29,7 @@ class ExemplarSet(NamedTuple):
     images: UInt8[Tensor, "m 3 s s"]
     """The target first, then the references; sRGB, 0 to 255; zero where a reference is absent. m = 1 + n."""
     present: Bool[Tensor, " n"]
-    """Which of the n references are there."""
+    """True for those of the n references that are there."""
     name: str
     """Path of the target in its index."""
 

@@ -20,7 +20,7 @@ class SeededLoader(DataLoader[Item]):
     """
 
     def state_dict(self) -> dict[str, int]:
-        """What the order of the epoch depends on; nothing where another sampler was put in."""
+        """State that the epoch's order depends on; nothing where another sampler was put in."""
         sampler = self.sampler
         if not isinstance(sampler, SeededSequence):
             return {}

@@ -243,7 +243,7 @@ def slim_vgg19(tensors: Mapping[str, Tensor]) -> VGG:
 
 
 def holds(tensors: Mapping[str, Tensor], keys: Iterable[str]) -> bool:
-    """Whether there are a kernel and a bias for every one of the keys."""
+    """True if there are a kernel and a bias for every one of the keys."""
     return all(f"{key}.{part}" in tensors for key in keys for part in ("weight", "bias"))
 
 

@@ -14,7 +14,7 @@ UNREADABLE = (
     *(RuntimeError, pickle.UnpicklingError, SafetensorError, struct.error, EOFError),
     *(LookupError, AttributeError, TypeError, ValueError, AssertionError),
 )
-"""What the readers raise on files that are damaged, hold something else, or would execute something."""
+"""Errors of the readers on files that are damaged, hold something else, or would execute something."""
 
 
 def load_safely(path: Path) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""What a restorer is trained and tested on: one image, a batch of bytes from the workers, a batch of floats.
+"""Items and batches of a restorer's training: one image, a batch of bytes from the workers, a batch of floats.
 
 Workers cut, align and degrade bytes; floats, masks and, if wanted, the low-quality image are made once a batch on the
 training device.
@@ -30,20 +30,20 @@ class RestorationItem(NamedTuple):
     lq: UInt8[Tensor, "3 lh lw"] | None
     """None if it is to be made of `hq` and `record` on the device."""
     record: DegradationRecord | None
-    """What was or will be done to `hq`; None for pairs that came as files."""
+    """Degradation of `hq`, done or to be done; None for pairs that came as files."""
     faces: Faces
     """Faces in `hq`, in its pixels: those with all landmarks in it, and that of a close-up."""
     reference: UInt8[Tensor, "3 r r"] | None
     """Another photograph's face of the same person, aligned to FFHQ; 512 pixels unless another size is asked for."""
     referenced: int
-    """Which of `faces` the reference is for; -1 for none, or if it is not known."""
+    """Row of `faces` that the reference is for; -1 for none, or if it is not known."""
     prompt: str
     name: str
     """Path of the photograph in its index or folder."""
     same_person: bool = True
-    """Whether the reference, if there is one, shows the person that it is for; else it is to be ignored."""
+    """True if the reference, if there is one, shows the person that it is for; else it is to be ignored."""
     grey: bool = False
-    """Whether HQ and reference are grey and the LQ is to be."""
+    """True if HQ and reference are grey and the LQ is to be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class RestorationBytes:
 
 
 class RestorationBatch(NamedTuple):
-    """What a step of training or evaluation gets; floats in [0, 1], sRGB."""
+    """Batch of a training or evaluation step; floats in [0, 1], sRGB."""
 
     lq: Float[Tensor, "b 3 lh lw"]
     """The input, of eight-bit levels: `scale` times as small as `hq`, or as large where scales are mixed."""
@@ -93,7 +93,7 @@ class RestorationBatch(NamedTuple):
     reference: Float[Tensor, "b 3 r r"]
     """Reference faces x_r, aligned to FFHQ; zero where absent (HeadsUp, Section 2.2)."""
     present: Bool[Tensor, " b"]
-    """Which images have a reference."""
+    """True for images that have a reference."""
     mask: Bool[Tensor, "b 1 h w"]
     """Box of the face that the reference is for (M of HeadsUp, Section 2.4); false where there is none.
 
@@ -108,7 +108,7 @@ class RestorationBatch(NamedTuple):
     names: list[str]
     """Paths of the photographs in their indexes."""
     same_person: Bool[Tensor, " b"]
-    """Which images have a reference of the person that it is for; an identity loss asks this, not `present`."""
+    """True for images whose reference shows the person it is for; an identity loss asks this, not `present`."""
 
     def of_whole_faces(self) -> "RestorationBatch":
         """The same batch without faces of which a landmark lies outside of the image, as in close-ups.

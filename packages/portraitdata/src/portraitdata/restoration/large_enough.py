@@ -1,4 +1,4 @@
-"""Which photographs have enough pixels to be trained or tested on."""
+"""Selection of the photographs with enough pixels to train or test on."""
 
 import warnings
 

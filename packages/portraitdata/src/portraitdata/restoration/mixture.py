@@ -47,7 +47,7 @@ def shares(weights: Sequence[float]) -> tuple[float, ...]:
 
 
 class MixtureOrder:
-    """Which item of which data set every serial is.
+    """Assignment of serials to data sets and their items.
 
     Every block of serials has from every data set its share, in an order that seed and block give. The items of a data
     set follow one permutation after another: none comes twice before all have come once. Nothing is counted, so any

@@ -49,7 +49,7 @@ class PixelCache:
 
     @property
     def keys(self) -> tuple[Hashable, ...]:
-        """What is kept, the least recently used first."""
+        """Keys kept, the least recently used first."""
         return tuple(self._kept)
 
     def __reduce__(self) -> tuple[type["PixelCache"], tuple[float]]:

@@ -26,10 +26,10 @@ class Reference(NamedTuple):
     """An aligned reference face."""
 
     place: int
-    """Which of the visible faces it is for."""
+    """Position, among the visible faces, of the one it is for."""
     pixels: UInt8[np.ndarray, "3 r r"]
     same_person: bool = True
-    """Whether it shows the person that it is for."""
+    """True if it shows the person that it is for."""
 
 
 class PortraitItems:

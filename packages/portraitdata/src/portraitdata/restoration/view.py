@@ -12,7 +12,7 @@ from portraitdata.exemplars.photograph_crops import Square
 
 
 class View(NamedTuple):
-    """How a photograph is shown.
+    """Window, size and mirroring of a shown photograph.
 
     Convention: a pixel x of the photograph lies at (x - left + 0.5) * size / side - 0.5 of the view, pixel centres at
     integers; mirrored, at size - 1 minus that.
@@ -27,7 +27,7 @@ class View(NamedTuple):
     size: int
     """Side of the view in pixels."""
     flipped: bool
-    """Whether left and right are exchanged."""
+    """True if left and right are exchanged."""
 
     @property
     def scale(self) -> float:
@@ -52,7 +52,7 @@ class View(NamedTuple):
         return mirrored(seen, self.size) if self.flipped else seen
 
     def visible(self, faces: Faces) -> NDArray[np.bool_]:
-        """Which faces, in pixels of the view, have all five landmarks in it."""
+        """True for faces, in pixels of the view, with all five landmarks in it."""
         inside = (faces.landmarks > -0.5) & (faces.landmarks < self.size - 0.5)
         return inside.all(dim=2).all(dim=1).numpy()
 

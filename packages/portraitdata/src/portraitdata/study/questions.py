@@ -6,10 +6,10 @@ from random import Random
 from typing import Literal
 
 QuestionKind = Literal["naturalness", "similarity"]
-"""What is asked: which candidate is most natural, or most like the person."""
+"""Kind of question: which candidate is most natural, or most like the person."""
 
 WIN_RATES: dict[QuestionKind, str] = {"naturalness": "WR_N", "similarity": "WR_id"}
-"""What HeadsUp calls the win rates of the kinds."""
+"""Names of the kinds' win rates in HeadsUp."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class StudyKey:
     methods: tuple[str, ...]
     questions: tuple[Question, ...]
     given: tuple[Given, ...] = ()
-    """What similarity questions show beside the candidates."""
+    """Picture that similarity questions show beside the candidates."""
     seed: int = 0
     study: str = field(init=False)
     """Name of the study, a hash of all the rest; page, answers and key belong together if it is the same."""

@@ -19,7 +19,7 @@ MOST_BYTES = 200_000_000
 """Of a page; browsers of phones give up soon after."""
 
 CAPTIONS: dict[Given, str] = {"reference": "Another photograph", "input": "Before restoration"}
-"""What stands below pictures that are given, other than the one that shows who the person is."""
+"""Captions of given pictures, other than the one that shows who the person is."""
 
 
 def study_page(key: StudyKey, pictures: Sequence[StudyPicture], most_width: int = 512, lossless: bool = False) -> str:

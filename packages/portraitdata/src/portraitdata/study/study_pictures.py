@@ -1,4 +1,4 @@
-"""Which pictures a study can ask about: those that every folder has, matched by name."""
+"""Pictures that a study can ask about: those that every folder has, matched by name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal
 from portraitdata.scoring.pairing import missing_sentences, pictures_by_name
 
 Given = Literal["truth", "reference", "input"]
-"""What candidates are compared with: what they should be, another photograph of the person, what was restored."""
+"""Kinds of comparison picture: the truth, another photograph of the person, the restorer's input."""
 
 MOST_METHODS = 9
 """As many as there are number keys to choose with."""

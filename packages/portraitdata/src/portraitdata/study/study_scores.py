@@ -26,7 +26,7 @@ class StudyScores:
     """Of the kinds that anybody answered, the best method first."""
 
     def participants(self, kind: QuestionKind) -> int:
-        """How many people answered questions of a kind."""
+        """Number of people who answered questions of a kind."""
         return len({answer.participant for answer in self.answers.counted if answer.kind == kind})
 
     def as_json(self) -> str:
@@ -63,7 +63,7 @@ class StudyScores:
             temporary.write_text(self.as_json(), encoding="utf-8")
 
     def heading(self, kind: QuestionKind) -> str:
-        """What the win rates of a kind are of, and what a method that is chosen blindly would have."""
+        """Describe the answers behind a kind's win rates, and the rate of a method chosen blindly."""
         rates, people = self.rates[kind], _plural(self.participants(kind), "participant")
         answers = _plural(rates[0].answers, "answer")
         return f"{WIN_RATES[kind]}, {kind}: {answers} of {people}, by chance {1 / len(rates):.2f}"

@@ -18,7 +18,7 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class WinRate:
-    """How often a method was chosen as the best."""
+    """Share of answers that chose a method as the best."""
 
     method: str
     wins: int
@@ -61,7 +61,7 @@ def win_rates(answers: Sequence[Answer], methods: Sequence[str]) -> tuple[WinRat
 
 
 def answer_counts(chosen: Sequence[Answer], answers: Sequence[Answer]) -> Int[np.ndarray, "participants pictures"]:
-    """How many of the chosen answers each participant gave on each picture.
+    """Count the chosen answers of each participant on each picture.
 
     Args:
         chosen: What is counted.
@@ -134,5 +134,5 @@ def two_way_interval(
 
 
 def _draws(generator: np.random.Generator, size: int) -> NDArray[np.float64]:
-    """How often each of some things is drawn in each sample, (samples, size)."""
+    """Count the draws of each thing in each sample, (samples, size)."""
     return generator.multinomial(size, np.full(size, 1 / size), size=DRAWS).astype(np.float64)

@@ -1,1 +1,1 @@
-"""What the training commands of the model packages share; needs Lightning."""
+"""Shared parts of the training commands of the model packages; needs Lightning."""

@@ -19,7 +19,7 @@ ANCHORS = 2
 
 
 class Predictions(NamedTuple):
-    """What the heads say of every prior, all feature maps after another, each row by row."""
+    """Output of the heads for every prior, all feature maps after another, each row by row."""
 
     logits: Float[Tensor, "b p 2"]
     """Background, face."""

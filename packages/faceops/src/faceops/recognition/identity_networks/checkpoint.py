@@ -14,7 +14,7 @@ from torch import Tensor, nn
 WRAPPERS = ("state_dict", "net_state_dict", "params_ema", "params", "model")
 """Keys under which checkpoints keep the weights, beside optimizers and counters."""
 PREFIXES = ("module.", "model.", "net.")
-"""What training code puts before the names; what lacks it (a classifier of identities) is no part of the network."""
+"""Prefixes of names in training code; what lacks one (a classifier of identities) is no part of the network."""
 COUNTER = "num_batches_tracked"
 """Counter in batch normalisation that inference does not need and files may lack."""
 
@@ -113,7 +113,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], keys: KeyTable) -> No
 
 
 def numbered(tensors: Mapping[str, Tensor], pattern: str) -> int:
-    """How many modules of a numbered list there are.
+    """Length of a numbered list of modules.
 
     Args:
         tensors: Weights by published name.

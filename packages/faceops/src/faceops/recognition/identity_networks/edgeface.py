@@ -57,7 +57,7 @@ class Stage:
     """Convolutions among the groups of channels of the attention block; 0: there is no such block."""
     heads: int = 0
     position: bool = False
-    """Whether the attention block is told where each pixel is."""
+    """True if the attention block has a positional encoding."""
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -250,7 +250,7 @@ def merge_low_rank(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def stage_of(tensors: Mapping[str, Tensor], number: int) -> Stage:
-    """What the weights say about one stage."""
+    """Shape of one stage, read from the weights."""
     prefix = f"stages.{number}.blocks."
     blocks = numbered(tensors, f"{prefix}#.")
     last = f"{prefix}{blocks - 1}."

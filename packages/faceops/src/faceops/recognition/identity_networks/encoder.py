@@ -1,4 +1,4 @@
-"""What recognition networks want as input, and what this package gives out: one place for both."""
+"""Conversion between this package's images and the input of recognition networks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +15,7 @@ LUMA = (0.2989, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class InputConvention:
-    """How a network was trained to see a face: which window of it, which channels, which range."""
+    """Input of a recognition network: window of the face, order of the channels, range."""
 
     template: Template = ARCFACE_112
     """Window and size of the aligned face."""

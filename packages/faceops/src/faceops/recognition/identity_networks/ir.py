@@ -134,7 +134,7 @@ def ir_from(tensors: Mapping[str, Tensor]) -> IR:
 
 
 def ir_name(network: IR) -> str:
-    """What a network of this depth is called.
+    """Name of a network of this depth.
 
     Example:
         >>> ir_name(IR((2, 2, 2, 2), channels=2, dimensions=4))

@@ -1,4 +1,4 @@
-"""Which source reads a folder or archive, and how its identities are split when nobody says."""
+"""Choice of the source that reads a folder or archive, and its default split of identities."""
 
 from pathlib import Path
 from typing import Literal

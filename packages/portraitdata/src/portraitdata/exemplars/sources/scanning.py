@@ -28,7 +28,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a source holds."""
+    """Content of a source."""
 
     index: ExemplarIndex
     """Everything usable, each photograph in the split that the source gives it, else "unused"."""

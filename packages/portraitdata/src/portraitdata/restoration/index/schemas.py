@@ -61,7 +61,7 @@ PAIRS = pa.schema(
 
 
 def face_name(uid: str, number: int) -> str:
-    """What pairs call a face.
+    """Name of a face in the table of pairs.
 
     Example:
         >>> face_name("9f3a", 0)

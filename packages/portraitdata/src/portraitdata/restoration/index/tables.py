@@ -19,7 +19,7 @@ from portraitdata.restoration.index.schemas import (
 
 
 class IndexTables(NamedTuple):
-    """What `PortraitIndex` is made of; reading it by columns only, a contradiction between them is no error."""
+    """Tables of a `PortraitIndex`; reading by columns only, a contradiction between them is no error."""
 
     root: Path
     """Folder that paths and archives are relative to."""

@@ -1,4 +1,4 @@
-"""What has been taken down: a list of hashes that is kept, so that nothing of it comes back."""
+"""List of what was taken down, as hashes, so that nothing of it comes back."""
 
 import csv
 from collections.abc import Collection, Iterable
@@ -60,7 +60,7 @@ def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
 
 
 def hashed_url(url: str | None) -> str:
-    """What stands for an address in the list; empty for none.
+    """Hash that stands for an address in the list; empty for none.
 
     Example:
         >>> hashed_url("https://example.org/a.jpg")[:8], hashed_url(None)

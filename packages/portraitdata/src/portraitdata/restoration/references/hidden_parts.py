@@ -10,7 +10,7 @@ from faceops.geometry.landmarks import FFHQ_512
 Part = Literal["eyes", "mouth"]
 
 MARGINS: dict[Part, tuple[float, float, float]] = {"eyes": (0.45, 0.35, 0.3), "mouth": (0.3, 0.35, 0.45)}
-"""What is painted beside, above and below the two landmarks of a part, in distances of the eyes."""
+"""Margins painted beside, above and below the two landmarks of a part, in distances of the eyes."""
 
 
 def hidden_box(part: Part, size: int) -> tuple[int, int, int, int]:

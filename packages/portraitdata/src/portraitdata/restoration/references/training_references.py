@@ -1,4 +1,4 @@
-"""Which face a training view has as reference: the person's in another photograph, its own, or a stranger's."""
+"""Choice of a training view's reference: the person's other photograph, its own face, or a stranger's."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -17,7 +17,7 @@ from portraitdata.restoration.references.hidden_parts import Part, hidden
 
 @dataclass(frozen=True)
 class ReferenceChances:
-    """How often a reference is not simply another photograph's face of the person.
+    """Probabilities of references other than another photograph of the person.
 
     Args:
         self_reference: Probability that a face without another photograph has itself, altered.
@@ -133,6 +133,6 @@ class TrainingReferences:
 
 
 def people_of(index: PortraitIndex) -> list[int]:
-    """Which faces are of one person: for every face the smallest one that pairs connect it with."""
+    """Label the faces by person: for every face the smallest one that pairs connect it with."""
     count = index.faces.num_rows
     return connected(count, ((face, other) for face in range(count) for other, _ in index.partners(face)))
