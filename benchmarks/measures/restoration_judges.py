@@ -6,7 +6,6 @@ from functools import cache, partial
 from benchmarks.headsup.scores import HEADINGS, Judges
 from benchmarks.measures.dense_landmarks import DenseLandmarks, MouthAndEyes
 from benchmarks.measures.face_psnr import FacePsnr
-from benchmarks.measures.identity import NamedIdentity
 from benchmarks.measures.laplacian_band import PixelGrid, Sharpness
 from benchmarks.measures.niqe import Niqe
 from benchmarks.measures.truth_faces import TruthFaces
@@ -16,7 +15,8 @@ from benchmarks.reporting.table import LeftOutError
 from faceops.detection.selection import build_detector
 from faceops.recognition.identity import build_identity
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
-from portraitdata.scoring.metric import Column, Metric, TensorMetric
+from portraitdata.scoring.identity_metrics import identity_metric
+from portraitdata.scoring.metric import Column, Metric, PairMetric, TensorMetric
 from portraitdata.scoring.psnr import psnr
 
 IDENTITY = {
@@ -61,11 +61,11 @@ def builders() -> dict[str, Callable[[], Metric]]:
     }
 
 
-def identity(finder: FaceFinder, file: str, column: str) -> NamedIdentity:
+def identity(finder: FaceFinder, file: str, column: str) -> PairMetric:
     """Likeness by the recognition network of a file.
 
     Raises:
         NoPhotographsError: If it is not there.
     """
     encoder = build_identity(weight_file(f"identity/{file}"))
-    return NamedIdentity(FaceEmbedder(finder, encoder, encoder.name), column)
+    return identity_metric(FaceEmbedder(finder, encoder, encoder.name), column)

@@ -2,6 +2,7 @@ import base64
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from portraitdata.builder.layout import funnel
 from portraitdata.builder.report.explanations import EXPLANATIONS, UNSHOWN, explanation
 from portraitdata.builder.report.histograms import histogram
 from portraitdata.builder.report.page import SECTIONS, report_page
+from portraitdata.builder.report.style import STYLE
 from portraitdata.builder.report.thumbnails import thumbnail
-from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown
+from tests.support.synthetic_build import write_synthetic_build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -201,19 +203,50 @@ def test_what_is_no_build(tmp_path, build):
         run_report(build, tmp_path / "absent/report.html")
 
 
+def shapes(page: str, ink: str) -> list[np.ndarray]:
+    """Corners (x, y) of every path of a colour of the page."""
+    paths = re.findall(rf'<path d="([^"]*)"[^>]*style="[^"]*: var\(--{ink}\)', page)
+    return [np.array(re.findall(r"[\d.]+", path), float).reshape(-1, 2) for path in paths]
+
+
 def test_bars_stand_for_the_values():
-    """Heights of the bars against numpy's counts."""
+    """Heights of the bars against numpy's counts, and where they stand on each other."""
     random = np.random.default_rng(0)
     kept, dropped = random.normal(size=400), random.normal(2, size=100)
-    page = histogram("x", "", kept, dropped, [(1.0, "limit")])
+    page = histogram("x", "cm", kept, dropped, [(1.0, "limit")])
     edges = np.linspace(min(kept.min(), dropped.min()), max(kept.max(), dropped.max()), 33)
     counts = [np.histogram(values, edges)[0] for values in (kept, dropped)]
-    most = sum(counts).max()
-    for name, count in zip(("kept", "dropped"), counts, strict=True):
-        heights = [float(value) for value in re.findall(rf'<rect class="{name}".*?height="([\d.]+)"', page)]
-        assert heights == pytest.approx((count[count > 0] / most * 160).tolist(), abs=0.06)
-    place = 44 + (1.0 - edges[0]) / (edges[-1] - edges[0]) * (460 - 44 - 12)
-    assert f'<line class="mark" x1="{place:.1f}"' in page
+    bars = [shapes(page, name) for name in ("kept", "dropped")]
+    floor = bars[0][0][:, 1].max()
+    unit = np.ptp(bars[0][counts[0][counts[0] > 0].argmax()][:, 1]) / counts[0].max()
+    for found, count in zip(bars, counts, strict=True):
+        assert [np.ptp(bar[:, 1]) for bar in found] == pytest.approx((count[count > 0] * unit).tolist(), abs=0.01)
+    there = counts[1] > 0
+    feet = [floor - bar[:, 1].max() for bar in bars[1]]
+    assert feet == pytest.approx((counts[0][there] * unit).tolist(), abs=0.01)
+    left = [bar[:, 0].min() for bar in bars[0]]
+    scale = (left[-1] - left[0]) / (edges[:-1][counts[0] > 0][-1] - edges[0])
+    (mark,) = shapes(page, "mark")
+    assert mark[:, 0] == pytest.approx(left[0] + (1.0 - edges[0]) * scale, abs=0.01)
+    words = re.findall(r">([^<>]+)</text>", page)
+    assert {"cm", "count", "limit 1"} <= set(words)
+    assert re.search(r"<title>-?[\d.]+ to -?[\d.]+ cm: 1 dropped</title>", page)
+
+
+def test_colours_are_those_of_the_page():
+    """By day and by night: nothing in a chart has a colour of its own."""
+    page = histogram("x", "", np.arange(9.0), np.arange(4.0), [(1.0, "limit")])
+    assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", page)) == {
+        "none",
+        *(f"var(--{name})" for name in ("kept", "dropped", "mark", "soft", "card")),
+    }
+    assert all(f"--{name}:" in STYLE for name in ("kept", "dropped", "mark", "soft", "card"))
+
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"portraitdata\[report\]"):
+        histogram("x", "", np.arange(3.0), np.zeros(0))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from portraitdata.restoration import photograph_windows
+from portraitdata.exemplars import photograph_crops
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.pixel_cache import PixelCache
@@ -52,13 +52,13 @@ def test_items_are_the_same_with_a_cache(index, gigabytes):
 
 def test_photographs_are_decoded_once_for_all_sets(index, monkeypatch):
     decoded = []
-    decode = photograph_windows.decode_raster
+    decode = photograph_crops.decode_raster
 
     def counting(data, name):
         decoded.append(name)
         return decode(data, name)
 
-    monkeypatch.setattr(photograph_windows, "decode_raster", counting)
+    monkeypatch.setattr(photograph_crops, "decode_raster", counting)
     cache = PixelCache(1.0)
     for preset in ("clean", "mild"):
         pairs = RestorationPairs(index, size=48, preset=preset, drop=0.0, cache=cache)

@@ -9,6 +9,7 @@ import torch
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.score import run_score
 from portraitdata.images.resampling import bicubic, to_8_bit
+from portraitdata.scoring.selection import ScoringSettings
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def folders(tmp_path):
 
 def test_prints_means_with_their_convention_and_writes_the_table(folders, tmp_path, capsys):
     output, sheet = tmp_path / "t.csv", tmp_path / "sheet.png"
-    assert run_score(*folders, "osediff", output=output, sheet=sheet) == 0
+    assert run_score(*folders, ScoringSettings("osediff"), output=output, sheet=sheet) == 0
     told = capsys.readouterr()
     assert "2 images, convention osediff: Y of YCbCr, crop 0" in told.out
     assert "psnr ↑" in told.out
@@ -37,7 +38,7 @@ def test_prints_means_with_their_convention_and_writes_the_table(folders, tmp_pa
 
 
 def test_json_is_alone_on_stdout(folders, tmp_path, capsys):
-    assert run_score(*folders, "rgb", "psnr", as_json=True, output=tmp_path / "t.json") == 0
+    assert run_score(*folders, ScoringSettings("rgb"), "psnr", as_json=True, output=tmp_path / "t.json") == 0
     told = capsys.readouterr()
     record = json.loads(told.out)
     assert record == json.loads((tmp_path / "t.json").read_text())
@@ -47,7 +48,7 @@ def test_json_is_alone_on_stdout(folders, tmp_path, capsys):
 
 def test_a_bad_image_is_one_line_and_the_exit_status(folders, capsys):
     (folders[0] / "a.png").write_bytes(b"no image")
-    assert run_score(*folders, "rgb") == 1
+    assert run_score(*folders, ScoringSettings("rgb")) == 1
     told = capsys.readouterr()
     assert len(told.err.splitlines()) == 1
     assert str(folders[0] / "a.png") in told.err
@@ -56,26 +57,26 @@ def test_a_bad_image_is_one_line_and_the_exit_status(folders, capsys):
 
 def test_a_missing_partner_is_the_exit_status(folders, capsys):
     (folders[0] / "b.png").unlink()
-    assert run_score(*folders, "rgb") == 1
+    assert run_score(*folders, ScoringSettings("rgb")) == 1
     assert capsys.readouterr().err == f"{folders[0]} has no restored image for 1 name: b.\n"
 
 
 def test_what_is_skipped_is_said(folders, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert run_score(*folders, "rgb", "psnr,lpips") == 0
+    assert run_score(*folders, ScoringSettings("rgb"), "psnr,lpips") == 0
     assert capsys.readouterr().err.startswith("skipped lpips: Its weights alexnet-owt-7be5be79.pth are not in")
 
 
 def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
     nowhere = Path("nowhere")
     with pytest.raises(ValueError, match=r"a \.csv or \.json file, got t\.txt"):
-        run_score(nowhere, nowhere, "rgb", output=Path("t.txt"))
+        run_score(nowhere, nowhere, ScoringSettings("rgb"), output=Path("t.txt"))
     with pytest.raises(FileNotFoundError, match=r"absent that t\.csv is to be written to does not exist"):
-        run_score(nowhere, nowhere, "rgb", output=tmp_path / "absent" / "t.csv")
+        run_score(nowhere, nowhere, ScoringSettings("rgb"), output=tmp_path / "absent" / "t.csv")
     with pytest.raises(ValueError, match=r"The sheet is written to one of \.png"):
-        run_score(nowhere, nowhere, "rgb", sheet=tmp_path / "sheet.gif")
+        run_score(nowhere, nowhere, ScoringSettings("rgb"), sheet=tmp_path / "sheet.gif")
     with pytest.raises(ValueError, match=r"Name the metrics to compute, as psnr,ssim; got ' , '"):
-        run_score(nowhere, nowhere, "rgb", " , ")
+        run_score(nowhere, nowhere, ScoringSettings("rgb"), " , ")
 
 
 @pytest.mark.assets
@@ -94,7 +95,7 @@ def test_real_portraits(assets, tmp_path, monkeypatch, capsys):
         save_picture(Picture(restored), tmp_path / "restored" / f"{path.stem}.png")
     smiling = portraits[0].with_name(portraits[0].name.replace("neutral", "smiling"))
     shutil.copy(smiling, tmp_path / "references" / portraits[0].name)
-    arguments = (tmp_path / "restored", tmp_path / "target", "osediff", "psnr,ssim,id,lmd,lpips")
+    arguments = (tmp_path / "restored", tmp_path / "target", ScoringSettings("osediff"), "psnr,ssim,id,lmd,lpips")
     assert run_score(*arguments, references=tmp_path / "references", as_json=True) == 0
     told = capsys.readouterr()
     record = json.loads(told.out)

@@ -8,8 +8,8 @@ from faceops.metrics.boundary_artifact import boundary_artifact
 from faceops.metrics.ida import angles
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_face
-from portraitdata.scoring.face_metrics import BoundaryMetric, DaefrIdaMetric, IdaMetric, LandmarkMetric
-from portraitdata.scoring.identity_metrics import IdentityMetric, ReferenceIdentityMetric
+from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
+from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
 from portraitdata.scoring.metric import ImagePair, NoFaceInImageError
 
 SIDE = 96
@@ -59,15 +59,15 @@ def pair(**images):
 
 def test_the_same_image_is_the_same_person(embedder):
     same = pair()
-    assert IdentityMetric(embedder)(same)[0] == pytest.approx(1, abs=1e-6)
-    assert IdaMetric(embedder)(same)[0] == pytest.approx(0, abs=1e-6)
-    assert IdentityMetric(embedder).columns[0].convention == "cosine, colours"
+    assert identity_metric(embedder)(same)[0] == pytest.approx(1, abs=1e-6)
+    assert ida_metric(embedder)(same)[0] == pytest.approx(0, abs=1e-6)
+    assert identity_metric(embedder).columns[0].convention == "cosine, colours"
 
 
 def test_id_and_ida_are_cosine_and_angle_of_one_pair_of_embeddings(embedder):
     other = pair(restored=picture((10, 10), fill=(0.9, 0.1, 0.1)))
     ours, theirs = embedder(other)
-    (cosine,), (angle,) = IdentityMetric(embedder)(other), IdaMetric(embedder)(other)
+    (cosine,), (angle,) = identity_metric(embedder)(other), ida_metric(embedder)(other)
     assert cosine == pytest.approx((ours @ theirs.T).item(), abs=1e-6)
     assert cosine < 0.9
     assert angle == pytest.approx(angles(ours, theirs).item(), abs=1e-6)
@@ -92,45 +92,45 @@ def test_the_largest_face_counts():
 
 def test_another_pair_is_looked_at_anew(embedder):
     first, second = pair(), pair(restored=picture((10, 10), fill=(0.9, 0.1, 0.1)))
-    values = [IdentityMetric(embedder)(shown)[0] for shown in (first, second, first)]
+    values = [identity_metric(embedder)(shown)[0] for shown in (first, second, first)]
     assert values[0] == values[2] != values[1]
 
 
 def test_no_face_names_image_and_role(embedder):
     with pytest.raises(NoFaceInImageError, match="No face was found in the target ada") as caught:
-        IdentityMetric(embedder)(pair(target=picture()))
+        identity_metric(embedder)(pair(target=picture()))
     assert (caught.value.name, caught.value.role) == ("ada", "target")
     with pytest.raises(NoFaceInImageError, match="in the reference ada"):
-        ReferenceIdentityMetric(embedder)(pair(reference=picture()))
+        reference_identity_metric(embedder)(pair(reference=picture()))
     with pytest.raises(NoFaceInImageError, match="in the restored image ada"):
-        LandmarkMetric(embedder.finder)(pair(restored=picture()))
+        landmark_metric(embedder.finder)(pair(restored=picture()))
 
 
 def test_reference_is_of_any_size_and_may_be_absent(embedder):
-    assert ReferenceIdentityMetric(embedder)(pair()) == (None,)
+    assert reference_identity_metric(embedder)(pair()) == (None,)
     reference = nn.functional.pad(picture((30, 20)), (0, 20, 0, 8), value=0.3)
-    assert ReferenceIdentityMetric(embedder)(pair(reference=reference))[0] == pytest.approx(1, abs=0.01)
+    assert reference_identity_metric(embedder)(pair(reference=reference))[0] == pytest.approx(1, abs=0.01)
 
 
 def test_landmarks_are_measured_by_the_distance_of_the_true_eyes():
-    found = LandmarkMetric(FaceFinder(Squares()))(pair(restored=picture((13, 14)), target=picture((10, 10))))
+    found = landmark_metric(FaceFinder(Squares()))(pair(restored=picture((13, 14)), target=picture((10, 10))))
     assert found[0] == pytest.approx(5 / FFHQ_512.scaled(40).eye_distance(), rel=1e-4)
 
 
 def test_a_face_elsewhere_is_not_the_targets():
     with pytest.raises(NoFaceInImageError, match="restored image ada"):
-        LandmarkMetric(FaceFinder(Squares()))(pair(restored=picture((50, 50)), target=picture((5, 5))))
+        landmark_metric(FaceFinder(Squares()))(pair(restored=picture((50, 50)), target=picture((5, 5))))
 
 
 def test_the_face_at_the_targets_place_is_taken_even_if_another_is_larger():
-    found = LandmarkMetric(FaceFinder(Squares()))(pair(restored=picture((10, 10), (50, 50)), target=picture((10, 10))))
+    found = landmark_metric(FaceFinder(Squares()))(pair(restored=picture((10, 10), (50, 50)), target=picture((10, 10))))
     assert found == (0.0,)
 
 
 def test_aligned_sets_need_no_detector():
     finder = FaceFinder(None, aligned=True)
     embedder = FaceEmbedder(finder, FaceEncoder(Colours(), InputConvention(), "colours"), "colours")
-    assert IdentityMetric(embedder)(pair())[0] == pytest.approx(1, abs=1e-6)
+    assert identity_metric(embedder)(pair())[0] == pytest.approx(1, abs=1e-6)
     torch.testing.assert_close(finder.target(pair()).landmarks[0], FFHQ_512.scaled(SIDE).tensor().float())
     with pytest.raises(ValueError, match="ada is 96 x 48 pixels; aligned faces are square"):
         aligned_face(picture()[:, :, :48], "ada")
@@ -152,7 +152,7 @@ def test_ida_daefr_sees_aligned_images_as_they_are():
     generator = torch.Generator().manual_seed(0)
     restored, target = torch.rand(2, 1, 3, 512, 512, generator=generator)
     target[..., :256] *= 0.1
-    metric = DaefrIdaMetric(FaceFinder(None, aligned=True), GreyMeans())
+    metric = daefr_ida_metric(FaceFinder(None, aligned=True), GreyMeans())
     weights = torch.tensor([0.1140, 0.5870, 0.2989]).reshape(3, 1, 1)
     # bilinear from 512 to 128 takes the middle two of every four pixels
     grey = [
@@ -164,7 +164,7 @@ def test_ida_daefr_sees_aligned_images_as_they_are():
 
 
 def test_ida_daefr_aligns_what_is_not_aligned():
-    metric = DaefrIdaMetric(FaceFinder(Squares()), GreyMeans())
+    metric = daefr_ida_metric(FaceFinder(Squares()), GreyMeans())
     assert metric(pair())[0] == pytest.approx(0, abs=1e-6)
 
 
@@ -174,8 +174,8 @@ def test_boundary_is_that_of_faceops_beyond_the_target_and_needs_a_mask():
     mask = torch.zeros(1, 1, SIDE, SIDE)
     mask[:, :, 24:72, 24:72] = 1
     restored = target + 0.1 * mask
-    found = BoundaryMetric()(ImagePair("a", restored, target, mask=mask))
+    found = boundary_metric()(ImagePair("a", restored, target, mask=mask))
     assert found == (pytest.approx(boundary_artifact(restored, mask, target).item()),)
     assert found[0] > 1
-    assert BoundaryMetric()(ImagePair("a", restored, target)) == (None,)
-    assert BoundaryMetric()(ImagePair("a", restored, target, mask=0 * mask)) == (None,)
+    assert boundary_metric()(ImagePair("a", restored, target)) == (None,)
+    assert boundary_metric()(ImagePair("a", restored, target, mask=0 * mask)) == (None,)

@@ -15,15 +15,12 @@ import torch
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.builder.checks.verification import verify_index
 from portraitdata.builder.layout import funnel, read_stage
-from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.builder.takedown.archive_rewriting import blank_members, rewrite_without
-from portraitdata.builder.takedown.journal import JOURNAL_FILE
-from portraitdata.builder.takedown.removal import finish
-from portraitdata.builder.takedown.selection import all_faces
+from portraitdata.builder.takedown.removal import JOURNAL_FILE, finish
+from portraitdata.builder.takedown.selection import known_faces
 from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
 from portraitdata.commands.takedown import PersonSearch, run_takedown
 from portraitdata.commands.verify import run_verify
-from portraitdata.restoration.index.face_embeddings import embedding_matrix
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.tables import read_index_tables
 from portraitdata.restoration.index.takedown_list import (
@@ -32,6 +29,7 @@ from portraitdata.restoration.index.takedown_list import (
     read_takedown_list,
     without_taken_down,
 )
+from tests.support.synthetic_build import write_synthetic_build
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +231,16 @@ def test_killed_at_any_moment(tmp_path, stride):
     assert seen.count("old") > 4 / stride
 
 
+def test_what_a_killed_process_left_goes_as_well(build):
+    """A copy that was cut short before anything in it was overwritten, and a table."""
+    uid = person(build / "shards")[0]
+    data = contents(build / "shards")[uid]
+    for left in ("20_download/.part-00000.123.tar", "50_deduplicate/.images.123.parquet", "shards/.x.123.tar"):
+        (build / left).write_bytes(data)
+    run_takedown(build / "shards", [uid])
+    assert found_anywhere(build, data) == []
+
+
 def test_what_cannot_be_taken_down(build, tmp_path):
     index = build / "shards"
     with pytest.raises(ValueError, match="There is no photograph nobody in the index"):
@@ -290,12 +298,12 @@ def test_faces_of_index_and_build_together(pristine):
             else pa.array([None if row is None else np.array(row, np.float16) for row in some], kind)
         )
         faces = tables.faces.drop_columns(["embedding"]).append_column("embedding", lists)
-        found = all_faces(tables._replace(faces=faces), pristine)
-        assert found.num_rows == 30
-        assert [row is None for row in found["embedding"].to_pylist()] == [row is None for row in some] + [False] * 15
-        matrix, rows = embedding_matrix(found)
-        assert matrix == pytest.approx(np.concatenate((expected[1::2], expected)), abs=1e-3)
-        assert rows.tolist() == [*range(1, 15, 2), *range(15, 30)]
+        found = known_faces(tables._replace(faces=faces), pristine)
+        assert found.names == [f"{uid}:0" for uid in tables.faces["uid"].to_pylist()] * 2
+        assert found.embeddings == pytest.approx(np.concatenate((expected[1::2], expected)), abs=1e-3)
+        assert found.rows.tolist() == [*range(1, 15, 2), *range(15, 30)]
+    nowhere = known_faces(tables._replace(faces=tables.faces.drop_columns(["embedding"])), None)
+    assert (len(nowhere.names), len(nowhere.embeddings), len(nowhere.rows)) == (15, 0, 0)
 
 
 def test_rewriting_keeps_the_other_members(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.checks.verification import verify_index
-from portraitdata.builder.synthetic_build import write_synthetic_build
 from portraitdata.commands.verify import run_verify
+from tests.support.synthetic_build import write_synthetic_build
 
 
 @pytest.fixture(scope="module")

@@ -233,27 +233,12 @@ def score(
         device: Device of the networks, for example cuda.
     """
     from portraitdata.commands.score import run_score
+    from portraitdata.scoring.selection import ScoringSettings
 
-    return run_score(
-        restored,
-        target,
-        convention,
-        metrics,
-        references,
-        masks,
-        crop,
-        output,
-        json,
-        sheet,
-        restored_suffix,
-        aligned,
-        detector,
-        detector_weights,
-        identity_weights,
-        daefr_weights,
-        download,
-        device,
+    settings = ScoringSettings(
+        convention, crop, aligned, detector, detector_weights, identity_weights, daefr_weights, download, device
     )
+    return run_score(restored, target, settings, metrics, references, masks, output, json, sheet, restored_suffix)
 
 
 COMMANDS: dict[str, Any] = {

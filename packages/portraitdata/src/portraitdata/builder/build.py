@@ -2,7 +2,6 @@
 
 import fcntl
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
 from portraitdata.builder.workers import one_thread
+from portraitdata.loading.progress_bar import with_bar
 
 LOCK_FILE = ".lock"
 
@@ -93,17 +93,8 @@ def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Seque
         return
     todo = [number for number in partitions if not part_path(config.output, folder, number).is_file()]
     if todo:
-        for _ in shown(engine.run(stage, config, todo), stage, len(todo)):
+        for _ in with_bar(engine.run(stage, config, todo), stage, len(todo)):
             pass
-
-
-def shown(done: Iterator[int], stage: StageName, total: int) -> Iterator[int]:
-    """Partitions as they are done, with a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(file=sys.stderr)
-    yield from track(done, stage, total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def remove_from(build: Path, stage: StageName) -> None:

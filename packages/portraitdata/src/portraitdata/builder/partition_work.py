@@ -26,9 +26,6 @@ from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
 from portraitdata.builder.stages.index_stage import Index
 from portraitdata.builder.stages.quality_stage import Quality
 
-PARTITIONED: tuple[StageName, ...] = ("index", "download", "quality", "faces")
-"""Stages that work on partitions."""
-
 
 @runtime_checkable
 class Stage(Protocol):

@@ -84,16 +84,8 @@ def run_degrade(
     Goes on after a picture that fails; each failure is a line on stderr. Pictures whose sides are no multiples of the
     scale are cropped in the middle.
 
-    Args:
-        images: Pictures, or folders of them, with their subfolders.
-        output: File for one picture, folder for more.
-        preset: Numbers to draw from.
-        scale: Sides of a picture divided by sides of the degraded one; 4 by default, and 1 for face presets.
-        seed: Seed of the draws, zero or more; what becomes of a picture follows from it and from the picture's name.
-        sharpen: Sharpen every picture first.
-        records: File to write what was done to; lines that it has of other pictures are kept.
-        replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
-        overwrite: Degrade pictures again whose file exists.
+    Arguments are those of the command, `portraitdata.cli.degrade_pictures`; lines of other pictures that the file of
+    records has are kept.
 
     Returns:
         Exit status: 1 if a picture failed.

@@ -13,7 +13,7 @@ from faceops.detection.selection import build_detector
 from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture, look_at_all, matrices
+from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture, face_columns, look_at_all
 from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.portrait_index import PortraitIndex
@@ -157,14 +157,11 @@ def _faces(pictures: list[SeenPicture]) -> pa.Table:
     seen = [picture for picture in pictures if len(picture.faces)]
     if not seen:
         return FACES.empty_table()
+    places = [face_columns(picture.faces) for picture in seen]
     columns = {
         "uid": [picture.uid for picture in seen for _ in range(len(picture.faces))],
         "number": [number for picture in seen for number in range(len(picture.faces))],
-        "box": [box for picture in seen for box in picture.faces.boxes.tolist()],
-        "score": [score for picture in seen for score in picture.faces.scores.tolist()],
-        "landmarks": [row for picture in seen for row in picture.faces.landmarks.flatten(1).tolist()],
-        "eye_distance": [distance for picture in seen for distance in picture.faces.eye_distance().tolist()],
-        "matrix": [row for picture in seen for row in matrices(picture.faces).tolist()],
+        **{name: [value for columns in places for value in columns[name]] for name in places[0]},
     }
     table = pa.Table.from_pydict(columns, schema=FACES)
     embeddings = np.concatenate([picture.embeddings for picture in seen])

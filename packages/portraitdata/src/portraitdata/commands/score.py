@@ -6,58 +6,40 @@ from pathlib import Path
 
 from rich.console import Console
 
-from faceops.detection.detector_names import DetectorName
 from faceops.images.encoding import WRITABLE_SUFFIXES
-from faceops.recognition.identity import DEFAULT_NETWORK
-from portraitdata.scoring.conventions import Convention, describe
+from portraitdata.scoring.conventions import describe
 from portraitdata.scoring.folders import score_folders
 from portraitdata.scoring.learned_metrics import NonCommercialWarning
 from portraitdata.scoring.pairing import pair_folders
-from portraitdata.scoring.selection import DAEFR_NETWORK, ScoringSettings, check_names
+from portraitdata.scoring.selection import ScoringSettings, check_names
 from portraitdata.scoring.table import ScoreTable, check_table_path
 
 
 def run_score(
     restored: Path,
     target: Path,
-    convention: Convention,
+    settings: ScoringSettings,
     metrics: str = "psnr,ssim",
     references: Path | None = None,
     masks: Path | None = None,
-    crop: int = 0,
     output: Path | None = None,
     as_json: bool = False,
     sheet: Path | None = None,
     restored_suffix: str = "",
-    aligned: bool = False,
-    detector: DetectorName = "yunet",
-    detector_weights: str | None = None,
-    identity_weights: str = DEFAULT_NETWORK,
-    daefr_weights: str = DAEFR_NETWORK,
-    download: bool = False,
-    device: str = "cpu",
 ) -> int:
     """Score a folder, print the means or JSON, write the table.
 
     Args:
         restored: Folder of restored images.
         target: Folder of what they should be.
-        convention: Of PSNR and SSIM.
+        settings: How metrics are computed.
         metrics: Names with commas between them.
         references: Folder of photographs of the same people.
         masks: Folder of the masks that faces were pasted with.
-        crop: Pixels that PSNR and SSIM leave out along every border.
         output: File for the table, .csv or .json.
         as_json: Print the table as JSON instead of the means.
         sheet: Image file for the worst images.
         restored_suffix: What the names of restored files have after those of the targets.
-        aligned: Whether the images are aligned faces.
-        detector: See `build_detector`.
-        detector_weights: File or name of its weights; its own if None.
-        identity_weights: File or name of the weights of the recognition network.
-        daefr_weights: File or name of the weights of DAEFR's network.
-        download: Fetch weights that are missing.
-        device: Where networks compute.
 
     Returns:
         Exit status: 1 if a file has no score that should have one.
@@ -71,14 +53,12 @@ def run_score(
     if not names:
         raise ValueError(f"Name the metrics to compute, as psnr,ssim; got {metrics!r}.")
     check_names(names)
-    settings = ScoringSettings(
-        convention, crop, aligned, detector, detector_weights, identity_weights, daefr_weights, download, device
-    )
-    folders = {"references": references, "masks": masks}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", NonCommercialWarning)
-        table = score_folders(restored, target, names, settings, **folders, restored_suffix=restored_suffix)
+        table = score_folders(
+            restored, target, names, settings, references=references, masks=masks, restored_suffix=restored_suffix
+        )
     for notice in dict.fromkeys(str(warning.message) for warning in caught):
         print(f"note: {notice}", file=sys.stderr)
     print_remarks(table)
@@ -86,7 +66,8 @@ def run_score(
         print(table.as_json())
     else:
         images = "1 image" if len(table.rows) == 1 else f"{len(table.rows)} images"
-        Console().print(table.summary(f"{images}, convention {convention}: {describe(convention, crop)}"))
+        described = describe(settings.convention, settings.crop)
+        Console().print(table.summary(f"{images}, convention {settings.convention}: {described}"))
     if output is not None:
         table.write(output)
         print(output, file=sys.stderr if as_json else sys.stdout)

@@ -36,18 +36,7 @@ def run_study_make(
 ) -> int:
     """Write the page of a study, and its key beside it.
 
-    Args:
-        methods: Folders of restored pictures, or ``NAME=FOLDER``.
-        output: HTML file to write.
-        questions: Of each kind.
-        ask: Kinds of questions; by default both if a folder shows the person, otherwise naturalness.
-        truth: Folder of what the pictures should be.
-        reference: Folder of other photographs of the same people.
-        input_folder: Folder of what was restored.
-        repeats: Questions of each kind that are asked again.
-        seed: Of everything random.
-        width: Wider pictures are reduced to it; in pixels.
-        lossless: Embed PNG instead of JPEG.
+    Arguments are those of the command, `portraitdata.study_cli.study_make`.
 
     Returns:
         Exit status: 1 if a picture that some folder has cannot be asked about.

@@ -11,13 +11,12 @@ from faceops.detection.selection import build_detector
 from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from portraitdata.builder.build import only_run
 from portraitdata.builder.checks.verification import taken_down_of
-from portraitdata.builder.takedown.journal import read_journal
-from portraitdata.builder.takedown.removal import finish, remove_photographs
+from portraitdata.builder.takedown.removal import finish, read_journal, remove_photographs
 from portraitdata.builder.takedown.selection import (
     Similar,
-    all_faces,
     copies_in_build,
     embedding_of_photograph,
+    known_faces,
     photographs_of_face,
     similar_photographs,
     taken_down_rows,
@@ -75,39 +74,24 @@ def run_takedown(
         raise ValueError(f"A similarity is a cosine, between -1 and 1; got {search.similarity}.")
     build = build_of(index)
     with nullcontext() if build is None else only_run(build):
-        return _take_down(index, uids, face, like, search, reason, date, dry_run, yes)
-
-
-def _take_down(
-    index: Path,
-    uids: Sequence[str],
-    face: str | None,
-    like: Path | None,
-    search: PersonSearch,
-    reason: str,
-    date: str,
-    dry_run: bool,
-    yes: bool,
-) -> int:
-    if read_journal(index) is not None and not dry_run:
-        _say(finish(index))
-        print(f"{index}: the takedown that was interrupted is finished", file=sys.stderr)
-    tables, build = read_index_tables(index), build_of(index)
-    done = {row.uid for row in taken_down_of(index)}
-    found = [entry for entry in _found(tables, build, uids, face, like, search, done) if entry.uid not in done]
-    copies = [] if build is None else copies_in_build(build, [entry.uid for entry in found])
-    rows = taken_down_rows([*(entry.uid for entry in found), *copies], tables, build, reason, date)
-    for line in _listing(found, copies, tables):
-        print(line)
-    if not rows or dry_run:
-        print(f"{index}: nothing was removed" + (f"; {len(rows)} photographs would be" if rows else ""))
+        if read_journal(index) is not None and not dry_run:
+            _say(finish(index))
+            print(f"{index}: the takedown that was interrupted is finished", file=sys.stderr)
+        tables = read_index_tables(index)
+        done = {row.uid for row in taken_down_of(index)}
+        found = [entry for entry in _found(tables, build, uids, face, like, search, done) if entry.uid not in done]
+        copies = [] if build is None else copies_in_build(build, [entry.uid for entry in found])
+        rows = taken_down_rows([*(entry.uid for entry in found), *copies], tables, build, reason, date)
+        _list([*found, *(Similar(uid, None) for uid in copies)], tables)
+        if not rows or dry_run:
+            print(f"{index}: nothing was removed" + (f"; {len(rows)} photographs would be" if rows else ""))
+            return 0
+        if not uids and not yes and not _agreed(len(rows)):
+            print(f"{index}: nothing was removed; --yes removes these photographs without asking", file=sys.stderr)
+            return 1
+        _say(remove_photographs(index, rows))
+        print(f"{index}: {len(rows)} photographs are taken down")
         return 0
-    if not uids and not yes and not _agreed(len(rows)):
-        print(f"{index}: nothing was removed; --yes removes these photographs without asking", file=sys.stderr)
-        return 1
-    _say(remove_photographs(index, rows))
-    print(f"{index}: {len(rows)} photographs are taken down")
-    return 0
 
 
 def _found(
@@ -126,18 +110,16 @@ def _found(
     if like is not None:
         detector = build_detector(search.detector, search.detector_weights)
         query = embedding_of_photograph(like, detector, build_identity(search.identity))
-        return similar_photographs(all_faces(tables, build), query, search.similarity)
+        return similar_photographs(known_faces(tables, build), query, search.similarity)
     return [Similar(uid, None) for uid in dict.fromkeys(uids)]
 
 
-def _listing(found: Sequence[Similar], copies: Sequence[str], tables: IndexTables) -> list[str]:
+def _list(found: Sequence[Similar], tables: IndexTables) -> None:
     known = {row["uid"]: row for row in tables.images.to_pylist()}
-    lines = []
-    for uid, similarity in [*found, *(Similar(uid, None) for uid in copies)]:
+    for uid, similarity in found:
         row = known.get(uid)
         place = "dropped by the build" if row is None else f"{row['split']}  {row['path']}"
-        lines.append(f"{uid}  {'' if similarity is None else f'{similarity:.3f}  '}{place}")
-    return lines
+        print(f"{uid}  {'' if similarity is None else f'{similarity:.3f}  '}{place}")
 
 
 def _agreed(count: int) -> bool:

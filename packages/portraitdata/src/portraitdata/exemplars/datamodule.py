@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -13,8 +12,7 @@ from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.exemplars.self_exemplars import SelfExemplars
 from portraitdata.exemplars.sets import EvaluationExemplarSets, ExemplarSet, TrainingExemplarSets
 from portraitdata.images.resampling import bicubic, to_8_bit
-from portraitdata.loading.resumption import SeededLoader, process_of, progress_of
-from portraitdata.loading.sampler import SeededSequence, Share
+from portraitdata.loading.resumption import SeededLoader, evaluation_loader, training_loader
 
 
 class ExemplarBatch(NamedTuple):
@@ -108,20 +106,7 @@ class ExemplarDataModule(LightningDataModule):
                 self.seed,
                 self.cache,
             )
-        rank, world_size = process_of(self.trainer)
-        epoch, start = progress_of(self.trainer)
-        sampler = SeededSequence(
-            len(self._training), self.batch_size, self.seed, rank, world_size, epoch=epoch, start=start
-        )
-        return SeededLoader(
-            self._training,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
-        )
+        return training_loader(self._training, self.batch_size, self.seed, self.trainer, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[ExemplarSet]:
         """Test sets, `validation_images` of them."""
@@ -152,13 +137,4 @@ class ExemplarDataModule(LightningDataModule):
             self._evaluation[limit] = EvaluationExemplarSets(
                 self._read_index(), self.size, self.references, self.crop, limit=limit, cache=self.cache
             )
-        sets = self._evaluation[limit]
-        return DataLoader(
-            sets,
-            batch_size=self.batch_size,
-            sampler=Share(sets, *process_of(self.trainer)),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
-        )
+        return evaluation_loader(self._evaluation[limit], self.batch_size, self.trainer, self.num_workers)

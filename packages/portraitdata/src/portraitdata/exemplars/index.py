@@ -213,18 +213,35 @@ def _read_table(path: Path) -> tuple[pa.Table, dict]:
         raise ValueError(f"{path} is no exemplar index: it lacks the columns {', '.join(missing)}.")
     if table.num_rows == 0:
         raise ValueError(f"{path} lists no photographs.")
-    stored = (table.schema.metadata or {}).get(METADATA_KEY)
-    if stored is None:
-        raise ValueError(f"{path} does not say where its photographs lie; make it by `portraitdata exemplar-index`.")
-    metadata = json.loads(stored)
-    if metadata["version"] > VERSION:
-        raise ValueError(
-            f"{path} has version {metadata['version']} of the index format, newer than {VERSION}; update portraitdata."
-        )
+    metadata = stored_metadata(table, METADATA_KEY, VERSION, path, "exemplar-index")
     try:
         return table.select(SCHEMA.names).cast(SCHEMA), metadata
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise ValueError(f"{path} has columns of another type than an exemplar index: {error}.") from error
+
+
+def stored_metadata(table: pa.Table, key: bytes, version: int, place: Path, command: str) -> dict:
+    """What an index stores beside its table: version, root, and what else it has.
+
+    Args:
+        table: Table that holds them.
+        key: Where it does.
+        version: Newest version that can be read.
+        place: What errors call the index.
+        command: Command that makes one.
+
+    Raises:
+        ValueError: If there is nothing, or the version is newer.
+    """
+    stored = (table.schema.metadata or {}).get(key)
+    if stored is None:
+        raise ValueError(f"{place} does not say where its photographs lie; make it by `portraitdata {command}`.")
+    metadata = json.loads(stored)
+    if metadata["version"] > version:
+        raise ValueError(
+            f"{place} has version {metadata['version']} of the index format, newer than {version}; update portraitdata."
+        )
+    return metadata
 
 
 def portable_root(root: Path, folder: Path) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceops.images.decoding import decode_raster
+from faceops.images.decoding import Raster, decode_raster
 from faceops.images.errors import DamagedImageError, ImageFileError
 from faceops.images.files import srgb_bytes
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
@@ -29,6 +29,21 @@ class Square(NamedTuple):
     top: int
     left: int
     side: int
+
+
+def decoded_photograph(data: bytes, row: Photograph) -> Raster:
+    """The pixels of a photograph.
+
+    Raises:
+        ImageFileError: If it cannot be decoded or has changed since it was indexed.
+    """
+    raster = decode_raster(data, row.path)
+    if raster.samples.shape[:2] != (row.height, row.width):
+        found = f"{raster.samples.shape[1]} x {raster.samples.shape[0]}"
+        raise DamagedImageError(
+            f"{row.path} has {found} pixels, {row.width} x {row.height} when it was indexed; index it again."
+        )
+    return raster
 
 
 def centred_square(height: int, width: int, crop: int | None, down: int = 0, right: int = 0) -> Square:
@@ -130,13 +145,7 @@ class PhotographCrops:
         return [self.photographs[number].path for number in np.flatnonzero(self._state.values == CORRUPT).tolist()]
 
     def _decoded(self, row: Photograph, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
-        raster = decode_raster(self.index.read_bytes(row), row.path)
-        if raster.samples.shape[:2] != (row.height, row.width):
-            found = f"{raster.samples.shape[1]} x {raster.samples.shape[0]}"
-            raise DamagedImageError(
-                f"{row.path} has {found} pixels, {row.width} x {row.height} when it was indexed; index it again."
-            )
-        return srgb_bytes(raster, top, left, height, width)
+        return srgb_bytes(decoded_photograph(self.index.read_bytes(row), row), top, left, height, width)
 
     def _resized(self, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if square.shape[-1] == self.size:

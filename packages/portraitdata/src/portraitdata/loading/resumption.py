@@ -1,12 +1,14 @@
-"""Where a Lightning run is within its data, so that a resumed one goes on exactly there."""
+"""Loaders for Lightning that know where a run is within its data, so that a resumed one goes on exactly there."""
 
 import warnings
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import torch
 from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from portraitdata.loading.sampler import SeededSequence
+from portraitdata.loading.sampler import SeededSequence, Share
 
 Item = TypeVar("Item")
 
@@ -62,3 +64,63 @@ def progress_of(trainer: Trainer | None) -> tuple[int, int]:
         return epochs["processed"] + 1, 0
     # A step that was interrupted is not processed: Lightning repeats it.
     return epochs["processed"], batches["current"]["processed"]
+
+
+def training_loader(
+    data: Dataset[Item],
+    batch_size: int,
+    seed: int,
+    trainer: Trainer | None,
+    num_workers: int,
+    collate: Callable[[list], Any] | None = None,
+) -> SeededLoader[Item]:
+    """Loader of a process's share of the epoch that a trainer is in, shuffled; in a resumed one, of what is left of it.
+
+    Args:
+        data: Data set whose keys are those of `SeededSequence`.
+        batch_size: Items in a batch of one process.
+        seed: Seed of the order.
+        trainer: Who knows the epoch, and which process this is; None for the first of a single one.
+        num_workers: Processes that read; 0 reads in this one.
+        collate: Makes a batch of items; torch's own by default.
+
+    Raises:
+        ValueError: If there are not enough items for one batch on every process.
+    """
+    rank, world_size = process_of(trainer)
+    epoch, start = progress_of(trainer)
+    length = len(data)  # type: ignore[arg-type]
+    sampler = SeededSequence(length, batch_size, seed, rank, world_size, epoch=epoch, start=start)
+    return _loader(SeededLoader, data, batch_size, sampler, num_workers, collate)
+
+
+def evaluation_loader(
+    data: Dataset[Item],
+    batch_size: int,
+    trainer: Trainer | None,
+    num_workers: int,
+    collate: Callable[[list], Any] | None = None,
+) -> DataLoader[Item]:
+    """Loader of a process's share of a data set, in its order; arguments as of `training_loader`."""
+    share = Share(data, *process_of(trainer))  # type: ignore[arg-type]
+    return _loader(DataLoader, data, batch_size, share, num_workers, collate)
+
+
+def _loader(
+    kind: type[DataLoader],
+    data: Dataset,
+    batch_size: int,
+    sampler: Sampler,
+    num_workers: int,
+    collate: Callable[[list], Any] | None,
+) -> Any:  # noqa: ANN401 (an instance of `kind`)
+    return kind(
+        data,
+        batch_size=batch_size,
+        sampler=sampler,
+        collate_fn=collate,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
+    )

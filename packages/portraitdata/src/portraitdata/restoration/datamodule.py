@@ -5,13 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from portraitdata.degradation.presets import PresetName
-from portraitdata.loading.resumption import SeededLoader, process_of, progress_of
-from portraitdata.loading.sampler import SeededSequence, Share
+from portraitdata.loading.resumption import SeededLoader, evaluation_loader, training_loader
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationBatch, RestorationBytes, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.restoration.index.portrait_index import PortraitIndex
@@ -127,19 +125,9 @@ class RestorationDataModule(LightningDataModule):
 
     def train_dataloader(self) -> SeededLoader:
         """Mixed images; in a resumed epoch, those that are left of it."""
-        mixture = self._read_training()
-        rank, world_size = process_of(self.trainer)
-        epoch, start = progress_of(self.trainer)
-        sampler = SeededSequence(len(mixture), self.batch_size, self.seed, rank, world_size, epoch=epoch, start=start)
-        return SeededLoader(
-            mixture,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            collate_fn=partial(collate, reference_size=self.reference_size),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
+        batches = partial(collate, reference_size=self.reference_size)
+        return training_loader(
+            self._read_training(), self.batch_size, self.seed, self.trainer, self.num_workers, batches
         )
 
     def val_dataloader(self) -> list[DataLoader]:
@@ -211,16 +199,8 @@ class RestorationDataModule(LightningDataModule):
                 )
                 sets.insert(0, (pairs, self.batch_size))
             self._evaluation[limit] = sets
+        batches = partial(collate, reference_size=self.reference_size)
         return [
-            DataLoader(
-                images,
-                batch_size=batch_size,
-                sampler=Share(images, *process_of(self.trainer)),  # type: ignore[arg-type]
-                collate_fn=partial(collate, reference_size=self.reference_size),
-                num_workers=self.num_workers,
-                persistent_workers=self.num_workers > 0,
-                pin_memory=torch.cuda.is_available(),
-                generator=torch.Generator(),  # else every epoch would draw from the random numbers of the training
-            )
+            evaluation_loader(images, batch_size, self.trainer, self.num_workers, batches)
             for images, batch_size in self._evaluation[limit]
         ]

@@ -14,10 +14,10 @@ from torch import Tensor
 from faceops.geometry.alignment import crop_faces
 from faceops.geometry.similarity import apply, compose, invert, resized, scale_of
 from faceops.geometry.warping import REDUCTION_LIMIT
-from faceops.images.decoding import Raster, decode_raster
-from faceops.images.errors import DamagedImageError, ImageFileError
+from faceops.images.decoding import Raster
+from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes, srgb_rows
-from portraitdata.exemplars.photograph_crops import CORRUPT, CorruptPhotograph
+from portraitdata.exemplars.photograph_crops import CORRUPT, CorruptPhotograph, decoded_photograph
 from portraitdata.loading.shared_array import SharedArray
 from portraitdata.restoration.batches import REFERENCE_SIZE
 from portraitdata.restoration.index.portrait_index import PortraitIndex
@@ -147,14 +147,7 @@ class PhotographWindows:
         return np.ascontiguousarray(srgb_bytes(raster, 0, 0, height, width).transpose(1, 2, 0))
 
     def _read(self, number: int) -> Raster:
-        row = self.index.photograph(number)
-        raster = decode_raster(self.index.read_bytes(number), row.path)
-        if raster.samples.shape[:2] != (row.height, row.width):
-            found = f"{raster.samples.shape[1]} x {raster.samples.shape[0]}"
-            raise DamagedImageError(
-                f"{row.path} has {found} pixels, {row.width} x {row.height} when it was indexed; index it again."
-            )
-        return raster
+        return decoded_photograph(self.index.read_bytes(number), self.index.photograph(number))
 
 
 def checked_reference_size(size: int) -> int:

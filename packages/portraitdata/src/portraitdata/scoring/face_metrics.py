@@ -1,4 +1,7 @@
-"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face; they need torchmetrics."""
+"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face; they need torchmetrics.
+
+A target without a face raises `NoFaceInImageError`.
+"""
 
 from math import isfinite
 
@@ -10,30 +13,20 @@ from faceops.metrics.ida import angles, daefr_grey
 from faceops.metrics.landmark_distance import landmark_distances
 from faceops.metrics.seam_scores import seam_scores
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_at_512
-from portraitdata.scoring.metric import Column, ImagePair
+from portraitdata.scoring.metric import Column, ImagePair, PairMetric
 
 
-class IdaMetric:
+def ida_metric(embedder: FaceEmbedder) -> PairMetric:
     """Angle between the embeddings of the restored and the true face, in radians.
 
     Args:
         embedder: Recognition network, and where the face is.
     """
-
-    def __init__(self, embedder: FaceEmbedder) -> None:
-        self.embedder = embedder
-        self.columns = (Column("ida", f"radians, {embedder.name}", higher_is_better=False),)
-
-    def __call__(self, pair: ImagePair) -> tuple[float]:
-        """Angle of one pair.
-
-        Raises:
-            NoFaceInImageError: If the target shows no face.
-        """
-        return (angles(*self.embedder(pair)).item(),)
+    column = Column("ida", f"radians, {embedder.name}", higher_is_better=False)
+    return PairMetric(column, lambda pair: angles(*embedder(pair)).item())
 
 
-class DaefrIdaMetric:
+def daefr_ida_metric(finder: FaceFinder, network: nn.Module) -> PairMetric:
     """IDA by DAEFR's rules (HeadsUp, Table 1), in radians: grey faces of misread channels, see `daefr_grey`.
 
     The mean is over the pairs. DAEFR divides by the number of targets, so that a missing image lowers the mean; here
@@ -43,23 +36,15 @@ class DaefrIdaMetric:
         finder: Where the face is.
         network: Makes features (n, d) of grey faces (n, 1, 128, 128) in [0, 1].
     """
+    still = frozen(network)
 
-    def __init__(self, finder: FaceFinder, network: nn.Module) -> None:
-        self.finder = finder
-        self.network = frozen(network)
-        self.columns = (Column("ida_daefr", "radians, DAEFR's rules and network", higher_is_better=False),)
+    def measure(pair: ImagePair) -> float:
+        return angles(*(embeddings(still, daefr_grey(faces)) for faces in aligned_at_512(finder, pair))).item()
 
-    def __call__(self, pair: ImagePair) -> tuple[float]:
-        """Angle of one pair.
-
-        Raises:
-            NoFaceInImageError: If the target shows no face.
-        """
-        ours, theirs = (embeddings(self.network, daefr_grey(faces)) for faces in aligned_at_512(self.finder, pair))
-        return (angles(ours, theirs).item(),)
+    return PairMetric(Column("ida_daefr", "radians, DAEFR's rules and network", higher_is_better=False), measure)
 
 
-class LandmarkMetric:
+def landmark_metric(finder: FaceFinder) -> PairMetric:
     """Mean distance of the landmarks found in the restored and in the true face, in distances of the true eyes.
 
     Both are found by the detector, of aligned sets too. A restored face that is not found where the target has its
@@ -69,30 +54,23 @@ class LandmarkMetric:
         finder: Where the face is.
     """
 
-    def __init__(self, finder: FaceFinder) -> None:
-        self.finder = finder
-        self.columns = (Column("lmd", "of the distance of the eyes, 5 landmarks", higher_is_better=False),)
+    def measure(pair: ImagePair) -> float:
+        return landmark_distances(finder.restored(pair).landmarks, finder.detected(pair).landmarks).item()
 
-    def __call__(self, pair: ImagePair) -> tuple[float]:
-        """Distance of one pair.
-
-        Raises:
-            NoFaceInImageError: If the target or the restored image shows no face.
-        """
-        found = self.finder.restored(pair).landmarks
-        return (landmark_distances(found, self.finder.detected(pair).landmarks).item(),)
+    return PairMetric(Column("lmd", "of the distance of the eyes, 5 landmarks", higher_is_better=False), measure)
 
 
-class BoundaryMetric:
-    """Visibility of the seam around a pasted face, beyond what the target has at the same place; 0 is none."""
+def boundary_metric() -> PairMetric:
+    """Visibility of the seam around a pasted face, beyond what the target has at the same place; 0 is none.
 
-    def __init__(self) -> None:
-        self.columns = (Column("boundary", "seam of the mask, beyond the target's", higher_is_better=False),)
+    There is no number without a mask, and with one without a contour in the image.
+    """
 
-    def __call__(self, pair: ImagePair) -> tuple[float | None]:
-        """Visibility of one pair; None if it has no mask, or one without a contour in the image."""
+    def measure(pair: ImagePair) -> float | None:
         if pair.mask is None:
-            return (None,)
+            return None
         with torch.inference_mode():
             seen = seam_scores(pair.restored, pair.mask, pair.target).total.item()
-        return (seen if isfinite(seen) else None,)
+        return seen if isfinite(seen) else None
+
+    return PairMetric(Column("boundary", "seam of the mask, beyond the target's", higher_is_better=False), measure)

@@ -1,23 +1,21 @@
 """Score a folder of restored images beside a folder of targets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
-from typing import TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import load_picture
+from portraitdata.loading.progress_bar import with_bar
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, SetMetric
 from portraitdata.scoring.pairing import FilePair, pair_folders
 from portraitdata.scoring.selection import FACE_METRICS, ScoringSettings, select_metrics
 from portraitdata.scoring.table import ScoreTable
-
-T = TypeVar("T")
 
 
 def score_folders(
@@ -54,7 +52,7 @@ def score_folders(
         reasons = " ".join(f"{name}: {reason}" for name, reason in chosen.skipped.items())
         raise ValueError(f"None of the metrics can be computed here. {reasons}".strip())
     scored = _Scores(chosen.metrics, list(pairing.problems))
-    for files in _with_progress(pairing.pairs):
+    for files in with_bar(pairing.pairs, "Scoring"):
         scored.add(files, settings.device)
     if not scored.rows:
         raise ValueError(f"None of the {len(pairing.pairs)} pairs could be scored. {' '.join(scored.problems[:3])}")
@@ -183,12 +181,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # imported from a folder that nobody has installed
         return "unknown"
-
-
-def _with_progress(items: Sequence[T]) -> Iterable[T]:
-    """The items; on a terminal with a bar that goes when they are done."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, "Scoring", console=console, transient=True, disable=not console.is_terminal)

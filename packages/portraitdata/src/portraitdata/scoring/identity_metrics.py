@@ -2,52 +2,35 @@
 
 from faceops.recognition.identity import similarity
 from portraitdata.scoring.face_geometry import FaceEmbedder
-from portraitdata.scoring.metric import Column, ImagePair
+from portraitdata.scoring.metric import Column, ImagePair, PairMetric
 
 
-class IdentityMetric:
+def identity_metric(embedder: FaceEmbedder, name: str = "id") -> PairMetric:
     """Cosine of the embeddings of the restored and the true face (HeadsUp, Eq. 4), in [-1, 1].
 
-    Scores of different networks do not compare.
+    Scores of different networks do not compare. A target without a face raises `NoFaceInImageError`.
 
     Args:
         embedder: Recognition network, and where the face is.
+        name: Of the column.
     """
-
-    def __init__(self, embedder: FaceEmbedder) -> None:
-        self.embedder = embedder
-        self.columns = (Column("id", f"cosine, {embedder.name}", higher_is_better=True),)
-
-    def __call__(self, pair: ImagePair) -> tuple[float]:
-        """Similarity of one pair.
-
-        Raises:
-            NoFaceInImageError: If the target shows no face.
-        """
-        return (similarity(*self.embedder(pair)).item(),)
+    column = Column(name, f"cosine, {embedder.name}", higher_is_better=True)
+    return PairMetric(column, lambda pair: similarity(*embedder(pair)).item())
 
 
-class ReferenceIdentityMetric:
+def reference_identity_metric(embedder: FaceEmbedder) -> PairMetric:
     """Cosine of the embeddings of the restored face and the one of the reference, in [-1, 1].
 
     The reference's face is found on the reference. Without one there is no number: a similarity of zero (the paper's
-    definition) would say nothing of a restoration.
+    definition) would say nothing of a restoration. A target or reference without a face raises `NoFaceInImageError`.
 
     Args:
         embedder: Recognition network, and where the face is.
     """
 
-    def __init__(self, embedder: FaceEmbedder) -> None:
-        self.embedder = embedder
-        self.columns = (Column("id_reference", f"cosine with the reference, {embedder.name}", higher_is_better=True),)
+    def measure(pair: ImagePair) -> float | None:
+        reference = embedder.reference(pair)
+        return None if reference is None else similarity(embedder(pair)[0], reference).item()
 
-    def __call__(self, pair: ImagePair) -> tuple[float | None]:
-        """Similarity of one pair; None without a reference.
-
-        Raises:
-            NoFaceInImageError: If the target or the reference shows no face.
-        """
-        reference = self.embedder.reference(pair)
-        if reference is None:
-            return (None,)
-        return (similarity(self.embedder(pair)[0], reference).item(),)
+    column = Column("id_reference", f"cosine with the reference, {embedder.name}", higher_is_better=True)
+    return PairMetric(column, measure)

@@ -108,6 +108,30 @@ class SetMetric(Protocol):
 
 
 @dataclass(frozen=True)
+class PairMetric:
+    """A metric of any function of one pair.
+
+    Example:
+        >>> height = PairMetric(Column("height", "pixels", True), lambda pair: float(pair.target.shape[-2]))
+        >>> height(ImagePair("a", torch.zeros(1, 3, 4, 6), torch.zeros(1, 3, 4, 6)))
+        (4.0,)
+    """
+
+    column: Column
+    function: Callable[[ImagePair], float | None]
+    """None where there is nothing to measure."""
+
+    @property
+    def columns(self) -> tuple[Column]:
+        """The one column."""
+        return (self.column,)
+
+    def __call__(self, pair: ImagePair) -> tuple[float | None]:
+        """The number of one pair; raises what the function does."""
+        return (self.function(pair),)
+
+
+@dataclass(frozen=True)
 class TensorMetric:
     """A metric of any function of two batches of images; what you need to add your own.
 

@@ -14,7 +14,7 @@ from faceops.weights.cache import MissingWeightsError, cached_path, find_weights
 from faceops.weights.table import WEIGHTS
 from portraitdata.scoring.conventions import Convention, describe, known_convention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
-from portraitdata.scoring.identity_metrics import IdentityMetric, ReferenceIdentityMetric
+from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
 from portraitdata.scoring.learned_metric_table import LEARNED_METRICS, find_learned_metric
 from portraitdata.scoring.learned_metrics import build_learned
 from portraitdata.scoring.metric import Column, Metric, SetMetric, TensorMetric, UnavailableMetricError
@@ -147,8 +147,8 @@ class _Builder:
         if name in PIXEL_METRICS:
             return [self._pixel(name)]
         if name == "id":
-            others = [ReferenceIdentityMetric(self.embedder)] if self.with_references else []
-            return [IdentityMetric(self.embedder), *others]
+            others = [reference_identity_metric(self.embedder)] if self.with_references else []
+            return [identity_metric(self.embedder), *others]
         return [self._face(name)]
 
     def _pixel(self, name: str) -> TensorMetric:
@@ -159,18 +159,18 @@ class _Builder:
     def _face(self, name: str) -> Metric:
         if find_spec("torchmetrics") is None:
             raise UnavailableMetricError("torchmetrics is not installed; `pip install torchmetrics` brings it.")
-        from portraitdata.scoring.face_metrics import BoundaryMetric, DaefrIdaMetric, IdaMetric, LandmarkMetric
+        from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
 
         if name == "ida":
-            return IdaMetric(self.embedder)
+            return ida_metric(self.embedder)
         if name == "lmd":
-            return LandmarkMetric(FaceFinder(self.detector, aligned=True) if self.settings.aligned else self.finder)
+            return landmark_metric(FaceFinder(self.detector, aligned=True) if self.settings.aligned else self.finder)
         if name == "ida_daefr":
             network = build_identity(present_weights(self.settings.daefr_weights, self.settings.download)).network
-            return DaefrIdaMetric(self.finder, network.to(self.settings.device))
+            return daefr_ida_metric(self.finder, network.to(self.settings.device))
         if not self.with_masks:
             raise UnavailableMetricError("It needs the masks that faces were pasted with; give --masks FOLDER.")
-        return BoundaryMetric()
+        return boundary_metric()
 
     @cached_property
     def detector(self) -> Detector:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
+from portraitdata.loading.progress_bar import with_bar
 from portraitdata.study.embedded_picture import embed_picture
 from portraitdata.study.questions import Question
 from portraitdata.study.study_key import StudyKey
@@ -39,9 +37,7 @@ def study_page(key: StudyKey, pictures: Sequence[StudyPicture], most_width: int 
     """
     by_name = {picture.name: picture for picture in pictures}
     album = _Album(most_width, lossless)
-    console = Console(stderr=True)
-    shown = track(key.questions, "Embedding", console=console, transient=True, disable=not console.is_terminal)
-    asked = [_asked(question, by_name[question.picture], album) for question in shown]
+    asked = [_asked(question, by_name[question.picture], album) for question in with_bar(key.questions, "Embedding")]
     record = {"study": key.study, "questions": asked, "images": album.addresses}
     folder = files("portraitdata.study")
     parts = {

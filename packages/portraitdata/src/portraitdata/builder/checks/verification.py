@@ -7,7 +7,7 @@ from portraitdata.builder.checks.member_checks import Row, archive_problems, con
 from portraitdata.builder.checks.people_checks import cross_split, people_problems
 from portraitdata.builder.checks.table_checks import table_problems
 from portraitdata.builder.layout import read_split_facts
-from portraitdata.builder.takedown.journal import read_journal
+from portraitdata.builder.takedown.removal import read_journal
 from portraitdata.restoration.index.similar_faces import PAIR_THRESHOLD
 from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
 from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, read_takedown_list

@@ -1,17 +1,24 @@
-"""Histograms as SVG that takes its colours from the page."""
+"""Histograms that matplotlib draws, as SVG that takes its colours from the page."""
 
-import math
+import re
 from collections.abc import Sequence
 from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-WIDTH, HEIGHT = 460, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 26, 34
-"""Margins of the drawing, in its units."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT, LETTER = 460, 230, 11
+"""Of the drawing, and height of its letters, in units of it."""
 
 BINS = 32
+
+INKS = {"kept": "#2a7f62", "dropped": "#c9cfd4", "mark": "#b3541e", "soft": "#5c6873", "card": "#fefefe"}
+"""What stands in the drawing for a colour of the page's style, which differs by day and by night."""
 
 
 def histogram(
@@ -35,8 +42,11 @@ def histogram(
     Returns:
         A ``<figure>``; without any value it says so.
 
+    Raises:
+        ImportError: If matplotlib is not installed.
+
     Example:
-        >>> histogram("Sides", "pixels", np.array([1.0, 2.0]), np.array([4.0])).count("<rect")
+        >>> histogram("Sides", "pixels", np.array([1.0, 2.0]), np.array([4.0])).count("<title>")
         3
     """
     kept, dropped = (_usable(values, logarithmic) for values in (kept, dropped))
@@ -45,39 +55,14 @@ def histogram(
     if not len(every):
         return f'<figure class="chart">{heading}<br>There are no values yet.</figcaption></figure>'
     edges = _edges(np.concatenate((every, [value for value, _ in lines])), logarithmic)
-    counts = [np.histogram(values, edges)[0] for values in (kept, dropped)]
-    most = int((counts[0] + counts[1]).max())
-    across = _Axis(edges[0], edges[-1], logarithmic)
-    parts = [_bars(counts, edges, most, across, unit), _ticks(across, unit, most), *_marks(lines, across)]
     low, middle, high = np.percentile(every, (5, 50, 95))
     summary = f"{len(kept)} kept" + (f", {len(dropped)} dropped" if len(dropped) else "")
     summary += f"; median {_short(middle)}, nine of ten between {_short(low)} and {_short(high)}"
     label = escape(f"{title}: {summary}", quote=True)
-    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    counts = [np.histogram(values, edges)[0] for values in (kept, dropped)]
+    shapes = _drawn(title, unit, edges, counts, lines, logarithmic)
+    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{shapes}</svg>'
     return f'<figure class="chart">{heading}<br>{escape(summary)}</figcaption>{drawing}</figure>'
-
-
-class _Axis:
-    """From values to where they are across the drawing."""
-
-    def __init__(self, low: float, high: float, logarithmic: bool) -> None:
-        self.low, self.high, self._logarithmic = low, high, logarithmic
-
-    def __call__(self, value: float) -> float:
-        low, high, value = (math.log(x) if self._logarithmic else x for x in (self.low, self.high, value))
-        return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
-
-    def ticks(self) -> list[float]:
-        """Round values, four to eight of them."""
-        if self._logarithmic:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            found = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
-            inside = [value for value in found if self.low <= value <= self.high]
-            return inside[:: max(1, math.ceil(len(inside) / 8))]
-        step = 10.0 ** math.floor(math.log10((self.high - self.low) / 4))
-        step *= next((factor for factor in (5, 2) if (self.high - self.low) / (step * factor) >= 4), 1)
-        first = math.ceil(self.low / step - 1e-9)
-        return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def _usable(values: Float[np.ndarray, " n"], logarithmic: bool) -> Float[np.ndarray, " k"]:
@@ -94,45 +79,83 @@ def _edges(values: Float[np.ndarray, " n"], logarithmic: bool) -> Float[np.ndarr
     return np.linspace(low - margin, high + margin, BINS + 1)
 
 
-def _bars(counts: Sequence[np.ndarray], edges: Float[np.ndarray, " k"], most: int, across: _Axis, unit: str) -> str:
-    full, parts = HEIGHT - TOP - BOTTOM, []
-    for number in range(len(edges) - 1):
-        start, end = across(edges[number]), across(edges[number + 1])
-        below = 0
-        for name, count in (("kept", int(counts[0][number])), ("dropped", int(counts[1][number]))):
-            if count:
-                tall, top = count / most * full, HEIGHT - BOTTOM - (below + count) / most * full
-                what = f"{_short(edges[number])} to {_short(edges[number + 1])} {unit}: {count} {name}"
-                parts.append(
-                    f'<rect class="{name}" x="{start:.1f}" y="{top:.1f}" width="{max(end - start - 0.8, 0.5):.1f}" '
-                    f'height="{tall:.1f}"><title>{escape(what)}</title></rect>'
-                )
-            below += count
-    return "".join(parts)
+def _drawn(
+    title: str,
+    unit: str,
+    edges: Float[np.ndarray, " k"],
+    counts: Sequence[np.ndarray],
+    lines: Sequence[tuple[float, str]],
+    logarithmic: bool,
+) -> str:
+    """What stands within the ``<svg>``: for the same values the same to the letter, with nothing to be loaded."""
+    try:
+        from matplotlib import style
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "A report is drawn by matplotlib, which is not installed; `pip install 'portraitdata[report]'` installs it."
+        ) from error
+    written = StringIO()
+    # With its title as salt, a chart has other identifiers than the next one of the page.
+    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": title, "font.size": LETTER}]):
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout="constrained")
+        axes = figure.add_subplot()
+        if logarithmic:
+            axes.set_xscale("log")
+        _draw_axes(axes, unit, edges[0], edges[-1])
+        _draw_bars(axes, unit, edges, counts)
+        _draw_marks(axes, lines)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
+    shapes = written.getvalue().partition("</defs>")[2].rpartition("</svg>")[0]  # without matplotlib's style sheet
+    shapes = re.sub(r'<g id="([^"]*: \d+ (?:kept|dropped))">', r"<g><title>\1</title>", shapes)
+    shapes = re.sub(r'<g id="[^"]*">', "<g>", shapes)
+    for name, ink in INKS.items():
+        shapes = shapes.replace(ink, f"var(--{name})")
+    return shapes
 
 
-def _ticks(across: _Axis, unit: str, most: int) -> str:
-    floor = HEIGHT - BOTTOM
-    parts = [f'<line class="axis" x1="{LEFT}" y1="{floor}" x2="{WIDTH - RIGHT}" y2="{floor}"/>']
-    for value in across.ticks():
-        parts.append(f'<text x="{across(value):.1f}" y="{floor + 14}" text-anchor="middle">{_short(value)}</text>')
-    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(unit)}</text>')
-    parts.append(f'<text x="{LEFT - 5}" y="{TOP + 4}" text-anchor="end">{most}</text>')
-    parts.append(f'<text x="{LEFT - 5}" y="{floor}" text-anchor="end">0</text>')
-    return "".join(parts)
+def _draw_axes(axes: "Axes", unit: str, low: float, high: float) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    axes.set_xlim(low, high)
+    decades = np.log10(high / low) if axes.get_xscale() == "log" else 0
+    factors = (1, 2, 5) if decades < 3 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=factors) if decades > 1 else MaxNLocator(6))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xlabel(unit, color=INKS["soft"])
+    axes.set_ylabel("count", color=INKS["soft"])
+    axes.tick_params(colors=INKS["soft"])
+    axes.spines[["top", "left", "right"]].set_visible(False)
+    axes.spines["bottom"].set_color(INKS["soft"])
 
 
-def _marks(lines: Sequence[tuple[float, str]], across: _Axis) -> list[str]:
-    parts = []
+def _draw_bars(axes: "Axes", unit: str, edges: Float[np.ndarray, " k"], counts: Sequence[np.ndarray]) -> None:
+    """Draw bars; pointing at one says what it stands for."""
+    for name, count, below in (("kept", counts[0], 0 * counts[0]), ("dropped", counts[1], counts[0])):
+        at = np.flatnonzero(count)
+        bars = axes.bar(edges[at], count[at], np.diff(edges)[at], below[at], align="edge", color=INKS[name])
+        for bar, number in zip(bars, at.tolist(), strict=True):
+            bar.set(edgecolor=INKS["card"], linewidth=0.6, clip_on=False)
+            bar.set_gid(f"{_short(edges[number])} to {_short(edges[number + 1])} {unit}: {count[number]} {name}")
+
+
+def _draw_marks(axes: "Axes", lines: Sequence[tuple[float, str]]) -> None:
+    """Draw lines, with their names above the chart, on that side of the line where there is more room."""
     for number, (value, name) in enumerate(sorted(lines)):
-        x = across(value)
-        anchor, shift = ("end", -4) if x > (WIDTH + LEFT) / 2 else ("start", 4)
-        parts.append(
-            f'<line class="mark" x1="{x:.1f}" y1="{TOP - 16 + 12 * number}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}"/>'
-            f'<text class="mark" x="{x + shift:.1f}" y="{TOP - 8 + 12 * number}" text-anchor="{anchor}">'
-            f"{escape(name)} {_short(value)}</text>"
+        axes.axvline(value, color=INKS["mark"], linestyle="--", linewidth=1, clip_on=False)
+        right = (axes.transScale + axes.transLimits).transform((value, 0))[0] > 0.5
+        axes.annotate(
+            f"{name} {_short(value)}",
+            (value, 1),
+            (-4 if right else 4, 3 + (len(lines) - 1 - number) * (LETTER + 2)),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            horizontalalignment="right" if right else "left",
+            color=INKS["mark"],
         )
-    return parts
 
 
 def _short(value: float) -> str:

@@ -24,9 +24,7 @@ background:var(--dropped);border-radius:7px;overflow:hidden}.bar{height:100%;bac
 .count{grid-column:2;grid-row:1/3;align-self:end;text-align:right;font-variant-numeric:tabular-nums}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:1.2rem}
 figure{margin:0}.chart figcaption{font-size:.85rem;color:var(--soft)}.chart b{color:var(--ink);font-size:.95rem}
-svg{width:100%;height:auto;display:block}svg text{font-size:11px;fill:var(--soft)}rect.kept{fill:var(--kept)}
-rect.dropped{fill:var(--dropped)}line.axis{stroke:var(--soft)}line.mark{stroke:var(--mark);stroke-dasharray:4 3}
-svg text.mark{fill:var(--mark)}
+svg{width:100%;height:auto;display:block}svg text{font-family:inherit!important}
 .grid{display:grid;gap:.8rem;grid-template-columns:repeat(auto-fill,minmax(132px,1fr))}
 .grid.pairs{grid-template-columns:repeat(auto-fill,minmax(min(100%,240px),1fr))}
 .grid{align-items:end}

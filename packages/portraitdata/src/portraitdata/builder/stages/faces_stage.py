@@ -11,7 +11,7 @@ from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
-from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, matrices
+from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns
 
 FOUND = "found"
 """Column of what the stage adds: for every row of images a list of rows of faces."""
@@ -68,14 +68,7 @@ class FindFaces:
 
 def face_rows(partition: int, uid: str, seen: SeenPicture) -> list[dict[str, Any]]:
     """Rows of the table of faces for one image."""
-    columns = {
-        "box": seen.faces.boxes.tolist(),
-        "score": seen.faces.scores.tolist(),
-        "landmarks": seen.faces.landmarks.flatten(1).tolist(),
-        "eye_distance": seen.faces.eye_distance().tolist(),
-        "matrix": matrices(seen.faces).tolist(),
-        "embedding": list(seen.embeddings),
-    }
+    columns = {**face_columns(seen.faces), "embedding": list(seen.embeddings)}
     return [
         {"partition": partition, "uid": uid, "number": number, **{name: rows[number] for name, rows in columns.items()}}
         for number in range(len(seen.faces))

@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pyarrow as pa
-import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 
+from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.layout import (
     DROPPED,
@@ -24,7 +22,7 @@ from portraitdata.builder.layout import (
     write_rows,
 )
 from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
-from portraitdata.restoration.index.similar_faces import BLOCK, connected, split_people
+from portraitdata.restoration.index.similar_faces import connected, split_people
 
 NOT_THE_BEST = "not the most similar of a face for testing"
 
@@ -76,19 +74,7 @@ def one_reference(pairs: pa.Table, test: set[str]) -> pa.Table:
 def _largest_cross(config: BuildConfig, test: set[str]) -> float | None:
     faces = kept_faces(config)
     testing = np.array([uid in test for uid in faces["uid"].to_pylist()], np.bool_)
-    embeddings = embedding_matrix(faces)
-    return largest_similarity(embeddings[~testing], embeddings[testing])
-
-
-def largest_similarity(first: NDArray[np.float16], second: NDArray[np.float16]) -> float | None:
-    """Cosine of the most similar two rows of two sets; None if one is empty.
-
-    Example:
-        >>> largest_similarity(np.eye(2, dtype=np.float16), np.array([[3, 4]], np.float16))
-        0.8
-    """
-    if not len(first) or not len(second):
+    if testing.all() or not testing.any():
         return None
-    a, b = (F.normalize(torch.from_numpy(rows.astype(np.float32)), dim=1) for rows in (first, second))
-    blocks = (a[start : start + BLOCK] for start in range(0, len(a), BLOCK))
-    return round(max((block @ b.T).max().item() for block in blocks), 6)
+    embeddings = embedding_matrix(faces)
+    return round(float(nearest_faces(embeddings[testing], embeddings[~testing]).cosine.max()), 6)

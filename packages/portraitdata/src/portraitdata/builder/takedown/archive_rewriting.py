@@ -1,9 +1,10 @@
-"""Removing members from tar archives, by writing the archive anew beside the old one or by blanking in place."""
+"""Removing members from tar archives, by writing the archive anew under another name or by overwriting them."""
 
 import re
 import shutil
 import tarfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from faceops.atomic_files import replacing
@@ -45,23 +46,15 @@ def rewrite_without(archive: Path, gone: Collection[int], target: Path) -> dict[
         ValueError: If it is no tar archive.
         OSError: If a file cannot be read or written.
     """
-    try:
-        with tarfile.open(archive, "r:") as old:
-            members = old.getmembers()
-            stems = _stems(members, gone)
-            kept = [member for member in members if PurePosixPath(member.name).with_suffix("") not in stems]
-            if not any(member.isreg() for member in kept):
-                return {}
-            before = [member.offset_data for member in kept]
-            with replacing(target) as temporary:
-                with tarfile.open(temporary, "w") as new:
-                    for member in kept:
-                        new.addfile(member, old.extractfile(member) if member.isreg() else None)
-                with tarfile.open(temporary, "r:") as new:
-                    after = [member.offset_data for member in new]
-    except tarfile.ReadError as error:
-        raise ValueError(f"{archive} is no uncompressed tar archive ({error}).") from error
-    return dict(zip(before, after, strict=True))
+    with _divided(archive, gone) as (old, kept, _):
+        if not any(member.isreg() for member in kept):
+            return {}
+        with replacing(target) as temporary:
+            with tarfile.open(temporary, "w") as new:
+                for member in kept:
+                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
+            with tarfile.open(temporary, "r:") as new:
+                return {member.offset_data: now.offset_data for member, now in zip(kept, new, strict=True)}
 
 
 def blank_members(archive: Path, gone: Collection[int]) -> None:
@@ -75,24 +68,28 @@ def blank_members(archive: Path, gone: Collection[int]) -> None:
         ValueError: If it is no tar archive.
         OSError: If it cannot be written.
     """
-    try:
-        with tarfile.open(archive, "r:") as tar:
-            members = tar.getmembers()
-    except tarfile.ReadError as error:
-        raise ValueError(f"{archive} is no uncompressed tar archive ({error}).") from error
-    stems = _stems(members, gone)
-    with replacing(archive) as temporary:
+    with _divided(archive, gone) as (_, _, doomed), replacing(archive) as temporary:
         shutil.copyfile(archive, temporary)
         with temporary.open("r+b") as file:
-            for member in members:
-                if member.isreg() and PurePosixPath(member.name).with_suffix("") in stems:
-                    file.seek(member.offset_data)
-                    file.write(bytes(member.size))
+            for member in doomed:
+                file.seek(member.offset_data)
+                file.write(bytes(member.size))
 
 
-def _stems(members: list[tarfile.TarInfo], gone: Collection[int]) -> set[PurePosixPath]:
-    return {
-        PurePosixPath(member.name).with_suffix("")
-        for member in members
-        if member.isreg() and member.offset_data in gone
-    }
+@contextmanager
+def _divided(
+    archive: Path, gone: Collection[int]
+) -> Iterator[tuple[tarfile.TarFile, list[tarfile.TarInfo], list[tarfile.TarInfo]]]:
+    """An open archive, its members that stay, and those that go."""
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            files = [member for member in tar if member.isreg()]
+            stems = {_stem(member) for member in files if member.offset_data in gone}
+            kept = [member for member in tar if _stem(member) not in stems]
+            yield tar, kept, [member for member in files if _stem(member) in stems]
+    except tarfile.ReadError as error:
+        raise ValueError(f"{archive} is no uncompressed tar archive ({error}).") from error
+
+
+def _stem(member: tarfile.TarInfo) -> PurePosixPath:
+    return PurePosixPath(member.name).with_suffix("")

@@ -1,6 +1,6 @@
 """Removing photographs from the stages of a build."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +10,6 @@ from faceops.atomic_files import replacing
 from portraitdata.builder.layout import (
     DEDUPLICATE,
     DOWNLOAD,
-    DROPPED,
     FACES,
     FACES_IMAGES,
     INDEX,
@@ -21,25 +20,12 @@ from portraitdata.builder.layout import (
     read_stage,
     write_rows,
 )
-from portraitdata.builder.marking import TAKEN_DOWN
+from portraitdata.builder.marking import TAKEN_DOWN, Drop, drop
 from portraitdata.builder.takedown.archive_rewriting import blank_members
-from portraitdata.restoration.index.takedown_list import TakenDown
+from portraitdata.restoration.index.takedown_list import TakenDown, without_photographs
 
-MARKED = {
-    "archive": None,
-    "path": None,
-    "url": None,
-    "attribution": None,
-    "prompt": None,
-    "offset": 0,
-    "size": 0,
-    "takedown": True,
-    "status": DROPPED,
-    "stage": "index",
-    "reason": TAKEN_DOWN,
-    "detail": "",
-}
-"""What a row of images becomes: dropped by the first stage, and nothing in it leads to the image any more."""
+ERASED = "url", "path", "archive", "attribution", "prompt"
+"""Columns that lead to an image."""
 
 
 def forbid_in_build(build: Path, rows: Iterable[TakenDown]) -> None:
@@ -49,13 +35,10 @@ def forbid_in_build(build: Path, rows: Iterable[TakenDown]) -> None:
         OSError: If the list cannot be written.
     """
     path = build / TAKEDOWN_FILE
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    known = set(text.splitlines())
+    known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     new = [name for row in rows for name in (row.uid, row.sha256) if name and name not in known]
-    if new:
-        with replacing(path) as temporary:
-            lines = [*text.splitlines(), *new]
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in [*known, *new]), encoding="utf-8")
 
 
 def remove_from_build(build: Path, gone: set[str]) -> list[str]:
@@ -76,30 +59,21 @@ def remove_from_build(build: Path, gone: set[str]) -> list[str]:
         ValueError: If a downloaded archive is none.
     """
     outside = _remove_downloads(build, gone)
-    for folder in (DEDUPLICATE, FACES_IMAGES, QUALITY, DOWNLOAD, INDEX):
+    for folder in (DEDUPLICATE, FACES_IMAGES, QUALITY, DOWNLOAD, INDEX, FACES, PAIRS, SPLIT):
         for path in sorted((build / folder).glob("*.parquet")):
-            _rewrite(path, lambda table: _marked(table, gone))
-    for path in sorted((build / FACES).glob("*.parquet")):
-        _rewrite(path, lambda table: _without(table, ("uid",), gone))
-    for path in [*(build / PAIRS).glob("*.parquet"), *(build / SPLIT).glob("*.parquet")]:
-        _rewrite(path, lambda table: _without(table, ("uid", "face_a", "face_b"), gone))
+            table = pq.read_table(path)
+            changed = without_photographs(table, gone) if folder in (FACES, PAIRS, SPLIT) else _marked(table, gone)
+            if not changed.equals(table):
+                write_rows(changed, path)
     return outside
 
 
-def _places(build: Path, gone: set[str]) -> list[dict]:
-    columns = ["uid", "url", "path", "archive", "offset", "source"]
-    return [
-        row
-        for folder in (INDEX, DOWNLOAD, QUALITY, FACES_IMAGES)
-        for row in read_stage(build, folder, columns).to_pylist()
-        if row["uid"] in gone
-    ]
-
-
 def _remove_downloads(build: Path, gone: set[str]) -> list[str]:
+    columns = ["uid", "url", "path", "archive", "offset", "source"]
+    stages = (read_stage(build, folder, columns) for folder in (INDEX, DOWNLOAD, QUALITY, FACES_IMAGES))
     archives: dict[Path, set[int]] = {}
     outside = set()
-    for row in _places(build, gone):
+    for row in (row for table in stages for row in table.to_pylist() if row["uid"] in gone):
         name = row["archive"] or row["path"]
         if name is None:
             continue
@@ -115,28 +89,15 @@ def _remove_downloads(build: Path, gone: set[str]) -> list[str]:
     return sorted(outside)
 
 
-def _rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    table = pq.read_table(path)
-    changed = change(table)
-    if not changed.equals(table):
-        write_rows(changed.replace_schema_metadata(table.schema.metadata), path)
-
-
 def _marked(table: pa.Table, gone: set[str]) -> pa.Table:
-    hit = [uid in gone for uid in table["uid"].to_pylist()]
-    if not any(hit):
+    """The rows of images, those that are gone dropped by the first stage, with nothing in them that leads to them."""
+    doomed = [row for row, uid in enumerate(table["uid"].to_pylist()) if uid in gone]
+    if not doomed:
         return table
-    for name, value in MARKED.items():
-        place, field = table.schema.get_field_index(name), table.schema.field(name)
-        values = [value if doomed else old for doomed, old in zip(hit, table[name].to_pylist(), strict=True)]
-        table = table.set_column(place, field, pa.array(values, field.type))
-    return table
-
-
-def _without(table: pa.Table, columns: tuple[str, ...], gone: set[str]) -> pa.Table:
-    """The rows whose uid, or whose face's photograph, is not gone."""
-    for name in columns:
-        if name in table.column_names:
-            kept = [value not in gone and value.rpartition(":")[0] not in gone for value in table[name].to_pylist()]
-            table = table.filter(pa.array(kept, pa.bool_()))
-    return table
+    batch = table.to_pydict()
+    for row in doomed:
+        for name in ERASED:
+            batch[name][row] = None
+        batch["offset"][row], batch["size"][row], batch["takedown"][row] = 0, 0, True
+        drop(batch, row, "index", Drop(TAKEN_DOWN))
+    return pa.Table.from_pydict(batch, schema=table.schema)

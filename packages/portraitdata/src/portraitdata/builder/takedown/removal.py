@@ -7,21 +7,57 @@ ones are gone and every other has its new place. At any moment the index can be 
 is gone from the disk.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from faceops.atomic_files import replacing
+from portraitdata.builder.layout import SCHEMA_OF
 from portraitdata.builder.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.builder.takedown.build_removal import forbid_in_build, remove_from_build
-from portraitdata.builder.takedown.journal import JOURNAL_FILE, Journal, read_journal, write_journal
 from portraitdata.restoration.index.schemas import write_table
 from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
-from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, extend_takedown_list, without_taken_down
+from portraitdata.restoration.index.takedown_list import (
+    LIST_FILE,
+    TakenDown,
+    extend_takedown_list,
+    without_photographs,
+)
 
-HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json)")
+JOURNAL_FILE = "takedown.pending.json"
+"""What is about to be done, in the folder of the index; there while a takedown is under way or was interrupted."""
+
+HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json|txt)")
 """What `faceops.atomic_files.replacing` leaves behind when it is killed."""
+
+
+class Journal(NamedTuple):
+    """One takedown."""
+
+    rows: tuple[TakenDown, ...]
+    """Photographs to remove."""
+    files: tuple[str, ...]
+    """Archives and plain files in the folder of the index that hold them and go once the index no longer uses them."""
+
+
+def read_journal(folder: Path) -> Journal | None:
+    """The takedown that is under way in an index; None if there is none.
+
+    Raises:
+        ValueError: If there is another kind of file.
+    """
+    path = folder / JOURNAL_FILE
+    if not path.is_file():
+        return None
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Journal(tuple(TakenDown(**row) for row in stored["rows"]), tuple(stored["files"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no journal of a takedown ({error}).") from error
 
 
 def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
@@ -45,12 +81,14 @@ def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
         forbid_in_build(build, rows)
     tables = read_index_tables(folder)
     gone = {row.uid for row in rows}
-    images = tables.images.to_pylist()
-    places = {row["archive"] or row["path"] for row in images if row["uid"] in gone}
-    inside = {place for place in places if _is_inside(tables.root / place, folder)}
-    names = sorted((tables.root / place).resolve().relative_to(folder.resolve()).as_posix() for place in inside)
-    write_journal(folder, Journal(tuple(rows), tuple(names)))
-    outside = [f"{tables.root / place} is outside {folder} and stays as it is." for place in sorted(places - inside)]
+    named = (row["archive"] or row["path"] for row in tables.images.to_pylist() if row["uid"] in gone)
+    places = {tables.root / name for name in named}
+    inside = {place for place in places if _is_inside(place, folder)}
+    files = sorted(place.resolve().relative_to(folder.resolve()).as_posix() for place in inside)
+    with replacing(folder / JOURNAL_FILE) as temporary:
+        journal = {"rows": [row._asdict() for row in rows], "files": files}
+        temporary.write_text(json.dumps(journal, indent=1), encoding="utf-8")
+    outside = [f"{place} is outside {folder} and stays as it is." for place in sorted(places - inside)]
     return outside + finish(folder)
 
 
@@ -71,8 +109,8 @@ def finish(folder: Path) -> list[str]:
     tables = read_index_tables(folder)
     if not gone.isdisjoint(tables.images["uid"].to_pylist()):
         _remove_rows(folder, tables, gone)
-    _remove_files(folder, journal)
     build = build_of(folder)
+    _remove_files(folder, build, journal)
     outside = [] if build is None else remove_from_build(build, gone)
     for place in (build, folder):
         if place is not None:
@@ -82,35 +120,27 @@ def finish(folder: Path) -> list[str]:
 
 
 def _remove_rows(folder: Path, tables: IndexTables, gone: set[str]) -> None:
-    images = tables.images
+    """Write the archives anew that hold photographs to remove, then the tables; those of photographs last."""
+    uids, archives, offsets = (tables.images[name].to_pylist() for name in ("uid", "archive", "offset"))
     doomed: dict[str, set[int]] = {}
-    for uid, archive, offset in zip(*(images[name].to_pylist() for name in ("uid", "archive", "offset")), strict=True):
+    for uid, archive, offset in zip(uids, archives, offsets, strict=True):
         if uid in gone and archive is not None and _is_inside(tables.root / archive, folder):
             doomed.setdefault(archive, set()).add(offset)
     for archive in sorted(doomed):
-        images = _moved(images, tables.root, archive, doomed[archive])
-    by_uid = [TakenDown(uid) for uid in gone]
-    kept_images, faces, pairs = without_taken_down(by_uid, images, tables.faces, tables.pairs)
-    write_table(pairs, folder / "pairs.parquet")
-    write_table(faces, folder / "faces.parquet")
-    write_table(kept_images.replace_schema_metadata(tables.images.schema.metadata), folder / "images.parquet")
-
-
-def _moved(images: pa.Table, root: Path, archive: str, doomed: set[int]) -> pa.Table:
-    """The photographs with their places in an archive that is written anew; those that are removed keep the old one."""
-    renamed = Path(archive).with_name(next_generation(Path(archive).name)).as_posix()
-    moved = rewrite_without(root / archive, doomed, root / renamed)
-    archives, offsets = images["archive"].to_pylist(), images["offset"].to_pylist()
-    for row, (name, offset) in enumerate(zip(archives, offsets, strict=True)):
-        if name == archive and offset in moved:
-            archives[row], offsets[row] = renamed, moved[offset]
+        renamed = Path(archive).with_name(next_generation(Path(archive).name)).as_posix()
+        moved = rewrite_without(tables.root / archive, doomed[archive], tables.root / renamed)
+        for row, offset in enumerate(offsets):
+            if archives[row] == archive and offset in moved:
+                archives[row], offsets[row] = renamed, moved[offset]
+    images = tables.images
     for name, values in (("archive", archives), ("offset", offsets)):
-        place = images.schema.get_field_index(name)
-        images = images.set_column(place, images.schema.field(name), pa.array(values, images.schema.field(name).type))
-    return images
+        column = images.schema.get_field_index(name)
+        images = images.set_column(column, images.schema.field(name), pa.array(values, images.schema.field(name).type))
+    for name, table in (("pairs", tables.pairs), ("faces", tables.faces), ("images", images)):
+        write_table(without_photographs(table, gone), folder / f"{name}.parquet")
 
 
-def _remove_files(folder: Path, journal: Journal) -> None:
+def _remove_files(folder: Path, build: Path | None, journal: Journal) -> None:
     """Remove what the index no longer uses, and what a killed process left half written."""
     tables = read_index_tables(folder)
     places = zip(tables.images["archive"].to_pylist(), tables.images["path"].to_pylist(), strict=True)
@@ -118,9 +148,10 @@ def _remove_files(folder: Path, journal: Journal) -> None:
     for name in journal.files:
         if (folder / name).resolve() not in used:
             (folder / name).unlink(missing_ok=True)
-    for path in folder.iterdir():
-        if HALF_WRITTEN.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for place in (folder, *(build / stage for stage in ("", *SCHEMA_OF) if build is not None)):
+        for path in place.glob(".*"):
+            if HALF_WRITTEN.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -27,6 +26,17 @@ NEAR_DUPLICATE = "near-duplicate"
 
 HAMMING = 8
 """Bits of 64 in which the perceptual hashes of a photograph and of its copy differ at most."""
+
+
+class KnownFaces(NamedTuple):
+    """Faces that a person may be found by."""
+
+    names: list[str]
+    """Of all of them, ``uid:number``."""
+    embeddings: NDArray[np.float32]
+    """Of those that have one, (n, d)."""
+    rows: NDArray[np.int64]
+    """Whose these are, (n)."""
 
 
 class Similar(NamedTuple):
@@ -53,29 +63,24 @@ def embedding_of_photograph(photo: Path, detector: Detector, network: IdentityNe
         return embed(network, pixels, faces.select(largest.unsqueeze(0))).numpy()
 
 
-def all_faces(tables: IndexTables, build: Path | None) -> pa.Table:
-    """Uid, number and embedding of the faces of an index and, if it belongs to a build, of what the build dropped."""
-    parts = [tables.faces] if build is None else [tables.faces, read_stage(build, FACES)]
-    return pa.concat_tables(
-        [part.select(["uid", "number"]).append_column("embedding", _vectors(part)) for part in parts]
-    ).combine_chunks()
+def known_faces(tables: IndexTables, build: Path | None) -> KnownFaces:
+    """Faces of an index and, if it belongs to a build, of what the build dropped."""
+    names: list[str] = []
+    embeddings, rows = [np.zeros((0, 0), np.float32)], [np.zeros(0, np.int64)]
+    for part in [tables.faces] if build is None else [tables.faces, read_stage(build, FACES)]:
+        values, present = embedding_matrix(part)
+        if len(present):
+            embeddings.append(values)
+            rows.append(present + len(names))
+        names += [face_name(*row) for row in zip(part["uid"].to_pylist(), part["number"].to_pylist(), strict=True)]
+    return KnownFaces(names, np.concatenate(embeddings[1:] or embeddings), np.concatenate(rows))
 
 
-def _vectors(faces: pa.Table) -> pa.ListArray:
-    """Embeddings as lists of one type, null where there is none; thousands of faces never become Python numbers."""
-    values, rows = embedding_matrix(faces)
-    present = np.zeros(faces.num_rows, np.bool_)
-    present[rows] = True
-    ends = np.concatenate(([0], np.cumsum(present) * values.shape[1])).astype(np.int32)
-    starts = pa.array(ends, mask=np.append(~present, False))
-    return pa.ListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))
-
-
-def similar_photographs(faces: pa.Table, query: NDArray[np.float32], threshold: float) -> list[Similar]:
+def similar_photographs(faces: KnownFaces, query: NDArray[np.float32], threshold: float) -> list[Similar]:
     """Photographs with a face that is more similar to one of the query than a threshold, the most similar first.
 
     Args:
-        faces: As `all_faces`.
+        faces: Where to look.
         query: Embeddings, one a row.
         threshold: Cosine that is exceeded.
 
@@ -83,23 +88,21 @@ def similar_photographs(faces: pa.Table, query: NDArray[np.float32], threshold: 
         ValueError: If no face has an embedding, or one of another length than the query's.
 
     Example:
-        >>> faces = pa.table({"uid": ["x", "y"], "embedding": [[1.0, 0.0], [0.0, 1.0]]})
+        >>> faces = KnownFaces(["x:0", "y:0"], np.eye(2, dtype=np.float32), np.arange(2))
         >>> similar_photographs(faces, np.array([[1.0, 0.75]], np.float32), 0.7)
         [Similar(uid='x', similarity=0.8)]
     """
-    embeddings, rows = embedding_matrix(faces)
-    if not len(embeddings):
+    if not len(faces.rows):
         raise ValueError("The index holds no embeddings; name the photographs, by --uid.")
-    if embeddings.shape[1] != query.shape[1]:
+    if faces.embeddings.shape[1] != query.shape[1]:
         raise ValueError(
-            f"The embeddings of the index have {embeddings.shape[1]} numbers, those of the photo {query.shape[1]}; "
-            "give the network that the index was made with, by --identity-weights."
+            f"The embeddings of the index have {faces.embeddings.shape[1]} numbers, those of the photo "
+            f"{query.shape[1]}; give the network that the index was made with, by --identity-weights."
         )
-    one, other = (F.normalize(torch.from_numpy(rows), dim=1) for rows in (embeddings, query))
-    cosine = (one @ other.mT).amax(dim=1)
+    one, other = (F.normalize(torch.from_numpy(rows), dim=1) for rows in (faces.embeddings, query))
     best: dict[str, float] = {}
-    for row, value in zip(rows.tolist(), cosine.tolist(), strict=True):
-        uid = faces["uid"][row].as_py()
+    for row, value in zip(faces.rows.tolist(), (one @ other.mT).amax(dim=1).tolist(), strict=True):
+        uid = faces.names[row].rpartition(":")[0]
         best[uid] = max(best.get(uid, -1.0), round(value, 4))
     found = [Similar(uid, value) for uid, value in best.items() if value > threshold]
     return sorted(found, key=lambda entry: (-(entry.similarity or 0), entry.uid))
@@ -113,22 +116,21 @@ def photographs_of_face(name: str, tables: IndexTables, build: Path | None, thre
     Raises:
         ValueError: If there is no such face.
     """
-    faces = all_faces(tables, build)
-    names = [face_name(*row) for row in zip(faces["uid"].to_pylist(), faces["number"].to_pylist(), strict=True)]
-    if name not in names:
+    faces = known_faces(tables, build)
+    if name not in faces.names:
         raise ValueError(f"There is no face {name} in the index; faces are called UID:NUMBER, numbers begin at 0.")
-    rows = np.flatnonzero([other == name for other in names])
-    query, _ = embedding_matrix(faces.take(pa.array(rows)))
-    uid = name.rpartition(":")[0]
+    query = faces.embeddings[[faces.names[row] == name for row in faces.rows.tolist()]]
     if len(query):
         found = similar_photographs(faces, query, threshold)
-        return [Similar(uid, 1.0), *(entry for entry in found if entry.uid != uid)]
-    number = {other: row for row, other in enumerate(dict.fromkeys(names))}
-    ends = zip(tables.pairs["face_a"].to_pylist(), tables.pairs["face_b"].to_pylist(), strict=True)
-    person_of = connected(len(number), ((number[a], number[b]) for a, b in ends if a in number and b in number))
-    person = person_of[number[name]]
-    together = {other.rpartition(":")[0] for other, row in number.items() if person_of[row] == person}
-    return [Similar(uid, None), *(Similar(other, None) for other in sorted(together - {uid}))]
+    else:
+        number = {other: row for row, other in enumerate(dict.fromkeys(faces.names))}
+        ends = zip(tables.pairs["face_a"].to_pylist(), tables.pairs["face_b"].to_pylist(), strict=True)
+        person_of = connected(len(number), ((number[a], number[b]) for a, b in ends if a in number and b in number))
+        person = person_of[number[name]]
+        together = {other.rpartition(":")[0] for other, row in number.items() if person_of[row] == person}
+        found = [Similar(other, None) for other in sorted(together)]
+    uid = name.rpartition(":")[0]
+    return [Similar(uid, 1.0 if len(query) else None), *(entry for entry in found if entry.uid != uid)]
 
 
 def copies_in_build(build: Path, uids: Iterable[str]) -> list[str]:
@@ -136,23 +138,15 @@ def copies_in_build(build: Path, uids: Iterable[str]) -> list[str]:
     columns = ["uid", "sha256", "phash", "reason"]
     rows = [row for folder in (FACES_IMAGES, DEDUPLICATE) for row in read_stage(build, folder, columns).to_pylist()]
     wanted = set(uids)
-    hashes = {row["sha256"] for row in rows if row["uid"] in wanted} - {None}
-    looks = {row["phash"] for row in rows if row["uid"] in wanted} - {None}
-    found = {
-        row["uid"]
-        for row in rows
-        if row["sha256"] in hashes
-        or (
-            row["reason"] == NEAR_DUPLICATE
-            and row["phash"] is not None
-            and any(_near(row["phash"], look) for look in looks)
-        )
-    }
-    return sorted(found - wanted)
+    hashes, looks = ({row[name] for row in rows if row["uid"] in wanted} - {None} for name in ("sha256", "phash"))
 
+    def is_copy(row: dict) -> bool:
+        if row["sha256"] in hashes:
+            return True
+        known = row["reason"] == NEAR_DUPLICATE and row["phash"] is not None
+        return known and any((row["phash"] ^ look).bit_count() <= HAMMING for look in looks)
 
-def _near(one: int, other: int) -> bool:
-    return (one ^ other).bit_count() <= HAMMING
+    return sorted({row["uid"] for row in rows if is_copy(row)} - wanted)
 
 
 def taken_down_rows(
@@ -168,15 +162,15 @@ def taken_down_rows(
     candidates: dict[str, dict] = {}
     if build is not None:
         for folder in (INDEX, DEDUPLICATE):
-            columns = ["uid", "url", "sha256", "phash"]
-            candidates |= {row["uid"]: row for row in read_stage(build, folder, columns).to_pylist()}
+            table = read_stage(build, folder, ["uid", "url", "sha256", "phash"])
+            candidates |= {row["uid"]: row for row in table.to_pylist()}
     rows = []
     for uid in uids:
-        listed, candidate = known.get(uid), candidates.get(uid, {})
-        if listed is None and not candidate:
+        listed, candidate = known.get(uid, {}), candidates.get(uid, {})
+        if not listed and not candidate:
             raise ValueError(f"There is no photograph {uid} in the index.")
-        file = (listed or {}).get("sha256") or candidate.get("sha256")
-        if file is None and listed is not None:
+        file = listed.get("sha256") or candidate.get("sha256")
+        if file is None and listed:
             place = listed["path"], listed["archive"], listed["offset"], listed["size"]
             file = sha256(ExemplarIndex(tables.root, ()).read_bytes(Photograph(*place, "", "unused", 0, 0))).hexdigest()
         phash = candidate.get("phash")

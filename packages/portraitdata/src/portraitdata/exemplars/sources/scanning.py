@@ -9,6 +9,7 @@ from faceops.images.decoding import decode_raster, open_header, upright_size
 from faceops.images.errors import ImageFileError
 from portraitdata.exemplars.index import ExemplarIndex, Photograph, known_split
 from portraitdata.loading.csv_tables import read_csv_table
+from portraitdata.loading.progress_bar import with_bar
 
 MIN_SIDE = 64
 """Pixels; a photograph with a shorter side is left out."""
@@ -58,16 +59,10 @@ def scan(
     Raises:
         ValueError: If nothing is left.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     places = ExemplarIndex(root, ())
     kept: list[Photograph] = []
     left_out = list(skipped)
-    console = Console(stderr=True)
-    for row in track(
-        candidates, "Reading photographs", console=console, transient=True, disable=not console.is_terminal
-    ):
+    for row in with_bar(candidates, "Reading photographs"):
         try:
             width, height = _size(places, row, verify)
         except (ImageFileError, OSError) as error:

@@ -18,6 +18,7 @@ from faceops.images.files import srgb_bytes
 from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.loading.progress_bar import with_bar
 
 UID_LENGTH = 16
 """Hexadecimal digits of a file's SHA-256 that name it; two of a million files agree with a chance of 3e-8."""
@@ -88,13 +89,9 @@ def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[See
     Raises:
         ValueError: If nothing is left.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     kept: dict[str, SeenPicture] = {}
     skipped: list[Skipped] = []
-    console = Console(stderr=True)
-    for file in track(files, "Looking at pictures", console=console, transient=True, disable=not console.is_terminal):
+    for file in with_bar(files, "Looking at pictures"):
         try:
             seen = seeing.look(file)
         except (ImageFileError, OSError) as error:
@@ -106,6 +103,22 @@ def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[See
     if not kept:
         raise ValueError(f"None of {len(files)} pictures can be used. The first: {skipped[0].reason}")
     return list(kept.values()), skipped
+
+
+def face_columns(faces: Faces) -> dict[str, list]:
+    """Columns of the table of faces that tell where faces are, a list of one value for each face.
+
+    Example:
+        >>> list(face_columns(Faces.none()))
+        ['box', 'score', 'landmarks', 'eye_distance', 'matrix']
+    """
+    return {
+        "box": faces.boxes.tolist(),
+        "score": faces.scores.tolist(),
+        "landmarks": faces.landmarks.flatten(1).tolist(),
+        "eye_distance": faces.eye_distance().tolist(),
+        "matrix": matrices(faces).tolist(),
+    }
 
 
 def matrices(faces: Faces) -> NDArray[np.float64]:

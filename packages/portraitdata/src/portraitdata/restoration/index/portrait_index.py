@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from faceops.geometry.faces import Faces
-from portraitdata.exemplars.index import ExemplarIndex, Photograph, Split, known_split, portable_root
+from portraitdata.exemplars.index import ExemplarIndex, Photograph, Split, known_split, portable_root, stored_metadata
 from portraitdata.restoration.index.schemas import (
     FACES,
     IMAGES,
@@ -184,7 +184,7 @@ class PortraitIndex:
                 f"`portraitdata portrait-index SOURCE --output {folder}` makes one."
             )
         images = read_table(folder / "images.parquet")
-        metadata = _metadata(images, folder)
+        metadata = stored_metadata(images, METADATA_KEY, VERSION, folder, "portrait-index")
         where = Path(root) if root is not None else Path(os.path.normpath(folder / metadata["root"]))
         if not where.is_dir():
             raise FileNotFoundError(
@@ -276,16 +276,3 @@ def _columns(table: pa.Table, *names: str) -> "zip[tuple]":
 def _matrix(table: pa.Table, name: str) -> NDArray:
     column = table[name].combine_chunks()
     return column.flatten().to_numpy().reshape(table.num_rows, column.type.list_size).copy()
-
-
-def _metadata(images: pa.Table, folder: Path) -> dict:
-    stored = (images.schema.metadata or {}).get(METADATA_KEY)
-    if stored is None:
-        raise ValueError(f"{folder} does not say where its photographs lie; make it by `portraitdata portrait-index`.")
-    metadata = json.loads(stored)
-    if metadata["version"] > VERSION:
-        raise ValueError(
-            f"{folder} has version {metadata['version']} of the index format, newer than {VERSION}; "
-            "update portraitdata."
-        )
-    return metadata

@@ -1,7 +1,7 @@
 """List of what was taken down, as hashes, so that nothing of it comes back."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from faceops.atomic_files import replacing
 from portraitdata.loading.csv_tables import read_csv_table
-from portraitdata.restoration.index.schemas import face_name
 
 LIST_FILE = "takedown.csv"
 """Name of the list, in the folder of an index and in that of a build."""
@@ -97,17 +96,26 @@ def without_taken_down(
             for uid, file in zip(images["uid"].to_pylist(), images["sha256"].to_pylist(), strict=True)
             if file in hashes
         }
-    if not uids:
-        return images, faces, pairs
-    names = [face_name(*row) for row in zip(faces["uid"].to_pylist(), faces["number"].to_pylist(), strict=True)]
-    gone = {name for name, uid in zip(names, faces["uid"].to_pylist(), strict=True) if uid in uids}
-    ends = zip(pairs["face_a"].to_pylist(), pairs["face_b"].to_pylist(), strict=True)
-    return (
-        images.filter(_mask(uid not in uids for uid in images["uid"].to_pylist())),
-        faces.filter(_mask(name not in gone for name in names)),
-        pairs.filter(_mask(not gone.intersection(both) for both in ends)),
-    )
+    if uids:
+        images, faces, pairs = (without_photographs(table, uids) for table in (images, faces, pairs))
+    return images, faces, pairs
 
 
-def _mask(values: Iterable[bool]) -> pa.Array:
-    return pa.array(list(values), pa.bool_())
+def without_photographs(table: pa.Table, gone: Collection[str]) -> pa.Table:
+    """The rows of a table that are neither about a photograph that is gone nor about a face on one.
+
+    Args:
+        table: Table with a column `uid`, or with faces ``uid:number`` in columns `face_a` and `face_b`.
+        gone: Uids.
+
+    Example:
+        >>> pairs = pa.table({"face_a": ["x:0", "x:0"], "face_b": ["y:0", "z:1"]})
+        >>> without_photographs(pairs, {"y"})["face_b"].to_pylist()
+        ['z:1']
+    """
+    for name in ("uid", "face_a", "face_b"):
+        if name in table.column_names:
+            values = table[name].to_pylist()
+            uids = values if name == "uid" else [face.rpartition(":")[0] for face in values]
+            table = table.filter(pa.array([uid not in gone for uid in uids], pa.bool_()))
+    return table

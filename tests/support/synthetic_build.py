@@ -1,4 +1,4 @@
-"""A finished build of drawn portraits, for tests and for looking at a report where there are no photographs."""
+"""A finished build of drawn portraits, for tests of what is done with a build."""
 
 import io
 import json
