@@ -134,7 +134,7 @@ def test_gradient_is_that_of_finite_differences(files):
     assert rise == pytest.approx(a.grad.norm().item(), rel=0.05)
 
 
-def test_is_frozen_and_stays_out_of_checkpoints_and_optimisers(distance):
+def test_is_frozen_and_stays_out_of_checkpoints_and_optimizers(distance):
     assert not list(distance.parameters())
     assert not distance.state_dict()
     assert list(distance.buffers())

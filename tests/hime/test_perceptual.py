@@ -64,7 +64,7 @@ def test_layers_and_weights_can_be_chosen(tmp_path, slim):
         PerceptualLoss(tmp_path / "slim.safetensors", [])
 
 
-def test_is_frozen_and_stays_out_of_checkpoints_and_optimisers(tmp_path, slim):
+def test_is_frozen_and_stays_out_of_checkpoints_and_optimizers(tmp_path, slim):
     save_file(slim, tmp_path / "slim.safetensors")
     loss = PerceptualLoss(tmp_path / "slim.safetensors").train()
     assert not list(loss.parameters())

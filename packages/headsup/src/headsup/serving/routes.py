@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from headsup.restoring.options import usual_scale
+from headsup.restoring.options import default_scale
 from headsup.restoring.report import rounded
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import MEGA, Limits, RefusalError
@@ -146,7 +146,7 @@ def take_photo(site: Site, request: Request, name: str) -> Answer:
         raise RefusalError(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
     photo = receive_picture(request.body, job.folder / "photo", request.query.get("name", ""), site.limits)
     job.photo = photo
-    usual = math.floor(usual_scale(photo.height, photo.width) * 10) / 10
+    usual = math.floor(default_scale(photo.height, photo.width) * 10) / 10
     scale = min(usual, site.limits.largest_scale(photo.width, photo.height))
     return Answer({"width": photo.width, "height": photo.height, "scale": scale})
 
