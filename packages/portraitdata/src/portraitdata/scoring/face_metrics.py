@@ -1,11 +1,10 @@
-"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face; they need torchmetrics."""
+"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face."""
 
 from math import isfinite
 
 import torch
 from torch import nn
 
-from faceops.metrics.embedding import embeddings, frozen
 from faceops.metrics.ida import angles, daefr_grey
 from faceops.metrics.landmark_distance import landmark_distances
 from faceops.metrics.seam_scores import seam_scores
@@ -46,7 +45,7 @@ class DaefrIdaMetric:
 
     def __init__(self, finder: FaceFinder, network: nn.Module) -> None:
         self.finder = finder
-        self.network = frozen(network)
+        self.network = network.eval()
         self.columns = (Column("ida_daefr", "radians, DAEFR's rules and network", higher_is_better=False),)
 
     def __call__(self, pair: ImagePair) -> tuple[float]:
@@ -55,8 +54,9 @@ class DaefrIdaMetric:
         Raises:
             NoFaceInImageError: If the target shows no face.
         """
-        ours, theirs = (embeddings(self.network, daefr_grey(faces)) for faces in aligned_at_512(self.finder, pair))
-        return (angles(ours, theirs).item(),)
+        with torch.inference_mode():
+            ours, theirs = (self.network(daefr_grey(faces)) for faces in aligned_at_512(self.finder, pair))
+            return (angles(ours, theirs).item(),)
 
 
 class LandmarkMetric:

@@ -2,9 +2,9 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from portraitdata.scoring.conventions import Convention, compared_channels, known_convention
+from portraitdata.scoring.conventions import Convention, compared_channels
 
 LEAST_ERROR = 1e-8
 """Added to the mean squared error, as pyiqa does: equal images have 80 dB and not infinitely many."""
@@ -46,24 +46,3 @@ def psnr(
     with torch.autocast(ours.device.type, enabled=False):
         error = (ours - theirs).square().flatten(1).mean(dim=1)
         return -10 * (error + LEAST_ERROR).log10()
-
-
-class PSNR(nn.Module):
-    """`psnr` with its settings.
-
-    Args:
-        convention: Which channels are compared.
-        crop: Pixels left out along every border.
-
-    Raises:
-        ValueError: If there is no such convention.
-    """
-
-    def __init__(self, convention: Convention = "rgb", crop: int = 0) -> None:
-        super().__init__()
-        self.convention = known_convention(convention)
-        self.crop = crop
-
-    def forward(self, restored: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:
-        """PSNR of every image, in dB."""
-        return psnr(restored, target, self.convention, self.crop)

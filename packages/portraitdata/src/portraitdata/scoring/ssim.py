@@ -3,9 +3,9 @@
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from portraitdata.scoring.conventions import Convention, compared_channels, known_convention
+from portraitdata.scoring.conventions import Convention, compared_channels
 
 WINDOW = 11
 """Side of the Gaussian window in pixels."""
@@ -58,7 +58,8 @@ def ssim(
     ``ssim(test_y_channel=True, color_space="ycbcr")``, which also rounds Y to 256 levels (PSNR does not) and counts a
     pixel around which the images are opposed, the second factor being negative, as 0. ``rgb`` does neither;
     pyiqa's ``ssimc`` does the latter. torchmetrics mirrors the image at its border, which changes the third or fourth
-    decimal. Differentiable, the rounding as if it were none.
+    decimal. This is the SSIM of ``portraitdata score``, of the benchmarks and, with ``rgb``, of what both trainings
+    and ``hime evaluate`` call ssim. Differentiable, the rounding as if it were none.
 
     Args:
         restored: Images to judge.
@@ -94,24 +95,3 @@ def ssim(
             contrast = contrast.clamp(min=0)
         luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
         return (luminance * contrast).flatten(1).mean(dim=1)
-
-
-class SSIM(nn.Module):
-    """`ssim` with its settings.
-
-    Args:
-        convention: Which channels are compared.
-        crop: Pixels left out along every border.
-
-    Raises:
-        ValueError: If there is no such convention.
-    """
-
-    def __init__(self, convention: Convention = "rgb", crop: int = 0) -> None:
-        super().__init__()
-        self.convention = known_convention(convention)
-        self.crop = crop
-
-    def forward(self, restored: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:
-        """SSIM of every image."""
-        return ssim(restored, target, self.convention, self.crop)
