@@ -123,7 +123,7 @@ class RestorerTrainer(LightningModule):
         recogniser = None if identity is None else FaceIdentity(build_identity(identity))
         self.objective = Objective(
             weights,
-            PerceptualDistance(perceptual, precise_perceptual),
+            None if perceptual is None else PerceptualDistance(perceptual, precise_perceptual),
             recogniser,
             face_size,
             discriminator_channels,

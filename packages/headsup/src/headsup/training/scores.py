@@ -22,17 +22,18 @@ class RestorationScores(MeanScores):
     name. The identity is the mean over all faces of `faceops.recognition.identity.similarity`.
 
     Args:
-        perceptual: Distance that the training uses, too.
+        perceptual: Distance that the training uses, too; None leaves it out.
         identity: Recognition network that the training uses, too; None leaves the identity out.
         face_size: Side of the aligned faces in pixels.
     """
 
-    def __init__(self, perceptual: PerceptualDistance, identity: FaceIdentity | None, face_size: int) -> None:
-        distances = ["lpips" if perceptual.calibrated else "perceptual"] if perceptual.available else []
-        images = ["psnr", "ssim", *distances, *(["identity"] if identity else [])]
+    def __init__(self, perceptual: PerceptualDistance | None, identity: FaceIdentity | None, face_size: int) -> None:
+        calibrated = perceptual is not None and perceptual.calibrated
+        distance = "lpips" if calibrated else "perceptual"
+        images = ["psnr", "ssim", *([distance] if perceptual else []), *(["identity"] if identity else [])]
         of_reference = ["identity_to_reference"] if identity else []
         super().__init__([*images, *(f"{name}_bicubic" for name in images), *of_reference])
-        self.distances = distances
+        self.distance_name = distance
         self.perceptual, self.identity, self.face_size = perceptual, identity, face_size
 
     @torch.no_grad()
@@ -48,8 +49,8 @@ class RestorationScores(MeanScores):
             for images, suffix in ((restored.float(), ""), (enlarged, "_bicubic")):
                 self.add(f"psnr{suffix}", psnr(images, batch.hq))
                 self.add(f"ssim{suffix}", ssim(images, batch.hq))
-                for name in self.distances:
-                    self.add(name + suffix, self.perceptual(images, batch.hq))
+                if self.perceptual is not None:
+                    self.add(self.distance_name + suffix, self.perceptual(images, batch.hq))
                 self._add_identity(images, batch, suffix)
 
     def _add_identity(self, images: Tensor, batch: RestorationBatch, suffix: str) -> None:

@@ -82,7 +82,7 @@ class PerceptionSuperResolver(SuperResolver):
         self.automatic_optimization = False
         self.prepare(network, initial_weights, warmup_steps)
         self.discriminator = Discriminator(discriminator_channels)
-        self.perceptual = PerceptualLoss(backbone)
+        self.perceptual = None if backbone is None else PerceptualLoss(backbone)
         self.rec_weight = rec_weight
         self.cor_weight = cor_weight
         self.adv_weight = adv_weight
@@ -99,7 +99,7 @@ class PerceptionSuperResolver(SuperResolver):
     def on_fit_start(self) -> None:
         """Say once which terms are off."""
         super().on_fit_start()
-        if not self.perceptual.available:
+        if self.perceptual is None:
             rank_zero_info("The perceptual loss is off: no backbone was named (model.init_args.backbone).")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -142,6 +142,6 @@ class PerceptionSuperResolver(SuperResolver):
             terms["adv"] = self.adv_weight * adversarial_generator_loss(
                 self.discriminator(image), real, self.adversarial_form
             )
-        if self.per_weight > 0 and self.perceptual.available:
+        if self.per_weight > 0 and self.perceptual is not None:
             terms["per"] = self.per_weight * self.perceptual(image, hr)
         return terms
