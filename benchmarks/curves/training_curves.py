@@ -1,4 +1,8 @@
-"""How the shipped weights came to be: scores on held-out people by step, kept as CSV files in benchmarks/curves/."""
+"""How the shipped weights came to be: scores on held-out people by step, kept as CSV files in benchmarks/curves/.
+
+The ssim in HIME's files was logged with the image mirrored at its border: it does not compare with that of
+`portraitdata.scoring.ssim`.
+"""
 
 import csv
 from collections import defaultdict

@@ -8,7 +8,7 @@ import torch
 from benchmarks.faces.boundary_pastes import DEGREES, PASTES, Portrait, blend, portrait, portraits_folder, yunet
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.timing import cpu_seconds
-from faceops.metrics.boundary_artifact import boundary_artifact
+from faceops.metrics.seam_scores import seam_scores
 
 PORTRAITS = (
     *("18f_cc0/kate.jpg", "lisa_cc0/lisa2.jpg", "lisa_cc0/zoom45cm.jpg", "usds_usgov/dave-methvin.jpg"),
@@ -50,7 +50,7 @@ def untouched(portraits: list[Portrait]) -> Table:
     """How many of the photographs have no seam as they are, and what the worst of them scores."""
     rows = []
     for mask in ALONE:
-        scores = [boundary_artifact(p.photo, p.masks[mask]).item() for p in portraits]
+        scores = [seam_scores(p.photo, p.masks[mask]).total.item() for p in portraits]
         rows.append((mask, scores.count(0.0), max(scores)))
     title = f"BoundaryArtifact of the {len(portraits)} portraits untouched"
     return Table("boundary_artifact_untouched", title, ("mask", "without a seam", "worst score"), tuple(rows))
@@ -61,7 +61,7 @@ def _row(name: str, changed: list[tuple[Portrait, torch.Tensor]]) -> tuple[Cell,
 
     def score(mask: str, referenced: bool) -> float:
         return mean(
-            boundary_artifact(blend(p, image, p.masks[mask]), p.masks[mask], p.photo if referenced else None).item()
+            seam_scores(blend(p, image, p.masks[mask]), p.masks[mask], p.photo if referenced else None).total.item()
             for p, image in changed
         )
 
@@ -76,7 +76,7 @@ def speed() -> Table:
         image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
         mask = torch.zeros(1, 1, side, side)
         mask[:, :, side // 4 : -side // 4, side // 4 : -side // 4] = 1
-        (seconds,) = cpu_seconds([partial(boundary_artifact, image, mask)], repeats=3)
+        (seconds,) = cpu_seconds([partial(seam_scores, image, mask)], repeats=3)
         rows.append((side, 1e3 * seconds, 1e3 * seconds / (side * side / 1e6)))
     columns = ("side", "ms", "ms per megapixel")
     title = "BoundaryArtifact, one image, a face half as wide as the image"

@@ -77,7 +77,7 @@ def training_memory(profiles: Sequence[ProfileReport]) -> Table:
         sizes = (*(count / GIGA for count in (weights, kept, again, weights + kept + again)), exported * 2 / 1e6)
         rows.append((f"{found.architecture}, {found.size} px", *sizes))
     columns = (
-        *("restorer", "weights and optimiser states (GB)", "activations (GB)", "largest block again (GB)"),
+        *("restorer", "weights and optimizer states (GB)", "activations (GB)", "largest block again (GB)"),
         *("in all (GB)", "exported in half precision (MB)"),
     )
     title = "Training a restorer on one image with a reference, bfloat16, checkpointed; counted, not measured"

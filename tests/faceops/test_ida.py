@@ -7,23 +7,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from faceops.metrics.ida import IDA, IdaDaefr, angles, daefr_grey, ida, ida_daefr
-
-
-class Grey(nn.Module):
-    """Stands in for DAEFR's network: features of grey faces, not normalised."""
-
-    def __init__(self, channels=1, side=128):
-        super().__init__()
-        torch.manual_seed(0)
-        self.linear = nn.Linear(channels * side * side, 6)
-        self.shape = (channels, side, side)
-
-    def forward(self, faces):
-        assert faces.shape[1:] == self.shape
-        return 3 * self.linear(faces.flatten(1))
+from faceops.metrics.ida import angles, daefr_grey
 
 
 def photographs(count, seed=0, side=512):
@@ -67,26 +52,6 @@ def test_small_angles_keep_their_digits():
     assert angles(x, y).item() == pytest.approx(1e-5, rel=1e-4)  # its cosine is 1 in float32
 
 
-def test_mean_over_batches_of_any_size():
-    network = Grey(3, 8)
-    predicted, truth = torch.rand(2, 7, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    metric = IDA(network)
-    metric.update(predicted[:2], truth[:2])
-    metric.update(predicted[2:], truth[2:])
-    torch.testing.assert_close(metric.compute(), ida(network(predicted), network(truth)))
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_takes_faces_of_any_precision(dtype):
-    predicted, truth = torch.rand(2, 4, 3, 128, 128, generator=torch.Generator().manual_seed(1))
-    for metric_of, network in ((IDA, Grey(3)), (IdaDaefr, Grey())):
-        metric, other = metric_of(network), metric_of(network)
-        metric.update(predicted, truth)
-        other.update(predicted.to(dtype), truth.to(dtype))
-        assert other.compute().dtype == torch.float32
-        assert other.compute().item() == pytest.approx(metric.compute().item(), abs=2e-2)
-
-
 def test_convention_daefr_weighs_blue_as_if_it_were_red():
     for image in photographs(2):
         ours = daefr_grey(as_house_image(image).unsqueeze(0))[0, 0]
@@ -101,35 +66,3 @@ def test_convention_daefr_reduces_without_a_low_pass():
     stripes = torch.zeros(1, 3, 512, 512)
     stripes[..., 1::4] = 1  # one of the two columns that bilinear reads out of every four
     assert daefr_grey(stripes).mean().item() == pytest.approx(0.5 * 0.9999)  # an area mean would have half of it
-
-
-def test_daefr_divides_by_the_number_of_true_faces():
-    network, images = Grey(), photographs(6)
-    predicted, truth = (torch.stack([as_house_image(i) for i in part]) for part in (images[:3], images[3:]))
-    features = [network(daefr_grey(part)).detach().double().numpy() for part in (predicted, truth)]
-    cosines = [a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for a, b in zip(*features, strict=True)]
-    metric = IdaDaefr(network)
-    metric.update(predicted, truth, missing=2)
-    assert metric.compute().item() == pytest.approx(np.arccos(cosines).sum() / 5, rel=1e-5)
-
-
-def test_says_that_a_number_cannot_be_negative():
-    with pytest.raises(ValueError, match="at least 0, got -1"):
-        ida_daefr(torch.ones(1, 2), torch.ones(1, 2), missing=-1)
-
-
-def test_is_nan_without_faces():
-    metric = IdaDaefr(Grey())
-    metric.update(*torch.rand(2, 0, 3, 128, 128))
-    assert metric.compute().isnan()
-    assert IDA(Grey(3))(*torch.rand(2, 0, 3, 128, 128)).isnan()
-
-
-def test_daefr_takes_the_bare_grey_network():
-    from faceops.recognition.identity_networks.arcface_gray import ArcFaceGray
-
-    torch.manual_seed(0)
-    metric = IdaDaefr(ArcFaceGray(blocks=(1, 1, 1, 1), channels=2, dimensions=8))
-    predicted, truth = torch.rand(2, 2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    metric.update(predicted, truth)
-    assert 0 < metric.compute() < math.pi

@@ -429,7 +429,7 @@ def test_of_an_animation_the_first_picture_is_restored_and_that_is_said(
 
 
 def test_a_size_that_nobody_chose_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("headsup.restoring.options.USUAL_PIXELS", 40 * 40 * 4)
+    monkeypatch.setattr("headsup.restoring.options.DEFAULT_PIXELS", 40 * 40 * 4)
     source = write(tmp_path / "a.png", "ann")
     assert restore(source, output=tmp_path / "o.png", options=RestoreOptions()) == 0
     assert "a.png: The picture is large, so the result has 80 x 80 pixels" in capsys.readouterr().err

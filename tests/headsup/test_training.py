@@ -110,7 +110,7 @@ GUIDED = {
 
 @pytest.mark.parametrize("arguments", [{}, GUIDED], ids=["paper", "guided"])
 def test_a_killed_run_goes_on_where_it_was(tmp_path, arguments) -> None:
-    """Networks, optimisers, rates and moving average; killed within an epoch, with accumulated batches."""
+    """Networks, optimizers, rates and moving average; killed within an epoch, with accumulated batches."""
 
     def callbacks(folder: str) -> list[Callback]:
         keep = ModelCheckpoint(tmp_path / folder, "kept", every_n_train_steps=1, enable_version_counter=False)

@@ -27,11 +27,10 @@ def test_scores_are_means_over_images_on_rgb(pairs) -> None:
     scores = quality.compute()
     images = list(zip(sr.clamp(0, 1).movedim(1, 3).numpy(), hr.movedim(1, 3).numpy(), strict=True))
     psnr = np.mean([peak_signal_noise_ratio(b, a, data_range=1) for a, b in images])
-    assert scores["psnr"].item() == pytest.approx(psnr, abs=1e-4)
+    assert scores["psnr"].item() == pytest.approx(psnr, abs=1e-3)
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "win_size": 11}
     ssim = np.mean([structural_similarity(a, b, data_range=1, channel_axis=2, **window) for a, b in images])
-    # scikit-image leaves out a border of half a window, torchmetrics mirrors the image there and counts it.
-    assert scores["ssim"].item() == pytest.approx(ssim, abs=6e-3)
+    assert scores["ssim"].item() == pytest.approx(ssim, abs=1e-5)
 
 
 def test_reset_forgets(pairs) -> None:
@@ -42,7 +41,7 @@ def test_reset_forgets(pairs) -> None:
     quality.update(sr[:1], hr[:1], lr[:1])
     alone = quality.compute()["psnr"].item()
     assert alone == pytest.approx(
-        peak_signal_noise_ratio(hr[0].numpy(), sr[0].clamp(0, 1).numpy(), data_range=1), abs=1e-4
+        peak_signal_noise_ratio(hr[0].numpy(), sr[0].clamp(0, 1).numpy(), data_range=1), abs=1e-3
     )
 
 

@@ -4,8 +4,8 @@ from torch import nn
 
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
-from faceops.metrics.boundary_artifact import boundary_artifact
 from faceops.metrics.ida import angles
+from faceops.metrics.seam_scores import seam_scores
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_face
 from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
@@ -175,7 +175,7 @@ def test_boundary_is_that_of_faceops_beyond_the_target_and_needs_a_mask():
     mask[:, :, 24:72, 24:72] = 1
     restored = target + 0.1 * mask
     found = boundary_metric()(ImagePair("a", restored, target, mask=mask))
-    assert found == (pytest.approx(boundary_artifact(restored, mask, target).item()),)
+    assert found == (pytest.approx(seam_scores(restored, mask, target).total.item()),)
     assert found[0] > 1
     assert boundary_metric()(ImagePair("a", restored, target)) == (None,)
     assert boundary_metric()(ImagePair("a", restored, target, mask=0 * mask)) == (None,)

@@ -181,12 +181,6 @@ def test_absent_weights_skip_a_metric_with_its_reason(monkeypatch, tmp_path, fol
         score_folders(*folders, ["id"], RGB)
 
 
-def test_without_torchmetrics_its_metrics_are_skipped(monkeypatch):
-    monkeypatch.setattr(selection, "find_spec", lambda name: None)
-    found = select_metrics(["psnr", "lmd"], RGB)
-    assert found.skipped == {"lmd": "torchmetrics is not installed; `pip install torchmetrics` brings it."}
-
-
 def test_weights_given_by_path_must_be_there(folders):
     from faceops.weights.cache import MissingWeightsError
 

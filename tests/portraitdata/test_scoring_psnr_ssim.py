@@ -131,6 +131,11 @@ def test_every_image_of_a_batch_counts_alone(measure, convention):
     assert alone.unique().numel() == 3
 
 
+def test_knows_two_conventions():
+    with pytest.raises(ValueError, match="one of osediff, rgb, got 'yiq'"):
+        inspect.unwrap(compared_channels)(*noisy(), "yiq", 0)
+
+
 @pytest.mark.parametrize("measure", [psnr, ssim])
 def test_half_precision_is_measured_in_float32(measure):
     restored, target = noisy()

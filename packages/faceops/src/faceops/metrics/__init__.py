@@ -1,1 +1,1 @@
-"""Metrics of restored portraits: a pure function and a torchmetrics class for each."""
+"""Measures of restored portraits: pure functions that give a number for every face or image."""

@@ -1,4 +1,4 @@
-"""How much a pasted face stands out from its photograph along the seam, of every image."""
+"""BoundaryArtifact: how much a pasted face stands out from its photograph along the seam, of every image."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class SeamScores:
 
     @property
     def total(self) -> Float[Tensor, " b"]:
-        """Root of the sum of the squares."""
+        """BoundaryArtifact: root of the sum of the squares of the three."""
         return torch.stack((self.texture, self.colour, self.edge)).square().sum(dim=0).sqrt()
 
 
@@ -44,10 +44,33 @@ def seam_scores(
     masks: Float[Tensor, "b 1 h w"],
     references: Float[Tensor, "b 3 h w"] | None = None,
 ) -> SeamScores:
-    """Texture, colour and edge of the seam of every image; arguments as of `boundary_artifact`.
+    """Visibility of the seam around the pasted face of every image: about 0 if untouched, no upper limit.
+
+    Three parts, each a difference across the contour beyond what the photograph has at parallel contours: texture, in
+    factors of 1.25; colour, in units of 2.3 of CIELAB; edge, in factors of 1.25. They grow with the mismatch, not with
+    the size of the face.
+
+    Without `references` a mask whose soft blend follows the outline of the face finds the outline: give the photograph
+    before the paste, or the true one, and what it has at the same place is subtracted.
+
+    Convention: RGB in [0, 1]; the mask is 1 where the pasted face is alone and 0 where the photograph is, and as soft
+    as the blend was; one face a mask. Images are measured in float32 at the size they have. Not differentiable.
+
+    Args:
+        images: With a face pasted in.
+        masks: What it was pasted with, in [0, 1].
+        references: The same photographs without a paste, if there are any.
 
     Raises:
         ValueError: If the tensors do not fit together.
+
+    Example:
+        >>> photo, mask = torch.full((1, 3, 96, 96), 0.5), torch.zeros(1, 1, 96, 96)
+        >>> mask[:, :, 24:72, 24:72] = 1
+        >>> seam_scores(photo, mask).total.item()
+        0.0
+        >>> bool(seam_scores(photo + 0.05 * mask, mask).total > seam_scores(photo + 0.02 * mask, mask).total > 0)
+        True
     """
     others = (masks,) if references is None else (masks, references)
     if any(len(other) != len(images) or other.shape[2:] != images.shape[2:] for other in others):

@@ -4,13 +4,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headsup.losses.faces import mean_over_faces
-from headsup.losses.lpips import PerceptualDistance
 
 
 def face_fidelity(
     restored: Float[Tensor, "n 3 s s"],
     truth: Float[Tensor, "n 3 s s"],
-    distance: PerceptualDistance,
+    distance: nn.Module | None,
     lpips_weight: float = 0.8,
 ) -> Float[Tensor, ""]:
     """Mean over faces of the mean squared error plus the weighted perceptual distance (HeadsUp, Eq. 3).
@@ -22,18 +21,18 @@ def face_fidelity(
     Args:
         restored: Aligned faces of restored images, RGB in [0, 1].
         truth: The same faces of the true images.
-        distance: LPIPS; its term is left out where it is not available.
+        distance: LPIPS (`headsup.losses.lpips`); None leaves its term out.
         lpips_weight: lambda_LPIPS, 0.8 in the paper.
 
     Example:
         >>> import torch
         >>> black, grey = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
-        >>> face_fidelity(grey, black, PerceptualDistance(None)).item()
+        >>> face_fidelity(grey, black, None).item()
         0.25
     """
     restored, truth = restored.float(), truth.detach().float()
     loss = (restored - truth).square().mean(dim=(1, 2, 3))
-    if distance.available and lpips_weight > 0 and len(restored):
+    if distance is not None and lpips_weight > 0 and len(restored):
         loss = loss + lpips_weight * distance(restored, truth)
     return mean_over_faces(loss)
 
@@ -42,11 +41,11 @@ class FaceFidelity(nn.Module):
     """`face_fidelity` with a fixed distance and weight.
 
     Args:
-        distance: LPIPS; the one of the whole image will do.
+        distance: LPIPS; the one of the whole image will do. None leaves its term out.
         lpips_weight: lambda_LPIPS, 0.8 in the paper.
     """
 
-    def __init__(self, distance: PerceptualDistance, lpips_weight: float = 0.8) -> None:
+    def __init__(self, distance: nn.Module | None, lpips_weight: float = 0.8) -> None:
         super().__init__()
         self.distance = distance
         self.lpips_weight = lpips_weight

@@ -90,7 +90,7 @@ def face_identity(
 class FaceIdentity(nn.Module):
     """`face_identity` of aligned faces on a frozen recognition network R.
 
-    The network moves with this module, but it is none of its parts: it is in no checkpoint, no optimiser reaches it,
+    The network moves with this module, but it is none of its parts: it is in no checkpoint, no optimizer reaches it,
     and it stays in evaluation mode and in its own precision. It sees every face outside autocast, as the angle between
     two alike faces is lost in the rounding of half precision.
 

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headsup.losses.faces import mean_over_faces
-from headsup.losses.lpips import PerceptualDistance
 
 PARTS: tuple[tuple[float, float, float, float], ...] = (
     (0.26, 0.39, 0.50, 0.55),
@@ -19,7 +18,7 @@ PARTS: tuple[tuple[float, float, float, float], ...] = (
 
 
 def face_parts(
-    restored: Float[Tensor, "n 3 s s"], truth: Float[Tensor, "n 3 s s"], distance: PerceptualDistance
+    restored: Float[Tensor, "n 3 s s"], truth: Float[Tensor, "n 3 s s"], distance: nn.Module | None
 ) -> Float[Tensor, ""]:
     """Mean over faces and parts of the mean absolute error plus the perceptual distance.
 
@@ -28,12 +27,12 @@ def face_parts(
     Args:
         restored: Aligned faces of restored images, RGB in [0, 1].
         truth: The same faces of the true images.
-        distance: Perceptual distance; its term is left out where it is not available.
+        distance: Perceptual distance (`headsup.losses.lpips`); None leaves its term out.
 
     Example:
         >>> import torch
         >>> black, grey = torch.zeros(1, 3, 64, 64), torch.full((1, 3, 64, 64), 0.5)
-        >>> face_parts(grey, black, PerceptualDistance(None)).item()
+        >>> face_parts(grey, black, None).item()
         0.5
     """
     restored, truth = restored.float(), truth.detach().float()
@@ -42,7 +41,7 @@ def face_parts(
         left, top, right, bottom = (round(edge * restored.shape[-1]) for edge in part)
         own, true = restored[..., top:bottom, left:right], truth[..., top:bottom, left:right]
         total = total + (own - true).abs().mean(dim=(1, 2, 3))
-        if distance.available and len(restored):
+        if distance is not None and len(restored):
             total = total + distance(own, true)
     return mean_over_faces(total / len(PARTS))
 
@@ -51,10 +50,10 @@ class FaceParts(nn.Module):
     """`face_parts` with a fixed distance.
 
     Args:
-        distance: The one of the whole image will do.
+        distance: Perceptual; the one of the whole image will do. None leaves its term out.
     """
 
-    def __init__(self, distance: PerceptualDistance) -> None:
+    def __init__(self, distance: nn.Module | None) -> None:
         super().__init__()
         self.distance = distance
 

@@ -1,4 +1,9 @@
-"""LPIPS, the learned perceptual distance of two images (Zhang et al., 2018), as a loss (HeadsUp, Eq. 2-3)."""
+"""LPIPS, the learned perceptual distance of two images (Zhang et al., 2018), as a loss (HeadsUp, Eq. 2-3).
+
+The packages lpips and torchmetrics cannot carry it: they compare features of torchvision's networks alone, which they
+keep as parameters that a checkpoint would hold, and where all features are zero the gradient of lpips is no number. The
+calibrated weights are theirs.
+"""
 
 from collections.abc import Mapping
 from importlib.metadata import distribution
@@ -8,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from portraitdata.networks.perceptual_backbones import VGG, VGG16, load_backbone
+from portraitdata.networks.perceptual_backbones import load_backbone
 from portraitdata.networks.safe_loading import load_safely
 
 DARK = 1e-8
@@ -17,31 +22,8 @@ DARK = 1e-8
 The original adds 1e-10 to the length, whose gradient at zero is no number.
 """
 
-
-def perceptual_distance(
-    images: Float[Tensor, "b 3 h w"],
-    targets: Float[Tensor, "b 3 h w"],
-    backbone: VGG,
-    weights: Mapping[str, Float[Tensor, " _"]],
-) -> Float[Tensor, " b"]:
-    """Distance of each pair of images: `layer_distance` summed over layers.
-
-    Gradients flow to `images` only. Layers that images of this size do not reach are left out.
-
-    Args:
-        images: RGB in [0, 1].
-        targets: RGB in [0, 1].
-        backbone: Network whose features are compared.
-        weights: Of the channels of every layer, by its name.
-
-    Raises:
-        ValueError: If the images are too small for any layer.
-    """
-    with torch.no_grad():
-        wanted = backbone(targets, list(weights))
-    features = backbone(images, list(weights))
-    parts = [layer_distance(features[name].float(), wanted[name].float(), weights[name]) for name in features]
-    return torch.stack(parts).sum(dim=0)
+LPIPS_CHANNELS = {"relu1_2": 64, "relu2_2": 128, "relu3_3": 256, "relu4_3": 512, "relu5_3": 512}
+"""Channels of the layers of torchvision's VGG-16 that LPIPS compares, behind the rectifier."""
 
 
 def layer_distance(
@@ -64,7 +46,7 @@ def unit_vectors(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]
 
 
 class PerceptualDistance(nn.Module):
-    """LPIPS on VGG-16, or a stand-in for it, or the term switched off.
+    """LPIPS on VGG-16, or a stand-in for it: `layer_distance` summed over the layers of a frozen network.
 
     The calibrated weights of version 0.1 are those that the package ``lpips`` carries; they fit torchvision's VGG-16
     alone. With another VGG, such as the slim one of Collaborative Distillation, a sixteenth of VGG-19 in size, all
@@ -73,74 +55,50 @@ class PerceptualDistance(nn.Module):
     everything is computed in float32 outside autocast, unless it is told not to be precise.
 
     Args:
-        backbone: ``vgg16`` for torchvision's weights in the cache of torch.hub; the path of a file with torchvision's
-            VGG-16, which makes it LPIPS, or with another VGG, which makes it the stand-in; or None, with which the
-            term is off and `available` is False.
+        backbone: ``vgg16`` for torchvision's weights in the cache of torch.hub; or the path of a file with
+            torchvision's VGG-16, which makes it LPIPS, or with another VGG, which makes it the stand-in.
         precise: Compute the features in float32 also under autocast.
 
     Raises:
         MissingBackboneError: If the file is not there.
         ValueError: If the file holds another network.
-
-    Example:
-        >>> PerceptualDistance(None).available
-        False
     """
 
-    def __init__(self, backbone: str | Path | None = "vgg16", precise: bool = True) -> None:
+    def __init__(self, backbone: str | Path = "vgg16", precise: bool = True) -> None:
         super().__init__()
-        self.backbone = None if backbone is None else load_backbone(backbone)
-        if self.backbone is not None:
-            self.backbone.precise = precise
-        self.calibrated = self.backbone is not None and self.backbone.names == VGG16
-        self.layers: tuple[str, ...] = ()
-        if self.backbone is not None:
-            # LPIPS looks behind the rectifier
-            self.layers = tuple(layer.replace("conv", "relu") for layer in self.backbone.layers)
-            channels = {layer: self.backbone.channels(layer) for layer in self.layers}
-            weights = calibrated_weights(channels) if self.calibrated else equal_weights(channels)
-            for layer, weight in weights.items():
-                self.register_buffer(f"{layer}_weight", weight, persistent=False)
-
-    @property
-    def available(self) -> bool:
-        """Presence of a backbone; without one the term is left out."""
-        return self.backbone is not None
+        self.backbone = load_backbone(backbone)
+        self.backbone.precise = precise
+        self.layers = tuple(layer.replace("conv", "relu") for layer in self.backbone.layers)
+        channels = {layer: self.backbone.channels(layer) for layer in self.layers}
+        self.calibrated = channels == LPIPS_CHANNELS
+        weights = calibrated_weights() if self.calibrated else equal_weights(channels)
+        for layer, weight in weights.items():
+            self.register_buffer(f"{layer}_weight", weight, persistent=False)
 
     def forward(self, images: Float[Tensor, "b 3 h w"], targets: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:
         """Distance of each pair of images, RGB in [0, 1]; gradients flow to the first.
 
+        Layers that images of this size do not reach are left out.
+
         Raises:
-            RuntimeError: If there is no backbone.
+            ValueError: If the images are too small for any layer.
         """
-        if self.backbone is None:
-            raise RuntimeError(
-                "This perceptual distance was made without a backbone: leave the term out, or name a backbone."
-            )
-        weights = {layer: self.get_buffer(f"{layer}_weight") for layer in self.layers}
-        return perceptual_distance(images, targets, self.backbone, weights)
+        with torch.no_grad():
+            wanted = self.backbone(targets, self.layers)
+        features = self.backbone(images, self.layers)
+        parts = [
+            layer_distance(features[layer].float(), wanted[layer].float(), self.get_buffer(f"{layer}_weight"))
+            for layer in features
+        ]
+        return torch.stack(parts).sum(dim=0)
 
 
-def calibrated_weights(channels: Mapping[str, int]) -> dict[str, Float[Tensor, " _"]]:
-    """Weights of LPIPS 0.1 for the channels of VGG-16, from the files of the package ``lpips``.
-
-    Args:
-        channels: Number of every layer's, in the order of the network.
-
-    Raises:
-        ValueError: If it is a VGG-16 of other widths.
-    """
+def calibrated_weights() -> dict[str, Float[Tensor, " _"]]:
+    """Weights of LPIPS 0.1 for the channels of VGG-16, from the files of the package ``lpips``."""
     # by its path, as importing the package would load scipy and torchvision
     path = Path(str(distribution("lpips").locate_file("lpips/weights/v0.1/vgg.pth")))
     tensors = load_safely(path)
-    weights = {layer: tensors[f"lin{index}.model.1.weight"].flatten() for index, layer in enumerate(channels)}
-    for layer, count in channels.items():
-        if count != len(weights[layer]):
-            raise ValueError(
-                f"{layer} has {count} channels, the calibrated weights of LPIPS are for {len(weights[layer])}: wanted "
-                "is torchvision's VGG-16."
-            )
-    return weights
+    return {layer: tensors[f"lin{index}.model.1.weight"].flatten() for index, layer in enumerate(LPIPS_CHANNELS)}
 
 
 def equal_weights(channels: Mapping[str, int]) -> dict[str, Float[Tensor, " _"]]:

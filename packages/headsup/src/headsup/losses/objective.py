@@ -57,7 +57,7 @@ class Objective(nn.Module):
 
     Args:
         weights: Weights of the terms.
-        perceptual: LPIPS; without a backbone both terms with it are left out.
+        perceptual: LPIPS; None leaves its terms out.
         identity: Recognition network of the identity loss; may be None if that has no weight.
         face_size: Side of the aligned faces in pixels; the paper's are 512.
         discriminator_channels: Channels of the discriminators at their highest resolution.
@@ -70,7 +70,7 @@ class Objective(nn.Module):
     def __init__(
         self,
         weights: LossWeights,
-        perceptual: PerceptualDistance,
+        perceptual: PerceptualDistance | None,
         identity: FaceIdentity | None,
         face_size: int = 512,
         discriminator_channels: int = 32,
@@ -93,10 +93,12 @@ class Objective(nn.Module):
     def remarks(self) -> list[str]:
         """Sentences on terms that are off, or not what the paper means, though they have a weight."""
         wanted = self.weights.lpips or (self.weights.fidelity and self.weights.fidelity_lpips)
-        if not wanted or self.perceptual.calibrated:
+        if not wanted:
             return []
-        if not self.perceptual.available:
+        if self.perceptual is None:
             return ["LPIPS is left out of the losses: no backbone was named (model.init_args.perceptual)."]
+        if self.perceptual.calibrated:
+            return []
         return ["In place of LPIPS an uncalibrated distance is used: the backbone is not torchvision's VGG-16."]
 
     @property
@@ -145,7 +147,7 @@ class Objective(nn.Module):
             terms["picture_adversarial"] = weights.picture_adversarial * adversarial_generator_loss(logits)
         if weights.l2:
             terms["l2"] = weights.l2 * F.mse_loss(restored.float(), batch.hq)
-        if weights.lpips and self.perceptual.available:
+        if weights.lpips and self.perceptual is not None:
             terms["lpips"] = weights.lpips * self.perceptual(restored, batch.hq).mean()
         if faces is not None:
             terms |= self.face_terms(faces)

@@ -72,7 +72,7 @@ def report_profile(
 
 
 def osediff_bytes(parameters: dict[str, int]) -> dict[str, int]:
-    """Weights that OSEDiff's training holds, by kind; the optimisers' states come on top.
+    """Weights that OSEDiff's training holds, by kind; the optimizers' states come on top.
 
     Read from its code: generator and regulariser each have a denoiser, an autoencoder and a text encoder of their own,
     and the teacher is a third denoiser. Trained networks are float32 with all their frozen weights, as are the

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from headsup.restoring.colour_method import ColourMethod
 
-USUAL_SCALE = 4.0
+DEFAULT_SCALE = 4.0
 """Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""
 
-USUAL_PIXELS = 16_000_000
+DEFAULT_PIXELS = 16_000_000
 """Pixels of the largest result that nobody has asked for: four times the sides of a telephone's photograph would be
 two hundred megapixels, which take a quarter of an hour on a CPU and that nobody can look at."""
 
@@ -19,7 +19,7 @@ class RestoreOptions:
 
     Args:
         scale: Sides of the result divided by those of the picture; not used if `size` is given. None is 4, or less
-            where the result would have more than `USUAL_PIXELS`, but at least 1: a large photograph keeps its size.
+            where the result would have more than `DEFAULT_PIXELS`, but at least 1: a large photograph keeps its size.
         size: Width and height of the result in pixels.
         fidelity: Closeness to the input, from 0, all that the restorer adds, to 1: the picture lies so much of the way
             from the restored one to the faithful one (see `headsup.model.guidance`), or to the enlarged input where a
@@ -62,28 +62,28 @@ class RestoreOptions:
         """Height and width of the result for a picture of this size."""
         if self.size is not None:
             return self.size[1], self.size[0]
-        scale = self.scale or usual_scale(height, width)
+        scale = self.scale or default_scale(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def remark(self, height: int, width: int) -> str | None:
         """Sentence on a size that nobody has chosen and that is not the usual one; None if there is none to say."""
-        if self.size is not None or self.scale is not None or usual_scale(height, width) == USUAL_SCALE:
+        if self.size is not None or self.scale is not None or default_scale(height, width) == DEFAULT_SCALE:
             return None
         target = self.target(height, width)
         return (
             f"The picture is large, so the result has {target[1]} x {target[0]} pixels and not "
-            f"{USUAL_SCALE:.0f} times its sides; --scale or --size give another size."
+            f"{DEFAULT_SCALE:.0f} times its sides; --scale or --size give another size."
         )
 
 
-def usual_scale(height: int, width: int) -> float:
+def default_scale(height: int, width: int) -> float:
     """Magnification of a picture where nobody has chosen one, see `RestoreOptions`.
 
     Example:
-        >>> usual_scale(300, 400), usual_scale(2000, 2000), usual_scale(3000, 4000), usual_scale(6000, 4000)
+        >>> default_scale(300, 400), default_scale(2000, 2000), default_scale(3000, 4000), default_scale(6000, 4000)
         (4.0, 2.0, 1.1547005383792515, 1.0)
     """
-    return min(USUAL_SCALE, max(1.0, math.sqrt(USUAL_PIXELS / (height * width))))
+    return min(DEFAULT_SCALE, max(1.0, math.sqrt(DEFAULT_PIXELS / (height * width))))
 
 
 def parse_size(text: str) -> tuple[int, int]:

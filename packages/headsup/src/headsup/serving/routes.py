@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from headsup.restoring.options import usual_scale
+from headsup.restoring.options import default_scale
 from headsup.restoring.report import rounded
 from headsup.serving.job_queue import DELETED, JobQueue, unexpected
 from headsup.serving.limits import MEGA, Limits
@@ -98,7 +98,7 @@ class Site:
         if job.state != "open" or job.photo is not None:
             raise HTTPException(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
         job.photo = photo = await receive_picture(request, job.folder / "photo", self.limits)
-        usual = math.floor(usual_scale(photo.height, photo.width) * 10) / 10
+        usual = math.floor(default_scale(photo.height, photo.width) * 10) / 10
         scale = min(usual, self.limits.largest_scale(photo.width, photo.height))
         return JSONResponse({"width": photo.width, "height": photo.height, "scale": scale})
 

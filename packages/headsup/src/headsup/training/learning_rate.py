@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Factor of the optimisers' own rates: a rise, a plateau, half a period of a cosine down to a floor.
+    """Factor of the optimizers' own rates: a rise, a plateau, half a period of a cosine down to a floor.
 
     The paper has one rate for the whole run: no rise and no fall.
 
@@ -45,6 +45,6 @@ class LearningRate:
         return risen * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * share)))
 
     def set(self, optimizer: Optimizer, step: int) -> None:
-        """Give the optimiser its rate for a step."""
+        """Give the optimizer its rate for a step."""
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.at(step)

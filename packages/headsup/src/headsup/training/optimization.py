@@ -1,4 +1,4 @@
-"""The optimiser of the runs from scratch."""
+"""The optimizer of the runs from scratch."""
 
 from collections.abc import Iterable
 

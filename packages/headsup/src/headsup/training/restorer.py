@@ -30,16 +30,16 @@ from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
-from headsup.training.stepping import optimizers_of, stepping
 from headsup.weights.files import apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import at_latent_resolution
+from portraitdata.training.stepping import optimizers_of, stepping
 
-USUAL_SETTINGS = RestorerSettings()
-USUAL_WEIGHTS = LossWeights()
-USUAL_DISTILLATION = Distillation()
-USUAL_RATE = LearningRate()
+DEFAULT_SETTINGS = RestorerSettings()
+DEFAULT_WEIGHTS = LossWeights()
+DEFAULT_DISTILLATION = Distillation()
+DEFAULT_RATE = LearningRate()
 
 
 def adamw(params: Iterable) -> AdamW:
@@ -51,7 +51,7 @@ def adamw(params: Iterable) -> AdamW:
 
 
 class RestorerOptimizers(NamedTuple):
-    """Optimisers of a training; None for networks that it has not."""
+    """Optimizers of a training; None for networks that it has not."""
 
     generator: LightningOptimizer
     regularizer: LightningOptimizer | None
@@ -61,7 +61,7 @@ class RestorerOptimizers(NamedTuple):
 class RestorerTrainer(LightningModule):
     """The restorer by Eq. 2, its regulariser by its own loss, and perhaps a discriminator, stepped in turn.
 
-    Checkpoints hold what is trained and the optimisers' states, none of the frozen weights.
+    Checkpoints hold what is trained and the optimizers' states, none of the frozen weights.
 
     Args:
         restorer: Base model and shape of the restorer.
@@ -75,10 +75,10 @@ class RestorerTrainer(LightningModule):
         face_size: Side of the aligned faces in pixels.
         discriminator_channels: Channels of the discriminators at their highest resolution.
         discriminator_square: Side of the squares of pixels that they judge; 2 is four times as fast.
-        generator_optimizer: Makes the optimiser of the generator.
-        regularizer_optimizer: Makes the optimiser of the regulariser.
-        discriminator_optimizer: Makes the optimiser of the discriminator.
-        learning_rate: How the optimisers' rates change with the steps.
+        generator_optimizer: Makes the optimizer of the generator.
+        regularizer_optimizer: Makes the optimizer of the regulariser.
+        discriminator_optimizer: Makes the optimizer of the discriminator.
+        learning_rate: How the optimizers' rates change with the steps.
         accumulate: Batches per step. The Trainer's own flag is refused where several networks are stepped by hand.
         max_grad_norm: Gradient norm above which a network's gradient is scaled down; likewise.
         checkpoint_activations: Compute activations of encoder, denoiser and decoder twice instead of keeping them.
@@ -93,10 +93,10 @@ class RestorerTrainer(LightningModule):
 
     def __init__(
         self,
-        restorer: RestorerSettings = USUAL_SETTINGS,
+        restorer: RestorerSettings = DEFAULT_SETTINGS,
         initial_weights: Path | None = None,
-        weights: LossWeights = USUAL_WEIGHTS,
-        distillation: Distillation = USUAL_DISTILLATION,
+        weights: LossWeights = DEFAULT_WEIGHTS,
+        distillation: Distillation = DEFAULT_DISTILLATION,
         prompts: Prompts | None = None,
         perceptual: str | None = "vgg16",
         precise_perceptual: bool = True,
@@ -107,7 +107,7 @@ class RestorerTrainer(LightningModule):
         generator_optimizer: OptimizerCallable = adamw,
         regularizer_optimizer: OptimizerCallable = adamw,
         discriminator_optimizer: OptimizerCallable = adamw,
-        learning_rate: LearningRate = USUAL_RATE,
+        learning_rate: LearningRate = DEFAULT_RATE,
         accumulate: int = 1,
         max_grad_norm: float = 1.0,
         checkpoint_activations: bool = True,
@@ -123,7 +123,7 @@ class RestorerTrainer(LightningModule):
         recogniser = None if identity is None else FaceIdentity(build_identity(identity))
         self.objective = Objective(
             weights,
-            PerceptualDistance(perceptual, precise_perceptual),
+            None if perceptual is None else PerceptualDistance(perceptual, precise_perceptual),
             recogniser,
             face_size,
             discriminator_channels,
@@ -168,7 +168,7 @@ class RestorerTrainer(LightningModule):
         return self.restorer
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """An optimiser for each network that is trained."""
+        """An optimizer for each network that is trained."""
         make_generator, make_regularizer, make_discriminator = self.make_optimizers
         optimizers = [make_generator(self.built.generator_parameters().values())]
         if self.has_regularizer:
@@ -179,7 +179,7 @@ class RestorerTrainer(LightningModule):
         return optimizers
 
     def named_optimizers(self) -> RestorerOptimizers:
-        """The optimisers of `configure_optimizers`, by whose weights they step."""
+        """The optimizers of `configure_optimizers`, by whose weights they step."""
         own = iter(optimizers_of(self))
         return RestorerOptimizers(
             generator=next(own),

@@ -2,8 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torchmetrics.aggregation import MeanMetric
+from torch import Tensor
 
 from faceops.recognition.identity import similarity
 from headsup.losses.face_identity import FaceIdentity
@@ -11,34 +10,31 @@ from headsup.losses.faces import face_pairs
 from headsup.losses.lpips import PerceptualDistance
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.scoring.mean_scores import MeanScores
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.ssim import ssim
 
 
-class RestorationScores(nn.Module):
+class RestorationScores(MeanScores):
     """PSNR and SSIM of the images (RGB), LPIPS where there is a backbone, identity of the faces (HeadsUp, Eq. 4).
 
     Those of the input, enlarged by a bicubic, stand beside them. A perceptual distance that is not LPIPS has another
-    name. The identity is the mean over all faces, as that of `faceops.metrics.identity_score`.
+    name. The identity is the mean over all faces of `faceops.recognition.identity.similarity`.
 
     Args:
-        perceptual: Distance that the training uses, too.
+        perceptual: Distance that the training uses, too; None leaves it out.
         identity: Recognition network that the training uses, too; None leaves the identity out.
         face_size: Side of the aligned faces in pixels.
     """
 
-    def __init__(self, perceptual: PerceptualDistance, identity: FaceIdentity | None, face_size: int) -> None:
-        super().__init__()
+    def __init__(self, perceptual: PerceptualDistance | None, identity: FaceIdentity | None, face_size: int) -> None:
+        calibrated = perceptual is not None and perceptual.calibrated
+        distance = "lpips" if calibrated else "perceptual"
+        images = ["psnr", "ssim", *([distance] if perceptual else []), *(["identity"] if identity else [])]
+        of_reference = ["identity_to_reference"] if identity else []
+        super().__init__([*images, *(f"{name}_bicubic" for name in images), *of_reference])
+        self.distance_name = distance
         self.perceptual, self.identity, self.face_size = perceptual, identity, face_size
-        images = ["psnr", "ssim", *self._perceptual_name(), *(["identity"] if identity else [])]
-        names = [*images, *(f"{name}_bicubic" for name in images), *(["identity_to_reference"] if identity else [])]
-        self.means = nn.ModuleDict({name: MeanMetric() for name in names})
-        self.reset()
-
-    def _perceptual_name(self) -> list[str]:
-        if not self.perceptual.available:
-            return []
-        return ["lpips" if self.perceptual.calibrated else "perceptual"]
 
     @torch.no_grad()
     def update(self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch) -> None:
@@ -53,8 +49,8 @@ class RestorationScores(nn.Module):
             for images, suffix in ((restored.float(), ""), (enlarged, "_bicubic")):
                 self.add(f"psnr{suffix}", psnr(images, batch.hq))
                 self.add(f"ssim{suffix}", ssim(images, batch.hq))
-                for name in self._perceptual_name():
-                    self.add(name + suffix, self.perceptual(images, batch.hq))
+                if self.perceptual is not None:
+                    self.add(self.distance_name + suffix, self.perceptual(images, batch.hq))
                 self._add_identity(images, batch, suffix)
 
     def _add_identity(self, images: Tensor, batch: RestorationBatch, suffix: str) -> None:
@@ -66,17 +62,3 @@ class RestorationScores(nn.Module):
         if pairs.present.any() and not suffix:
             reference = self.identity.embed(pairs.reference[pairs.present])
             self.add("identity_to_reference", similarity(restored[pairs.present], reference))
-
-    def add(self, name: str, values: Float[Tensor, " n"]) -> None:
-        """Add values to a mean."""
-        self.means[name].update(values)  # type: ignore[operator]
-
-    def compute(self) -> dict[str, Tensor]:
-        """Means over everything added since the last `reset`, over all processes; NaN for what there was none of."""
-        return {name: metric.compute() for name, metric in self.means.items()}  # type: ignore[operator]
-
-    def reset(self) -> None:
-        """Forget everything added."""
-        for metric in self.means.values():
-            metric.reset()  # type: ignore[operator]
-            metric.update(0.0, 0.0)  # type: ignore[operator] # nothing, or the mean of nothing would warn

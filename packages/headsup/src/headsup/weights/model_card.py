@@ -13,7 +13,7 @@ class ModelCard:
         licence: Licence of the weights.
         size: Side of the training images in pixels; None if it is not known.
         scale: Sides of the training images divided by those of their inputs; None if it is not known.
-        steps: Optimiser steps; None if they were not counted.
+        steps: Optimizer steps; None if they were not counted.
         objective: The losses, in words.
         metrics: Measurements by name.
         notes: Anything else.

@@ -1,12 +1,9 @@
 """The perception-oriented recipe, HIME_P (HIME, Section 5.1, Eq. 10)."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import cast
+from collections.abc import Iterable
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -18,8 +15,9 @@ from hime.losses.correlation import check_window, correlation_loss
 from hime.losses.discriminator import Discriminator
 from hime.losses.perceptual import PerceptualLoss
 from hime.network import HIME
-from hime.training.super_resolver import USUAL_RATES, PartRates, SuperResolver
+from hime.training.super_resolver import DEFAULT_RATES, PartRates, SuperResolver
 from portraitdata.exemplars.datamodule import ExemplarBatch
+from portraitdata.training.stepping import optimizers_of, stepping
 
 
 def adversarial_adam(params: Iterable) -> Adam:
@@ -77,14 +75,14 @@ class PerceptionSuperResolver(SuperResolver):
         warmup_steps: int = 200,
         max_grad_norm: float = 1.0,
         accumulate: int = 1,
-        part_rates: PartRates = USUAL_RATES,
+        part_rates: PartRates = DEFAULT_RATES,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["network", "optimizer", "discriminator_optimizer", "part_rates"])
         self.automatic_optimization = False
         self.prepare(network, initial_weights, warmup_steps)
         self.discriminator = Discriminator(discriminator_channels)
-        self.perceptual = PerceptualLoss(backbone)
+        self.perceptual = None if backbone is None else PerceptualLoss(backbone)
         self.rec_weight = rec_weight
         self.cor_weight = cor_weight
         self.adv_weight = adv_weight
@@ -101,7 +99,7 @@ class PerceptionSuperResolver(SuperResolver):
     def on_fit_start(self) -> None:
         """Say once which terms are off."""
         super().on_fit_start()
-        if not self.perceptual.available:
+        if self.perceptual is None:
             rank_zero_info("The perceptual loss is off: no backbone was named (model.init_args.backbone).")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -116,8 +114,10 @@ class PerceptionSuperResolver(SuperResolver):
 
     def training_step(self, batch: ExemplarBatch, batch_idx: int) -> None:
         """Step the network by Eq. 10, then the discriminator."""
-        generator, discriminator = cast("list[LightningOptimizer]", self.optimizers())
-        with self.stepping(generator) as backward:
+        generator, discriminator = optimizers_of(self)
+        generator_schedule, discriminator_schedule = self.schedules
+        limits = self.accumulate, self.max_grad_norm
+        with stepping(self, generator, *limits, generator_schedule) as backward:
             image = self(batch).image.float()
             terms = self.generator_terms(image, batch.hr)
             backward(torch.stack(list(terms.values())).sum())
@@ -125,7 +125,7 @@ class PerceptionSuperResolver(SuperResolver):
         if self.adv_weight == 0:
             return
         image = image.detach()
-        with self.stepping(discriminator) as backward:
+        with stepping(self, discriminator, *limits, discriminator_schedule) as backward:
             real, fake = self.discriminator(batch.hr), self.discriminator(image)
             adversary = adversarial_discriminator_loss(real, fake, self.adversarial_form)
             backward(adversary)
@@ -142,27 +142,6 @@ class PerceptionSuperResolver(SuperResolver):
             terms["adv"] = self.adv_weight * adversarial_generator_loss(
                 self.discriminator(image), real, self.adversarial_form
             )
-        if self.per_weight > 0 and self.perceptual.available:
+        if self.per_weight > 0 and self.perceptual is not None:
             terms["per"] = self.per_weight * self.perceptual(image, hr)
         return terms
-
-    @contextmanager
-    def stepping(self, optimizer: LightningOptimizer) -> Iterator[Callable[[Tensor], None]]:
-        """Run a forward and backward that give gradient to one network's parameters alone, then step it.
-
-        On batches within an accumulation the gradients are neither synchronised nor applied. Yields the function that
-        takes the loss.
-        """
-        applies = (self.trainer.fit_loop.batch_idx + 1) % self.accumulate == 0 or self.trainer.is_last_batch
-        with optimizer.toggle_model(sync_grad=applies):
-            yield lambda loss: self.manual_backward(loss / self.accumulate)
-        if not applies:
-            return
-        raw = optimizer.optimizer
-        self.clip_gradients(raw, gradient_clip_val=self.max_grad_norm, gradient_clip_algorithm="norm")
-        index = self.trainer.optimizers.index(raw)
-        # A LightningOptimizer's step counts into trainer.global_step; of the two the network's alone may, or
-        # max_steps and the logger's axis would be twice too fast. The raw step is right for every precision but fp16.
-        (optimizer if index == 0 else raw).step()
-        raw.zero_grad()
-        self.schedules[index].step()

@@ -8,7 +8,7 @@ from torch import Tensor
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import check_window, correlation_loss
 from hime.network import HIME
-from hime.training.super_resolver import USUAL_RATES, PartRates, SuperResolver
+from hime.training.super_resolver import DEFAULT_RATES, PartRates, SuperResolver
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
@@ -40,7 +40,7 @@ class ReconstructionSuperResolver(SuperResolver):
         dilation: int = 1,
         optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
         warmup_steps: int = 500,
-        part_rates: PartRates = USUAL_RATES,
+        part_rates: PartRates = DEFAULT_RATES,
     ) -> None:
         super().__init__()
         # The numbers go to the logger and the checkpoint; what is no number is rebuilt from the config, so that a

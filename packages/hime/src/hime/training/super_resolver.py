@@ -36,7 +36,7 @@ class PartRates:
     flow_freeze_steps: int = 2000
 
 
-USUAL_RATES = PartRates()
+DEFAULT_RATES = PartRates()
 """What the recipes use if nothing else is said."""
 
 

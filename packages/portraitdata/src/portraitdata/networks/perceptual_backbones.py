@@ -58,7 +58,7 @@ class MissingBackboneError(FileNotFoundError):
 class VGG(nn.Module):
     """Convolutional part of a frozen VGG-16 or VGG-19, cut off after any of its convolutions.
 
-    The weights are buffers outside the state dict: an optimiser cannot reach them and a checkpoint does not carry
+    The weights are buffers outside the state dict: an optimizer cannot reach them and a checkpoint does not carry
     them. Everything is computed in float32 outside autocast, as small differences of large features are wanted, unless
     `precise` is set to False: the convolutions then follow autocast, in half of the time or less.
 

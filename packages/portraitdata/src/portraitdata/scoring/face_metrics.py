@@ -1,14 +1,10 @@
-"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face; they need torchmetrics.
-
-A target without a face raises `NoFaceInImageError`.
-"""
+"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face."""
 
 from math import isfinite
 
 import torch
 from torch import nn
 
-from faceops.metrics.embedding import embeddings, frozen
 from faceops.metrics.ida import angles, daefr_grey
 from faceops.metrics.landmark_distance import landmark_distances
 from faceops.metrics.seam_scores import seam_scores
@@ -36,10 +32,12 @@ def daefr_ida_metric(finder: FaceFinder, network: nn.Module) -> PairMetric:
         finder: Where the face is.
         network: Makes features (n, d) of grey faces (n, 1, 128, 128) in [0, 1].
     """
-    still = frozen(network)
+    still = network.eval()
 
     def measure(pair: ImagePair) -> float:
-        return angles(*(embeddings(still, daefr_grey(faces)) for faces in aligned_at_512(finder, pair))).item()
+        with torch.inference_mode():
+            ours, theirs = (still(daefr_grey(faces)) for faces in aligned_at_512(finder, pair))
+            return angles(ours, theirs).item()
 
     return PairMetric(Column("ida_daefr", "radians, DAEFR's rules and network", higher_is_better=False), measure)
 

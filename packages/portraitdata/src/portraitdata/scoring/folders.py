@@ -14,7 +14,7 @@ from portraitdata.loading.progress_bar import with_bar
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, SetMetric
 from portraitdata.scoring.pairing import FilePair, pair_folders
-from portraitdata.scoring.selection import FACE_METRICS, ScoringSettings, select_metrics
+from portraitdata.scoring.selection import ScoringSettings, select_metrics
 from portraitdata.scoring.table import ScoreTable
 
 
@@ -171,8 +171,6 @@ def versions_of(names: Sequence[str]) -> dict[str, str]:
         learned = find_learned_metric(name)
         if learned is not None:
             packages.add(learned.library)
-        elif name in FACE_METRICS and name != "id":
-            packages.add("torchmetrics")
     return {package: _version(package) for package in sorted(packages)}
 
 

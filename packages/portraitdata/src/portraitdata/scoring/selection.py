@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from faceops.detection.detector import Detector
@@ -14,6 +13,7 @@ from faceops.weights.cache import MissingWeightsError, cached_path, find_weights
 from faceops.weights.table import WEIGHTS
 from portraitdata.scoring.conventions import Convention, describe, known_convention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
+from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
 from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
 from portraitdata.scoring.learned_metric_table import LEARNED_METRICS, find_learned_metric
 from portraitdata.scoring.learned_metrics import build_learned
@@ -23,7 +23,7 @@ from portraitdata.scoring.ssim import ssim
 
 PIXEL_METRICS = ("psnr", "ssim")
 FACE_METRICS = ("id", "ida", "ida_daefr", "lmd", "boundary")
-"""By faceops; all but ``id`` need torchmetrics."""
+"""Of the face; measured by faceops."""
 DAEFR_NETWORK = "arcface-grey18"
 """Name of the weights of DAEFR's network."""
 
@@ -157,10 +157,6 @@ class _Builder:
         return TensorMetric(column, partial(psnr if name == "psnr" else ssim, convention=convention, crop=crop))
 
     def _face(self, name: str) -> Metric:
-        if find_spec("torchmetrics") is None:
-            raise UnavailableMetricError("torchmetrics is not installed; `pip install torchmetrics` brings it.")
-        from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
-
         if name == "ida":
             return ida_metric(self.embedder)
         if name == "lmd":

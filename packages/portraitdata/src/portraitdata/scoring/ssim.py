@@ -58,7 +58,8 @@ def ssim(
     ``ssim(test_y_channel=True, color_space="ycbcr")``, which also rounds Y to 256 levels (PSNR does not) and counts a
     pixel around which the images are opposed, the second factor being negative, as 0. ``rgb`` does neither;
     pyiqa's ``ssimc`` does the latter. torchmetrics mirrors the image at its border, which changes the third or fourth
-    decimal. Differentiable, the rounding as if it were none.
+    decimal, of images of few pixels the first. ``portraitdata score`` and the benchmarks measure this SSIM; both
+    trainings and ``hime evaluate`` log it with ``rgb``. Differentiable, the rounding as if it were none.
 
     Args:
         restored: Images to judge.

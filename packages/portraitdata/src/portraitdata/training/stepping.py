@@ -1,4 +1,4 @@
-"""One network's turn in a training with several optimisers."""
+"""One network's turn in a training with several optimizers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,28 +8,34 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 
 def optimizers_of(module: LightningModule) -> list[LightningOptimizer]:
-    """The optimisers in their order; Lightning gives no list if there is one alone."""
+    """Optimizers in the order of `configure_optimizers`; Lightning gives no list if there is one alone."""
     found: Any = module.optimizers()
     return cast("list[LightningOptimizer]", found if isinstance(found, list) else [found])
 
 
 @contextmanager
 def stepping(
-    module: LightningModule, optimizer: LightningOptimizer, accumulate: int, max_grad_norm: float
+    module: LightningModule,
+    optimizer: LightningOptimizer,
+    accumulate: int,
+    max_grad_norm: float,
+    schedule: LRScheduler | None = None,
 ) -> Iterator[Callable[[Tensor], None]]:
-    """Run a forward and backward that give gradient to one optimiser's parameters alone, then step it.
+    """Run a forward and backward that give gradient to one optimizer's parameters alone, then step it.
 
     On batches within an accumulation the gradients are neither synchronised nor applied. Yields the function that takes
     the loss.
 
     Args:
-        module: Module in manual optimisation.
+        module: Module in manual optimization.
         optimizer: Whose turn it is; the first one's steps are those that the trainer counts.
         accumulate: Batches per step.
         max_grad_norm: Gradient norm above which the gradient is scaled down.
+        schedule: Schedule of its learning rate, stepped with it; None for none.
     """
     applies = (module.trainer.fit_loop.batch_idx + 1) % accumulate == 0 or module.trainer.is_last_batch
     with optimizer.toggle_model(sync_grad=applies):
@@ -37,9 +43,11 @@ def stepping(
     if not applies:
         return
     raw = optimizer.optimizer
-    # Lightning's own clipping refuses fused optimisers, which are five times as fast on CPUs
+    # Lightning's own clipping refuses fused optimizers, which are five times as fast on CPUs
     torch.nn.utils.clip_grad_norm_([p for group in raw.param_groups for p in group["params"]], max_grad_norm)
     # A LightningOptimizer's step counts into trainer.global_step; the first one's alone may, or max_steps and the
     # logger's axis would be too fast. The raw step is right for every precision but fp16.
     (optimizer if optimizer is optimizers_of(module)[0] else raw).step()
     raw.zero_grad()
+    if schedule is not None:
+        schedule.step()

@@ -1,0 +1,44 @@
+"""Mean scores of a validation, over batches and processes; needs torchmetrics."""
+
+from collections.abc import Iterable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchmetrics.aggregation import MeanMetric
+
+
+class MeanScores(nn.Module):
+    """Means of scores by name; what is added is one number for every image, or for every face.
+
+    Nothing of it is in a state dict.
+
+    Args:
+        names: Names of the scores.
+
+    Example:
+        >>> import torch
+        >>> scores = MeanScores(("psnr", "identity"))
+        >>> scores.add("psnr", torch.tensor([20.0, 30.0]))
+        >>> scores.add("psnr", torch.tensor([40.0]))
+        >>> {name: value.item() for name, value in scores.compute().items()}
+        {'psnr': 30.0, 'identity': nan}
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        self.means = nn.ModuleDict({name: MeanMetric() for name in names})
+        self.reset()
+
+    def add(self, name: str, values: Float[Tensor, " n"]) -> None:
+        """Add values to a mean."""
+        self.means[name].update(values)  # type: ignore[operator]
+
+    def compute(self) -> dict[str, Tensor]:
+        """Means over everything added since the last `reset`, over all processes; NaN for what there was none of."""
+        return {name: mean.compute() for name, mean in self.means.items()}  # type: ignore[operator]
+
+    def reset(self) -> None:
+        """Forget everything added."""
+        for mean in self.means.values():
+            mean.reset()  # type: ignore[operator]
+            mean.update(0.0, 0.0)  # type: ignore[operator] # nothing, or the mean of nothing would warn
