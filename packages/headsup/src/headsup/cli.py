@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
+from headsup.model.diffusers_networks import import_networks
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import USUAL
 
@@ -93,6 +94,7 @@ def restore(
         scale, wanted, fidelity, colour, tile, overlap, memory, confine_references, reference_strength
     )
     check_request(inputs, output, compare, report, reference, (weights,))
+    import_networks()
 
     from headsup.restoring.files import Weights, restore_files
 
@@ -106,6 +108,8 @@ def demo(*, output: Path) -> None:
     Args:
         output: Folder for pictures and a sheet; made if absent.
     """
+    import_networks()
+
     from headsup.demo import print_scores, run_demo
 
     print_scores(run_demo(output), output)
@@ -164,6 +168,7 @@ def blend(
     wanted = None if size is None else parse_size(size)
     options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
     check_request(inputs, output, compare, report, (), (weights, face_weights))
+    import_networks()
 
     from headsup.restoring.files import Weights, blend_files
 
