@@ -1,4 +1,4 @@
-"""What a restoration imports, and what it refuses before it imports anything heavy."""
+"""What a restoration imports, and what works after it."""
 
 import io
 import os
@@ -6,18 +6,20 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 
-import pytest
 import torch
 
 from faceops.images.files import Picture, save_picture
 
-HEAVY = ("torchmetrics", "torchvision", "lightning", "matplotlib", "transformers", "peft", "scipy", "sympy", "torch._dynamo")
+UNWANTED = (
+    *("torchmetrics", "torchvision", "lightning", "matplotlib"),
+    *("transformers", "peft", "scipy", "sympy", "torch._dynamo"),
+)
 
 RESTORED = f"""
 import sys
 from headsup.cli import run
 assert not run()
-print([name for name in {HEAVY} if name in sys.modules], "torch" in sys.modules)
+print([name for name in {UNWANTED} if name in sys.modules], "torch" in sys.modules)
 """
 
 ADAPTED = """
@@ -77,32 +79,3 @@ print([name for name in sys.modules if name.startswith(("diffusers", "torch._dyn
 """
     done = ran(code)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["headsup", "restore", "missing.png", "--output", "o.png"], "There is no file missing.png."),
-        (["headsup", "restore", "{there}", "--output", "o.gif"], "must end in one of"),
-        (["headsup", "restore", "{there}", "--output", "o.png", "--fidelity", "2"], "The fidelity is from 0 to 1"),
-        (["headsup", "restore", "{there}", "--output", "o.png", "--weights", "none"], 'No weights are called "none"'),
-        (["headsup", "restore", "{there}", "--output", "o.png", "--report", "r.txt"], "--report is a file ending in"),
-        (["hime", "upscale", "missing.png", "--output", "o.png"], "There is no file missing.png."),
-        (["hime", "upscale", "{there}", "--output", "o.png", "--weights", "none"], 'No weights are called "none"'),
-        (["faceops", "detect", "missing.png"], "There is no file missing.png."),
-    ],
-)
-def test_what_cannot_be_done_is_refused_without_torch(words, sentence, tmp_path):
-    there = tmp_path / "there.png"
-    save_picture(Picture(torch.rand(3, 8, 8)), there)
-    code = f"""
-import sys
-from {words[0]}.cli import run
-try:
-    run()
-except (ValueError, OSError) as error:
-    print(error, "torch" in sys.modules)
-"""
-    done = ran(code, *(word.format(there=there) for word in words[1:]))
-    assert sentence in done.stdout, done.stderr
-    assert done.stdout.rstrip().endswith("False")

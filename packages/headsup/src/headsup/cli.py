@@ -206,6 +206,11 @@ def serve(
         largest_megapixels: Megapixels of a photograph, a reference and a result at most.
         open_browser: Show the page in the browser of this machine.
     """
+    from headsup.weights.shipped import find_weights
+
+    find_weights(weights)
+    import_networks()
+
     from headsup.restoring.files import Weights
     from headsup.serving.limits import Limits
     from headsup.serving.serve import serve_page
@@ -266,6 +271,10 @@ def export(
         card: What to say about the weights.
         half: Store float16, half the size.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("checkpoint", checkpoint)
+
     from headsup.weights.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, card, base, half)
@@ -281,6 +290,10 @@ def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = 
         base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
         prompt: Text whose embedding is written along.
     """
+    from headsup.weights.shipped import find_weights
+
+    find_weights(weights)
+
     from headsup.weights.merging import merge_weights
 
     merge_weights(weights, base, prompt, output)

@@ -93,6 +93,10 @@ def status(build: Path) -> None:
     Args:
         build: Folder of the build.
     """
+    from portraitdata.builder.layout import check_build
+
+    check_build(build)
+
     from portraitdata.commands.build import run_status
 
     run_status(build)
@@ -106,6 +110,10 @@ def report(build: Path, *, output: Path, seed: int = 0) -> None:
         output: HTML file to write.
         seed: Seed of the choice of images to show.
     """
+    from portraitdata.builder.layout import check_build
+
+    check_build(build)
+
     from portraitdata.commands.report import run_report
 
     run_report(build, output, seed)
@@ -118,6 +126,10 @@ def verify(index: Path, *, deep: bool = False) -> int:
         index: Folder of the index.
         deep: Decode every photograph, too.
     """
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(index / "images.parquet")
+
     from portraitdata.commands.verify import run_verify
 
     return run_verify(index, deep)
@@ -156,6 +168,13 @@ def takedown(
         detector_weights: File or name of its weights instead of the usual ones.
         identity_weights: File or name of the weights of the network that the index was made with.
     """
+    from faceops.images.picture_files import check_there
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(index / "images.parquet")
+    if like is not None:
+        check_there(like)
+
     from portraitdata.commands.takedown import PersonSearch, run_takedown
 
     search = PersonSearch(similarity, detector, detector_weights, identity_weights)

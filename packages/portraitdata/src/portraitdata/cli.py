@@ -146,6 +146,11 @@ def portrait_index(
         copies: Folder to put copies into, which are indexed instead of the pictures; for sources of large pictures.
         shorter_side: Largest shorter side of such copies, in pixels.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("folder or archive", source)
+    check_exists("list of photographs to test on", test_list)
+
     from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 
     settings = (
@@ -180,6 +185,12 @@ def degrade_pictures(
         replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
         overwrite: Degrade pictures again whose file is there already.
     """
+    from faceops.existing_files import check_exists
+    from faceops.images.picture_files import check_single
+
+    check_single(images)
+    check_exists("file of records", replay)
+
     from portraitdata.commands.degrade import run_degrade
 
     return run_degrade(images, output, preset, scale, seed, sharpen, records, replay, overwrite)
@@ -231,6 +242,10 @@ def score(
         download: Fetch weights that are missing; otherwise their metrics are skipped.
         device: Where networks compute, as cuda.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("folder", restored, target, references, masks)
+
     from portraitdata.commands.score import run_score
 
     return run_score(
