@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),
     "Speed and memory": (
+        Benchmark("startup", "benchmarks.speed.startup"),
         Benchmark("restoring_stages", "benchmarks.speed.restoring_stages"),
         Benchmark("profiles", "benchmarks.speed.profiles"),
         Benchmark("restorer_step", "benchmarks.speed.restorer_step", quick=False),

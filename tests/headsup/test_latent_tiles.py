@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmarks.measures.tile_seams import borders_of, seam_ratio, tile_borders
 from faceops.images.files import load_picture
 from headsup.tiling.latent_tiles import LatentTiles, denoise_tiled, starts, window
-from headsup.tiling.seams import borders_of, seam_ratio, tile_borders
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -106,6 +106,13 @@ def test_no_seam_on_a_photograph(assets: Path) -> None:
         side_by_side[part] = smooth_denoiser(z[part])
     cuts = tile_borders(220, 64, range(0, 220, 64)), tile_borders(180, 64, range(0, 180, 64))
     assert seam_ratio(side_by_side, *cuts, whole) > 1.1, "the measure sees the seams of tiles that are not blended"
+
+
+def test_seam_measure_of_stripes() -> None:
+    assert tile_borders(50, 20, [0, 15, 30], scale=8) == [120, 160, 240, 280]
+    stripes = torch.arange(12.0).expand(1, 1, 12, 12)
+    assert seam_ratio(stripes, [], [4, 8]) == 1
+    assert seam_ratio(stripes + 10 * (stripes >= 4), [], [4, 8]) == 6
 
 
 def test_seam_measure_of_noise() -> None:

@@ -143,7 +143,7 @@ def test_what_cannot_work_is_refused_before_any_work(album, tmp_path):
         (([album, album / "a.png"], tmp_path / "lq"), "would both become"),
         (([album], album / "a.png"), "is a file, but a folder is needed"),
         (([album / "a.png"], tmp_path / "other"), "does not end in .png"),
-        (([tmp_path / "lq"], tmp_path / "other.png"), "There is no file or folder .*lq"),
+        (([tmp_path / "lq"], tmp_path / "other.png"), "There is no file .*lq"),
     ):
         with pytest.raises(ValueError, match=message):
             run_degrade(*arguments)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.reporting.table import LeftOutError
-from benchmarks.speed import builder, degradation, gpu, machine_limits, restoring_stages
+from benchmarks.speed import builder, degradation, gpu, machine_limits, restoring_stages, startup
 from benchmarks.speed.machine_limits import MachineLimits
 from portraitdata.builder.config import BuildConfig, LocalSource
 from portraitdata.builder.layout import StageName
@@ -124,3 +124,25 @@ def test_a_gpus_tables_compare_like_with_like(monkeypatch) -> None:
 def test_the_same_device_gives_the_same_picture() -> None:
     found = gpu.differences(lambda where: torch.full((1, 3, 2, 2), 1.0 if where[1] else 0.5), "cpu")
     assert found == [0, 0, 127.5, 127.5]
+
+
+def test_processor_time_is_that_of_the_whole_process(tmp_path: Path) -> None:
+    busy = "import time\nwhile time.process_time() < 0.4: pass"
+    asleep = "import time\ntime.sleep(0.4)"
+    worked, slept = (startup.process(("-c", code), tmp_path) for code in (busy, asleep))
+    assert worked.cpu >= 0.4
+    assert slept.cpu < 0.4 <= slept.wall
+    with pytest.raises(RuntimeError, match="ended with 3, not 0"):
+        startup.process(("-c", "raise SystemExit(3)"), tmp_path)
+
+
+def test_a_command_ends_where_it_first_calls_a_network(tmp_path: Path) -> None:
+    network = "import torch\nprint(torch.nn.Identity()(1))\nopen('later', 'w')"
+    for name, content in (("calling", network), ("idle", "")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(content)
+    startup.process(("-c", startup.UNTIL_FIRST_TILE, "calling"), tmp_path / "calling")
+    assert not (tmp_path / "calling" / "later").exists()
+    with pytest.raises(RuntimeError, match="No network was called"):
+        startup.process(("-c", startup.UNTIL_FIRST_TILE, "idle"), tmp_path / "idle")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
+from headsup.model.diffusers_networks import import_networks
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import USUAL
 
@@ -94,6 +95,7 @@ def restore(
         scale, wanted, fidelity, colour, tile, overlap, memory, confine_references, reference_strength
     )
     check_request(inputs, output, compare, report, reference, (weights,))
+    import_networks()
 
     from headsup.restoring.files import Weights, restore_files
 
@@ -107,6 +109,8 @@ def demo(*, output: Path) -> None:
     Args:
         output: Folder for the images and a sheet; created if missing.
     """
+    import_networks()
+
     from headsup.demo import print_scores, run_demo
 
     print_scores(run_demo(output), output)
@@ -165,6 +169,7 @@ def blend(
     wanted = None if size is None else parse_size(size)
     options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
     check_request(inputs, output, compare, report, (), (weights, face_weights))
+    import_networks()
 
     from headsup.restoring.files import Weights, blend_files
 
@@ -204,6 +209,10 @@ def serve(
     """
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
+    from headsup.weights.shipped import find_weights
+
+    find_weights(weights)
+    import_networks()
 
     from headsup.restoring.files import Weights
     from headsup.serving.limits import Limits
@@ -265,6 +274,10 @@ def export(
         card: Model card of the weights.
         half: Store float16, at half the size.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("checkpoint", checkpoint)
+
     from headsup.weights.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, card, base, half)
@@ -280,6 +293,10 @@ def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = 
         base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
         prompt: Text whose embedding is included.
     """
+    from headsup.weights.shipped import find_weights
+
+    find_weights(weights)
+
     from headsup.weights.merging import merge_weights
 
     merge_weights(weights, base, prompt, output)

@@ -67,13 +67,11 @@ def upscale_pictures(
         device: Device; auto takes the first available of cuda, mps and cpu.
         overwrite: Replace files that exist.
     """
-    from faceops.images.picture_files import check_there
-    from hime.weights.shipped import choose_weights, find_weights
+    from hime.upscaling.jobs import check_request
+    from hime.weights.shipped import choose_weights
 
     chosen = choose_weights(weights, scale, perceptual)
-    find_weights(chosen)
-    for path in (low, *exemplars):
-        check_there(path)
+    check_request(low, output, exemplars, chosen, maps, compare, overwrite)
 
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files
@@ -111,6 +109,11 @@ def profile(
         weights: Name or file of weights whose network to count, instead of a variant and a scale.
         json: Print JSON instead of a table.
     """
+    from hime.weights.shipped import find_weights
+
+    if weights is not None:
+        find_weights(weights)
+
     from hime.evaluation.profile_report import print_profile, report_profile
 
     print_profile(report_profile(variant, scale, lr_size, references, weights), json)
@@ -144,6 +147,14 @@ def export(
         lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
         without_references: Leave exemplars out of the ONNX graph.
     """
+    from faceops.existing_files import check_exists
+    from hime.weights.shipped import find_weights
+
+    if source.endswith(".ckpt"):
+        check_exists("checkpoint", Path(source))
+    else:
+        find_weights(source)
+
     from hime.weights.export import export_files
 
     export_files(source, output, half, card, onnx, lr_size, not without_references)
@@ -166,6 +177,10 @@ def correlation_map(
         dilation: Distance of neighbouring offsets in pixels.
         overwrite: Replace the figure if it exists.
     """
+    from faceops.images.picture_files import check_there
+
+    check_there(image)
+
     from hime.evaluation.correlation_figure import draw_correlation_map
 
     target = image.with_name(f"{image.stem}_correlation.png") if output is None else output
@@ -202,6 +217,13 @@ def evaluate(
         device: Device.
         json: Print JSON instead of a table.
     """
+    from hime.weights.shipped import find_weights
+    from portraitdata.exemplars.index import check_index
+
+    for name in names:
+        find_weights(name)
+    check_index(index)
+
     from hime.evaluation.report import print_evaluation
 
     print_evaluation(

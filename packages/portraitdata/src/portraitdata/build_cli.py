@@ -93,6 +93,10 @@ def status(build: Path) -> None:
     Args:
         build: Folder of the build.
     """
+    from portraitdata.builder.layout import check_build
+
+    check_build(build)
+
     from portraitdata.commands.build import run_status
 
     run_status(build)
@@ -106,6 +110,10 @@ def report(build: Path, *, output: Path, seed: int = 0) -> None:
         output: HTML file to write.
         seed: Random seed for the choice of images to show.
     """
+    from portraitdata.builder.layout import check_build
+
+    check_build(build)
+
     from portraitdata.commands.report import run_report
 
     run_report(build, output, seed)
@@ -118,6 +126,10 @@ def verify(index: Path, *, deep: bool = False) -> int:
         index: Folder of the index.
         deep: Also decode every image.
     """
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(index / "images.parquet")
+
     from portraitdata.commands.verify import run_verify
 
     return run_verify(index, deep)
@@ -156,6 +168,13 @@ def takedown(
         detector_weights: File or name of the detector's weights; the default ones if not given.
         identity_weights: File or name of the weights of the recognition network with which the index was made.
     """
+    from faceops.images.picture_files import check_there
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(index / "images.parquet")
+    if like is not None:
+        check_there(like)
+
     from portraitdata.commands.takedown import PersonSearch, run_takedown
 
     search = PersonSearch(similarity, detector, detector_weights, identity_weights)

@@ -146,6 +146,11 @@ def portrait_index(
         copies: Folder for reduced copies, which are indexed instead of the images; for large images.
         shorter_side: Largest shorter side of the copies in pixels.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("folder or archive", source)
+    check_exists("list of photographs to test on", test_list)
+
     from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 
     settings = (
@@ -180,6 +185,12 @@ def degrade_pictures(
         replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
         overwrite: Replace files that exist.
     """
+    from faceops.existing_files import check_exists
+    from faceops.images.picture_files import check_single
+
+    check_single(images)
+    check_exists("file of records", replay)
+
     from portraitdata.commands.degrade import run_degrade
 
     return run_degrade(images, output, preset, scale, seed, sharpen, records, replay, overwrite)
@@ -232,6 +243,10 @@ def score(
         download: Download missing weights; otherwise their metrics are skipped.
         device: Device of the networks, for example cuda.
     """
+    from faceops.existing_files import check_exists
+
+    check_exists("folder", restored, target, references, masks)
+
     from portraitdata.commands.score import run_score
     from portraitdata.scoring.selection import ScoringSettings
 

@@ -2,17 +2,17 @@
 
 One denoiser serves three roles: with the adapter `GENERATOR` it restores, with `REGULARIZER` it follows the
 distribution of what is restored, without any it is the teacher. OSEDiff holds three copies instead.
+
+peft takes seconds to import, so it is imported where there are adapters, and nowhere else.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from peft import LoraConfig
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 Adapter = Literal["generator", "regularizer"]
@@ -55,6 +55,8 @@ def add_adapter(
         alpha: What the adapter adds is multiplied by alpha / r; OSEDiff's is peft's default 8, so 2.
         seed: Seed of A; the random state outside is left alone, so that all processes begin with the same weights.
     """
+    from peft import LoraConfig
+
     config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=targets)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.manual_seed(seed)
@@ -70,6 +72,15 @@ def adapter_parameters(network: nn.Module, name: Adapter) -> dict[str, nn.Parame
     return {key: value for key, value in network.named_parameters() if ".lora_" in key and part in key}
 
 
+def adapted_layers(network: nn.Module) -> dict[str, Any]:
+    """Layers with adapters, peft's `BaseTunerLayer`, by their names in the network."""
+    if not any(".lora_" in name for name, _ in network.named_parameters()):
+        return {}
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {name: module for name, module in network.named_modules() if isinstance(module, BaseTunerLayer)}
+
+
 class AdapterSwitch:
     """Switch between the adapters of a network.
 
@@ -81,7 +92,7 @@ class AdapterSwitch:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self.layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
+        self.layers = list(adapted_layers(network).values())
 
     def activate(self, name: Adapter | None) -> None:
         """Activate one adapter, or none."""

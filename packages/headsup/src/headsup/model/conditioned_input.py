@@ -22,19 +22,13 @@ class ConditionedInput(nn.Module):
         super().__init__()
         self.channels = base.in_channels
         self.base = base
-        self.own = nn.utils.skip_init(  # which draws no random numbers
-            nn.Conv2d,
-            base.in_channels + (base.in_channels if found is None else found) + 1,
-            base.out_channels,
-            3,
-            padding=1,
-            device=base.weight.device,
-        )
-        with torch.no_grad():
-            self.own.weight.zero_()
-            self.own.weight[:, : self.channels] = base.weight
-            assert base.bias is not None
-            self.own.bias.copy_(base.bias)
+        inputs = base.in_channels + (base.in_channels if found is None else found) + 1
+        # on no device it draws no random numbers; `skip_init` does the same, but then imports sympy
+        self.own = nn.Conv2d(inputs, base.out_channels, 3, padding=1, device="meta")
+        weight = torch.zeros(self.own.weight.shape, device=base.weight.device)
+        weight[:, : self.channels] = base.weight.detach()
+        assert base.bias is not None
+        self.own.weight, self.own.bias = nn.Parameter(weight), nn.Parameter(base.bias.detach().float().clone())
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         """Convolve with whichever convolution has as many channels as the input."""

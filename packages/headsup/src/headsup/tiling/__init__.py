@@ -1,1 +1,1 @@
-"""Pictures of any size within a stated memory: tiles of the latent, tiles of the autoencoder, seams measured."""
+"""Pictures of any size within a stated memory: tiles of the latent and tiles of the autoencoder."""

@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 
-from headsup.model.adapters import GENERATOR
+from headsup.model.adapters import GENERATOR, adapted_layers
 from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.prompts import ConstantPrompt
@@ -32,12 +31,11 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
     if restorer.unet.dtype != torch.float32:
         raise ValueError(f"Adapters are merged in float32, and converted then; the weights are {restorer.unet.dtype}.")
     for network in (restorer.unet, restorer.vae):
-        for name, layer in list(network.named_modules()):
-            if isinstance(layer, BaseTunerLayer):
-                if GENERATOR in layer.active_adapters and hasattr(layer, "lora_A") and GENERATOR in layer.lora_A:
-                    layer.merge(safe_merge=True, adapter_names=[GENERATOR])
-                parent, _, leaf = name.rpartition(".")
-                setattr(network.get_submodule(parent), leaf, layer.get_base_layer())
+        for name, layer in adapted_layers(network).items():
+            if GENERATOR in layer.active_adapters and hasattr(layer, "lora_A") and GENERATOR in layer.lora_A:
+                layer.merge(safe_merge=True, adapter_names=[GENERATOR])
+            parent, _, leaf = name.rpartition(".")
+            setattr(network.get_submodule(parent), leaf, layer.get_base_layer())
         network.peft_config = {}
         network._hf_peft_config_loaded = False
     restorer.prior = None

@@ -165,6 +165,16 @@ class SplitFacts(NamedTuple):
     """Of a face for training and one for testing, over all of them; None if one side has no faces."""
 
 
+def check_build(build: Path) -> None:
+    """Refuse a folder that is no build.
+
+    Raises:
+        FileNotFoundError: If there is no build.
+    """
+    if not (build / CONFIG_FILE).is_file():
+        raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
+
+
 def part_path(build: Path, folder: str, partition: int) -> Path:
     """File of a partition.
 

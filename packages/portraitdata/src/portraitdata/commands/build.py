@@ -10,13 +10,13 @@ from portraitdata.builder.build import build
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.engines import EngineName, running_engine
 from portraitdata.builder.layout import (
-    CONFIG_FILE,
     KEPT,
     SHARDS,
     SINGLE_FILE,
     SPLIT,
     SPLIT_PAIRS_FILE,
     StageName,
+    check_build,
     funnel,
     read_split_facts,
     read_stage,
@@ -54,8 +54,7 @@ def run_status(folder: Path) -> None:
     Raises:
         FileNotFoundError: If there is no build.
     """
-    if not (folder / CONFIG_FILE).is_file():
-        raise FileNotFoundError(f"There is no build {folder}; `portraitdata build --config FILE` makes one.")
+    check_build(folder)
     table = rich.table.Table(title=str(folder))
     table.add_column("stage")
     table.add_column("images", justify="right")

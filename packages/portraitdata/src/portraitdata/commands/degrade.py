@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from faceops.images.errors import MissingImageError
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.picture_files import find_pictures
+from faceops.images.picture_files import check_single, find_pictures
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit
@@ -130,8 +129,7 @@ def planned(images: Sequence[Path], output: Path) -> list[Job]:
             is needed, or two pictures would become one file.
         MissingImageError: If the only picture or folder is not there.
     """
-    if len(images) == 1 and not images[0].exists():
-        raise MissingImageError(f"There is no file or folder {images[0]}.")
+    check_single(images)
     if len(images) == 1 and not images[0].is_dir() and not output.is_dir():
         if output.suffix.lower() != ".png":
             raise ValueError(f"Degraded pictures are written as PNG, but {output} does not end in .png.")

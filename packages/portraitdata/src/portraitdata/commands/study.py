@@ -10,7 +10,6 @@ from rich.console import Console
 from faceops.atomic_files import replacing
 from portraitdata.study.questions import QuestionKind, draw_questions
 from portraitdata.study.study_key import StudyKey
-from portraitdata.study.study_page import study_page
 from portraitdata.study.study_pictures import Given, match_pictures, method_folders
 from portraitdata.study.study_scores import score_study
 
@@ -58,6 +57,8 @@ def run_study_make(
     pictures, problems = match_pictures(named, given)
     for problem in problems:
         print(problem, file=sys.stderr)
+    from portraitdata.study.study_page import study_page  # with torch, which takes seconds to import
+
     names = [picture.name for picture in pictures]
     drawn = draw_questions(names, list(named), kinds, questions, repeats=repeats, seed=seed)
     key = StudyKey(tuple(named), drawn, tuple(given), seed)

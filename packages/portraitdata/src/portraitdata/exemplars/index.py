@@ -186,10 +186,7 @@ class ExemplarIndex:
             ValueError: If the file is no exemplar index, or an empty or inconsistent one.
         """
         path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"There is no exemplar index {path}; `portraitdata exemplar-index SOURCE --output {path}` makes one."
-            )
+        check_index(path)
         table, metadata = _read_table(path)
         folder = Path(root) if root is not None else Path(os.path.normpath(path.parent / metadata["root"]))
         if not folder.is_dir():
@@ -201,6 +198,18 @@ class ExemplarIndex:
             return cls(folder, rows, metadata["source"], metadata["seed"], metadata["note"])
         except ValueError as error:
             raise ValueError(f"{path} is inconsistent: {error}") from error
+
+
+def check_index(path: Path) -> None:
+    """Refuse an index that is not there.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no exemplar index {path}; `portraitdata exemplar-index SOURCE --output {path}` makes one."
+        )
 
 
 def _read_table(path: Path) -> tuple[pa.Table, dict]:

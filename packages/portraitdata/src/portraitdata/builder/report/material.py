@@ -29,6 +29,7 @@ from portraitdata.builder.layout import (
     SPLIT_PAIRS_FILE,
     FunnelRow,
     SplitFacts,
+    check_build,
     funnel,
     read_split_facts,
     read_stage,
@@ -49,8 +50,7 @@ class Material:
     """
 
     def __init__(self, build: Path) -> None:
-        if not (build / CONFIG_FILE).is_file():
-            raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
+        check_build(build)
         self.build = build
         # A build may have been moved since it was made.
         self.config: BuildConfig = replace(read_config(build / CONFIG_FILE), output=build)

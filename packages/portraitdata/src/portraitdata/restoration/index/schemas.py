@@ -103,6 +103,16 @@ def conform(table: pa.Table, schema: pa.Schema, what: str, optional: pa.Schema |
     return chosen.combine_chunks()
 
 
+def check_table(path: Path) -> None:
+    """Refuse a table that is not there.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}; a portrait index is a folder with images.parquet in it.")
+
+
 def read_table(path: Path) -> pa.Table:
     """Read a parquet file.
 
@@ -110,8 +120,7 @@ def read_table(path: Path) -> pa.Table:
         FileNotFoundError: If it is not there.
         ValueError: If it is no parquet file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}; a portrait index is a folder with images.parquet in it.")
+    check_table(path)
     try:
         return pq.read_table(path)
     except pa.ArrowInvalid as error:

@@ -17,10 +17,6 @@ def tile_borders(length: int, tile: int, tops: Sequence[int], scale: int = 1) ->
         tile: Pixels of a tile.
         tops: First pixels of the tiles.
         scale: Image pixels for one pixel of the line.
-
-    Example:
-        >>> tile_borders(50, 20, [0, 15, 30], scale=8)
-        [120, 160, 240, 280]
     """
     ends = {*tops, *(top + tile for top in tops)}
     return [scale * border for border in sorted(ends) if 0 < border < length]
@@ -56,13 +52,6 @@ def seam_ratio(
 
     Raises:
         ValueError: If there is no border, or one that is not inside the picture, or all of the picture is flat.
-
-    Example:
-        >>> stripes = torch.arange(12.0).expand(1, 1, 12, 12)
-        >>> seam_ratio(stripes, [], [4, 8])
-        1.0
-        >>> seam_ratio(stripes + 10 * (stripes >= 4), [], [4, 8])
-        6.0
     """
     height, width = image.shape[-2:]
     if not (rows or columns) or not all(0 < r < height for r in rows) or not all(0 < c < width for c in columns):
