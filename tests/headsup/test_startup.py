@@ -46,6 +46,10 @@ print([name for name in {HEAVY} if name in sys.modules], "torch" in sys.modules)
         (["headsup", "restore", "{there}", "--output", "o.png", "--report", "r.txt"], "--report is a file ending in"),
         (["hime", "upscale", "missing.png", "--output", "o.png"], "There is no file missing.png."),
         (["hime", "upscale", "{there}", "--output", "o.png", "--weights", "none"], 'No weights are called "none"'),
+        (["hime", "upscale", "{there}", "--output", "o.gif"], "must end in one of"),
+        (["hime", "upscale", "{there}", "--output", "{there}"], "is an input and would be replaced"),
+        (["portraitdata", "degrade", "{there}", "--output", "o.jpg"], "must end in .png, got '.jpg'"),
+        (["portraitdata", "degrade", "missing.png", "--output", "o.png"], "There is no file missing.png."),
         (["faceops", "detect", "missing.png"], "There is no file missing.png."),
     ],
 )

@@ -53,7 +53,7 @@ def upscale_pictures(
 
     Args:
         low: Picture to magnify, or a folder of pictures of one person.
-        output: Picture to write; a folder if low is one.
+        output: Picture to write, or folder to write into; a picture that is there is not made again.
         exemplars: Photographs of the same person, or folders of them. Any number; none gives weaker results.
         scale: Magnification of the shipped weights; 4 if neither it nor weights is given.
         weights: Name of shipped weights, or a .safetensors file, instead of the usual ones for the scale.
@@ -66,8 +66,9 @@ def upscale_pictures(
         tile: Side in low-resolution pixels from which on the picture is cut into overlapping tiles; less needs less
             memory.
         device: Where to compute; auto takes the first there is of cuda, mps and cpu.
-        overwrite: Replace files that exist.
+        overwrite: Make pictures again that are there already.
     """
+    from faceops.images.jobs import plan_jobs
     from faceops.images.picture_files import check_there
     from hime.weights.shipped import choose_weights, find_weights
 
@@ -75,11 +76,12 @@ def upscale_pictures(
     find_weights(chosen)
     for path in (low, *exemplars):
         check_there(path)
+    jobs = plan_jobs([low], output, compare)
 
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(low, output, exemplars, chosen, maps, compare, align, tile, select_device(device), overwrite)
+    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
 
 
 def demo(*, output: Path) -> None:

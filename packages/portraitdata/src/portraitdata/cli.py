@@ -170,19 +170,23 @@ def degrade_pictures(
     """Degrade sharp photographs the way that training data for restoration are made.
 
     Args:
-        images: Pictures, or folders of them, with their subfolders.
-        output: PNG file to write for one picture, folder for more.
+        images: Pictures, folders of them with their subfolders, or patterns such as 'album/*.jpg'.
+        output: PNG file to write for one picture, folder for more; a picture that is there is not made again.
         preset: Published degradation; the face presets give back the size that a picture had.
         scale: Sides of a picture divided by sides of the degraded one; 4 by default, 1 with a face preset.
         seed: Seed of everything random; what becomes of a picture follows from it and from the picture's name.
         sharpen: Sharpen every picture first, as Real-ESRGAN does.
         records: File of JSON lines to write what was done to each picture.
         replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
-        overwrite: Degrade pictures again whose file is there already.
+        overwrite: Make pictures again that are there already.
     """
+    from portraitdata.commands.degradation_jobs import plan_degradation
+
+    jobs = plan_degradation(images, output)
+
     from portraitdata.commands.degrade import run_degrade
 
-    return run_degrade(images, output, preset, scale, seed, sharpen, records, replay, overwrite)
+    return run_degrade(jobs, output, preset, scale, seed, sharpen, records, replay, overwrite)
 
 
 def score(
