@@ -143,7 +143,9 @@ def check_suffix(target: Path, suffixes: Sequence[str]) -> None:
     """
     if target.suffix.lower() not in suffixes:
         wanted = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
-        raise ValueError(f"{target} must end in {wanted}, got {target.suffix!r}.")
+        raise ValueError(
+            f"{target} must end in {wanted}, got {target.suffix!r}; to write into a folder of that name, make it first."
+        )
 
 
 def check_targets(
