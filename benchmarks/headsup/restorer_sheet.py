@@ -14,7 +14,7 @@ from benchmarks.headsup.other_days import people_of_other_days
 from benchmarks.headsup.samples import Sample
 from benchmarks.measures.laplacian_band import pixel_box
 from benchmarks.reporting.table import Suite, Table
-from headsup.restoring.comparison import Panel, draw_panels
+from faceops.images.sheet import Panel, draw_sheet
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.weights.shipped import USUAL
 from portraitdata.images.resampling import bicubic, to_8_bit
@@ -97,7 +97,7 @@ def shown_people() -> Iterator[Shown]:
 
 def sheet(people: Sequence[Shown], methods: Mapping[str, Method]) -> Float[Tensor, "3 h w"]:
     """A row for each person."""
-    return draw_panels([row(sample, damage, methods) for sample, damage in people])
+    return draw_sheet([row(sample, damage, methods) for sample, damage in people], narrowest=LEAST)
 
 
 def row(sample: Sample, damage: Damage, methods: Mapping[str, Method]) -> list[Panel]:

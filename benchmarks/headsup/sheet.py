@@ -6,7 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.headsup.samples import Sample
-from headsup.restoring.comparison import Panel, draw_panels, reduced
+from faceops.images.sheet import Panel, draw_sheet
+from headsup.restoring.comparison import reduced
 from portraitdata.images.resampling import bicubic
 
 SIDE = 256
@@ -30,7 +31,8 @@ def sheet(samples: Sequence[Sample], results: Mapping[str, Mapping[str, Tensor]]
         samples: What to show; those without results are not shown.
         results: Pictures by sample and method.
     """
-    return draw_panels([_row(sample, results[sample.name]) for sample in samples if sample.name in results])
+    shown = [_row(sample, results[sample.name]) for sample in samples if sample.name in results]
+    return draw_sheet(shown, narrowest=SIDE)
 
 
 def _row(sample: Sample, results: Mapping[str, Tensor]) -> list[Panel]:

@@ -27,8 +27,9 @@ from benchmarks.peers.rlfn import RLFN
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Published, Suite, Table
 from benchmarks.speed.timing import cpu_seconds
+from faceops.images.sheet import Panel
 from hime.network import HIME
-from hime.upscaling.sheet import Panel, draw_sheet
+from hime.upscaling.sheet import draw_fitted
 from hime.weights.files import load_network
 from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic
@@ -205,4 +206,4 @@ def sheet(scale: int, methods: list[Method], people: Portraits) -> Tensor:
             caption = f"{method.name}, {method.references} references" if "HIME" in method.name else method.name
             columns[caption] = method.enlarge(inputs, images[:, 1:], present).clamp(0, 1)
     columns["truth"] = images[:, 0]
-    return draw_sheet([[Panel(column[row], caption) for caption, column in columns.items()] for row in range(SHOWN)])
+    return draw_fitted([[Panel(column[row], caption) for caption, column in columns.items()] for row in range(SHOWN)])

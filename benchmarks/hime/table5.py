@@ -15,8 +15,9 @@ from torch import Tensor
 from benchmarks.hime.agreement import change, told
 from benchmarks.hime.portrait_scores import SIDE, Enlarge, Scores, gathered, perceptual_distance, scored
 from benchmarks.reporting.table import Cell, Published, Suite, Table
+from faceops.images.sheet import Panel
 from hime.demo import HEAD
-from hime.upscaling.sheet import Panel, draw_sheet
+from hime.upscaling.sheet import draw_fitted
 from hime.weights.files import load_network
 from portraitdata.exemplars.video_exemplars import VideoExemplars
 from portraitdata.images.simulated_views import Square, View, astronaut, simulate
@@ -70,7 +71,7 @@ def measure(suite: Suite) -> list[Table]:
             tuple(rows),
             note=" ".join(filter(None, (NOTE, *notes, distance.remark))),
             published=PUBLISHED,
-            pictures={"The generated clip": draw_sheet([shown(frames)])},
+            pictures={"The generated clip": draw_fitted([shown(frames)])},
             curves=lines,
             axes=("interval, frames", "PSNR over a blank reference, dB"),
         )

@@ -20,6 +20,7 @@ from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
 from headsup.restoring.face_scores import border_masks, pasted_opacity
 from headsup.restoring.files import Weights, blend_files
+from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
 from headsup.restoring.references.face_recognition import FaceRecognition
@@ -221,9 +222,11 @@ def blended(
     monkeypatch.setattr(Weights, "load", lambda self: restorers[self.weights])
     monkeypatch.setattr(files, "load_recognition", lambda fetch: FaceRecognition(KnownFaces(), MeanColour(), 0.9))
 
-    def run(*inputs: Path, output: Path, face_size: int = 64, **others: Path | bool) -> int:
+    def run(
+        *inputs: Path, output: Path, face_size: int = 64, report: Path | None = None, compare: Path | None = None
+    ) -> int:
         chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
-        return blend_files(list(inputs), output, SAME, *chosen, face_size, **others)
+        return blend_files(plan_request(inputs, output, compare, report), SAME, *chosen, face_size, report)
 
     return run
 
@@ -301,7 +304,7 @@ def test_without_the_networks_it_is_said_and_nothing_is_written(
     monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
     chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
     with pytest.raises(MissingWeightsError, match="no route"):
-        blend_files([photograph], tmp_path / "out.png", SAME, *chosen)
+        blend_files(plan_request([photograph], tmp_path / "out.png"), SAME, *chosen)
     assert not (tmp_path / "out.png").exists()
 
 

@@ -48,7 +48,8 @@ def test_every_option_arrives(
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    assert given[2] == meant
+    assert [(job.source, job.output) for job in given[0]] == [(Path("a.png"), Path("b.png"))]
+    assert given[1] == meant
 
 
 def test_no_option_is_left_out_above() -> None:

@@ -17,6 +17,7 @@ from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
 from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import first_of_several
@@ -32,6 +33,7 @@ from headsup.weights.model_card import ModelCard
 
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0), "cleo": (0.0, 0.0, 1.0)}
 TWICE = RestoreOptions(scale=2.0, colour="none")
+FROM_FILE = Weights("w.safetensors", device="cpu")
 
 
 class BlockDetector:
@@ -118,8 +120,17 @@ def cached(weights: Path) -> PhotoRestorer:
     return RESTORERS[weights]
 
 
-def restore(*inputs: Path, output: Path, options: RestoreOptions = TWICE, **others) -> int:
-    return restore_files(list(inputs), output, options, Weights("w.safetensors", device="cpu"), **others)
+def restore(
+    *inputs: Path,
+    output: Path,
+    options: RestoreOptions = TWICE,
+    weights: Weights = FROM_FILE,
+    compare: Path | None = None,
+    report: Path | None = None,
+    **others,
+) -> int:
+    jobs = plan_request(list(inputs), output, compare, report)
+    return restore_files(jobs, options, weights, report=report, **others)
 
 
 def test_what_a_file_has_besides_its_pixels_is_kept(tmp_path: Path) -> None:
@@ -486,14 +497,13 @@ def test_a_restorer_of_ones_own_without_networks(
     loads: None, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write(tmp_path / "ann.png", "ann")
-    where = {"inputs": [source], "options": TWICE}
     half = Weights(weights, device="cpu", precision="bfloat16")
     full = Weights(weights, device="cpu")
-    assert restore_files(output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json", **where) == 0
+    assert restore(source, output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json") == 0
     assert "Faces are not looked at; they are after `faceops weights fetch yunet`" in capsys.readouterr().err
     assert pictures(tmp_path / "r.json")[0]["faces"] == []
-    assert restore_files(output=tmp_path / "half.png", weights=half, **where) == 0
+    assert restore(source, output=tmp_path / "half.png", weights=half) == 0
     one, other = (load_picture(tmp_path / name).pixels for name in ("full.png", "half.png"))
     assert 0 < (one - other).abs().mean() < 0.02
     with pytest.raises(ValueError, match='No weights are called "nothing"'):
-        restore_files(output=tmp_path / "x.png", weights=Weights("nothing"), **where)
+        restore(source, output=tmp_path / "x.png", weights=Weights("nothing"))

@@ -14,6 +14,7 @@ from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model.settings import RestorerSettings
 from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition, see_faces
@@ -150,13 +151,11 @@ def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path:
     save_weights(settings.build().generator_parameters(), settings, weights, ModelCard())
     save_picture(Picture(damaged(london / "013_neutral.jpg", london / "002_neutral.jpg")), tmp_path / "low.png")
     status = restore_files(
-        [tmp_path / "low.png"],
-        tmp_path / "out",
+        plan_request([tmp_path / "low.png"], tmp_path / "out", tmp_path / "sheet.png"),
         RestoreOptions(scale=1.5),
         Weights(weights, device="cpu"),
         references=[london / "002_smiling.jpg", london / "013_smiling.jpg"],
         report=tmp_path / "report.json",
-        compare=tmp_path / "sheet.png",
     )
     assert status == 0
     picture = json.loads((tmp_path / "report.json").read_text())["pictures"][0]
@@ -175,8 +174,7 @@ def test_the_command_says_that_a_reference_does_not_smile(
     small = bicubic(load_picture(london / "103_smiling.jpg").pixels, 128, 128).clamp(0, 1)
     save_picture(Picture(small), tmp_path / "low.png")
     status = restore_files(
-        [tmp_path / "low.png"],
-        tmp_path / "out",
+        plan_request([tmp_path / "low.png"], tmp_path / "out"),
         RestoreOptions(scale=1.0),
         Weights(weights, device="cpu"),
         references=[london / "103_neutral.jpg"],

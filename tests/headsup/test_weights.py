@@ -99,6 +99,12 @@ def test_weights_of_another_base_model_are_refused(restorer, tmp_path):
             apply_weights(restorer, read_weights(path), SETTINGS)
 
 
+def test_what_float16_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"x reaches 7e\+04, more than float16 holds"):
+        save_weights({"x": torch.tensor([7e4])}, SETTINGS, tmp_path / "x.safetensors", CARD, half=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_useless_weights_are_not_written(restorer, tmp_path):
     values = {**restorer.generator_parameters(), "unet.conv_in.own.base_layer.bias": torch.tensor([float("nan")])}
     with pytest.raises(ValueError, match=r"own\.base_layer\.bias holds values that are not finite"):
@@ -117,7 +123,7 @@ def test_damaged_files_are_refused(file, keep):
     ("header", "sentence"),
     [
         ({}, "holds no weights of HeadsUp: its header names no architecture"),
-        ({"architecture": "hime"}, "its header names hime"),
+        ({"architecture": "hime"}, 'its header names the architecture "hime"'),
         ({"architecture": "headsup"}, r"header of \S+ cannot be read"),
         ({"architecture": "headsup", "settings": "{", "card": "{}"}, r"header of \S+ cannot be read"),
         ({"architecture": "headsup", "settings": "[]", "card": "{}"}, r"header of \S+ cannot be read"),

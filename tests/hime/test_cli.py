@@ -75,9 +75,12 @@ def test_upscale_as_a_shell_writes_it(
     assert hime(monkeypatch, *arguments) == 0
     assert load_picture(output).pixels.shape == (3, 32, 32)
     assert len(list((tmp_path / "maps").iterdir())) == 4
-    assert hime(monkeypatch, *arguments) == 2
-    assert capsys.readouterr().err.strip().endswith("give --overwrite to replace it, or name another.")
+    output.write_text("precious")
+    assert hime(monkeypatch, *arguments) == 0
+    assert capsys.readouterr().err.strip().endswith(f"{output} is there already; --overwrite makes it again.")
+    assert output.read_text() == "precious"
     assert hime(monkeypatch, *arguments, "--overwrite") == 0
+    assert load_picture(output).pixels.shape == (3, 32, 32)
 
 
 def test_warnings_are_sentences(

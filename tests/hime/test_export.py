@@ -1,5 +1,6 @@
 """From checkpoints to weights files and ONNX."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from faceops.weights.model_card import merge_cards
 from hime.network import HIME
-from hime.weights.export import export_files, load_checkpoint, merge_cards
+from hime.weights.export import export_files, load_checkpoint
 from hime.weights.files import load_network, save_weights
 from hime.weights.model_card import ModelCard, read_header
 from hime.weights.onnx_export import export_onnx
@@ -62,8 +64,9 @@ def test_checkpoint_to_weights(tmp_path: Path, half: bool) -> None:
 
 
 def test_told_fields_win() -> None:
-    merged = merge_cards(ModelCard("LFW", "MIT", 16, 10), ModelCard(licence="Apache-2.0", metrics={"psnr": 1.0}))
-    assert merged == ModelCard("LFW", "Apache-2.0", 16, 10, metrics={"psnr": 1.0})
+    stored = ModelCard(training_data="LFW", licence="MIT", lr_size=16, steps=10)
+    merged = merge_cards(stored, ModelCard(licence="Apache-2.0", metrics={"psnr": 1.0}))
+    assert merged == replace(stored, licence="Apache-2.0", metrics={"psnr": 1.0})
 
 
 class Harmful:

@@ -12,6 +12,7 @@ from torch import nn
 
 from faceops.device import select_device
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.jobs import plan_jobs
 from hime.network import HIME
 from hime.upscaling.exemplars import cover, stack_exemplars
 from hime.upscaling.files import upscale_files
@@ -154,10 +155,16 @@ def test_device() -> None:
 # --- files ---
 
 
-def files(weights: str, low: Path, output: Path, exemplars: tuple[Path, ...] = (), **options: object) -> int:
-    settings: dict = {"maps": None, "compare": None, "align": "middle", "tile": 128, "device": CPU, "overwrite": False}
-    settings |= options
-    return upscale_files(low, output, exemplars, weights, **settings)
+def files(
+    weights: str,
+    low: Path,
+    output: Path,
+    exemplars: tuple[Path, ...] = (),
+    compare: Path | None = None,
+    **options: object,
+) -> int:
+    settings: dict = {"maps": None, "align": "middle", "tile": 128, "device": CPU, "overwrite": False}
+    return upscale_files(plan_jobs([low], output, compare), exemplars, weights, **(settings | options))
 
 
 def test_picture_to_picture(weights: str, network: HIME, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,23 +188,41 @@ def test_picture_to_picture(weights: str, network: HIME, tmp_path: Path, capsys:
     assert capsys.readouterr().out.strip() == str(output)
 
 
-def test_nothing_is_overwritten_unasked(weights: str, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unasked(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     low, output = tmp_path / "low.png", tmp_path / "out.png"
     save_picture(picture(8, 8), low)
     output.write_text("precious")
-    with pytest.raises(FileExistsError, match=r"out\.png exists already; give --overwrite"):
-        files(weights, low, output)
-    with pytest.raises(FileExistsError, match=r"low\.png exists already"):
+    assert files(weights, low, output) == 0
+    assert f"{output} is there already; --overwrite makes it again." in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"low\.png is an input and would be replaced"):
         files(weights, low, tmp_path)
-    with pytest.raises(ValueError, match=r"new\.png would be written twice; give one of the two another name"):
+    with pytest.raises(ValueError, match=r"new\.png would be written twice"):
         files(weights, low, tmp_path / "new.png", compare=tmp_path / "new.png")
     (tmp_path / "maps").mkdir()
-    (tmp_path / "maps/weight_1.png").touch()
-    with pytest.raises(FileExistsError, match=r"weight_1\.png exists already"):
-        files(weights, low, tmp_path / "new.png", (low,), maps=tmp_path / "maps")
+    save_picture(picture(32, 32), tmp_path / "maps/weight_1.png")
+    with pytest.raises(ValueError, match=r"weight_1\.png is an input and would be replaced"):
+        files(weights, low, tmp_path / "new.png", (tmp_path / "maps/weight_1.png",), maps=tmp_path / "maps")
+    with pytest.raises(ValueError, match=r"weight_1\.png would be written twice"):
+        files(weights, low, tmp_path / "maps/weight_1.png", (low,), maps=tmp_path / "maps")
     assert output.read_text() == "precious"
     assert files(weights, low, output, overwrite=True) == 0
     assert load_picture(output).pixels.shape == (3, 32, 32)
+
+
+def test_a_folder_goes_on_with_what_is_missing(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    low, output = tmp_path / "low", tmp_path / "out"
+    low.mkdir()
+    for name in ("a.png", "b.png"):
+        save_picture(picture(8, 8), low / name)
+    output.mkdir()
+    (output / "a.png").write_text("precious")
+    assert files(weights, low, output) == 0
+    told = capsys.readouterr()
+    assert told.out.split() == [str(output / "b.png")]
+    assert "1 of 2 pictures are there already; --overwrite makes them again." in told.err
+    assert (output / "a.png").read_text() == "precious"
 
 
 def test_a_folder_goes_on_after_a_bad_file(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,15 +271,19 @@ def test_maps_need_exemplars(weights: str, tmp_path: Path, capsys: pytest.Captur
 def test_messages_before_any_work(weights: str, tmp_path: Path) -> None:
     low = tmp_path / "low.png"
     save_picture(picture(8, 8), low)
-    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "album"):
+        (tmp_path / folder).mkdir()
     with pytest.raises(ValueError, match=r"out\.xyz must end in one of .*got '\.xyz'"):
         files(weights, low, tmp_path / "out.xyz")
     with pytest.raises(ValueError, match="There are no pictures in"):
         files(weights, tmp_path / "empty", tmp_path / "out")
     with pytest.raises(ValueError, match="There are no pictures in"):
         files(weights, low, tmp_path / "out.png", (tmp_path / "empty",))
+    save_picture(picture(8, 8), tmp_path / "album/a.png")
     with pytest.raises(ValueError, match=r"low\.png is a file, but a folder is needed"):
-        files(weights, tmp_path / "empty", low)
+        files(weights, tmp_path / "album", low)
+    with pytest.raises(ValueError, match=r"low\.png is a file, but a folder is needed"):
+        files(weights, low, tmp_path / "out.png", (low,), maps=low)
     with pytest.raises(ValueError, match=r"low\.png is a file, but a folder is needed"):
         files(weights, low, low / "out.png")
     with pytest.raises(ValueError, match=r"There is no file .*missing\.png"):

@@ -10,12 +10,21 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from faceops.weights.model_card import known_fields
 from hime.network import HIME, HimeArguments
 from hime.weights.files import load_network, network_from, save_weights
-from hime.weights.model_card import ModelCard, parse_card, read_header
+from hime.weights.model_card import ModelCard, read_header
 from hime.weights.shipped import choose_weights, find_weights, shipped_weights
 
-CARD = ModelCard("LFW, 600 people", "Apache-2.0", 16, 500, "Charbonnier", {"psnr": 25.5}, "small")
+CARD = ModelCard(
+    training_data="LFW, 600 people",
+    licence="Apache-2.0",
+    lr_size=16,
+    steps=500,
+    objective="Charbonnier",
+    metrics={"psnr": 25.5},
+    notes="small",
+)
 
 
 @pytest.fixture
@@ -170,9 +179,9 @@ def test_weights_that_do_not_fit_are_named(network: HIME) -> None:
 
 
 def test_cards_of_later_versions_are_read() -> None:
-    assert parse_card({"licence": "MIT", "invented later": 1}) == ModelCard(licence="MIT")
+    assert known_fields(ModelCard, {"licence": "MIT", "invented later": 1}) == ModelCard(licence="MIT")
     with pytest.raises(ValueError, match="mapping"):
-        parse_card(3)
+        known_fields(ModelCard, 3)
 
 
 @pytest.mark.parametrize("name", shipped_weights())

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from faceops.images.files import Picture, load_picture, save_picture
+from portraitdata.commands.degradation_jobs import plan_degradation
 from portraitdata.commands.degrade import run_degrade
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.record_files import read_records
@@ -14,6 +15,10 @@ from portraitdata.degradation.record_files import read_records
 def picture(seed, height=64, width=48):
     rough = torch.rand(1, 3, 8, 6, generator=torch.Generator().manual_seed(seed))
     return Picture(torch.nn.functional.interpolate(rough, (height, width), mode="bilinear")[0])
+
+
+def degrade_files(images, output, **options):
+    return run_degrade(plan_degradation(images, output), output, **options)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def contents(folder):
 
 
 def test_a_folder_keeps_its_names(album, tmp_path, capsys):
-    assert run_degrade([album], tmp_path / "new/lq") == 0
+    assert degrade_files([album], tmp_path / "new/lq") == 0
     assert list(contents(tmp_path / "new/lq")) == ["a.png", "inner/b.png", "odd.png"]
     assert load_picture(tmp_path / "new/lq/inner/b.png").pixels.shape == (3, 16, 12)
     assert load_picture(tmp_path / "new/lq/odd.png").pixels.shape == (3, 16, 12)
@@ -39,27 +44,27 @@ def test_a_folder_keeps_its_names(album, tmp_path, capsys):
 
 
 def test_one_picture_becomes_one_file(album, tmp_path):
-    assert run_degrade([album / "a.png"], tmp_path / "new/one.png", scale=2) == 0
+    assert degrade_files([album / "a.png"], tmp_path / "new/one.png", scale=2) == 0
     assert load_picture(tmp_path / "new/one.png").pixels.shape == (3, 32, 24)
     (tmp_path / "folder").mkdir()
-    assert run_degrade([album / "a.png"], tmp_path / "folder") == 0
+    assert degrade_files([album / "a.png"], tmp_path / "folder") == 0
     assert list(contents(tmp_path / "folder")) == ["a.png"]
-    with pytest.raises(ValueError, match=r"written as PNG, but .*one\.jpg does not end in \.png"):
-        run_degrade([album / "a.png"], tmp_path / "one.jpg")
+    with pytest.raises(ValueError, match=r"one\.jpg must end in \.png, got '\.jpg'"):
+        degrade_files([album / "a.png"], tmp_path / "one.jpg")
 
 
 def test_face_presets_keep_the_size(album, tmp_path):
-    assert run_degrade([album / "odd.webp"], tmp_path / "face.png", preset="codeformer-2") == 0
+    assert degrade_files([album / "odd.webp"], tmp_path / "face.png", preset="codeformer-2") == 0
     assert load_picture(tmp_path / "face.png").pixels.shape == (3, 67, 50)
     with pytest.raises(ValueError, match="its scale is 1, not 4"):
-        run_degrade([album / "odd.webp"], tmp_path / "face.png", preset="codeformer-2", scale=4)
+        degrade_files([album / "odd.webp"], tmp_path / "face.png", preset="codeformer-2", scale=4)
 
 
 def test_what_becomes_of_a_picture_follows_from_seed_and_name(album, tmp_path):
-    run_degrade([album], tmp_path / "first")
+    degrade_files([album], tmp_path / "first")
     save_picture(picture(5), album / "0-more.png")
-    run_degrade([album], tmp_path / "second")
-    run_degrade([album], tmp_path / "third", seed=1)
+    degrade_files([album], tmp_path / "second")
+    degrade_files([album], tmp_path / "third", seed=1)
     first, second, third = (contents(tmp_path / name) for name in ("first", "second", "third"))
     assert all(second[name] == data for name, data in first.items())
     assert all(third[name] != data for name, data in first.items())
@@ -68,13 +73,13 @@ def test_what_becomes_of_a_picture_follows_from_seed_and_name(album, tmp_path):
 
 def test_records_are_replayed_to_the_same_bytes(album, tmp_path):
     records = tmp_path / "new/records.jsonl"
-    assert run_degrade([album], tmp_path / "lq", preset="stablesr", seed=3, records=records) == 0
+    assert degrade_files([album], tmp_path / "lq", preset="stablesr", seed=3, records=records) == 0
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     assert [line["name"] for line in lines] == ["a.png", "inner/b.png", "odd.webp"]
     assert all(line["record"]["sharpen"] and line["record"]["preset"] == "stablesr" for line in lines)
     assert (lines[2]["top"], lines[2]["left"]) == (1, 1)
     assert (lines[2]["record"]["height"], lines[2]["record"]["width"]) == (64, 48)
-    assert run_degrade([album], tmp_path / "again", replay=records) == 0
+    assert degrade_files([album], tmp_path / "again", replay=records) == 0
     assert contents(tmp_path / "again") == contents(tmp_path / "lq")
     # From Python, the same.
     window = (load_picture(album / "odd.webp").pixels * 255).round().byte().permute(1, 2, 0).numpy()[1:65, 1:49]
@@ -84,10 +89,10 @@ def test_records_are_replayed_to_the_same_bytes(album, tmp_path):
 
 def test_what_cannot_be_replayed_is_said(album, tmp_path, capsys):
     records = tmp_path / "records.jsonl"
-    run_degrade([album], tmp_path / "lq", records=records)
+    degrade_files([album], tmp_path / "lq", records=records)
     save_picture(picture(0), album / "unknown.png")
     save_picture(picture(0, 32, 32), album / "a.png")
-    assert run_degrade([album], tmp_path / "again", replay=records) == 1
+    assert degrade_files([album], tmp_path / "again", replay=records) == 1
     told = capsys.readouterr().err
     assert f"{album / 'unknown.png'}: Nothing is recorded of unknown.png." in told
     assert "The record of a.png is of a picture of at least 48 x 64 pixels, got 32 x 32." in told
@@ -96,37 +101,46 @@ def test_what_cannot_be_replayed_is_said(album, tmp_path, capsys):
 
 def test_finished_pictures_are_skipped(album, tmp_path, capsys):
     records = tmp_path / "records.jsonl"
-    run_degrade([album], tmp_path / "lq", records=records)
+    degrade_files([album], tmp_path / "lq", records=records)
     before = contents(tmp_path / "lq")
     (tmp_path / "lq/a.png").unlink()
     capsys.readouterr()
-    assert run_degrade([album], tmp_path / "lq", seed=9, records=records) == 0
+    assert degrade_files([album], tmp_path / "lq", seed=9, records=records) == 0
     after = contents(tmp_path / "lq")
-    assert capsys.readouterr().out == f"{tmp_path / 'lq'}: 1 degraded, 2 there already\n"
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'lq'}: 1 degraded, 2 there already\n"
+    assert "2 of 3 pictures are there already; --overwrite makes them again." in told.err
     assert [name for name in before if before[name] != after[name]] == ["a.png"]
-    assert run_degrade([album], tmp_path / "replayed", replay=records) == 0
+    assert degrade_files([album], tmp_path / "replayed", replay=records) == 0
     assert contents(tmp_path / "replayed") == after
-    assert run_degrade([album], tmp_path / "lq", seed=9, overwrite=True) == 0
+    assert degrade_files([album], tmp_path / "lq", seed=9, overwrite=True) == 0
     assert all(contents(tmp_path / "lq")[name] != before[name] for name in before)
 
 
 def test_pictures_without_a_line_are_said(album, tmp_path, capsys):
-    run_degrade([album], tmp_path / "lq")
-    assert run_degrade([album], tmp_path / "lq", records=tmp_path / "records.jsonl") == 0
+    degrade_files([album], tmp_path / "lq")
+    assert degrade_files([album], tmp_path / "lq", records=tmp_path / "records.jsonl") == 0
     assert "has no line for 3 pictures that were there already, such as a.png" in capsys.readouterr().err
 
 
 def test_a_bad_file_is_one_line_and_the_rest_are_done(album, tmp_path, capsys):
     (album / "text.jpg").write_text("hello")
     save_picture(picture(0, 3, 3), album / "tiny.png")
-    assert run_degrade([album], tmp_path / "lq", records=tmp_path / "records.jsonl") == 1
+    assert degrade_files([album], tmp_path / "lq", records=tmp_path / "records.jsonl") == 1
     captured = capsys.readouterr()
-    told = captured.err.strip().splitlines()
-    assert len(told) == 2
+    told = [line for line in captured.err.splitlines() if line]
     assert str(album / "text.jpg") in told[0]
     assert f"{album / 'tiny.png'}: A picture of 3 x 3 pixels is too small to be reduced by 4." == told[1]
+    assert told[2] == "2 of 5 pictures could not be degraded; the others are done:"
+    assert [line.strip() for line in told[3:]] == told[:2]
     assert captured.out.endswith("3 degraded, 2 failed\n")
     assert len(read_records(tmp_path / "records.jsonl")) == 3
+
+
+def test_the_only_picture_is_refused_in_a_sentence(album, tmp_path):
+    (album / "text.jpg").write_text("hello")
+    with pytest.raises(ValueError, match=r"text\.jpg"):
+        degrade_files([album / "text.jpg"], tmp_path / "lq.png")
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -134,27 +148,27 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     image.save(tmp_path / "turned.png", exif=exif)
-    assert run_degrade([tmp_path / "turned.png"], tmp_path / "lq.png") == 0
+    assert degrade_files([tmp_path / "turned.png"], tmp_path / "lq.png") == 0
     assert load_picture(tmp_path / "lq.png").pixels.shape == (3, 12, 16)
 
 
 def test_what_cannot_work_is_refused_before_any_work(album, tmp_path):
     for arguments, message in (
-        (([album, album / "a.png"], tmp_path / "lq"), "would both become"),
+        (([album, album / "inner/../a.png"], tmp_path / "lq"), "lq/a.png would be written twice"),
         (([album], album / "a.png"), "is a file, but a folder is needed"),
-        (([album / "a.png"], tmp_path / "other"), "does not end in .png"),
+        (([album / "a.png"], album / "a.png"), "is an input and would be replaced"),
         (([tmp_path / "lq"], tmp_path / "other.png"), "There is no file .*lq"),
     ):
         with pytest.raises(ValueError, match=message):
-            run_degrade(*arguments)
+            degrade_files(*arguments)
     (tmp_path / "empty/.hidden").mkdir(parents=True)
     save_picture(picture(0), tmp_path / "empty/.hidden/a.png")
     with pytest.raises(ValueError, match="There are no pictures in"):
-        run_degrade([tmp_path / "empty"], tmp_path / "lq")
+        degrade_files([tmp_path / "empty"], tmp_path / "lq")
     with pytest.raises(ValueError, match="cannot be reduced by 0"):
-        run_degrade([album], tmp_path / "lq", scale=0)
+        degrade_files([album], tmp_path / "lq", scale=0)
     with pytest.raises(ValueError, match="from zero on"):
-        run_degrade([album], tmp_path / "lq", seed=-1)
+        degrade_files([album], tmp_path / "lq", seed=-1)
     with pytest.raises(FileNotFoundError):
-        run_degrade([album], tmp_path / "lq", replay=tmp_path / "none.jsonl")
+        degrade_files([album], tmp_path / "lq", replay=tmp_path / "none.jsonl")
     assert not (tmp_path / "lq").exists()

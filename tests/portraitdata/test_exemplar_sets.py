@@ -345,9 +345,9 @@ def test_split_without_photographs(index):
 def test_contact_sheet(index):
     sets = EvaluationExemplarSets(index, SIDE, split="train")
     sheet = contact_sheet([sets[0], sets[5]])
-    assert sheet.shape == (3, 2 * SIDE + 4, 4 * SIDE + 3 * 4)
-    torch.testing.assert_close(sheet[:, :SIDE, :SIDE] * 255, sets[0].images[0].float())
-    assert (sheet[:, -SIDE:, -SIDE:] == 1).all()  # ben has one reference, the other places are white
+    assert sheet.shape == (3, 2 * SIDE + 3 * 4, 4 * SIDE + 5 * 4)
+    torch.testing.assert_close(sheet[:, 4 : 4 + SIDE, 4 : 4 + SIDE] * 255, sets[0].images[0].float())
+    assert (sheet[:, -4 - SIDE :, -4 - SIDE :] == 1).all()  # ben has one reference, the other places are white
     with pytest.raises(ValueError, match="at least one exemplar set"):
         contact_sheet([])
 

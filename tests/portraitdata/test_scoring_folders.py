@@ -6,6 +6,7 @@ import torch
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.sheet import FONT_SIZE, GAP
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring import selection
 from portraitdata.scoring.folders import score_folders
@@ -13,7 +14,7 @@ from portraitdata.scoring.metric import Column, Metric, TensorMetric
 from portraitdata.scoring.pairing import pair_folders
 from portraitdata.scoring.psnr import psnr
 from portraitdata.scoring.selection import ScoringSettings, select_metrics
-from portraitdata.scoring.sheet import STRIP, score_sheet
+from portraitdata.scoring.sheet import SIDE, score_sheet
 from portraitdata.scoring.ssim import ssim
 
 RGB = ScoringSettings("rgb")
@@ -215,9 +216,10 @@ def test_the_sheet_shows_the_worst_first(folders):
     restored, target = folders
     table = score_folders(restored, target, ["psnr"], RGB)
     sheet = score_sheet(table, pair_folders(restored, target).pairs, rows=2)
-    assert sheet.shape == (3, 2 * (STRIP + 44), 3 * 36)
+    two_lines = GAP // 2 + 2 * (FONT_SIZE * 5 // 4)
+    assert sheet.shape == (3, GAP + 2 * (40 + two_lines + GAP), GAP + 3 * (SIDE + GAP))
     expected = load_picture(restored / "c.png").pixels, load_picture(target / "c.tif").pixels
-    torch.testing.assert_close(sheet[:, STRIP : STRIP + 40, :32], expected[0])
-    torch.testing.assert_close(sheet[:, STRIP : STRIP + 40, 36:68], expected[1])
     difference = ((expected[0] - expected[1]).abs() * 4).clamp(0, 1)
-    torch.testing.assert_close(sheet[:, STRIP : STRIP + 40, 72:104], difference)
+    for place, image in enumerate((*expected, difference)):
+        left = GAP + place * (SIDE + GAP) + (SIDE - 32) // 2
+        torch.testing.assert_close(sheet[:, GAP : GAP + 40, left : left + 32], image, atol=0.51 / 255, rtol=0)

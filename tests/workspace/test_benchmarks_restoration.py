@@ -15,13 +15,14 @@ from benchmarks.headsup.published_figures import TABLE1, TABLE2, TABLE3, TABLE4
 from benchmarks.headsup.published_sets import published_set
 from benchmarks.headsup.samples import PublishedSamples, Sample, degraded
 from benchmarks.headsup.scores import Judges, Scores, folders_of_results, score_folder, score_methods
-from benchmarks.headsup.sheet import sheet
+from benchmarks.headsup.sheet import SIDE, sheet
 from benchmarks.headsup.table4 import signs
 from benchmarks.peers.srvgg import SRVGG
 from benchmarks.reporting.table import LeftOutError, Published
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture, save_picture
+from faceops.images.sheet import GAP
 from portraitdata.restoration.paired_images import PairedImages
 from portraitdata.scoring.metric import Column, ImagePair, NoFaceInImageError, TensorMetric
 
@@ -170,10 +171,13 @@ def test_degradation_follows_from_its_seed() -> None:
 def test_sheet_shows_input_results_truth_and_reference() -> None:
     given = sample("a", reference=picture(3, 512))
     drawn = sheet([given, sample("not shown")], {"a": {"bicubic": enlarged(given)}})
-    # a gap, then panels at least as wide as their pictures
-    assert drawn.shape[2] >= 4 * 64 + 5 * 16
+    # a gap, then panels of one width with their pictures in the middle
+    assert drawn.shape[2] == 4 * SIDE + 5 * GAP
+    left = GAP + (SIDE - 64) // 2
     assert drawn.shape[1] < 2 * 64 + 100
-    torch.testing.assert_close(drawn[:, 16:20, 16:20], given.low[:, :1, :1].expand(-1, 4, 4), atol=0.003, rtol=0)
+    torch.testing.assert_close(
+        drawn[:, GAP : GAP + 4, left : left + 4], given.low[:, :1, :1].expand(-1, 4, 4), atol=0.003, rtol=0
+    )
 
 
 def test_signs_are_compared_with_the_papers() -> None:

@@ -87,20 +87,20 @@ def restore(
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
     """
-    from headsup.restoring.jobs import check_request
+    from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import RestoreOptions, parse_size
 
     wanted = None if size is None else parse_size(size)
     options = RestoreOptions(
         scale, wanted, fidelity, colour, tile, overlap, memory, confine_references, reference_strength
     )
-    check_request(inputs, output, compare, report, reference, (weights,))
+    jobs = plan_request(inputs, output, compare, report, reference, (weights,))
     import_networks()
 
     from headsup.restoring.files import Weights, restore_files
 
     chosen = Weights(weights, base, prompt, device, precision)
-    return restore_files(inputs, output, options, chosen, reference, face_box, report, compare, force, overwrite)
+    return restore_files(jobs, options, chosen, reference, face_box, report, force, overwrite)
 
 
 def demo(*, output: Path) -> None:
@@ -163,19 +163,19 @@ def blend(
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
     """
-    from headsup.restoring.jobs import check_request
+    from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import RestoreOptions, parse_size
 
     wanted = None if size is None else parse_size(size)
     options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
-    check_request(inputs, output, compare, report, (), (weights, face_weights))
+    jobs = plan_request(inputs, output, compare, report, (), (weights, face_weights))
     import_networks()
 
     from headsup.restoring.files import Weights, blend_files
 
     general = Weights(weights, base, prompt, device, precision)
     face = Weights(face_weights, face_base, prompt, device, precision)
-    return blend_files(inputs, output, options, general, face, face_size, report, compare, overwrite)
+    return blend_files(jobs, options, general, face, face_size, report, overwrite)
 
 
 def serve(

@@ -14,7 +14,7 @@ from torch import Tensor
 from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
-from headsup.restoring.comparison import Panel, draw_panels
+from faceops.images.sheet import Panel, draw_sheet
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from portraitdata.degradation.cpu_executor import degrade
@@ -87,7 +87,7 @@ def run_demo(output: Path) -> list[DemoScore]:
         Panel(face.references[0], "Reference, simulated"),
         Panel(truth, "Original"),
     ]
-    save_picture(Picture(draw_panels([panels])), output / "sheet.png")
+    save_picture(Picture(draw_sheet([panels])), output / "sheet.png")
     return scores
 
 

@@ -53,7 +53,7 @@ def upscale_pictures(
 
     Args:
         low: Image to enlarge, or a folder of images of one person.
-        output: Image to write; a folder if low is one.
+        output: Image to write, or folder; existing results are skipped.
         exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
         scale: Magnification; selects shipped weights, default 4.
         weights: Name of shipped weights, or a .safetensors file; instead of a scale.
@@ -65,18 +65,22 @@ def upscale_pictures(
             middle; auto is faces if the detector's weights have been downloaded.
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
-        overwrite: Replace files that exist.
+        overwrite: Replace existing results.
     """
-    from hime.upscaling.jobs import check_request
-    from hime.weights.shipped import choose_weights
+    from faceops.images.jobs import plan_jobs
+    from faceops.images.picture_files import check_there
+    from hime.weights.shipped import choose_weights, find_weights
 
     chosen = choose_weights(weights, scale, perceptual)
-    check_request(low, output, exemplars, chosen, maps, compare, overwrite)
+    find_weights(chosen)
+    for path in (low, *exemplars):
+        check_there(path)
+    jobs = plan_jobs([low], output, compare)
 
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(low, output, exemplars, chosen, maps, compare, align, tile, select_device(device), overwrite)
+    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
 
 
 def demo(*, output: Path) -> None:

@@ -14,9 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import Picture, save_picture
+from faceops.images.sheet import Panel
 from hime.upscaling.comparison import share
 from hime.upscaling.picture_upscaling import upscale
-from hime.upscaling.sheet import Panel, draw_sheet, save_sheet
+from hime.upscaling.sheet import draw_fitted
 from hime.weights.files import load_network
 from hime.weights.shipped import shipped_name, shipped_weights
 from portraitdata.images.resampling import bicubic, to_8_bit
@@ -106,7 +107,7 @@ def demonstrate(
     ]
     save_picture(low, output / f"input_{side}.png")
     save_picture(together.picture, output / f"{name}.png")
-    save_sheet(draw_sheet(rows, f"hime {name}. {NOTICE}"), output / f"sheet_{name}.png")
+    save_picture(Picture(draw_fitted(rows, f"hime {name}. {NOTICE}")), output / f"sheet_{name}.png")
     return scores
 
 

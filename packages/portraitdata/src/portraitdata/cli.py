@@ -175,25 +175,25 @@ def degrade_pictures(
     """Degrade sharp images, as for training data of restorers.
 
     Args:
-        images: Images, or folders of images, searched at any depth.
-        output: PNG file to write for one image; folder for several.
+        images: Images, folders searched at any depth, or patterns such as 'album/*.jpg'.
+        output: PNG file to write for one image; folder for several; existing results are skipped.
         preset: Published degradation; face presets keep the size of the image.
         scale: Factor by which the sides are reduced; 4 by default, 1 with a face preset.
         seed: Random seed; the degradation of an image depends on it and on the image's name.
         sharpen: Sharpen every image first, as Real-ESRGAN does.
         records: File to write, with one JSON line per image of the degradation applied.
         replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
-        overwrite: Replace files that exist.
+        overwrite: Replace existing results.
     """
     from faceops.existing_files import check_exists
-    from faceops.images.picture_files import check_single
+    from portraitdata.commands.degradation_jobs import plan_degradation
 
-    check_single(images)
+    jobs = plan_degradation(images, output)
     check_exists("file of records", replay)
 
     from portraitdata.commands.degrade import run_degrade
 
-    return run_degrade(images, output, preset, scale, seed, sharpen, records, replay, overwrite)
+    return run_degrade(jobs, output, preset, scale, seed, sharpen, records, replay, overwrite)
 
 
 def score(

@@ -1,1 +1,1 @@
-"""Weights by name: the table, the cache and the download."""
+"""Weights: those of others by name, with table, cache and download; and the files of those that come along."""

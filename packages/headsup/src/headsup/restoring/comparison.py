@@ -1,15 +1,13 @@
 """The sheet beside a result: input and output, and each face before, after and in its reference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from faceops.geometry.alignment import align
+from faceops.images.sheet import Panel, draw_sheet
 from headsup.restoring.photo_restorer import Restored
 from headsup.restoring.references.face_recognition import SeenFaces
 from headsup.restoring.references.matching import Match
@@ -20,20 +18,6 @@ PICTURE_SIDE, FACE_SIDE = 768, 320
 
 MOST_FACES = 8
 """Faces that are shown, the largest."""
-
-GAP, FONT_SIZE = 16, 17
-"""Space around panels, and size of captions, in pixels."""
-
-INK, PAPER = (32, 32, 32), (255, 255, 255)
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A picture and the line below it."""
-
-    image: Float[Tensor, "3 h w"]
-    """RGB in [0, 1]."""
-    caption: str
 
 
 def comparison_sheet(
@@ -55,7 +39,7 @@ def comparison_sheet(
         ]
     ]
     if seen is None or len(seen) == 0:
-        return draw_panels(rows)
+        return draw_sheet(rows, narrowest=FACE_SIDE)
     shown = seen.faces.rescaled(picture.shape[2] / size[1], picture.shape[1] / size[0]).select(
         torch.arange(min(len(seen), MOST_FACES))
     )
@@ -67,7 +51,7 @@ def comparison_sheet(
             words = f"{match.photo.path.name}, similarity {match.similarity:.2f}"
             row.append(Panel(reduced(match.photo.face, FACE_SIDE), words))
         rows.append(row)
-    return draw_panels(rows)
+    return draw_sheet(rows, narrowest=FACE_SIDE)
 
 
 def reduced(image: Float[Tensor, "3 h w"], side: int) -> Float[Tensor, "3 _ _"]:
@@ -82,23 +66,3 @@ def reduced(image: Float[Tensor, "3 h w"], side: int) -> Float[Tensor, "3 _ _"]:
     if factor == 1:
         return image
     return bicubic(image, max(1, round(height * factor)), max(1, round(width * factor))).clamp(0, 1)
-
-
-def draw_panels(rows: Sequence[Sequence[Panel]]) -> Float[Tensor, "3 sheet_h sheet_w"]:
-    """Rows of panels on white, each with its caption."""
-    font = ImageFont.load_default(FONT_SIZE)
-    widths = [[max(panel.image.shape[2], round(font.getlength(panel.caption))) for panel in row] for row in rows]
-    heights = [max(panel.image.shape[1] for panel in row) + 2 * FONT_SIZE for row in rows]
-    width = GAP + max(sum(each + GAP for each in row) for row in widths)
-    sheet = Image.new("RGB", (width, GAP + sum(height + GAP for height in heights)), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    top = GAP
-    for row, columns, height in zip(rows, widths, heights, strict=True):
-        left = GAP
-        for panel, column in zip(row, columns, strict=True):
-            pixels = panel.image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(force=True)
-            sheet.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, top))
-            draw.text((left, top + panel.image.shape[1] + FONT_SIZE // 3), panel.caption, INK, font)
-            left += column + GAP
-        top += height + GAP
-    return torch.from_numpy(np.array(sheet)).permute(2, 0, 1).float() / 255

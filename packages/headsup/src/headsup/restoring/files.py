@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,17 +11,19 @@ from rich.console import Console
 
 from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
-from headsup.restoring.batch import run_batch
+from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
+from faceops.images.jobs import Job, missing_jobs
 from headsup.restoring.blending import FACE_SIZE, check_face_size
-from headsup.restoring.jobs import Job, check_report, plan_jobs
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.picture_restoration import Setup
+from headsup.restoring.picture_restoration import Setup, restore_file
 from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition
 from headsup.restoring.references.reference_people import Person, load_people
 from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import PictureRecord, Report, RunRecord
 from headsup.weights.shipped import USUAL
+
+OUT_OF_MEMORY = "the memory ran out; --memory GB, a smaller --tile or a smaller --scale helps."
 
 Precision = Literal["auto", "float32", "bfloat16"]
 """Type of the frozen weights; auto is bfloat16 on CUDA devices, else float32. The step z_L to z_H is in float32."""
@@ -54,18 +57,16 @@ class Weights:
 
 
 def restore_files(
-    inputs: Sequence[Path],
-    output: Path,
+    jobs: Sequence[Job],
     options: RestoreOptions,
     weights: Weights,
     references: Sequence[Path] = (),
     face_box: Sequence[float] = (),
     report: Path | None = None,
-    compare: Path | None = None,
     force: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """``headsup restore``; see its help for the arguments.
+    """``headsup restore``; see its help for the arguments, and `headsup.restoring.jobs.plan_request` for the jobs.
 
     Returns:
         Exit status, see `faceops.command_line.exit_status`.
@@ -76,14 +77,12 @@ def restore_files(
         OSError: Likewise.
     """
     console = error_console()
-    jobs = plan_jobs(inputs, output, compare)
     box = checked_box(face_box, len(jobs))
-    if report is not None:
-        check_report(report)
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
-    recognition = wanted_recognition(bool(references), report is not None or compare is not None, console)
+    shown = report is not None or any(job.sheet is not None for job in jobs)
+    recognition = wanted_recognition(bool(references), shown, console)
     if box is not None and recognition is None:
         console.print("--face-box says which face the references are for; without any it is not used.")
     people = wanted_people(references, recognition, force, console)
@@ -94,17 +93,15 @@ def restore_files(
 
 
 def blend_files(
-    inputs: Sequence[Path],
-    output: Path,
+    jobs: Sequence[Job],
     options: RestoreOptions,
     weights: Weights,
     face_weights: Weights,
     face_size: int = FACE_SIZE,
     report: Path | None = None,
-    compare: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """``headsup blend``; see its help for the arguments.
+    """``headsup blend``; see its help for the arguments, and `headsup.restoring.jobs.plan_request` for the jobs.
 
     Returns:
         Exit status, see `faceops.command_line.exit_status`.
@@ -115,9 +112,6 @@ def blend_files(
     """
     console = error_console()
     check_face_size(face_size)
-    jobs = plan_jobs(inputs, output, compare)
-    if report is not None:
-        check_report(report)
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
@@ -133,23 +127,6 @@ def blend_files(
     return run_jobs(jobs, wanted, setup, None if report is None else Report(report, run), console)
 
 
-def error_console() -> Console:
-    """Where progress and messages go: stderr."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
-
-
-def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
-    """Jobs whose result is not there yet, or all; says how many are."""
-    wanted = [job for job in jobs if overwrite or not job.output.exists()]
-    if not wanted and len(jobs) == 1:
-        console.print(f"{jobs[0].output} is there already; --overwrite makes it again.", markup=False)
-    elif len(wanted) < len(jobs):
-        console.print(
-            f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again."
-        )
-    return wanted
-
-
 def run_jobs(jobs: Sequence[Job], wanted: Sequence[Job], setup: Setup, report: Report | None, console: Console) -> int:
     """Do the wanted ones of all jobs; the others are reported as there already.
 
@@ -157,15 +134,32 @@ def run_jobs(jobs: Sequence[Job], wanted: Sequence[Job], setup: Setup, report: R
         Exit status.
 
     Raises:
-        ValueError: See `run_batch`.
-        OSError: Likewise.
+        ValueError: See `faceops.images.batch.run_batch`.
+        OSError: Likewise; or if the report cannot be written.
     """
     if report is not None:
         for job in jobs:
             if job not in wanted:
                 report.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    failed = run_batch(wanted, setup, report, console, alone=len(jobs) == 1)
+    batch = Batch(partial(restore_job, setup=setup, report=report), "restoring", "restored")
+    failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
+
+
+def restore_job(job: Job, setup: Setup, report: Report | None) -> Outcome[PictureRecord]:
+    """Restore one picture and report it.
+
+    Raises:
+        OSError: If the report cannot be written.
+    """
+    outcome = attempt(job, partial(restore_file, setup=setup), OUT_OF_MEMORY)
+    if outcome.result is None:
+        record = PictureRecord(str(job.source), str(job.output), "failed", error=outcome.reason)
+    else:
+        record = replace(outcome.result, notes=[*outcome.result.notes, *outcome.notes])
+    if report is not None:
+        report.add(record)
+    return replace(outcome, notes=record.notes)
 
 
 def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, float, float] | None:

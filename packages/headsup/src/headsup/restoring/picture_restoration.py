@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from faceops.images.decoding import MAX_PIXELS, open_header
 from faceops.images.errors import DECODING_ERRORS
 from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.jobs import Job
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
-from headsup.restoring.jobs import Job
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
 from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from faceops.weights.model_card import merge_cards
 from headsup.model.settings import RestorerSettings
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
@@ -38,8 +39,8 @@ def export_checkpoint(
     settings = RestorerSettings(**content["headsup"]["settings"])
     if base is not None:
         settings = replace(settings, base=base)
-    steps = int(content["headsup"]["steps"])
-    save_weights(generator_tensors(content), settings, output, replace(card, steps=card.steps or steps), half)
+    stored = ModelCard(steps=int(content["headsup"]["steps"]))
+    save_weights(generator_tensors(content), settings, output, merge_cards(stored, card), half)
 
 
 def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:

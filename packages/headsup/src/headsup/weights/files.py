@@ -1,24 +1,23 @@
 """Weights files: what a restorer has learnt, its settings and its card in one safetensors file (nothing executable)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
-from faceops.atomic_files import replacing
+from faceops.weights.header import Architecture, header_metadata, read_parts, unreadable_header
+from faceops.weights.model_card import known_fields
+from faceops.weights.writing import write_weights
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import USUAL, find_weights
 
-ARCHITECTURE = "headsup"
-"""Value of the header's ``architecture`` in the files of this package."""
+ARCHITECTURE = Architecture("headsup", "HeadsUp", ("settings", "card"))
+"""What the headers of this package's files say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +45,11 @@ def save_weights(
         half: Store float16: half the size, 11 bits of mantissa. They are float32 again when loaded.
 
     Raises:
-        ValueError: If a value is not finite.
+        ValueError: If a value is not finite or does not fit into float16.
         OSError: If the file cannot be written.
     """
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise ValueError(
-                f"{name} holds values that are not finite: these weights would be useless, so none are written."
-            )
-    dtype = torch.float16 if half else torch.float32
-    stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
-    header = {
-        "architecture": ARCHITECTURE,
-        "settings": json.dumps(asdict(settings)),
-        "card": json.dumps(asdict(card)),
-    }
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(stored, header))
+    parts = {"settings": asdict(settings), "card": asdict(card)}
+    write_weights(tensors, header_metadata(ARCHITECTURE, parts), path, half)
 
 
 def read_weights(name_or_path: str | Path) -> RestorerWeights:
@@ -87,26 +74,11 @@ def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:
         ValueError: If it is not a safetensors file, or one of another architecture.
         OSError: If it cannot be read.
     """
+    parts = read_parts(path, ARCHITECTURE)
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file, or a damaged one ({error}).") from error
-    if metadata.get("architecture") != ARCHITECTURE:
-        raise ValueError(
-            f"{path} holds no weights of HeadsUp: its header names {metadata.get('architecture', 'no architecture')}. "
-            "Write them with `headsup export`."
-        )
-    try:
-        return known_fields(RestorerSettings, metadata["settings"]), known_fields(ModelCard, metadata["card"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"The header of {path} cannot be read ({error}).") from error
-
-
-def known_fields(kind: type, text: str) -> Any:  # noqa: ANN401 - an instance of `kind`
-    """Dataclass from JSON; unknown fields, of a later version, are left out."""
-    content = json.loads(text)
-    return kind(**{name: value for name, value in content.items() if name in kind.__dataclass_fields__})  # type: ignore[attr-defined]
+        return known_fields(RestorerSettings, parts["settings"]), known_fields(ModelCard, parts["card"])
+    except (TypeError, ValueError) as error:
+        raise unreadable_header(path, error) from error
 
 
 def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings: RestorerSettings) -> None:

@@ -6,8 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import Picture
+from faceops.images.sheet import Panel
 from hime.upscaling.picture_upscaling import Upscaled
-from hime.upscaling.sheet import Panel, draw_sheet
+from hime.upscaling.sheet import draw_fitted
 from portraitdata.images.resampling import bicubic
 
 EXEMPLARS_PER_ROW = 4
@@ -42,7 +43,7 @@ def comparison_sheet(
         for number, (image, name) in enumerate(zip(result.exemplars, names, strict=True))
     ]
     rows += [panels[first : first + EXEMPLARS_PER_ROW] for first in range(0, len(panels), EXEMPLARS_PER_ROW)]
-    return draw_sheet(rows, title)
+    return draw_fitted(rows, title)
 
 
 def share(result: Upscaled, number: int) -> str:

@@ -1,33 +1,30 @@
 """``hime upscale``: picture files in, picture files out."""
 
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
 
 from faceops.command_line import exit_status
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
+from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.jobs import Job, check_targets, missing_jobs
 from faceops.images.picture_files import picture_files
 from faceops.weights.cache import cached_path, find_entry
-from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
-from hime.upscaling.jobs import Job, check_targets, plan_jobs
-from hime.upscaling.picture_upscaling import Upscaled, upscale
-from hime.upscaling.sheet import save_sheet
+from hime.upscaling.map_files import MapFiles, planned_maps, save_maps
+from hime.upscaling.picture_upscaling import upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights
-from portraitdata.images.resampling import bicubic
 
 AlignMode = Literal["auto", "faces", "middle"]
 """How exemplars are brought to the frame of the input."""
@@ -41,23 +38,31 @@ class Exemplar:
     picture: Picture
 
 
-def load_exemplars(paths: Sequence[Path]) -> list[Exemplar]:
-    """Load photographs, and all those of the folders among the paths.
+def load_exemplars(files: Sequence[Path]) -> list[Exemplar]:
+    """Load photographs.
 
     Raises:
-        ValueError: If a file cannot be read or a folder holds no picture.
+        ValueError: If a file cannot be read.
     """
-    return [Exemplar(file.name, load_picture(file)) for file in picture_files(paths)]
+    return [Exemplar(file.name, load_picture(file)) for file in files]
 
 
-def run_job(
-    job: Job,
-    network: HIME,
-    exemplars: Sequence[Exemplar],
-    tiling: Tiling,
-    trained_lr_size: int | None,
-    detector: Detector | None,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What all pictures of a run share."""
+
+    network: HIME
+    exemplars: Sequence[Exemplar]
+    tiling: Tiling
+    trained_lr_size: int | None
+    """Side of the low-resolution training images in pixels, if it is known."""
+    detector: Detector | None
+    """Finds the faces by which exemplars are aligned; None if their middle is taken."""
+    maps: Mapping[Path, MapFiles]
+    """Heat maps to write, by the source of their job; none of those that are not in it."""
+
+
+def run_job(job: Job, setup: Setup) -> None:
     """Magnify one picture and write what the job wants.
 
     Raises:
@@ -65,88 +70,29 @@ def run_job(
         OSError: If a file cannot be read or written.
     """
     picture = load_picture(job.source)
-    photographs = [exemplar.picture for exemplar in exemplars]
-    result = upscale(network, picture, photographs, tiling, trained_lr_size, detector)
-    for target in (job.output, job.sheet):
-        if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+    photographs = [exemplar.picture for exemplar in setup.exemplars]
+    result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
+    for target in job.targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
     save_picture(result.picture, job.output)
-    if job.maps is not None and exemplars:
-        save_maps(job, result)
+    if job.source in setup.maps:
+        save_maps(result, setup.maps[job.source])
     if job.sheet is not None:
-        names = [exemplar.name for exemplar in exemplars]
-        save_sheet(comparison_sheet(picture, result, names, job.source.name), job.sheet)
-
-
-def save_maps(job: Job, result: Upscaled) -> None:
-    """Write the similarity and the weight of every exemplar as heat maps of the output's size.
-
-    Weights are drawn from 0 to 1, similarities as `relative_similarity`; networks without CoFA have none.
-    """
-    assert job.maps is not None
-    job.maps.mkdir(parents=True, exist_ok=True)
-    size = result.picture.pixels.shape[-2:]
-    paths = job.map_paths(len(result.exemplars))
-    drawn = {} if result.weight is None else {"weight": result.weight}
-    if result.weight is not None and result.similarity is not None:
-        drawn["similarity"] = relative_similarity(result.weight)
-    for kind, maps in drawn.items():
-        for values, path in zip(bicubic(maps, *size), paths[kind], strict=True):
-            save_sheet(heat_map(values), path)
-
-
-def run_jobs(
-    jobs: Sequence[Job],
-    network: HIME,
-    exemplars: Sequence[Exemplar],
-    tiling: Tiling,
-    trained_lr_size: int | None,
-    detector: Detector | None,
-) -> int:
-    """Do all jobs; of several, go on after one that fails and say at the end how many did.
-
-    Returns:
-        How many failed.
-
-    Raises:
-        ValueError: If the only job fails, as `run_job`.
-        OSError: Likewise.
-    """
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    failures = 0
-    with Progress(console=console, transient=True, disable=len(jobs) == 1) as progress:
-        for job in progress.track(jobs, description="upscaling"):
-            try:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always", UserWarning)
-                    run_job(job, network, exemplars, tiling, trained_lr_size, detector)
-                for warning in caught:
-                    console.print(f"{job.source}: {warning.message}", markup=False)
-                print(job.output, file=sys.stdout)
-            except (ValueError, OSError) as error:
-                if len(jobs) == 1:
-                    raise
-                failures += 1
-                console.print(str(error), markup=False)
-    if failures:
-        others = "; the others are done" if failures < len(jobs) else ""
-        console.print(f"{failures} of {len(jobs)} pictures could not be upscaled{others}.")
-    return failures
+        names = [exemplar.name for exemplar in setup.exemplars]
+        save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
 
 
 def upscale_files(
-    low: Path,
-    output: Path,
+    jobs: Sequence[Job],
     exemplars: Sequence[Path],
     weights: str,
     maps: Path | None,
-    compare: Path | None,
     align: AlignMode,
     tile: int,
     device: torch.device,
     overwrite: bool,
 ) -> int:
-    """``hime upscale``; see its help for the arguments.
+    """``hime upscale``; see its help for the arguments, and `faceops.images.jobs.plan_jobs` for the jobs.
 
     Returns:
         Exit status, see `exit_status`.
@@ -155,18 +101,26 @@ def upscale_files(
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    jobs = plan_jobs(low, output, maps, compare)
-    photographs = load_exemplars(exemplars)
-    check_targets(jobs, len(photographs), overwrite)
+    console = error_console()
+    photographs = picture_files(exemplars)
+    drawn = {} if maps is None else planned_maps(jobs, maps, len(photographs))
+    check_targets(jobs, {source: files.paths for source, files in drawn.items()}, kept=photographs)
+    wanted = missing_jobs(jobs, overwrite, console)
+    if not wanted:
+        return 0
+    loaded = load_exemplars(photographs)
     network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
-    if not photographs:
-        print("No exemplars are given; with photographs of the same person results are better.", file=sys.stderr)
+    if not loaded:
+        console.print("No exemplars are given; with photographs of the same person results are better.")
         if maps is not None:
-            print(f"Maps show exemplars, so there are none to write to {maps}.", file=sys.stderr)
+            console.print(f"Maps show exemplars, so there are none to write to {maps}.", markup=False)
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
-    detector = exemplar_detector(align) if photographs else None
-    return exit_status(len(jobs), len(jobs) - run_jobs(jobs, network, photographs, tiling, trained_lr_size, detector))
+    detector = exemplar_detector(align) if loaded else None
+    setup = Setup(network, loaded, tiling, trained_lr_size, detector, drawn)
+    batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "upscaling", "upscaled")
+    failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
+    return exit_status(len(jobs), len(jobs) - failed)
 
 
 def exemplar_detector(align: AlignMode) -> Detector | None:

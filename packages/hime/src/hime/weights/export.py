@@ -1,29 +1,18 @@
 """Training checkpoints to weights files, and either to ONNX."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 
+from faceops.weights.model_card import known_fields, merge_cards
+from faceops.weights.shipped import SUFFIX
 from hime.network import HIME
 from hime.weights.files import load_network, network_from, save_weights
-from hime.weights.model_card import ModelCard, parse_card, read_header
-from hime.weights.shipped import SUFFIX, find_weights
+from hime.weights.model_card import ModelCard, read_header
+from hime.weights.shipped import find_weights
 from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "network."
 """Start of the network's names in the state of the LightningModule."""
-
-
-def merge_cards(stored: ModelCard, told: ModelCard) -> ModelCard:
-    """Card of a checkpoint, with what a user tells in its place; fields left at their default tell nothing.
-
-    Example:
-        >>> merge_cards(ModelCard(steps=10, notes="a"), ModelCard(notes="b")).notes
-        'b'
-    """
-    silent = ModelCard()
-    changes = {field.name: getattr(told, field.name) for field in fields(ModelCard)}
-    return replace(stored, **{name: value for name, value in changes.items() if value != getattr(silent, name)})
 
 
 def load_checkpoint(path: Path) -> tuple[HIME, ModelCard]:
@@ -50,7 +39,7 @@ def load_checkpoint(path: Path) -> tuple[HIME, ModelCard]:
         if name.startswith(PREFIX)
     }
     network = network_from(record["arguments"], tensors, str(path)).eval()
-    return network, parse_card({"steps": checkpoint.get("global_step"), **record.get("card", {})})
+    return network, known_fields(ModelCard, {"steps": checkpoint.get("global_step"), **record.get("card", {})})
 
 
 def export_files(

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
-from faceops.atomic_files import replacing
+from faceops.weights.writing import write_weights
 from hime.network import HIME, Aggregation, Alignment, HimeArguments
-from hime.weights.model_card import ModelCard, WeightsHeader, header_metadata, read_header
+from hime.weights.model_card import ModelCard, WeightsHeader, read_header
 from hime.weights.shipped import find_weights, shipped_weights
 
 __all__ = ["load_network", "network_from", "save_weights", "shipped_weights"]
@@ -31,27 +31,7 @@ def save_weights(network: HIME, path: Path, card: ModelCard, half: bool = False)
         ValueError: If a weight is not finite or does not fit into float16.
         OSError: If the file cannot be written.
     """
-    tensors = {name: storable(name, tensor, half) for name, tensor in network.state_dict().items()}
-    metadata = header_metadata(WeightsHeader(network.arguments._asdict(), card))
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata))
-
-
-def storable(name: str, tensor: Tensor, half: bool) -> Tensor:
-    """Tensor as it is stored: on the CPU, contiguous, in float16 if wanted.
-
-    Raises:
-        ValueError: If a value is not finite or does not fit.
-    """
-    if not tensor.isfinite().all():
-        raise ValueError(
-            f"{name} holds values that are not finite: these weights would be useless, so none are written."
-        )
-    largest = tensor.abs().max().item() if tensor.numel() else 0.0
-    limit = torch.finfo(torch.float16).max
-    if half and largest > limit:
-        raise ValueError(f"{name} reaches {largest:.4g}, more than float16 holds ({limit:.0f}); save without `half`.")
-    return tensor.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
+    write_weights(network.state_dict(), WeightsHeader(network.arguments._asdict(), card).metadata(), path, half)
 
 
 def load_network(name_or_path: str | Path, device: str | torch.device = "cpu") -> HIME:

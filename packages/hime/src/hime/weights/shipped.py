@@ -1,14 +1,15 @@
-"""Weights that come with the package, and how names and paths of weights are told apart."""
+"""Weights that come with the package."""
 
 from pathlib import Path
 
+from faceops.weights.shipped import find_shipped, shipped_names
+
 FOLDER = Path(__file__).parent
-SUFFIX = ".safetensors"
 
 
 def shipped_weights() -> list[str]:
     """Names of the weights that come with the package, sorted."""
-    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+    return shipped_names(FOLDER)
 
 
 def shipped_name(scale: int, perceptual: bool = False) -> str:
@@ -24,30 +25,11 @@ def shipped_name(scale: int, perceptual: bool = False) -> str:
 def find_weights(name_or_path: str | Path) -> Path:
     """File of shipped weights, or of one's own.
 
-    A shipped name wins over a file of that name; write ``./small-x8`` for the file.
-
     Raises:
         ValueError: If it is neither, or a training checkpoint.
         FileNotFoundError: If it is a path and there is no such file.
     """
-    text = str(name_or_path)
-    if text in shipped_weights():
-        return FOLDER / f"{text}{SUFFIX}"
-    path = Path(name_or_path)
-    if path.suffix == ".ckpt":
-        raise ValueError(
-            f"{path} is a training checkpoint; export it first with `hime export {path} --output NAME{SUFFIX}`."
-        )
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise ValueError(f"Weights are one {SUFFIX} file; {path} is a folder.")
-    if path.suffix or "/" in text or path.parent != Path():
-        raise FileNotFoundError(f"There is no weights file {path}.")
-    known = ", ".join(shipped_weights()) or "none in this installation"
-    raise ValueError(
-        f'No weights are called "{text}"; the shipped ones are: {known}. A path to a {SUFFIX} file works too.'
-    )
+    return find_shipped(name_or_path, FOLDER, "hime")
 
 
 def choose_weights(name_or_path: str | None, scale: int | None, perceptual: bool) -> str:

@@ -3,17 +3,18 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
+from faceops.command_line import exit_status
+from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.picture_files import check_single, find_pictures
+from faceops.images.jobs import Job, missing_jobs
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit
@@ -21,16 +22,6 @@ from portraitdata.degradation.presets import ClassicalPreset, Preset, PresetName
 from portraitdata.degradation.record_files import RecordedPicture, read_records, write_records
 
 DEFAULT_SCALE = 4
-
-
-@dataclass(frozen=True)
-class Job:
-    """A picture to degrade."""
-
-    source: Path
-    name: str
-    """Path relative to the folder that was given, with slashes: what records call it."""
-    target: Path
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class Draws:
 
 
 def run_degrade(
-    images: Sequence[Path],
+    jobs: Sequence[Job],
     output: Path,
     preset: PresetName = "realesrgan",
     scale: int | None = None,
@@ -83,17 +74,24 @@ def run_degrade(
     Goes on after a picture that fails; each failure is a line on stderr. Pictures whose sides are no multiples of the
     scale are cropped in the middle.
 
-    Arguments are those of the command, `portraitdata.cli.degrade_pictures`; lines of other pictures that the file of
-    records has are kept.
+    Args:
+        jobs: What to do, see `portraitdata.commands.degradation_jobs.plan_degradation`.
+        output: File or folder of the results, as it was given.
+        preset: Numbers to draw from.
+        scale: Sides of a picture divided by sides of the degraded one; 4 by default, and 1 for face presets.
+        seed: Seed of the draws, zero or more; what becomes of a picture follows from it and from the picture's name.
+        sharpen: Sharpen every picture first.
+        records: File to write what was done to; lines that it has of other pictures are kept.
+        replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
+        overwrite: Degrade pictures again whose file exists.
 
     Returns:
-        Exit status: 1 if a picture failed.
+        Exit status, see `faceops.command_line.exit_status`.
 
     Raises:
-        ValueError: If an argument is out of range, or two pictures would have one name.
+        ValueError: If an argument is out of range, or the only picture fails.
         OSError: If a folder or file cannot be read or made.
     """
-    jobs = planned(images, output)
     numbers = preset_of(preset)
     if sharpen:
         numbers = replace(numbers, sharpen_probability=1.0)
@@ -102,9 +100,12 @@ def run_degrade(
     draw_record(numbers, scale, scale, scale, (seed,))  # refuses what would fail for every picture
     draws = Draws(numbers, scale, seed, None if replay is None else read_records(replay))
     recorded = read_records(records) if records is not None and records.exists() else {}
-    todo = [job for job in jobs if overwrite or not job.target.exists()]
+    console = error_console()
+    todo = missing_jobs(jobs, overwrite, console)
+    work = partial(attempt, work=partial(degrade_picture, draws=draws, recorded=recorded))
+    batch = Batch(work, "degrading", "degraded", lists_results=False)
     try:
-        failures = degrade_all(todo, draws, recorded, len(jobs) > 1)
+        failures = run_batch(todo, batch, console, alone=len(jobs) == 1)
     finally:
         if records is not None:
             records.parent.mkdir(parents=True, exist_ok=True)
@@ -118,73 +119,21 @@ def run_degrade(
             "--overwrite does them again.",
             file=sys.stderr,
         )
-    return 1 if failures else 0
+    return exit_status(len(jobs), len(jobs) - failures)
 
 
-def planned(images: Sequence[Path], output: Path) -> list[Job]:
-    """Pictures to degrade and where to.
-
-    Raises:
-        ValueError: If a folder holds no picture, the output has another suffix than .png or is a file where a folder
-            is needed, or two pictures would become one file.
-        MissingImageError: If the only picture or folder is not there.
-    """
-    check_single(images)
-    if len(images) == 1 and not images[0].is_dir() and not output.is_dir():
-        if output.suffix.lower() != ".png":
-            raise ValueError(f"Degraded pictures are written as PNG, but {output} does not end in .png.")
-        return [Job(images[0], images[0].name, output)]
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file, but a folder is needed there; name another.")
-    jobs: dict[Path, Job] = {}
-    for given in images:
-        for path in pictures_below(given) if given.is_dir() else [given]:
-            name = path.relative_to(given) if given.is_dir() else Path(path.name)
-            job = Job(path, name.as_posix(), output / name.with_suffix(".png"))
-            if job.target in jobs:
-                raise ValueError(f"{jobs[job.target].source} and {path} would both become {job.target}.")
-            jobs[job.target] = job
-    return list(jobs.values())
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """Pictures in a folder and in its folders, in the order of their names; hidden ones are left out.
+def degrade_picture(job: Job, draws: Draws, recorded: dict[str, RecordedPicture]) -> None:
+    """Degrade a picture and put what was done to it into `recorded`.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If it cannot be read or degraded.
+        OSError: If a file cannot be read or written.
     """
-    found = find_pictures(folder)
-    for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
-        if not any(part.startswith(".") for part in inner.relative_to(folder).parts):
-            found += find_pictures(inner)
-    if not found:
-        raise ValueError(f"There are no pictures in {folder}.")
-    return found
-
-
-def degrade_all(jobs: Sequence[Job], draws: Draws, recorded: dict[str, RecordedPicture], bar: bool) -> int:
-    """Degrade pictures, put what was done to each into `recorded`, and give the number of those that failed.
-
-    Args:
-        jobs: What to do.
-        draws: Where records come from.
-        recorded: Is added to.
-        bar: Whether to show a progress bar.
-    """
-    failures = 0
-    with Progress(console=Console(stderr=True), transient=True, disable=not bar) as progress:
-        for job in progress.track(jobs, description="degrading"):
-            try:
-                pixels = eight_bit_pixels(job.source)
-                picture = draws.of(job.name, *pixels.shape[:2])
-                window = pixels[picture.top :, picture.left :][: picture.record.height, : picture.record.width]
-                write(degrade(np.ascontiguousarray(window), picture.record), job.target)
-                recorded[job.name] = picture
-            except (ValueError, OSError) as error:
-                failures += 1
-                told = error if str(job.source) in str(error) else f"{job.source}: {error}"
-                progress.console.print(str(told), markup=False, highlight=False, soft_wrap=True)
-    return failures
+    pixels = eight_bit_pixels(job.source)
+    picture = draws.of(job.name, *pixels.shape[:2])
+    window = pixels[picture.top :, picture.left :][: picture.record.height, : picture.record.width]
+    write(degrade(np.ascontiguousarray(window), picture.record), job.output)
+    recorded[job.name] = picture
 
 
 def eight_bit_pixels(path: Path) -> NDArray[np.uint8]:

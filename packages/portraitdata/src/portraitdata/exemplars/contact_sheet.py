@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.images.sheet import Panel, draw_sheet
 from portraitdata.exemplars.sets import ExemplarSet
 
 GAP = 4
-"""Pixels between two images."""
+"""Pixels around images."""
 
 
 def contact_sheet(sets: Iterable[ExemplarSet]) -> Float[Tensor, "3 h w"]:
@@ -22,8 +23,7 @@ def contact_sheet(sets: Iterable[ExemplarSet]) -> Float[Tensor, "3 h w"]:
     for images, present, _ in sets:
         there = torch.cat((torch.ones(1, dtype=torch.bool), present))
         shown = images.float().div(255).where(there[:, None, None, None], torch.tensor(1.0))
-        padded = torch.nn.functional.pad(shown, (0, GAP, 0, GAP), value=1.0)
-        rows.append(torch.cat(list(padded), dim=2))
+        rows.append([Panel(image) for image in shown])
     if not rows:
         raise ValueError("A contact sheet needs at least one exemplar set.")
-    return torch.cat(rows, dim=1)[:, :-GAP, :-GAP]
+    return draw_sheet(rows, gap=GAP)

@@ -1,0 +1,141 @@
+"""A batch of pictures: one that fails does not stop the others, and an interruption leaves whole files."""
+
+import errno
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+
+from faceops.command_line import as_sentence, is_out_of_memory
+from faceops.images.jobs import Job
+
+STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors that every further picture would meet: no space, no quota, a file system that is only read."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """What became of a job."""
+
+    job: Job
+    result: Result | None = None
+    """What the work gave; None if it failed."""
+    notes: Sequence[str] = ()
+    """Sentences about it, its warnings among them."""
+    error: Exception | None = None
+    reason: str = ""
+    """Why it failed, with the name of the picture; empty if it did not."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How a command does its pictures."""
+
+    work: Callable[[Job], Outcome[Any]]
+    """Does a job and fails with an outcome, not with an exception, as `attempt` does."""
+    doing: str
+    """Word for the progress, such as restoring."""
+    done: str
+    """Word for what became of a picture, such as restored."""
+    lists_results: bool = True
+    """Whether each file that is written is a line on stdout."""
+
+
+def error_console() -> Console:
+    """Where progress and messages go: stderr."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def attempt(job: Job, work: Callable[[Job], Result], out_of_memory: str = "the memory ran out.") -> Outcome[Result]:
+    """Do one job, whatever comes of it.
+
+    Args:
+        job: What to do.
+        work: Does it.
+        out_of_memory: What to say if memory runs out, on whatever device.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            result = work(job)
+        except (ValueError, OSError, MemoryError, RuntimeError) as error:
+            return Outcome(job, error=error, reason=reason_of(error, job, out_of_memory))
+    return Outcome(job, result, [str(warning.message) for warning in caught])
+
+
+def reason_of(error: Exception, job: Job, out_of_memory: str) -> str:
+    """Why a picture failed, with its name.
+
+    Example:
+        >>> from pathlib import Path
+        >>> reason_of(ValueError("It is too dark."), Job(Path("a.png"), Path("b.png"), "a.png"), "")
+        'a.png: It is too dark.'
+    """
+    sentence = out_of_memory if is_out_of_memory(error) else as_sentence(error)
+    named = isinstance(error, OSError) or str(job.source) in sentence
+    return sentence if named else f"{job.source}: {sentence}"
+
+
+def stops_all(error: Exception) -> bool:
+    """Whether every further picture would fail of the same."""
+    return isinstance(error, OSError) and error.errno in STOPPING
+
+
+def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool = False) -> int:
+    """Do all jobs; go on after one that fails, and say at the end which did and why.
+
+    Args:
+        jobs: What to do.
+        batch: How.
+        console: For progress and messages.
+        alone: Whether the one job is all that was asked for: its error is raised then.
+
+    Returns:
+        How many are not done: those that failed, and those that are left where no further file can be written.
+
+    Raises:
+        ValueError: If a job that is alone fails.
+        OSError: Likewise; or if not even the first file can be written.
+        KeyboardInterrupt: If interrupted. What was being written is not left behind.
+    """
+    failures: list[str] = []
+    done = 0
+    try:
+        with Progress(console=console, transient=True, disable=alone) as progress:
+            for job in progress.track(jobs, description=batch.doing):
+                outcome = batch.work(job)
+                if outcome.error is None:
+                    done += 1
+                    tell(outcome, batch.lists_results, console)
+                elif alone or stops_all(outcome.error):
+                    raise outcome.error
+                else:
+                    failures.append(outcome.reason)
+                    console.print(outcome.reason, markup=False)
+    except BaseException as stop:
+        if not alone:
+            console.print(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
+        if done and isinstance(stop, OSError):
+            console.print(as_sentence(stop), markup=False)
+            return len(jobs) - done
+        raise
+    if failures:
+        others = "; the others are done" if done else ""
+        console.print(f"{len(failures)} of {len(jobs)} pictures could not be {batch.done}{others}:")
+        for reason in failures:
+            console.print(f"  {reason}", markup=False)
+    return len(failures)
+
+
+def tell(outcome: Outcome[Any], lists_results: bool, console: Console) -> None:
+    """Print what is to be said of a job that is done."""
+    for note in outcome.notes:
+        console.print(f"{outcome.job.source}: {note}", markup=False)
+    if lists_results:
+        print(outcome.job.output, file=sys.stdout, flush=True)

@@ -1,0 +1,205 @@
+"""What there is to do: pictures to read and to write, for files, folders and patterns; planned without torch."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+from rich.console import Console
+
+from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to read and what to write for it."""
+
+    source: Path
+    output: Path
+    name: str
+    """Path of the source below the folder that was given, with slashes; of a single file its name."""
+    sheet: Path | None = None
+    """Sheet that shows the result beside its input; None for none."""
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """Files to write."""
+        return (self.output,) if self.sheet is None else (self.output, self.sheet)
+
+
+def writable(name: str) -> str:
+    """File name for a result: that of the input, with .png added where its format is only read.
+
+    Example:
+        >>> writable("a.jpg"), writable("b.gif")
+        ('a.jpg', 'b.gif.png')
+    """
+    return name if name.lower().endswith(WRITABLE_SUFFIXES) else f"{name}.png"
+
+
+def plan_jobs(
+    inputs: Sequence[Path],
+    output: Path,
+    compare: Path | None = None,
+    *,
+    subfolders: bool = False,
+    suffixes: Sequence[str] = WRITABLE_SUFFIXES,
+    result_name: Callable[[str], str] = writable,
+) -> list[Job]:
+    """What to do for every picture.
+
+    Args:
+        inputs: Files, folders and patterns.
+        output: Picture to write, if there is one input file and the name has a suffix; else a folder.
+        compare: Sheet to write, if there is one input file; else a folder of sheets. None for no sheets.
+        subfolders: Whether folders are read with all folders in them.
+        suffixes: What results may end in, in lower case.
+        result_name: Name of a result in a folder, from the name of its input.
+
+    Raises:
+        ValueError: If there is no picture, a result would replace an input or another result, or a file is where a
+            folder must be.
+        PermissionError: If a folder cannot be written to.
+    """
+    files = input_files(inputs, subfolders)
+    single = len(files) == 1 and not inputs[0].is_dir()
+    named = single and output.suffix != "" and not output.is_dir()
+    if not single:
+        check_folder_name(output, "--output", len(files))
+        if compare is not None:
+            check_folder_name(compare, "--compare", len(files))
+    if named:
+        check_suffix(output, suffixes)
+    sheet_is_file = compare is not None and single and not compare.is_dir()
+    if compare is not None and sheet_is_file:
+        check_suffix(compare, WRITABLE_SUFFIXES)
+    jobs = [
+        Job(
+            file,
+            output if named else output / result_name(name),
+            name,
+            compare if compare is None or sheet_is_file else compare / f"{name}.png",
+        )
+        for file, name in files.items()
+    ]
+    check_targets(jobs)
+    return jobs
+
+
+def input_files(inputs: Sequence[Path], subfolders: bool = False) -> dict[Path, str]:
+    """Files, the pictures of folders, and those that patterns such as ``album/*.jpg`` match; each once, with its name.
+
+    Args:
+        inputs: Files, folders and patterns.
+        subfolders: Whether folders are read with all folders in them, but hidden ones.
+
+    Raises:
+        ValueError: If a folder holds no picture, or nothing matches a pattern.
+    """
+    files: dict[Path, str] = {}
+    for path in inputs:
+        found = {path: path.name}
+        if path.is_dir():
+            pictures = pictures_below(path) if subfolders else find_pictures(path)
+            found = {file: file.relative_to(path).as_posix() for file in pictures}
+        elif not path.exists() and any(sign in str(path) for sign in "*?["):
+            matches = sorted(Path(match) for match in glob(str(path), recursive=True))
+            found = {file: file.name for file in matches if is_picture(file)}
+        if not found:
+            raise ValueError(f"There are no pictures in {path}." if path.is_dir() else f"Nothing matches {path}.")
+        for file, name in found.items():
+            files.setdefault(file, name)
+    return files
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Pictures in a folder and in its folders, in the order of their names; hidden ones are left out."""
+    found = find_pictures(folder)
+    for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
+        if not any(part.startswith(".") for part in inner.relative_to(folder).parts):
+            found += find_pictures(inner)
+    return found
+
+
+def check_folder_name(folder: Path, option: str, pictures: int) -> None:
+    """Refuse a name that cannot be that of a folder, for an option that must name one.
+
+    Raises:
+        ValueError: If it is a file, or is not there and named as a picture.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
+    if folder.suffix.lower() in READABLE_SUFFIXES and not folder.is_dir():
+        raise ValueError(f"There are {pictures} pictures, so {option} must be a folder; got {folder}.")
+
+
+def check_suffix(target: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a file name of a format that is not written.
+
+    Raises:
+        ValueError: If it ends in something else.
+    """
+    if target.suffix.lower() not in suffixes:
+        wanted = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
+        raise ValueError(
+            f"{target} must end in {wanted}, got {target.suffix!r}; to write into a folder of that name, make it first."
+        )
+
+
+def check_targets(
+    jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]] | None = None, kept: Sequence[Path] = ()
+) -> None:
+    """Refuse, before any work is done, what could not be written or would replace what must stay.
+
+    Args:
+        jobs: What there is to do.
+        more: Further files to write, by the source of their job.
+        kept: Further files that are read.
+
+    Raises:
+        ValueError: If a file would be written twice or is an input, or is where a folder must be.
+        PermissionError: If a folder cannot be written to.
+    """
+    sources = {path.resolve() for path in (*kept, *(job.source for job in jobs))}
+    planned: dict[Path, Path] = {}
+    for job in jobs:
+        for target in (*job.targets, *(more or {}).get(job.source, ())):
+            place = target.resolve()
+            if place in sources:
+                raise ValueError(f"{target} is an input and would be replaced; name another folder or file.")
+            if place in planned:
+                raise ValueError(
+                    f"{target} would be written twice, for {planned[place]} and for {job.source}; write one of them to "
+                    "another folder, or under another name."
+                )
+            planned[place] = job.source
+    for folder in {target.parent for target in planned}:
+        check_folder(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is a file or cannot be written to; one that is not there yet is judged by those above it.
+
+    Raises:
+        ValueError: If a file is there.
+        PermissionError: If it cannot be written to.
+    """
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise ValueError(f"{there} is a file, but a folder is needed there; name another.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"The folder {there} cannot be written to; name another, or change its permissions.")
+
+
+def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
+    """Jobs whose result is not there yet, or all; says how many are there."""
+    wanted = [job for job in jobs if overwrite or not job.output.exists()]
+    if not wanted and len(jobs) == 1:
+        console.print(f"{jobs[0].output} is there already; --overwrite makes it again.", markup=False)
+    elif len(wanted) < len(jobs):
+        console.print(
+            f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again."
+        )
+    return wanted

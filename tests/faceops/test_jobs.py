@@ -1,0 +1,181 @@
+"""What there is to do for files, folders and patterns, and a batch of it that goes on after a failure."""
+
+import errno
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
+from faceops.images.jobs import Job, check_targets, input_files, missing_jobs, plan_jobs
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("b.jpg", "a.png", "c.gif", "notes.txt", ".hidden.png"):
+        (folder / name).touch()
+    return folder
+
+
+def test_one_file_to_a_file_or_into_a_folder(album: Path, tmp_path: Path) -> None:
+    source = album / "b.jpg"
+    assert plan_jobs([source], tmp_path / "new.png") == [Job(source, tmp_path / "new.png", "b.jpg")]
+    assert plan_jobs([source], tmp_path / "out") == [Job(source, tmp_path / "out/b.jpg", "b.jpg")]
+    (tmp_path / "dir.png").mkdir()
+    assert plan_jobs([source], tmp_path / "dir.png")[0].output == tmp_path / "dir.png/b.jpg"
+
+
+def test_a_folder_and_a_pattern(album: Path, tmp_path: Path) -> None:
+    names = ["a.png", "b.jpg", "c.gif.png"]
+    assert [job.output.name for job in plan_jobs([album], tmp_path / "out")] == names
+    assert list(input_files([album / "*.??g"])) == [album / "a.png", album / "b.jpg"]
+    assert list(input_files([album, album / "b.jpg", album / "*.png"])) == [
+        album / name for name in ("a.png", "b.jpg", "c.gif")
+    ]
+    # a file whose name looks like a pattern is that file
+    (album / "d[1].png").touch()
+    assert list(input_files([album / "d[1].png"])) == [album / "d[1].png"]
+
+
+def test_sheets(album: Path, tmp_path: Path) -> None:
+    assert plan_jobs([album / "b.jpg"], tmp_path / "o", tmp_path / "s.png")[0].sheet == tmp_path / "s.png"
+    assert plan_jobs([album], tmp_path / "o", tmp_path / "s")[0].sheet == tmp_path / "s/a.png.png"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "sentence"),
+    [
+        (["a.png", "b.jpg"], "out.png", "There are 2 pictures, so --output must be a folder"),
+        (["a.png"], "out.gif", "must end in one of .png, .jpg"),
+        (["a.png"], "out.pgn", "must end in one of .png, .jpg, .*got '.pgn'"),
+        (["a.png", "b.jpg"], "notes.txt", "notes.txt is a file, but a folder is needed"),
+        (["*.tiff"], "out", "Nothing matches"),
+        (["a.png"], "a.png", "is an input and would be replaced"),
+        (["a.png", "b.jpg"], ".", "is an input and would be replaced"),
+        (["a.png", "deep/a.png"], "out", "out/a.png would be written twice, for .*album/a.png and for .*deep/a.png"),
+        (["a.png"], "notes.txt/out", "notes.txt is a file, but a folder is needed"),
+        (["empty"], "out", "There are no pictures in"),
+    ],
+)
+def test_what_is_refused(album: Path, inputs: list[str], output: str, sentence: str) -> None:
+    (album / "deep").mkdir()
+    (album / "empty").mkdir()
+    (album / "deep/a.png").touch()
+    with pytest.raises(ValueError, match=sentence):
+        plan_jobs([album / name for name in inputs], album / output)
+
+
+def test_a_sheet_that_is_the_result_is_refused(album: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="written twice"):
+        plan_jobs([album / "a.png"], tmp_path / "o.png", tmp_path / "o.png")
+    with pytest.raises(ValueError, match="must end in one of"):
+        plan_jobs([album / "a.png"], tmp_path / "o.png", tmp_path / "o.txt")
+
+
+def test_folders_in_folders_keep_their_names(album: Path, tmp_path: Path) -> None:
+    for folder in ("deep/er", ".hidden"):
+        (album / folder).mkdir(parents=True)
+        (album / folder / "e.png").touch()
+    jobs = plan_jobs([album], tmp_path / "out", tmp_path / "sheets", subfolders=True)
+    assert [job.name for job in jobs] == ["a.png", "b.jpg", "c.gif", "deep/er/e.png"]
+    assert jobs[-1].targets == (tmp_path / "out/deep/er/e.png", tmp_path / "sheets/deep/er/e.png.png")
+    with pytest.raises(ValueError, match="There are 3 pictures, so --compare must be a folder"):
+        plan_jobs([album], tmp_path / "out", tmp_path / "s.png")
+
+
+def test_results_of_another_format(album: Path, tmp_path: Path) -> None:
+    def as_png(inputs: list[Path], output: Path) -> list[Job]:
+        return plan_jobs(
+            inputs, output, suffixes=(".png",), result_name=lambda name: Path(name).with_suffix(".png").as_posix()
+        )
+
+    assert [job.output.name for job in as_png([album], tmp_path / "out")] == ["a.png", "b.png", "c.png"]
+    with pytest.raises(ValueError, match=r"new\.jpg must end in \.png, got '\.jpg'"):
+        as_png([album / "b.jpg"], tmp_path / "new.jpg")
+    (album / "b.gif").touch()
+    with pytest.raises(ValueError, match=r"out/b\.png would be written twice, for .*b\.gif and for .*b\.jpg"):
+        as_png([album], tmp_path / "out")
+
+
+def test_further_files_are_checked_too(album: Path, tmp_path: Path) -> None:
+    jobs = plan_jobs([album / "a.png"], tmp_path / "o.png")
+    check_targets(jobs, {album / "a.png": [tmp_path / "map.png"]}, kept=[album / "b.jpg"])
+    with pytest.raises(ValueError, match="written twice"):
+        check_targets(jobs, {album / "a.png": [tmp_path / "o.png"]})
+    with pytest.raises(ValueError, match="is an input and would be replaced"):
+        check_targets(jobs, {album / "a.png": [album / "b.jpg"]}, kept=[album / "b.jpg"])
+
+
+def test_what_is_there_is_skipped_and_said(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = plan_jobs([album], tmp_path)
+    (tmp_path / "b.jpg").touch()
+    assert [job.name for job in missing_jobs(jobs, False, error_console())] == ["a.png", "c.gif"]
+    assert "1 of 3 pictures are there already; --overwrite makes them again." in capsys.readouterr().err
+    assert missing_jobs(jobs[1:2], False, error_console()) == []
+    assert f"{tmp_path / 'b.jpg'} is there already; --overwrite makes it again." in capsys.readouterr().err
+    assert missing_jobs(jobs, True, error_console()) == jobs
+    assert not capsys.readouterr().err
+
+
+def spoilt_by(error: BaseException, name: str = "b.jpg") -> Batch:
+    """Copies pictures, warns of each, and fails at one."""
+
+    def copy(job: Job) -> str:
+        if job.name == name:
+            raise error
+        warnings.warn("It is dark.", UserWarning, stacklevel=1)
+        job.output.parent.mkdir(exist_ok=True)
+        job.output.touch()
+        return job.name
+
+    def work(job: Job) -> Outcome[str]:
+        return attempt(job, copy, "the memory ran out; take less.")
+
+    return Batch(work, "copying", "copied")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("It is too dark."), "b.jpg: It is too dark."),
+        (PermissionError(errno.EACCES, "Permission denied", "b.jpg"), "b.jpg: Permission denied."),
+        (MemoryError(), "b.jpg: the memory ran out; take less."),
+        (RuntimeError("CUDA out of memory."), "b.jpg: the memory ran out; take less."),
+    ],
+)
+def test_a_bad_picture_does_not_stop_the_others(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, reason: str
+) -> None:
+    jobs = plan_jobs([album], tmp_path / "out")
+    assert run_batch(jobs, spoilt_by(error), error_console()) == 1
+    told = capsys.readouterr()
+    assert told.out.split() == [str(tmp_path / "out/a.png"), str(tmp_path / "out/c.gif.png")]
+    assert f"{album / 'a.png'}: It is dark." in told.err
+    assert "1 of 3 pictures could not be copied; the others are done:" in told.err
+    assert told.err.count(reason) == 2  # when it happened, and in the summary
+    with pytest.raises(type(error)):
+        run_batch(jobs[1:2], spoilt_by(error), error_console(), alone=True)
+
+
+def test_what_stops_every_picture_ends_the_batch(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs, full = plan_jobs([album], tmp_path / "out"), OSError(errno.ENOSPC, "No space left on device", "b.jpg")
+    assert run_batch(jobs, spoilt_by(full), error_console()) == 2
+    told = capsys.readouterr().err
+    assert "1 of 3 pictures are done; the same command goes on with the rest." in told
+    assert "b.jpg: No space left on device." in told
+    with pytest.raises(OSError, match="No space left"):
+        run_batch(jobs, spoilt_by(full, "a.png"), error_console())
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(jobs, spoilt_by(KeyboardInterrupt()), error_console())
+
+
+def test_a_folder_that_cannot_be_written_to(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the super-user may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(PermissionError, match="cannot be written to; name another, or change its permissions"):
+        plan_jobs([album], tmp_path / "not there yet")
