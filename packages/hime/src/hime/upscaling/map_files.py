@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceops.images.files import Picture, save_picture
 from faceops.images.jobs import Job
-from hime.upscaling.heat import heat_map, relative_similarity
+from hime.heat_maps import heat_map, relative_similarity
 from hime.upscaling.picture_upscaling import Upscaled
 from portraitdata.images.resampling import bicubic
 
