@@ -21,11 +21,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """What became of a job."""
+    """Outcome of a job."""
 
     job: Job
     result: Result | None = None
-    """What the work gave; None if it failed."""
+    """Result of the work; None if it failed."""
     notes: Sequence[str] = ()
     """Sentences about it, its warnings among them."""
     error: Exception | None = None
@@ -35,7 +35,7 @@ class Outcome(Generic[Result]):
 
 @dataclass(frozen=True)
 class Batch:
-    """How a command does its pictures."""
+    """Work of a command on its images."""
 
     work: Callable[[Job], Outcome[Any]]
     """Does a job and fails with an outcome, not with an exception, as `attempt` does."""
@@ -44,7 +44,7 @@ class Batch:
     done: str
     """Word for what became of a picture, such as restored."""
     lists_results: bool = True
-    """Whether each file that is written is a line on stdout."""
+    """True if each file that is written is a line on stdout."""
 
 
 def error_console() -> Console:
@@ -83,7 +83,7 @@ def reason_of(error: Exception, job: Job, out_of_memory: str) -> str:
 
 
 def stops_all(error: Exception) -> bool:
-    """Whether every further picture would fail of the same."""
+    """Tell whether every further picture would fail of the same."""
     return isinstance(error, OSError) and error.errno in STOPPING
 
 

@@ -101,7 +101,7 @@ def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile 
 
 @lru_cache(maxsize=32)
 def is_srgb(profile: bytes, grey: bool) -> bool:
-    """Whether a profile leaves colours as they are, as seen in eight bits; also true of an unusable one."""
+    """Tell whether a profile leaves colours as they are, as seen in eight bits; also true of an unusable one."""
     usable = usable_profile(profile, grey)
     if usable is None:
         return True

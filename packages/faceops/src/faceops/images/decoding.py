@@ -45,9 +45,9 @@ class Raster:
     samples: Samples
     """(h, w, 3) RGB, or (h, w, 4) with straight alpha; the dtype says whether the file has 8 or 16 bits."""
     grey: bool
-    """Whether the file is grey; the three channels are then equal."""
+    """True if the file is grey; the three channels are then equal."""
     cmyk: bool
-    """Whether the file is CMYK; the samples are then a conversion to sRGB."""
+    """True if the file is CMYK; the samples are then a conversion to sRGB."""
     icc_profile: bytes | None
     """Colour profile embedded in the file."""
     exif: bytes | None

@@ -1,10 +1,10 @@
-"""What can be wrong with an image file; every error is a sentence that names the file."""
+"""Errors of image files; every one is a sentence that names the file."""
 
 import struct
 import zlib
 
 DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
-"""What Pillow's decoders raise on damaged data, and that of HEIC."""
+"""Errors of Pillow's decoders on damaged data, and of that for HEIC."""
 
 
 class ImageFileError(ValueError):

@@ -37,7 +37,7 @@ class Picture:
     bits: Literal[8, 16] = 8
     """Bits of a sample in the file."""
     grey: bool = False
-    """Whether the file has one channel; saved as one again."""
+    """True if the file has one channel; saved as one again."""
     icc_profile: bytes | None = None
     """Profile of the file's colours; the pixels are converted back into it when saved. None means sRGB."""
     exif: bytes | None = None

@@ -9,11 +9,11 @@ from PIL import ImageFile
 from faceops.images.errors import DECODING_ERRORS, DamagedImageError, UnsupportedImageError
 
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-"""What stands behind ``ftyp`` at the beginning of such a file."""
+"""Brands behind ``ftyp`` at the beginning of a HEIC file."""
 
 
 def is_heic(file: io.BytesIO | io.BufferedReader) -> bool:
-    """Whether a file begins as a HEIC file does."""
+    """Tell whether a file begins as a HEIC file does."""
     file.seek(4)
     return file.read(4) == b"ftyp" and file.read(4) in BRANDS
 

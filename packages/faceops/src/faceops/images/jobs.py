@@ -1,4 +1,4 @@
-"""What there is to do: pictures to read and to write, for files, folders and patterns; planned without torch."""
+"""Jobs: images to read and to write, for files, folders and patterns; planned without torch."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ def plan_jobs(
     suffixes: Sequence[str] = WRITABLE_SUFFIXES,
     result_name: Callable[[str], str] = writable,
 ) -> list[Job]:
-    """What to do for every picture.
+    """Plan a job for every image.
 
     Args:
         inputs: Files, folders and patterns.

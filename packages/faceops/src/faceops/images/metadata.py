@@ -1,4 +1,4 @@
-"""What an image file says of itself beside its pixels: the EXIF block, which lies open in a TIFF."""
+"""Metadata of image files: the EXIF block, which lies open in a TIFF."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from faceops.images.errors import DECODING_ERRORS
 
 METADATA_ERRORS = (*DECODING_ERRORS, ArithmeticError, AttributeError, LookupError, TypeError)
-"""What Pillow raises on tags that are damaged or of another type than their name has."""
+"""Errors of Pillow on tags that are damaged or of another type than their name has."""
 
 TIFF_TAGS = tuple(
     getattr(ExifTags.Base, name)

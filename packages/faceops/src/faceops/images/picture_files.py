@@ -13,7 +13,7 @@ READABLE_SUFFIXES = (
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path is a visible file with the suffix of an image format; its content is not looked at."""
+    """Tell whether a path is a visible file with the suffix of an image format; its content is not looked at."""
     return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 

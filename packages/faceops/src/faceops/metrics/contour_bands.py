@@ -110,7 +110,7 @@ def contour_bands(mask: Float[Tensor, "h w"]) -> ContourBands | None:
 
 
 def _half_blend(mask: Tensor, distance: Tensor, nearness: float) -> float:
-    """How far from the contour, in pixels, the mask is farther than `nearness` from both 0 and 1."""
+    """Distance from the contour, in pixels, up to which the mask is farther than `nearness` from both 0 and 1."""
     blended = distance[(mask > nearness) & (mask < 1 - nearness)].abs()
     return float(blended.max()) if len(blended) else 0.0
 

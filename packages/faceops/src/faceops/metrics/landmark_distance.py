@@ -1,4 +1,4 @@
-"""How far landmarks are from where they should be."""
+"""Distances between restored and true landmarks."""
 
 import torch
 from jaxtyping import Float

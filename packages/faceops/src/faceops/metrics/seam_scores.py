@@ -126,7 +126,7 @@ def _edge(statistics: SeamStatistics) -> Float[Tensor, ""]:
 def excess(
     seam: Float[Tensor, "c sectors"], own: Float[Tensor, "c k sectors"], unit: float, only_more: bool = False
 ) -> Float[Tensor, " c"]:
-    """What the seam differs by, over all sectors, beyond what the photograph differs by at parallel contours.
+    """Difference at the seam, over all sectors, beyond that of the photograph at parallel contours.
 
     A sector weighs ``1 / (unit^2 + mean of own^2)``: where the photograph is even, a seam shows. From the square of
     the weighted mean of `seam`, the square of its standard error (times `CONFIDENCE`) and the largest of the same

@@ -1,4 +1,4 @@
-"""What is measured along a contour: fine texture, jump of colour, edge."""
+"""Statistics along a contour: fine texture, jump of colour, edge."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class SeamStatistics:
     """Logarithm of the mean colour derivative across the contour."""
 
     def minus(self, other: "SeamStatistics") -> "SeamStatistics":
-        """What this image has beyond another one."""
+        """Difference from another image's statistics, where this one is larger."""
         return SeamStatistics(self.texture - other.texture, self.jump - other.jump, self.edge - other.edge)
 
 

@@ -151,7 +151,7 @@ def reason_of(error: OSError) -> str:
 
 
 def missing_sentence(entry: WeightsEntry, reason: str) -> str:
-    """What to do about weights that are not there.
+    """Advice on missing weights.
 
     Example:
         >>> entry = WeightsEntry("a", "a.onnx", "detector", "MIT", "", url="https://example.org/a.onnx", size=2_500_000)
@@ -182,7 +182,7 @@ def check_weights(entry: WeightsEntry, path: Path) -> None:
 
 
 def verify_weights(entry: WeightsEntry) -> bool:
-    """Whether the file in the cache was compared with a checksum; without one in the table it cannot be.
+    """Tell whether the file in the cache was compared with a checksum; without one in the table it cannot be.
 
     Raises:
         MissingWeightsError: If it is not in the cache.

@@ -10,12 +10,12 @@ Parts = dict[str, Mapping[str, object]]
 
 @dataclass(frozen=True)
 class Architecture:
-    """Which files hold weights of a network."""
+    """Files that hold weights of a network."""
 
     name: str
     """Value of the header's ``architecture``, and the program whose ``export`` writes such files."""
     title: str
-    """What sentences call it."""
+    """Name in messages."""
     parts: Sequence[str]
     """Further fields of the header, each a JSON object."""
 

@@ -1,4 +1,4 @@
-"""What shipped weights say about themselves, printed."""
+"""Printed list of shipped weights with their cards."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -11,7 +11,7 @@ class WeightsEntry:
     """A file of weights: where it comes from and what may be done with it."""
 
     name: str
-    """What commands and functions call it."""
+    """Name in commands and functions."""
     file: str
     """Name of the file in the cache."""
     kind: Kind
@@ -25,7 +25,7 @@ class WeightsEntry:
     size: int | None = None
     """In bytes."""
     source: str = ""
-    """How to come by the file where there is no address."""
+    """Instructions to obtain the file where there is no URL."""
 
 
 YUNET = "Wu et al., YuNet: A Tiny Millisecond-level Face Detector, Machine Intelligence Research 2023"

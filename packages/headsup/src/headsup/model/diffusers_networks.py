@@ -26,7 +26,7 @@ UNNEEDED = "peft", "scipy", "transformers"
 """Packages that the networks do without: adapters and text encoders import them themselves."""
 
 COMPILER = "torch._dynamo"
-"""What diffusers marks functions for, in case that somebody compiles them."""
+"""Marks that diffusers puts on functions for compilation."""
 
 
 def import_networks() -> None:
@@ -75,7 +75,7 @@ def compiler_that_marks_nothing() -> ModuleType:
 
 
 def unmarked(decorated: Callable | None = None, *_: Any, **__: Any) -> Callable:  # noqa: ANN401 - as torch's
-    """What is decorated, as it is."""
+    """Return the decorated function unchanged."""
     return unmarked if decorated is None else decorated
 
 

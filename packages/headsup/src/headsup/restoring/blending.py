@@ -22,7 +22,7 @@ FACE_SIZE = 512
 """Side of the aligned faces in pixels, for restorers on Stable Diffusion; the small model knows 128 to 512."""
 
 BEYOND = (135 / 255, 133 / 255, 132 / 255)
-"""What an aligned face shows beyond the border of the picture: facexlib's grey."""
+"""Grey level beyond the border of the image in aligned faces, as in facexlib."""
 
 
 @torch.no_grad()

@@ -67,7 +67,7 @@ def wavelet_colour(
 
 
 def low_band(x: Float[Tensor, "b c h w"], levels: int = LEVELS) -> Float[Tensor, "b c h w"]:
-    """What the a-trous wavelet transform with the 3 x 3 binomial kernel leaves after `levels` levels.
+    """Low frequencies that the a-trous wavelet transform with the 3 x 3 binomial kernel leaves after `levels` levels.
 
     Level i blurs with the weights 1, 2, 1 in both directions, 2^i pixels apart. Beyond the border the outermost
     pixels are repeated, however small the image. The other bands are what every blur takes away; they sum to the rest.

@@ -1,4 +1,4 @@
-"""Whether a reference shows another expression than the picture: the mouths are compared as small pictures.
+"""True if a reference shows another expression than the picture: the mouths are compared as small pictures.
 
 Landmarks cannot tell: the corners of a smiling mouth are hardly further apart than those of a closed one. Nothing is
 stopped by it, there is only a sentence. Shut eyes are not noticed.
@@ -36,7 +36,7 @@ RECOGNISABLE = 0.6
 """Correlation of the eyes below which nothing is said: another pose, or too much damage to judge a mouth."""
 
 LEAD = 0.18
-"""How much less alike than the eyes mouths of different expressions are, at least.
+"""Least difference between the similarities of eyes and mouths where expressions differ.
 
 The least of some bounds that at most 5 % of the faces with their own photograph as reference exceed, for each kind of
 damage, among the first half of 62 people of the Face Research Lab London Set. The benchmark `reference_expressions`
@@ -80,7 +80,7 @@ def expression_notes(
 
 
 def expressions_differ(face: Float[Tensor, "3 s s"], reference: Float[Tensor, "3 r r"]) -> bool:
-    """Whether the mouths differ by more than the eyes do; False where it cannot be judged.
+    """Tell whether the mouths differ by more than the eyes do; False where it cannot be judged.
 
     Args:
         face: Aligned to FFHQ, RGB in [0, 1], of at least `SIDE` pixels.

@@ -1,4 +1,4 @@
-"""What the report says about faces: whom they are like before and after, and whether their border shows."""
+"""Scores of faces in reports: similarities before and after, visibility of the border."""
 
 from collections.abc import Iterator, Sequence
 
@@ -77,7 +77,7 @@ def border_masks(faces: Faces, size: tuple[int, int], face_size: int | None) -> 
 def pasted_opacity(
     landmarks: Float[Tensor, "n 5 2"], face_size: int, height: int, width: int
 ) -> Float[Tensor, "1 1 {height} {width}"]:
-    """How much of the result is the first of faces that `headsup.restoring.blending.blend` pastes over it.
+    """Share of the result that is the first of the faces pasted by `headsup.restoring.blending.blend`.
 
     Args:
         landmarks: Of that face and of those pasted after it, which hide it where they overlap; in pixels of the result.

@@ -31,7 +31,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Weights:
-    """Which restorer computes, and where."""
+    """Checkpoint, base and device of a restorer."""
 
     weights: str | Path = USUAL
     """Name of shipped weights, or a file."""
@@ -42,7 +42,7 @@ class Weights:
     precision: Precision = "auto"
 
     def in_bfloat16(self, device: torch.device) -> bool:
-        """Whether the frozen weights are kept in bfloat16 on a device."""
+        """Tell whether the frozen weights are kept in bfloat16 on a device."""
         return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
 
     def load(self) -> PhotoRestorer:
@@ -215,7 +215,7 @@ def wanted_people(
 def run_record(
     restorer: PhotoRestorer, options: RestoreOptions, weights: Weights, references: Sequence[Path]
 ) -> RunRecord:
-    """What a report says of all pictures."""
+    """Report entries that all images share."""
     return RunRecord(
         weights=str(weights.weights),
         base=restorer.restorer.source,

@@ -1,4 +1,4 @@
-"""What is asked for: planned and refused without torch, which takes seconds to import."""
+"""Planning and checks of requests, without torch, which takes seconds to import."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a picture is restored."""
+"""Options of a restoration."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ two hundred megapixels, which take a quarter of an hour on a CPU and that nobody
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """How a picture is restored.
+    """Options of a restoration.
 
     Args:
         scale: Sides of the result divided by those of the picture; not used if `size` is given. None is 4, or less

@@ -55,7 +55,7 @@ class ReferenceFaces:
     references: Float[Tensor, "m 3 s s"]
     """The same people's faces in other photographs, aligned to FFHQ."""
     person: Int[Tensor, " m"] | None = None
-    """Which of the faces each reference is for; None if there is one for each, in their order."""
+    """Face that each reference is for; None if there is one for each, in their order."""
 
     def rescaled(self, across: float, down: float) -> "ReferenceFaces":
         """The same in a picture whose width is `across` times and whose height is `down` times as large."""
@@ -67,14 +67,14 @@ class ReferenceFaces:
 
 
 class Condition(NamedTuple):
-    """What the denoiser is given beside the input's latent, as maps of the same size."""
+    """Condition of the denoiser beside the input's latent, as maps of the same size."""
 
     found: Float[Tensor, "1 f lh lw"]
-    """What comes of the references, see `headsup.model.one_step.OneStepRestorer.find`."""
+    """Maps of the references, see `headsup.model.one_step.OneStepRestorer.find`."""
     mask: Float[Tensor, "1 1 lh lw"]
     """Where the faces are that have a reference."""
     reach: Float[Tensor, "1 1 lh lw"]
-    """How much references may change at a place, 0 to 1."""
+    """Strength of the references at each place, 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)

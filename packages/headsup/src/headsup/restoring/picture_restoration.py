@@ -22,15 +22,15 @@ from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import FaceRecord, PictureRecord
 
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
-"""What the seconds of a report are given for, in their order; only where faces are pasted is there a paste."""
+"""Stages whose seconds a report gives, in order; "paste" only where faces are pasted."""
 
 NO_FACE = "No face was found, so the picture is what the general restorer makes of it."
-"""What blending says then."""
+"""Note of blending where no face is found."""
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What all pictures of a run share."""
+    """Setup that all images of a run share."""
 
     restorer: PhotoRestorer
     options: RestoreOptions
@@ -43,7 +43,7 @@ class Setup:
     force: bool = False
     """See `headsup.restoring.references.matching.match_people`."""
     scores: bool = False
-    """Whether faces are measured for a report."""
+    """True if faces are measured for a report."""
     face: PhotoRestorer | None = None
     """Restorer of faces, which are pasted over what `restorer` makes of the whole, see `headsup.restoring.blending`.
     There must be networks then, and there are no people. None if `restorer` does all."""
@@ -148,7 +148,7 @@ def restored_by(setup: Setup, picture: Picture, seen: SeenFaces | None, matching
 def measured_faces(
     setup: Setup, seen: SeenFaces | None, matching: Matching, restored: Restored, size: tuple[int, int]
 ) -> list[FaceRecord]:
-    """What is to be said of the faces; nothing without a report, and where nobody looks."""
+    """Report entries of the faces; none without a report or without face detection."""
     if not setup.scores or seen is None or setup.recognition is None:
         return []
     pasted = None if setup.face is None else setup.face_size

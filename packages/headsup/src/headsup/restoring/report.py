@@ -34,7 +34,7 @@ class FaceRecord:
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """What became of a picture."""
+    """Outcome of an image."""
 
     input: str
     output: str
@@ -51,7 +51,7 @@ class PictureRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What all pictures of a run share; repeated for each, since a later run may add pictures made in another way."""
+    """Facts that all images of a run share; repeated for each, since a later run may add images made in another way."""
 
     weights: str
     base: str
@@ -61,14 +61,14 @@ class RunRecord:
     references: Sequence[str]
     options: RestoreOptions
     face_weights: str | None = None
-    """What restored the faces, of `headsup blend`; null where one restorer did all, as are the next two."""
+    """Restorer of the faces, of `headsup blend`; null where one restorer did all, as are the next two."""
     face_base: str | None = None
     face_size: int | None = None
     """Side of the aligned faces in pixels."""
 
     @property
     def command(self) -> Command:
-        """What restored the pictures."""
+        """Restorer of the images."""
         return "headsup restore" if self.face_weights is None else "headsup blend"
 
 

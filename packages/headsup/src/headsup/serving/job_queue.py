@@ -21,7 +21,7 @@ from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, P
 from headsup.serving.restore_request import RestoreRequest
 
 SWEEP_SECONDS = 60.0
-"""How often is looked for what is to be deleted while nothing else happens."""
+"""Interval of deleting what is due while nothing else happens."""
 
 OUT_OF_MEMORY = "The memory ran out; a smaller scale helps, or headsup serve --memory GB, which takes longer."
 
@@ -97,7 +97,7 @@ class JobQueue:
             self._worker.submit(self._restore, job)
 
     def before(self, job: PhotoJob) -> int:
-        """How many photographs are done before one that waits; 0 for the others."""
+        """Number of photographs before one that waits; 0 for the others."""
         with self._lock:
             busy = [other for other in self._jobs.values() if other.is_busy]
             return busy.index(job) if job in busy else 0
@@ -177,6 +177,6 @@ def reason_of(error: Exception, job: PhotoJob) -> str:
 
 
 def unexpected(error: Exception) -> str:
-    """What the page says of an error that should not be; the terminal shows it in full."""
+    """Message of the page for an unexpected error; the terminal shows it in full."""
     traceback.print_exception(error, file=sys.stderr)
     return f"Something went wrong that should not ({type(error).__name__}); the terminal of headsup serve says more."

@@ -1,4 +1,4 @@
-"""What the page takes and keeps, and the sentences with which it refuses the rest."""
+"""Limits of the page, and the sentences with which it refuses more."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MEGA = 10**6
 
 @dataclass(frozen=True)
 class Limits:
-    """What the page takes and keeps.
+    """Limits of the page.
 
     Args:
         megabytes: Size of a file that is sent, in 10^6 bytes.

@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_local(listener: socket.socket) -> bool:
-    """Whether only this machine reaches a socket."""
+    """Tell whether only this machine reaches a socket."""
     address = str(listener.getsockname()[0])
     return address == "::1" or address.startswith("127.")
 

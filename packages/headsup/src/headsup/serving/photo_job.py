@@ -34,7 +34,7 @@ class ForceableError(ValueError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a photograph."""
+    """Outcome of a photograph."""
 
     result: Path
     """The file to be downloaded."""
@@ -49,7 +49,7 @@ class Outcome:
     """For each face the one in its reference, as the restorer saw it; None without one."""
     notes: tuple[str, ...]
     exif: bool = False
-    """Whether the result holds EXIF data of the photograph."""
+    """True if the result holds EXIF data of the photograph."""
 
 
 @dataclass(eq=False)
@@ -63,26 +63,26 @@ class PhotoJob:
     request: RestoreRequest | None = None
     state: State = "open"
     stage: str = ""
-    """What is being done, in words."""
+    """Current stage, in words."""
     outcome: Outcome | None = None
     error: str = ""
     offer: str = ""
-    """What a button that tries again with force says; empty if that would not help."""
+    """Label of a button that tries again with force; empty if that would not help."""
     used: float = field(default_factory=time.monotonic)
     """When somebody last asked for it."""
     began: float = 0.0
     seconds: float = 0.0
-    """How long the work took."""
+    """Duration of the work."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def id(self) -> str:
-        """What requests call it, see `new_id`."""
+        """Name in requests, see `new_id`."""
         return self.folder.name
 
     @property
     def is_busy(self) -> bool:
-        """Whether it waits or is in work."""
+        """True if it waits or is in work."""
         return self.state in ("waiting", "working")
 
     def enter(self, stage: str) -> None:
@@ -100,7 +100,7 @@ class PhotoJob:
             raise CancelledError
 
     def as_json(self, before: int) -> dict[str, Any]:
-        """What the page is told.
+        """Convert to JSON for the page.
 
         Args:
             before: How many photographs are done before it.
@@ -133,7 +133,7 @@ def new_id() -> str:
 
 
 def face_json(face: FaceRecord, width: int, height: int) -> dict[str, Any]:
-    """What the page is told of a face: the reference by its name, the box as parts of the sides of the photograph."""
+    """Entry of a face for the page: the reference's name, the box in fractions of the photograph's sides."""
     left, top, right, bottom = face.box
     told: dict[str, Any] = rounded(
         {

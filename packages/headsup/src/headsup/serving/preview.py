@@ -1,4 +1,4 @@
-"""What the page shows before it restores: the photograph, and where its faces are."""
+"""Preview on the page before restoring: the photograph and its faces."""
 
 import threading
 from pathlib import Path

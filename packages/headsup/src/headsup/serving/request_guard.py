@@ -52,7 +52,7 @@ class RequestGuard:
         await answer(scope, receive, send_guarded)
 
     def refusal(self, method: str, headers: Headers) -> JSONResponse | None:
-        """What is answered instead, if a request is refused."""
+        """Refusal of a request; None if it is allowed."""
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if not is_own_host(host, self.names):
             sentence = f'This server is not called "{host}"; ask for it by the address that it printed.'
@@ -64,7 +64,7 @@ class RequestGuard:
 
 
 def is_own_host(host: str, names: Set[str]) -> bool:
-    """Whether the value of a ``Host`` header is an address in numbers or a name of this machine.
+    """Tell whether the value of a ``Host`` header is an address in numbers or a name of this machine.
 
     Example:
         >>> [is_own_host(host, {"localhost"}) for host in ("127.0.0.1:7860", "[::1]", "localhost:1", "rebound.example")]

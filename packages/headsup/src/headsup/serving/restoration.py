@@ -29,7 +29,7 @@ OFFERS: dict[Reason, tuple[str, str]] = {
     "strangers": ("", "It is the same person, use the references anyway"),
     "no reference face": ("", WITHOUT),
 }
-"""What to do where references are of no use: a sentence, and the button that goes on in spite of it."""
+"""Advice where references cannot be used: a sentence, and the button that continues anyway."""
 
 
 class PhotoRestoration:

@@ -1,4 +1,4 @@
-"""How a photograph is to be restored, as the page says it."""
+"""Restoration request of the page."""
 
 import json
 import math
@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """How a photograph is to be restored."""
+    """Restoration request."""
 
     options: RestoreOptions
     force: bool = False

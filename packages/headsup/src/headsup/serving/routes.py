@@ -1,4 +1,4 @@
-"""What the page can ask for. Answers without a file are JSON; a refusal is ``{"error": "A sentence."}``."""
+"""Routes of the page. Answers without a file are JSON; a refusal is ``{"error": "A sentence."}``."""
 
 import errno
 import math
@@ -37,13 +37,13 @@ LONGEST_REQUEST = 10_000
 
 @dataclass(frozen=True)
 class Site:
-    """What requests are answered from, and the answers."""
+    """State of the server, and its answers."""
 
     queue: JobQueue
     limits: Limits
     preview: Preview
     weights: str = ""
-    """What the page calls the restorer."""
+    """Name of the restorer on the page."""
     device: str = ""
     threshold: float | None = None
     """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if the networks for faces are not
@@ -73,7 +73,7 @@ class Site:
         return RequestGuard(Starlette(routes=routes, exception_handlers={**refused, Exception: refusal}), host)
 
     def settings(self, request: Request) -> JSONResponse:
-        """What computes, and the limits."""
+        """Restorer, device and limits."""
         return JSONResponse(
             {
                 "weights": self.weights,
@@ -136,7 +136,7 @@ class Site:
         return JSONResponse(job.as_json(self.queue.before(job)), HTTPStatus.ACCEPTED)
 
     def state(self, request: Request) -> JSONResponse:
-        """What became of a job so far: state, place in the queue, faces, notes."""
+        """State of a job, place in the queue, faces, notes."""
         job = self._job(request)
         return JSONResponse(job.as_json(self.queue.before(job)))
 
@@ -193,7 +193,7 @@ def file_response(path: Path, name: str | None = None) -> FileResponse:
 
 
 async def refusal(request: Request, error: Exception) -> JSONResponse:
-    """What is answered where something went wrong; what should not is shown on the terminal in full."""
+    """Answer an error; unexpected ones are also shown on the terminal in full."""
     match error:
         case HTTPException(status_code=status, detail=sentence):
             if sentence == HTTPStatus(status).phrase:  # the router's own

@@ -14,7 +14,7 @@ from faceops.images.decoding import open_header, upright_size
 from headsup.serving.limits import Limits
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif"}
-"""How files of results end, by the format that Pillow sees in the input; PNG for the others, which are only read."""
+"""Suffixes of result files by the input's format as Pillow names it; PNG for formats that are only read."""
 
 LONGEST_NAME = 60
 
@@ -28,7 +28,7 @@ class Upload:
     """In pixels, as a viewer shows it."""
     height: int
     suffix: str
-    """How the file of a result in the same format ends."""
+    """Suffix of a result file in the same format."""
 
 
 def announced_length(request: Request) -> int:

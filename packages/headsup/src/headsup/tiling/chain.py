@@ -27,7 +27,7 @@ Normalise = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What is between two segments: features, and inside a residual block what will be added to its result."""
+    """State between two segments: features, and inside a residual block the shortcut to be added to its result."""
 
     features: Float[Tensor, "b c h w"]
     skip: Float[Tensor, "b s h w"] | None = None

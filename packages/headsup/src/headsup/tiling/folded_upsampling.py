@@ -62,7 +62,7 @@ def fold_upsampling(network: nn.Module) -> None:
 
 
 def is_foldable(module: nn.Module) -> bool:
-    """Whether a module doubles a map and then does nothing but a 3 x 3 convolution that keeps its size."""
+    """Tell whether a module doubles a map and then does nothing but a 3 x 3 convolution that keeps its size."""
     if type(module) is not Upsample2D or module.norm is not None or not module.interpolate or module.name != "conv":
         return False
     conv = module.conv
@@ -76,7 +76,7 @@ def is_foldable(module: nn.Module) -> bool:
 def convolve_doubled(
     x: Float[Tensor, "b c h w"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"] | None
 ) -> Float[Tensor, "b k h2 w2"]:
-    """What convolving the doubled map, zeros around it, gives.
+    """Convolve the doubled map, with zeros around it.
 
     Args:
         x: Map.

@@ -86,7 +86,7 @@ def fastest_leg(
 
 
 def leg_of(chain: Sequence[Segment], first: int, last: int, size: tuple[int, int], element: int, tile: int) -> Leg:
-    """What a leg takes.
+    """Memory and time of a leg.
 
     Args:
         chain: Segments.

@@ -33,7 +33,7 @@ from headsup.tiling.route import Leg, best_route, spans, stops
 def encode(
     vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"], memory: float | None = None
 ) -> Float[Tensor, "b c lh lw"]:
-    """What `headsup.model.autoencoder.encode` gives, within a stated memory. No gradients.
+    """Encode as `headsup.model.autoencoder.encode`, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
@@ -64,7 +64,7 @@ def encode(
 def decode(
     vae: AutoencoderKL, latents: Float[Tensor, "b c lh lw"], memory: float | None = None
 ) -> Float[Tensor, "b 3 h w"]:
-    """What `headsup.model.autoencoder.decode` gives, within a stated memory. No gradients.
+    """Decode as `headsup.model.autoencoder.decode`, within a stated memory. No gradients.
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type.

@@ -158,7 +158,7 @@ class RestorerTrainer(LightningModule):
 
     @property
     def has_regularizer(self) -> bool:
-        """Whether a regulariser is trained along."""
+        """True if a regulariser is trained along."""
         return self.distillation.form == "vsd" and bool(self.loss_weights.distillation)
 
     @property

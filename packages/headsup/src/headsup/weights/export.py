@@ -14,7 +14,7 @@ from headsup.weights.model_card import ModelCard
 from portraitdata.networks.safe_loading import load_safely
 
 PREFIX = "restorer."
-"""What the restorer's parameters are called in a checkpoint."""
+"""Prefix of the restorer's parameters in a checkpoint."""
 
 
 def export_checkpoint(

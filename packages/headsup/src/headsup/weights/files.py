@@ -17,7 +17,7 @@ from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import USUAL, find_weights
 
 ARCHITECTURE = Architecture("headsup", "HeadsUp", ("settings", "card"))
-"""What the headers of this package's files say."""
+"""Fields in the headers of this package's files."""
 
 
 @dataclass(frozen=True, eq=False)

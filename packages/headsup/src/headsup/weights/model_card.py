@@ -7,7 +7,7 @@ from faceops.weights.model_card import WeightsCard
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard(WeightsCard):
-    """What every card says, and the training's own sizes.
+    """Model card with the sizes of the training images.
 
     Args:
         size: Side of the training images in pixels; None if it is not known.

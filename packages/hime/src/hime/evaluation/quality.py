@@ -39,7 +39,7 @@ class QualityScores(MeanScores):
 
     @property
     def measures_lpips(self) -> bool:
-        """Whether LPIPS is among the scores."""
+        """True if LPIPS is among the scores."""
         return self.lpips is not None
 
     @property

@@ -19,7 +19,7 @@ Whose = Literal["same", "stranger", "blank"]
 
 
 class Condition(NamedTuple):
-    """What the network is given beside the input."""
+    """Exemplars that the network is given."""
 
     name: str
     """As it stands in the table."""

@@ -1,4 +1,4 @@
-"""What every recipe of HIME shares: the network, its scores, its checkpoints."""
+"""Base of HIME's recipes: the network, its scores, its checkpoints."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ class PartRates:
 
 
 DEFAULT_RATES = PartRates()
-"""What the recipes use if nothing else is said."""
+"""Defaults of the recipes."""
 
 
 class SuperResolver(LightningModule):

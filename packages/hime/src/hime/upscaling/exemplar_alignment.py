@@ -33,7 +33,7 @@ class AlignedExemplars:
     images: Float[Tensor, "n 3 sh sw"]
     """RGB in [0, 1], black beyond the photographs."""
     input_has_face: bool
-    """Whether a face was found in the input; if not, the middle of every exemplar was taken."""
+    """True if a face was found in the input; if not, the middle of every exemplar was taken."""
     without_face: tuple[int, ...]
     """Numbers of the exemplars without a face, of which the middle was taken."""
 

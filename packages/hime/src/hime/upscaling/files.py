@@ -27,7 +27,7 @@ from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights
 
 AlignMode = Literal["auto", "faces", "middle"]
-"""How exemplars are brought to the frame of the input."""
+"""Alignment of exemplars with the input."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load_exemplars(files: Sequence[Path]) -> list[Exemplar]:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What all pictures of a run share."""
+    """Setup that all images of a run share."""
 
     network: HIME
     exemplars: Sequence[Exemplar]

@@ -17,7 +17,7 @@ class MapFiles:
 
     folder: Path
     exemplars: int
-    """How many there are."""
+    """Number of them."""
 
     def of(self, kind: str) -> list[Path]:
         """Files of the maps of the kind weight or similarity, in the order of the exemplars."""

@@ -35,7 +35,7 @@ class Upscaled:
     exemplars: Float[Tensor, "n 3 sh sw"]
     """The exemplars as the network saw them."""
     similarity: Float[Tensor, "n h w"] | None
-    """How well every exemplar fits at every pixel of the input (mu of Eq. 7), in [0, 1].
+    """Similarity of every exemplar at every pixel of the input (mu of Eq. 7), in [0, 1].
 
     Only ratios count, so values may be tiny throughout. None without exemplars and without CoFA.
     """

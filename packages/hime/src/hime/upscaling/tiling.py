@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an image is cut.
+    """Tiles of an image.
 
     Args:
         size: Side of a tile; images up to this size stay whole. Memory grows with its square.

@@ -8,12 +8,12 @@ from faceops.weights.header import Architecture, header_metadata, read_parts
 from faceops.weights.model_card import WeightsCard, known_fields
 
 ARCHITECTURE = Architecture("hime", "HIME", ("arguments", "card"))
-"""What the headers of this package's files say."""
+"""Fields in the headers of this package's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard(WeightsCard):
-    """What every card says, and the training's own sizes.
+    """Model card with the sizes of the training images.
 
     Args:
         lr_size: Side of the low-resolution training images in pixels; None if it is not known.

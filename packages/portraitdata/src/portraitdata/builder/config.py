@@ -1,4 +1,4 @@
-"""What a build is made with: one tree of typed settings, which jsonargparse reads from YAML."""
+"""Configuration of a build: one tree of typed settings, which jsonargparse reads from YAML."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from faceops.detection.detector_names import DetectorName
 
 Reading = Literal["either-orientation", "literal"]
-"""How the paper's sentence on sizes is read; see `portraitdata.builder.stages.size_rule`."""
+"""Reading of the paper's sentence on sizes; see `portraitdata.builder.stages.size_rule`."""
 
 MetadataPreset = Literal["laion", "pd12m", "photo-concept-bucket"]
 """Whose columns a metadata table has; see `portraitdata.builder.metadata_columns`."""
@@ -56,7 +56,7 @@ class LocalSource:
 
 @dataclass(frozen=True)
 class SizeRule:
-    """Which sizes are wanted (HeadsUp, Appendix C)."""
+    """Settings of the size rule (HeadsUp, Appendix C)."""
 
     longer_above: int = 3840
     """The longer side has more pixels."""
@@ -69,7 +69,7 @@ class SizeRule:
 
 @dataclass(frozen=True)
 class DownloadSettings:
-    """How img2dataset is called: a process of its own, since its dependencies and ours do not go together."""
+    """Settings of img2dataset, a process of its own, since its dependencies conflict with ours."""
 
     command: tuple[str, ...] = ("uvx", "img2dataset")
     """Program and what comes before the options."""
@@ -103,7 +103,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """Which images are good enough."""
+    """Settings of the quality filter."""
 
     sharpness_at_least: float = 0.0
     """Variance of the Laplacian at `sharpness_side`; cheap, and asked before any scorer."""
@@ -126,7 +126,7 @@ class FaceSettings:
 
 @dataclass(frozen=True)
 class DuplicateSettings:
-    """Which images are one image."""
+    """Settings of deduplication."""
 
     hamming_at_most: int = 8
     """Bits of 64 in which perceptual hashes of one image differ; -1 looks for equal files only."""
@@ -139,7 +139,7 @@ class DuplicateSettings:
 
 @dataclass(frozen=True)
 class PairSettings:
-    """Which faces are of one person."""
+    """Settings of pairing faces by person."""
 
     similarity_above: float = 0.65
     """Of two faces of a pair (gamma of HeadsUp, Section 3 and Appendix C)."""
@@ -149,7 +149,7 @@ class PairSettings:
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """How people are divided."""
+    """Settings of the split by people."""
 
     test_share: float = 0.1
     """Share of the images that is for testing; 3k of 30k in HeadsUp."""
@@ -158,7 +158,7 @@ class SplitSettings:
 
 @dataclass(frozen=True)
 class ShardSettings:
-    """How the images are kept."""
+    """Settings of the shards."""
 
     images: int = 1000
     """In one tar file."""

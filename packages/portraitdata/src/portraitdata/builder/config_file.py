@@ -72,7 +72,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
 
 
 def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
-    """What differs from the configuration that the build in its output was begun with.
+    """Differences from the configuration that the build in its output was begun with.
 
     Where the build lies does not count.
 

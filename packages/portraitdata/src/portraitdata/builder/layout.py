@@ -24,10 +24,10 @@ StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pai
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
 CONFIG_FILE = "config.yaml"
-"""What the build was made with."""
+"""File of the build's configuration."""
 
 PLAN_FILE = "00_plan/partitions.parquet"
-"""Which candidates are in which partition."""
+"""File of the candidates and their partitions."""
 
 TAKEDOWN_FILE = "takedown.txt"
 """One uid, SHA-256, URL or path a line; every stage that runs drops what it names."""
@@ -146,7 +146,7 @@ SPLIT_FACTS = b"portraitdata.split"
 
 
 class FunnelRow(NamedTuple):
-    """How many images a stage let through or dropped."""
+    """Numbers of images that a stage kept and dropped."""
 
     stage: StageName
     reason: str
@@ -155,7 +155,7 @@ class FunnelRow(NamedTuple):
 
 
 class SplitFacts(NamedTuple):
-    """What there is to know about a split as a whole."""
+    """Facts of a split as a whole."""
 
     threshold: float
     """Similarity above which two faces were kept in one split."""
@@ -225,7 +225,7 @@ def read_split_facts(build: Path) -> SplitFacts | None:
 
 
 def funnel(build: Path) -> list[FunnelRow]:
-    """How many images each stage dropped, by reason, and how many it let through.
+    """Count the images that each stage dropped, by reason, and kept.
 
     Of every stage that has written something there is a row with an empty reason, the images that came through; then,
     the most frequent first, one for each reason. Partitions that a stage has not come to are not counted in it.

@@ -1,4 +1,4 @@
-"""How a stage drops a row, and what the reasons are called."""
+"""Marks for dropped rows, and the names of the reasons."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +83,7 @@ class Takedown:
                 self._names |= _listed(path)
 
     def names(self, batch: Batch, row: int) -> bool:
-        """Whether a row has to go."""
+        """Tell whether a row has to go."""
         known = (batch[name][row] for name in ("uid", "sha256", "url", "path"))
         return bool(self._names) and any(value in self._names for value in known if value)
 

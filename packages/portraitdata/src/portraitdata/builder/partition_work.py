@@ -1,4 +1,4 @@
-"""What an engine does with one partition in one stage; the same bytes whichever engine and process does it."""
+"""Work on one partition in one stage; the same bytes whichever engine and process does it."""
 
 import pickle
 from functools import lru_cache

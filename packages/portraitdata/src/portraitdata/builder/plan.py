@@ -1,4 +1,4 @@
-"""Which candidates there are and which partition each is in, decided once and written down."""
+"""Plan of a build: candidates and their partitions, decided once and written down."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -17,7 +17,7 @@ ever without a word.
 
 
 class DoPartition:
-    """What Ray Data maps over batches of one partition.
+    """Function that Ray Data maps over batches of one partition.
 
     Args:
         stage: Stage to do.

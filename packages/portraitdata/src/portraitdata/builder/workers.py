@@ -10,7 +10,7 @@ import cv2
 import torch
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What libraries read when they are loaded."""
+"""Environment variables that libraries read when they are loaded."""
 
 
 def begin_worker() -> None:

@@ -1,4 +1,4 @@
-"""Which pictures are degraded, and where to; planned without torch."""
+"""Planning of degradations, without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -34,7 +34,7 @@ class Draws:
     replayed: dict[str, RecordedPicture] | None
 
     def of(self, name: str, height: int, width: int) -> RecordedPicture:
-        """What to do to a picture of a name and size.
+        """Record for an image of a name and size.
 
         Raises:
             ValueError: If nothing is recorded of it, or it is too small.

@@ -230,7 +230,7 @@ def _read_table(path: Path) -> tuple[pa.Table, dict]:
 
 
 def stored_metadata(table: pa.Table, key: bytes, version: int, place: Path, command: str) -> dict:
-    """What an index stores beside its table: version, root, and what else it has.
+    """Metadata that an index stores beside its table: version, root and more.
 
     Args:
         table: Table that holds them.

@@ -1,4 +1,4 @@
-"""What of an image PSNR and SSIM compare: all channels of RGB, or the Y of YCbCr; tables of papers use both."""
+"""Channels that PSNR and SSIM compare: RGB, or Y of YCbCr; tables of papers use both."""
 
 from typing import Literal, get_args
 
@@ -53,7 +53,7 @@ def luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
 def compared_channels(
     restored: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], convention: Convention, crop: int
 ) -> tuple[Float[Tensor, "b c ch cw"], Float[Tensor, "b c ch cw"]]:
-    """What of two batches is compared, in float32 at least.
+    """Compared channels of two batches, in float32 at least.
 
     Args:
         restored: RGB in [0, 1].

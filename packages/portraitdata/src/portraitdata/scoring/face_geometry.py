@@ -80,7 +80,7 @@ class FaceFinder:
         return found
 
     def restored(self, pair: ImagePair) -> Faces:
-        """What the detector finds in the restored image where the target has its face.
+        """Detect the face in the restored image where the target has its face.
 
         Raises:
             NoFaceInImageError: If either has none.

@@ -74,7 +74,7 @@ def score_folders(
 
 @dataclass
 class _Scores:
-    """What has been measured so far."""
+    """Measurements so far."""
 
     metrics: Sequence[Metric]
     problems: list[str]

@@ -57,15 +57,15 @@ class LearnedMetric:
     name: str
     """As in OSEDiff's protocol and in pyiqa."""
     library: Library
-    """What computes it."""
+    """Implementation that computes it."""
     convention: str
     """In a few words, for tables."""
     higher_is_better: bool
     files: tuple[WeightsFile, ...]
     compares: bool = True
-    """Whether it looks at the target."""
+    """True if it looks at the target."""
     of_the_set: bool = False
-    """Whether it is one number for all images."""
+    """True if it is one number for all images."""
 
     @property
     def missing(self) -> tuple[WeightsFile, ...]:

@@ -121,7 +121,7 @@ def build_learned(row: LearnedMetric, *, download: bool = False, device: str = "
 
 
 def missing_sentence(row: LearnedMetric) -> str:
-    """Which weights are missing, where they belong, where they come from.
+    """Name the missing weights, their place and their source.
 
     Example:
         >>> from portraitdata.scoring.learned_metric_table import LearnedMetric, WeightsFile

@@ -1,4 +1,4 @@
-"""What a metric is: something that gives one or more numbers for a restored image and its target."""
+"""Interface of metrics, which give one or more numbers for a restored image and its target."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Column:
     name: str
     """As in the JSON."""
     convention: str
-    """How it is measured, in a few words; stands beside the number."""
+    """Convention in a few words; printed beside the number."""
     higher_is_better: bool
     digits: int = 4
     """After the point, where people read it."""
@@ -75,7 +75,7 @@ class ImagePair:
     reference: Float[Tensor, "1 3 rh rw"] | None = None
     """Another photograph of the person, of any size."""
     mask: Float[Tensor, "1 1 h w"] | None = None
-    """What a face was pasted with, in [0, 1]."""
+    """Mask that a face was pasted with, in [0, 1]."""
 
 
 @runtime_checkable
@@ -84,7 +84,7 @@ class Metric(Protocol):
 
     @property
     def columns(self) -> Sequence[Column]:
-        """What the numbers are, in their order."""
+        """Columns of the numbers, in their order."""
 
     def __call__(self, pair: ImagePair) -> Sequence[float | None]:
         """One number for every column; None where there is nothing to measure, which no mean counts.
@@ -101,7 +101,7 @@ class SetMetric(Protocol):
 
     @property
     def column(self) -> Column:
-        """What the number is."""
+        """Column of the number."""
 
     def __call__(self, restored: Sequence[Path], target: Sequence[Path]) -> float:
         """The number, of two lists of files that belong together."""

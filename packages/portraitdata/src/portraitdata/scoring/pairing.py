@@ -1,4 +1,4 @@
-"""Which restored file belongs to which target: by name, and nothing is guessed."""
+"""Pairing of restored files with targets by name, without guessing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class FilePair:
     reference: Path | None = None
     """Another photograph of the person."""
     mask: Path | None = None
-    """What a face was pasted with."""
+    """Mask that a face was pasted with."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def no_pairs_sentence(
 
 
 def common_suffix(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """What most of our names have after one of theirs; empty if there is no such thing.
+    """Most common suffix of our names after theirs; empty if there is none.
 
     Example:
         >>> common_suffix(["a_out", "b_out", "c"], ["a", "b"]), common_suffix(["x"], ["a"])

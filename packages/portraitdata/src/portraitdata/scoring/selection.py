@@ -30,14 +30,14 @@ DAEFR_NETWORK = "arcface-grey18"
 
 @dataclass(frozen=True)
 class ScoringSettings:
-    """How metrics are computed."""
+    """Settings of the metrics."""
 
     convention: Convention
     """Of PSNR and SSIM."""
     crop: int = 0
     """Pixels that PSNR and SSIM leave out along every border."""
     aligned: bool = False
-    """Whether the images are faces aligned to FFHQ's template."""
+    """True if the images are faces aligned to FFHQ's template."""
     detector: DetectorName = "yunet"
     detector_weights: str | Path | None = None
     """File or name of the detector's weights; None for its own."""

@@ -18,7 +18,7 @@ ROWS = 6
 SIDE = 320
 """Longer side of an image on the sheet, in pixels."""
 AMPLIFIED = 4
-"""How much a difference is enlarged, to be seen."""
+"""Factor that makes differences visible."""
 
 
 def score_sheet(table: ScoreTable, pairs: Sequence[FilePair], rows: int = ROWS) -> Float[Tensor, "3 h w"]:

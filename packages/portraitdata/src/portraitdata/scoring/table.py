@@ -29,11 +29,11 @@ class ScoreTable:
     crop: int
     """Pixels left out along every border, by PSNR and SSIM."""
     columns: tuple[Column, ...]
-    """What was measured of every image."""
+    """Scores of every image."""
     rows: Mapping[str, tuple[float | None, ...]]
     """Numbers by the name of the image, in the order of `columns`; None where there was nothing to measure."""
     set_columns: tuple[Column, ...] = ()
-    """What was measured of the whole set."""
+    """Scores of the whole set."""
     set_scores: tuple[float | None, ...] = ()
     """In the order of `set_columns`."""
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class ScoreTable:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images each mean is of."""
+        """Number of images in each mean."""
         counts = {column.name: len(self.values(column.name)) for column in self.columns}
         return counts | {column.name: len(self.rows) for column in self.set_columns}
 

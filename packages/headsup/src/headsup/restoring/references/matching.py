@@ -1,4 +1,4 @@
-"""Which face of a picture is whose: faces matched one to one with the people of the references."""
+"""Matching of faces, one to one, with the people of the references."""
 
 import math
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ class Match:
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """What became of the faces of a picture."""
+    """Result of matching the faces of an image."""
 
     matches: tuple[Match | None, ...]
     """One for each face."""
@@ -105,7 +105,7 @@ def match_people(seen: SeenFaces, people: Sequence[Person], name: str, force: bo
 
 
 def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Person], name: str) -> str:
-    """What to say where nobody of the references is in the picture."""
+    """Message where none of the people in the references is in the image."""
     whom = people[0].name if len(people) == 1 else f"any of the {len(people)} people of the references"
     subject = f"The face in {name} is not" if len(alike) == 1 else f"None of the {len(alike)} faces in {name} is"
     return (
@@ -144,7 +144,7 @@ def uncertain(
 
 
 def rival(alike: Float[Tensor, "faces people"], row: int, column: int) -> tuple[float, tuple[int, int] | None]:
-    """How much a match leads, and the match of the same face, or else of the same person, that would take its place.
+    """Lead of a match, and the match of the same face, or else of the same person, that would take its place.
 
     Example:
         >>> rival(torch.tensor([[0.75, 0.5], [0.0, 0.25]]), 0, 0)
@@ -194,7 +194,7 @@ def unused(
 
 
 def called(seen: SeenFaces, number: int, word: str = "Face") -> str:
-    """What a sentence calls a face: its number and where it is, if there are others.
+    """Name of a face in messages: its number and place, if there are others.
 
     Args:
         seen: Faces of the picture.

@@ -40,7 +40,7 @@ class ReferencePhoto:
     embedding: Float[Tensor, " d"]
 
     def unfitness(self, pose: Float[Tensor, "5 2"]) -> float:
-        """How badly it serves a face of some pose; the less, the better.
+        """Misfit to a face of some pose; lower is better.
 
         Halvings of the resolution below that of an aligned face, plus the root mean square distance of the landmarks
         in units of `POSE_UNIT`: a face that looks the other way tells less than one at half the resolution.
@@ -62,7 +62,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        """What messages call the person."""
+        """Name of the person in messages."""
         others = len(self.photos) - 1
         return self.photos[0].path.name + (f" and {others} more" if others else "")
 

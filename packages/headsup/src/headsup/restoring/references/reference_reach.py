@@ -1,4 +1,4 @@
-"""How far a reference reaches: what it brings to the face, and nothing to what is around it.
+"""Limit of a reference's effect to its face.
 
 HeadsUp has a single denoising step that sees the reference, and nothing in it keeps the reference to the face: where
 its latent ends, the result may show a rim, and the background may change. Here a second step sees no reference, and

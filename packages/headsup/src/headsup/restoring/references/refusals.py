@@ -12,7 +12,7 @@ ADVICE: dict[Reason, str] = {
     "strangers": "If you know that it is the same person, give --force; otherwise leave --reference out.",
     "no reference face": "Give photographs that show the person's face, or leave --reference out.",
 }
-"""What to do on the command line."""
+"""Advice for the command line."""
 
 
 class UnusedReferencesError(ValueError):

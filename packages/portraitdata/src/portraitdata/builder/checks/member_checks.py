@@ -17,7 +17,7 @@ HASH_NAME = re.compile("[0-9a-f]{16}")
 
 
 class Row(NamedTuple):
-    """What an index says about a photograph."""
+    """Row of an index on a photograph."""
 
     uid: str
     photograph: Photograph
@@ -57,7 +57,7 @@ def archive_members(archive: Path) -> dict[int, tarfile.TarInfo]:
 
 
 def archive_problems(folder: Path, root: Path, archive: str, rows: list[Row]) -> list[str]:
-    """What is wrong with the places that rows name in an archive, and what it holds that no row names.
+    """Check the places that rows name in an archive, and find members that no row names.
 
     Args:
         folder: Folder of the index; an archive elsewhere may hold more than is listed.
@@ -92,7 +92,7 @@ def archive_problems(folder: Path, root: Path, archive: str, rows: list[Row]) ->
 
 
 def content_problems(root: Path, rows: list[Row], taken_down: set[str], deep: bool) -> Iterator[str]:
-    """What is wrong with the bytes of photographs; every file is read and hashed.
+    """Check the bytes of photographs; every file is read and hashed.
 
     Args:
         root: Folder that places are relative to.

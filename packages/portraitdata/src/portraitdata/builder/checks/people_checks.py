@@ -16,7 +16,7 @@ BLOCK = 4096
 """Faces that are compared with all others at once."""
 
 ROUNDING = 1e-3
-"""What the cosine of embeddings stored in half precision may differ by."""
+"""Tolerance of the cosine of embeddings stored in half precision."""
 
 
 class Nearest(NamedTuple):

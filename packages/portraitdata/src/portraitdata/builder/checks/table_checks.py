@@ -9,7 +9,7 @@ from portraitdata.restoration.index.tables import IndexTables
 
 
 def table_problems(tables: IndexTables) -> list[str]:
-    """What is wrong with the rows of an index, whatever its archives hold: a sentence for each problem.
+    """Check the rows of an index without its archives; one sentence for each problem.
 
     Photographs and faces are listed once, splits are known, sizes positive; faces are of listed photographs, pairs of
     listed faces of two photographs in one split.

@@ -15,7 +15,7 @@ from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, r
 
 @dataclass(frozen=True)
 class Verification:
-    """What came out of checking an index."""
+    """Result of checking an index."""
 
     photographs: int
     faces: int
@@ -28,7 +28,7 @@ class Verification:
     problems: tuple[str, ...]
     """A sentence each."""
     notes: tuple[str, ...]
-    """What could not be checked, or is not finished, and is no error."""
+    """Notes on what could not be checked or is not finished; no errors."""
 
 
 def verify_index(folder: Path, deep: bool = False) -> Verification:
@@ -76,7 +76,7 @@ def verify_index(folder: Path, deep: bool = False) -> Verification:
 
 
 def taken_down_of(folder: Path) -> list[TakenDown]:
-    """What the list of an index, and that of the build it belongs to, name."""
+    """Entries of the takedown lists of an index and of the build it belongs to."""
     build = build_of(folder)
     return [row for place in (folder, build) if place is not None for row in read_takedown_list(place / LIST_FILE)]
 

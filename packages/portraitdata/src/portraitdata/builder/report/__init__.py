@@ -1,1 +1,1 @@
-"""What a build dropped and why, what it kept, and what is alike in it: one HTML page that needs nothing else."""
+"""Report of a build: dropped, kept and similar images, as one HTML page that needs nothing else."""

@@ -41,7 +41,7 @@ UNSHOWN = frozenset(
 
 
 def explanation(reason: str) -> str:
-    """What a reason means.
+    """Explain a reason.
 
     Example:
         >>> explanation("HTTP error 404")

@@ -18,7 +18,7 @@ WIDTH, HEIGHT, LETTER = 460, 230, 11
 BINS = 32
 
 INKS = {"kept": "#2a7f62", "dropped": "#c9cfd4", "mark": "#b3541e", "soft": "#5c6873", "card": "#fefefe"}
-"""What stands in the drawing for a colour of the page's style, which differs by day and by night."""
+"""Placeholders for the colours of the page's style, which differ between light and dark."""
 
 
 def histogram(
@@ -29,7 +29,7 @@ def histogram(
     lines: Sequence[tuple[float, str]] = (),
     logarithmic: bool = False,
 ) -> str:
-    """How often values occur: a figure, bars of what was dropped on bars of what was kept, and marked values.
+    """Histogram as a figure: bars of dropped images on bars of kept ones, and marked values.
 
     Args:
         title: What is counted.
@@ -87,7 +87,7 @@ def _drawn(
     lines: Sequence[tuple[float, str]],
     logarithmic: bool,
 ) -> str:
-    """What stands within the ``<svg>``: for the same values the same to the letter, with nothing to be loaded."""
+    """Content of the ``<svg>`` element; equal bytes for equal values, and nothing to load."""
     try:
         from matplotlib import style
         from matplotlib.figure import Figure

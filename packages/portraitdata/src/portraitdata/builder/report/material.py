@@ -1,4 +1,4 @@
-"""What a report is made from: the tables of a build, as far as it has come, and the images in it."""
+"""Material of a report: the tables of a build, as far as it has come, and the images in it."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -63,7 +63,7 @@ class Material:
 
     @cached_property
     def reached(self) -> dict[str, int]:
-        """How many candidates each stage of the funnel has come to."""
+        """Number of candidates that reached each stage of the funnel."""
         stages = [row.stage for row in self.funnel if not row.reason]
         return {stage: read_stage(self.build, FOLDER_OF[stage], ["status"]).num_rows for stage in stages}
 
@@ -82,7 +82,7 @@ class Material:
 
     @cached_property
     def is_kept(self) -> NDArray[np.bool_]:
-        """Which candidates nothing has dropped."""
+        """True for candidates that nothing has dropped."""
         return np.array([status == KEPT for status in self.images["status"].to_pylist()], np.bool_)
 
     @cached_property

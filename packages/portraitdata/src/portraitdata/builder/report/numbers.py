@@ -15,7 +15,7 @@ STAGE_WORDS = {
     "faces": "finding faces",
     "deduplicate": "finding duplicates",
 }
-"""What the stages of the funnel do."""
+"""Descriptions of the stages of the funnel."""
 
 
 def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str:
@@ -58,7 +58,7 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
 
 
 def sources_section(material: Material) -> str:
-    """How many images of each source and licence were listed, and how many kept."""
+    """Numbers of listed and of kept images by source and licence."""
     listed = list(
         zip(
             material.images["source"].to_pylist(),
@@ -83,7 +83,7 @@ def sources_section(material: Material) -> str:
 
 
 def split_section(material: Material) -> str:
-    """How the people are divided, and how sure it is that nobody is on both sides."""
+    """Split of the people, and how far apart its sides are."""
     facts = material.split_facts
     if facts is None:
         return section("split", "Training and testing", "<p>There is no split yet.</p>")

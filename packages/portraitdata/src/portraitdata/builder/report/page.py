@@ -10,7 +10,7 @@ from portraitdata.builder.report.sheets import dropped_section, kept_section, pa
 from portraitdata.builder.report.style import STYLE
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser may load for the page: nothing that is not in it."""
+"""Content security policy of the page: nothing is loaded that is not in it."""
 
 SECTIONS = {
     "funnel": "What came through",

@@ -1,4 +1,4 @@
-"""How a report looks, on a screen or a phone, by day and by night."""
+"""Style of a report, for screens and phones, light and dark."""
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d2329;--soft:#5c6873;--page:#fbfbf9;--card:#fff;--edge:#dfe3e6;--kept:#2a7f62;

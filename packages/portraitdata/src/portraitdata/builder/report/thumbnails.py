@@ -20,7 +20,7 @@ QUALITY = 80
 """Of its JPEG."""
 
 FACE_MARGIN = 0.45
-"""What is shown around the box of a face on each side, in sides of the box."""
+"""Margin around the box of a face on each side, in sides of the box."""
 
 
 def thumbnail(data: bytes, name: str, box: Sequence[float] | None = None, side: int = SIDE) -> NDArray[np.uint8]:

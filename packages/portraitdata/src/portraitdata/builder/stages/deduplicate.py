@@ -91,5 +91,5 @@ def _closest(embeddings: dict[FaceKey, NDArray[np.float32]], keys: Sequence[Face
 
 
 def place(batch: Batch, row: int) -> str:
-    """What a sentence calls an image."""
+    """Name of an image in messages."""
     return batch["url"][row] or batch["path"][row]

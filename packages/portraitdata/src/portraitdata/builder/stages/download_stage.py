@@ -106,7 +106,7 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
 
 
 def command_line(working: Path, count: int, settings: DownloadSettings) -> list[str]:
-    """How img2dataset is called.
+    """Command line of img2dataset.
 
     Example:
         >>> command_line(Path("w"), 3, DownloadSettings())[:4]

@@ -1,4 +1,4 @@
-"""Which sizes HeadsUp keeps: "at least 3840x2160, with the longest side exceeding 3840", width / height in 0.6 to 1.6.
+"""Size rule of HeadsUp: "at least 3840x2160, with the longest side exceeding 3840", width / height in 0.6 to 1.6.
 
 Two readings differ. By "either-orientation", the default, the longer side exceeds 3840 and the shorter is at least
 2160, whichever is the width; with these aspects the latter always holds. By "literal" the width is at least 3840 and
@@ -9,7 +9,7 @@ from portraitdata.builder.config import SizeRule
 
 
 def fits(width: int, height: int, rule: SizeRule) -> bool:
-    """Whether an image of this size is wanted.
+    """Tell whether an image of this size is wanted.
 
     Example:
         >>> [fits(*size, SizeRule()) for size in ((3000, 4500), (3840, 2560), (3841, 2560), (3841, 2160))]
@@ -28,7 +28,7 @@ def fits(width: int, height: int, rule: SizeRule) -> bool:
 
 
 def may_fit(width: int, height: int, rule: SizeRule) -> bool:
-    """Whether an image of a listed size may turn out to be wanted.
+    """Tell whether an image of a listed size may turn out to be wanted.
 
     Metadata often have the sides as stored, before the turn that EXIF asks for, so both orientations pass here; the
     decoded image decides.

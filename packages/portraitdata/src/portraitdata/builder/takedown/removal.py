@@ -29,10 +29,10 @@ from portraitdata.restoration.index.takedown_list import (
 )
 
 JOURNAL_FILE = "takedown.pending.json"
-"""What is about to be done, in the folder of the index; there while a takedown is under way or was interrupted."""
+"""Journal in the folder of the index; present while a takedown is under way or was interrupted."""
 
 HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json|txt)")
-"""What `faceops.atomic_files.replacing` leaves behind when it is killed."""
+"""Names of files that `faceops.atomic_files.replacing` leaves behind when it is killed."""
 
 
 class Journal(NamedTuple):

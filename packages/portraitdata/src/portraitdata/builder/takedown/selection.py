@@ -1,4 +1,4 @@
-"""Which photographs a takedown is about."""
+"""Selection of the photographs to take down."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -152,7 +152,7 @@ def copies_in_build(build: Path, uids: Iterable[str]) -> list[str]:
 def taken_down_rows(
     uids: Iterable[str], tables: IndexTables, build: Path | None, reason: str, date: str
 ) -> list[TakenDown]:
-    """What the list will say about photographs; a file whose hash the index does not hold is read and hashed.
+    """Entries of the list for photographs; a file whose hash the index does not hold is read and hashed.
 
     Raises:
         ValueError: If a photograph is neither in the index nor in its build.
