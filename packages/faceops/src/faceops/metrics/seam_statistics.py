@@ -32,7 +32,7 @@ class SeamStatistics:
     """Logarithm of the mean colour derivative across the contour."""
 
     def minus(self, other: "SeamStatistics") -> "SeamStatistics":
-        """Difference from another image's statistics, where this one is larger."""
+        """Differences from another image's statistics."""
         return SeamStatistics(self.texture - other.texture, self.jump - other.jump, self.edge - other.edge)
 
 
