@@ -21,7 +21,7 @@ from benchmarks.reporting.table import Cell, Suite, Table
 from faceops.detection.selection import build_detector
 from faceops.images.files import decode_picture, load_picture
 from faceops.recognition.identity import build_identity
-from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces
+from headsup.restoring.references.face_recognition import EmbeddedFaces, FaceRecognition, detect_and_embed
 from headsup.restoring.references.matching import CERTAIN, FLOOR, MARGIN
 from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplars.index import ExemplarIndex
@@ -79,7 +79,7 @@ def measure(suite: Suite) -> list[Table]:
     """
     seeing = recognition()
     people = {"London": list(londoners(EVERY[suite])), "LFW": list(lfw_people(EVERY[suite]))}
-    sharp = {name: [largest(see_faces(pair.sharp, seeing)) for pair in pairs] for name, pairs in people.items()}
+    sharp = {name: [largest(detect_and_embed(pair.sharp, seeing)) for pair in pairs] for name, pairs in people.items()}
     rows = tuple(row(damage, people[damage.source], sharp[damage.source], seeing) for damage in DAMAGES)
     bounds = f"{LOW:g}", f"{FLOOR:g}", f"{seeing.threshold:g}"
     columns = (
@@ -130,7 +130,7 @@ def lfw_people(every: int) -> Iterator[Pair]:
         yield Pair(first[:, :LFW_SIDE, :LFW_SIDE], second)
 
 
-def largest(seen: SeenFaces) -> Float[Tensor, " d"] | None:
+def largest(seen: EmbeddedFaces) -> Float[Tensor, " d"] | None:
     """Embedding of the largest face; None where none is found."""
     return seen.embeddings[0] if len(seen) else None
 
@@ -140,7 +140,8 @@ def row(
 ) -> tuple[Cell, ...]:
     """Shares in percent of one kind of damage."""
     seen = [
-        see_faces(degraded(pair.spoilt, damage.preset, damage.scale, seed), seeing) for seed, pair in enumerate(people)
+        detect_and_embed(degraded(pair.spoilt, damage.preset, damage.scale, seed), seeing)
+        for seed, pair in enumerate(people)
     ]
     known = [number for number, faces in enumerate(seen) if len(faces) and sharp[number] is not None]
     alike = (

@@ -7,7 +7,7 @@ from benchmarks.headsup.restorer_damage import over_first
 from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.reporting.table import Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 from portraitdata.scoring.metric import Column, ImagePair
 from portraitdata.scoring.psnr import psnr
 
@@ -30,7 +30,7 @@ class BottomPsnr:
         return (psnr(pair.restored[..., top:, :], pair.target[..., top:, :], "rgb").item(),)
 
 
-def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
+def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     """One table.
 
     Args:

@@ -11,7 +11,7 @@ from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 
 METRICS = ("psnr", "vgg16_hed", "sharpness", "niqe", "id_mobilefacenet", "id_edgeface", "grid")
 
@@ -39,7 +39,7 @@ NOTE = (
 )
 
 
-def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
+def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     """One table.
 
     Args:

@@ -16,7 +16,7 @@ from benchmarks.measures.laplacian_band import pixel_box
 from benchmarks.reporting.table import Suite, Table
 from faceops.images.sheet import Panel, draw_sheet
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 from portraitdata.images.resampling import bicubic, to_8_bit
 
 DAMAGES = (Damage(4), Damage(4, quality=35), Damage(4, "mild"), Damage(4, "realesrgan"))
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
     damage: Damage
 
 
-def measure(suite: Suite, weights: str = USUAL) -> list[Table]:
+def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     """A table of who is shown, with the sheets.
 
     Args:

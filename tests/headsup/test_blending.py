@@ -19,7 +19,7 @@ from headsup.model.settings import RestorerSettings
 from headsup.restoring import files
 from headsup.restoring.blending import BEYOND, blend
 from headsup.restoring.face_scores import border_masks, pasted_opacity
-from headsup.restoring.files import Weights, blend_files
+from headsup.restoring.files import RestorerSource, blend_files
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
@@ -219,13 +219,13 @@ def blended(
     weights: dict[str, Path], restorers: dict[Path, PhotoRestorer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., int]:
     """`blend_files` with restorers that are loaded once and faces that are known."""
-    monkeypatch.setattr(Weights, "load", lambda self: restorers[self.weights])
+    monkeypatch.setattr(RestorerSource, "load", lambda self: restorers[self.weights])
     monkeypatch.setattr(files, "load_recognition", lambda fetch: FaceRecognition(KnownFaces(), MeanColour(), 0.9))
 
     def run(
         *inputs: Path, output: Path, face_size: int = 64, report: Path | None = None, compare: Path | None = None
     ) -> int:
-        chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
+        chosen = (RestorerSource(weights[name], device="cpu") for name in ("general", "face"))
         return blend_files(plan_request(inputs, output, compare, report), SAME, *chosen, face_size, report)
 
     return run
@@ -302,7 +302,7 @@ def test_without_the_networks_it_is_said_and_nothing_is_written(
         raise OSError("no route")
 
     monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
-    chosen = (Weights(weights[name], device="cpu") for name in ("general", "face"))
+    chosen = (RestorerSource(weights[name], device="cpu") for name in ("general", "face"))
     with pytest.raises(MissingWeightsError, match="no route"):
         blend_files(plan_request([photograph], tmp_path / "out.png"), SAME, *chosen)
     assert not (tmp_path / "out.png").exists()

@@ -13,7 +13,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import load_picture
 from headsup.restoring.expressions import expression_notes, expressions_differ
-from headsup.restoring.references.face_recognition import SeenFaces, find_faces
+from headsup.restoring.references.face_recognition import EmbeddedFaces, find_faces
 from headsup.restoring.references.matching import Match
 from headsup.restoring.references.reference_people import Person, ReferencePhoto
 from portraitdata.degradation.jpeg import compressed
@@ -39,7 +39,7 @@ def notes(picture: Tensor, *photos: ReferencePhoto) -> list[str]:
     """What is said of a picture that is an aligned face."""
     points = FFHQ_512.scaled(picture.shape[-1]).tensor().float()[None]
     faces = Faces(torch.tensor([0]), torch.tensor([[10.0, 10.0, 50.0, 60.0]]), points, torch.ones(1))
-    seen = SeenFaces(faces, F.normalize(torch.ones(1, 4), dim=1))
+    seen = EmbeddedFaces(faces, F.normalize(torch.ones(1, 4), dim=1))
     return expression_notes(picture, seen, [Match(Person(photos), photos, 0.9)])
 
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_judged_is_not_said() -> None:
 def test_a_face_without_a_reference_and_a_picture_that_nobody_looked_at() -> None:
     assert expression_notes(drawn(mouth=1), None, ()) == []
     faces = Faces(torch.tensor([0]), torch.zeros(1, 4), TEMPLATE[None], torch.ones(1))
-    assert expression_notes(drawn(mouth=1), SeenFaces(faces, torch.ones(1, 4)), [None]) == []
+    assert expression_notes(drawn(mouth=1), EmbeddedFaces(faces, torch.ones(1, 4)), [None]) == []
 
 
 @pytest.mark.assets

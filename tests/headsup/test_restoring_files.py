@@ -16,7 +16,7 @@ from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
-from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.files import RestorerSource, restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -24,8 +24,8 @@ from headsup.restoring.picture_restoration import first_of_several
 from headsup.restoring.references.face_recognition import (
     FACE_BOX_LANDMARKS,
     FaceRecognition,
+    detect_and_embed,
     enlarged_for_faces,
-    see_faces,
 )
 from headsup.tiling.memory import GB, denoise_bytes, weight_bytes
 from headsup.weights.files import save_weights
@@ -33,7 +33,7 @@ from headsup.weights.model_card import ModelCard
 
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0), "cleo": (0.0, 0.0, 1.0)}
 TWICE = RestoreOptions(scale=2.0, colour="none")
-FROM_FILE = Weights("w.safetensors", device="cpu")
+FROM_FILE = RestorerSource("w.safetensors", device="cpu")
 
 
 class BlockDetector:
@@ -100,7 +100,7 @@ def _one_restorer(weights: Path, monkeypatch: pytest.MonkeyPatch, request: pytes
     if "loads" in request.fixturenames:
         yield
         return
-    monkeypatch.setattr(Weights, "load", lambda self: cached(weights))
+    monkeypatch.setattr(RestorerSource, "load", lambda self: cached(weights))
     recognition = FaceRecognition(BlockDetector(), HueEncoder(), 0.9)
     monkeypatch.setattr(files, "load_recognition", lambda fetch: recognition)
     yield
@@ -124,7 +124,7 @@ def restore(
     *inputs: Path,
     output: Path,
     options: RestoreOptions = TWICE,
-    weights: Weights = FROM_FILE,
+    weights: RestorerSource = FROM_FILE,
     compare: Path | None = None,
     report: Path | None = None,
     **others,
@@ -392,14 +392,14 @@ def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:
 
 
 def test_a_box_around_a_face_that_is_found_means_that_face(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    seen = see_faces(
+    seen = detect_and_embed(
         portrait("ann", "ben"), FaceRecognition(BlockDetector(), HueEncoder(), 0.9), (49.0, 8.0, 72.0, 31.0)
     )
     assert len(seen) == 1
     torch.testing.assert_close(seen.faces.boxes[0], torch.tensor([50.0, 10.0, 69.0, 29.0]), atol=0.6, rtol=0)
     assert seen.embeddings[0].argmax() == 1
     # one that has less than half in common with it is another
-    other = see_faces(
+    other = detect_and_embed(
         portrait("ann", "ben"), FaceRecognition(BlockDetector(), HueEncoder(), 0.9), (40.0, 0.0, 70.0, 30.0)
     )
     assert other.faces.boxes[0].tolist() == [40, 0, 70, 30]
@@ -419,7 +419,7 @@ def test_strips_are_not_enlarged_beyond_reason() -> None:
     ):
         images, found = enlarged_for_faces(torch.rand(3, *size))
         assert (found, images.shape) == (factor, (1, 3, size[0] * factor, size[1] * factor))
-    assert len(see_faces(torch.full((3, 3, 2000), 0.5), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))) == 0
+    assert len(detect_and_embed(torch.full((3, 3, 2000), 0.5), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))) == 0
 
 
 def test_of_an_animation_the_first_picture_is_restored_and_that_is_said(
@@ -488,7 +488,7 @@ def test_transparency_that_is_lost_is_said(tmp_path: Path, capsys: pytest.Captur
 def test_convention_faces_are_in_pixels_of_the_input_however_small() -> None:
     recognition = FaceRecognition(BlockDetector(), HueEncoder(), 0.9)
     for side in (40, 400):
-        seen = see_faces(portrait("ann", "ben", side=side), recognition)
+        seen = detect_and_embed(portrait("ann", "ben", side=side), recognition)
         left = seen.faces.boxes[:, 0].sort().values
         torch.testing.assert_close(left, torch.tensor([side / 4, side * 5 / 4]), atol=0.6, rtol=0)
 
@@ -497,8 +497,8 @@ def test_a_restorer_of_ones_own_without_networks(
     loads: None, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write(tmp_path / "ann.png", "ann")
-    half = Weights(weights, device="cpu", precision="bfloat16")
-    full = Weights(weights, device="cpu")
+    half = RestorerSource(weights, device="cpu", precision="bfloat16")
+    full = RestorerSource(weights, device="cpu")
     assert restore(source, output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json") == 0
     assert "Faces are not looked at; they are after `faceops weights fetch yunet`" in capsys.readouterr().err
     assert pictures(tmp_path / "r.json")[0]["faces"] == []
@@ -506,4 +506,4 @@ def test_a_restorer_of_ones_own_without_networks(
     one, other = (load_picture(tmp_path / name).pixels for name in ("full.png", "half.png"))
     assert 0 < (one - other).abs().mean() < 0.02
     with pytest.raises(ValueError, match='No weights are called "nothing"'):
-        restore(source, output=tmp_path / "x.png", weights=Weights("nothing"))
+        restore(source, output=tmp_path / "x.png", weights=RestorerSource("nothing"))

@@ -13,16 +13,16 @@ from torch import Tensor
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.references.assignment import best_assignment
-from headsup.restoring.references.face_recognition import SeenFaces, boxed_face
+from headsup.restoring.references.face_recognition import EmbeddedFaces, boxed_face
 from headsup.restoring.references.matching import (
     match_people,
+    note_on_input_itself,
     only_largest,
-    own_picture,
     reference_faces,
     rival,
 )
+from headsup.restoring.references.reference_errors import ADVICE, UnusedReferencesError, with_cli_advice
 from headsup.restoring.references.reference_people import Person, ReferencePhoto, aligned_landmarks, group_people
-from headsup.restoring.references.refusals import ADVICE, UnusedReferencesError, advised
 
 TEMPLATE = FFHQ_512.tensor().float()
 
@@ -36,13 +36,13 @@ def axis(number: int) -> Tensor:
     return torch.eye(6)[number]
 
 
-def seen(*embeddings: Tensor) -> SeenFaces:
+def seen(*embeddings: Tensor) -> EmbeddedFaces:
     count = len(embeddings)
     boxes = torch.tensor([[100.0 * k, 0.0, 100.0 * k + 60, 80.0] for k in range(count)]).reshape(count, 4)
     points = TEMPLATE / 8 + torch.arange(count).reshape(-1, 1, 1) * 100.0
     faces = Faces(torch.zeros(count, dtype=torch.long), boxes, points.reshape(count, 5, 2), torch.ones(count))
     vectors = torch.stack(embeddings) if embeddings else torch.zeros(0, 6)
-    return SeenFaces(faces, F.normalize(vectors, dim=1))
+    return EmbeddedFaces(faces, F.normalize(vectors, dim=1))
 
 
 ANN, BEN, CLEO = (Person((photo(f"{name}.jpg", axis(k)),)) for k, name in enumerate(("ann", "ben", "cleo")))
@@ -124,7 +124,7 @@ def test_no_face() -> None:
 
 @pytest.mark.parametrize("reason", ADVICE)
 def test_the_command_line_adds_what_to_do(reason: str) -> None:
-    with pytest.raises(UnusedReferencesError) as caught, advised():
+    with pytest.raises(UnusedReferencesError) as caught, with_cli_advice():
         raise UnusedReferencesError("It is no use.", reason)
     assert str(caught.value) == f"It is no use. {ADVICE[reason]}"
     assert "--reference" in ADVICE[reason]
@@ -203,9 +203,9 @@ def test_the_pose_forgets_place_size_and_tilt() -> None:
 def test_the_picture_itself_as_a_reference_is_said() -> None:
     match = match_people(seen(axis(0)), [ANN], "a.png").matches[0]
     assert match is not None
-    assert own_picture(match, "another", (61, 40)) is None
+    assert note_on_input_itself(match, "another", (61, 40)) is None
     for digest, size in (("digest of ann.jpg", (1, 1)), ("another", (60, 40))):
-        assert "The reference ann.jpg is the picture itself" in (own_picture(match, digest, size) or "")
+        assert "The reference ann.jpg is the picture itself" in (note_on_input_itself(match, digest, size) or "")
 
 
 def test_one_reference_for_weights_that_take_one() -> None:

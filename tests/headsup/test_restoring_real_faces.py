@@ -13,15 +13,15 @@ from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model.settings import RestorerSettings
-from headsup.restoring.files import Weights, restore_files
+from headsup.restoring.files import RestorerSource, restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition, see_faces
+from headsup.restoring.references.face_recognition import FaceRecognition, detect_and_embed, load_recognition
 from headsup.restoring.references.matching import match_people, reference_faces
+from headsup.restoring.references.reference_errors import UnusedReferencesError
 from headsup.restoring.references.reference_people import load_people
 from headsup.restoring.references.reference_reach import lay_out_reach
-from headsup.restoring.references.refusals import UnusedReferencesError
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
 from portraitdata.degradation.cpu_executor import degrade
@@ -61,7 +61,7 @@ def damaged(*photographs: Path, draw: int = 0, side: int = 512) -> Tensor:
 @pytest.mark.parametrize("draw", [0, 4, 7])
 def test_two_people_in_one_damaged_picture(london: Path, recognition: FaceRecognition, draw: int) -> None:
     picture = damaged(london / "013_neutral.jpg", london / "002_neutral.jpg", draw=draw)
-    seen = see_faces(picture, recognition)
+    seen = detect_and_embed(picture, recognition)
     assert len(seen) == 2
     references = [london / "002_smiling.jpg", london / "013_smiling.jpg"]
     for order in (references, references[::-1]):
@@ -77,7 +77,7 @@ def test_where_nothing_is_left_of_a_face_nobody_is_guessed(london: Path, recogni
     picture = damaged(london / "013_neutral.jpg", london / "002_neutral.jpg", draw=5)
     people = load_people([london / "002_smiling.jpg", london / "013_smiling.jpg"], recognition).people
     with pytest.raises(UnusedReferencesError, match="too little is left of the face to tell"):
-        match_people(see_faces(picture, recognition), people, "both.png")
+        match_people(detect_and_embed(picture, recognition), people, "both.png")
 
 
 def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRecognition, tmp_path: Path) -> None:
@@ -89,29 +89,29 @@ def test_photographs_of_two_people_are_grouped(london: Path, recognition: FaceRe
         ["013_neutral", "013_smiling"],
     ]
     # a smile answers a smile
-    seen = see_faces(bicubic(load_picture(london / "002_smiling.jpg").pixels, 300, 300).clamp(0, 1), recognition)
+    seen = detect_and_embed(bicubic(load_picture(london / "002_smiling.jpg").pixels, 300, 300).clamp(0, 1), recognition)
     assert people[0].best_for(seen.faces.landmarks[0])[0].path.stem == "002_smiling"
 
 
 def test_a_stranger_is_noticed(london: Path, recognition: FaceRecognition) -> None:
-    seen = see_faces(damaged(london / "002_neutral.jpg"), recognition)
+    seen = detect_and_embed(damaged(london / "002_neutral.jpg"), recognition)
     with pytest.raises(UnusedReferencesError, match=r"is not like 018_smiling\.jpg"):
         match_people(seen, load_people([london / "018_smiling.jpg"], recognition).people, "a.png")
 
 
 def test_a_box_in_place_of_the_detector(london: Path, recognition: FaceRecognition) -> None:
     picture = damaged(london / "002_neutral.jpg")
-    found = see_faces(picture, recognition)
+    found = detect_and_embed(picture, recognition)
     left, top, right, bottom = found.faces.boxes[0].tolist()
     # as if it had not been found
     blind = replace(recognition, detector=lambda images: Faces.none())
-    given = see_faces(picture, blind, (left, top, right, bottom))
+    given = detect_and_embed(picture, blind, (left, top, right, bottom))
     distance = (given.faces.landmarks - found.faces.landmarks).norm(dim=2).mean()
     assert distance < 0.15 * found.faces.eye_distance()[0]
     people = load_people([london / "002_smiling.jpg"], recognition).people
     assert match_people(given, people, "a.png").matches[0] is not None
     # a box around a face that is found is that face, with the landmarks that were found
-    around = see_faces(picture, recognition, (left - 3, top - 3, right + 3, bottom + 3))
+    around = detect_and_embed(picture, recognition, (left - 3, top - 3, right + 3, bottom + 3))
     assert torch.equal(around.faces.landmarks, found.faces.landmarks)
 
 
@@ -121,7 +121,7 @@ def test_around_the_face_a_reference_changes_nothing(london: Path, recognition: 
     restorer = PhotoRestorer.load("tiny")
     picture = Picture(damaged(london / f"{person}_neutral.jpg", draw=4, side=256))
     truth = bicubic(load_picture(london / f"{person}_neutral.jpg").pixels, 256, 256).clamp(0, 1)
-    seen = see_faces(picture.pixels, recognition)
+    seen = detect_and_embed(picture.pixels, recognition)
     people = load_people([london / f"{person}_smiling.jpg"], recognition).people
     references = reference_faces(seen, match_people(seen, people, "a.png", force=True))
     without = restorer(picture, RestoreOptions()).picture.pixels
@@ -153,7 +153,7 @@ def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path:
     status = restore_files(
         plan_request([tmp_path / "low.png"], tmp_path / "out", tmp_path / "sheet.png"),
         RestoreOptions(scale=1.5),
-        Weights(weights, device="cpu"),
+        RestorerSource(weights, device="cpu"),
         references=[london / "002_smiling.jpg", london / "013_smiling.jpg"],
         report=tmp_path / "report.json",
     )
@@ -176,7 +176,7 @@ def test_the_command_says_that_a_reference_does_not_smile(
     status = restore_files(
         plan_request([tmp_path / "low.png"], tmp_path / "out"),
         RestoreOptions(scale=1.0),
-        Weights(weights, device="cpu"),
+        RestorerSource(weights, device="cpu"),
         references=[london / "103_neutral.jpg"],
         report=tmp_path / "report.json",
     )

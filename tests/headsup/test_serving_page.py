@@ -440,11 +440,11 @@ def picture(browser: Any, name: str) -> None:
 
 PROGRAM = """
 import sys
-from headsup.restoring.files import Weights
+from headsup.restoring.files import RestorerSource
 from headsup.serving.limits import Limits
 from headsup.serving.serve import serve_page
 from faceops.command_line import run_command
-run_command("headsup", lambda: serve_page(sys.argv[1], 0, Weights(sys.argv[2], device="cpu"), Limits()))
+run_command("headsup", lambda: serve_page(sys.argv[1], 0, RestorerSource(sys.argv[2], device="cpu"), Limits()))
 """
 
 

@@ -181,7 +181,7 @@ def test_without_a_regularizer_there_is_none_to_step(tmp_path, form) -> None:
     run.fit(module, portraits(tmp_path))
     assert run.global_step == 2
     assert len(run.optimizers) == 1
-    assert not any(p.requires_grad for p in module.built.regularizer_parameters().values())
+    assert not any(p.requires_grad for p in module.loaded_restorer.regularizer_parameters().values())
     assert not any("regularizer" in n for n in torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
     assert ("train/distillation" in run.logged_metrics) == (form == "csd")
     assert "train/regularizer" not in run.logged_metrics
@@ -215,7 +215,9 @@ def test_bfloat16_stays_finite_and_trains_in_float32(tmp_path) -> None:
     for value in trained_values(module).values():
         assert value.dtype == torch.float32
         assert value.isfinite().all()
-    frozen = {p.dtype for n, p in module.built.named_parameters() if not p.requires_grad and "conv_out" not in n}
+    frozen = {
+        p.dtype for n, p in module.loaded_restorer.named_parameters() if not p.requires_grad and "conv_out" not in n
+    }
     assert torch.bfloat16 in frozen
 
 
@@ -253,7 +255,7 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
     module = model()
     module.configure_model()
     with torch.no_grad():
-        for parameter in module.built.generator_parameters().values():
+        for parameter in module.loaded_restorer.generator_parameters().values():
             parameter.add_(0.02)
         known = batch(1, True)
         other = known._replace(reference=1 - known.reference)
@@ -292,7 +294,7 @@ def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path)
             validated.append(values(pl_module))
 
     def values(module):
-        return {name: p.detach().clone() for name, p in module.built.generator_parameters().items()}
+        return {name: p.detach().clone() for name, p in module.loaded_restorer.generator_parameters().items()}
 
     average = GeneratorAverage(decay=0.75)
     module = model(weights=IMAGES)

@@ -138,7 +138,7 @@ def test_documents_get_the_figures(results: dict[str, Outcome], tmp_path: Path) 
 def test_every_benchmark_is_a_module_with_a_measure() -> None:
     for name, benchmark in benchmarks().items():
         source = (ROOT / benchmark.module.replace(".", "/")).with_suffix(".py").read_text()
-        wanted = "suite: Suite, weights: str = USUAL" if benchmark.any_weights else "suite: Suite"
+        wanted = "suite: Suite, weights: str = DEFAULT_WEIGHTS" if benchmark.any_weights else "suite: Suite"
         assert f"def measure({wanted}) -> list[Table]:" in source, name
 
 

@@ -15,7 +15,7 @@ from jsonargparse import auto_cli
 from faceops.command_line import ShellParser, run_command
 from headsup.model.diffusers_networks import import_networks
 from headsup.weights.model_card import ModelCard
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 
 SILENT_CARD = ModelCard()
 
@@ -43,7 +43,7 @@ def restore(
     reference: Sequence[Path] = (),
     scale: float | None = None,
     size: str | None = None,
-    weights: str = USUAL,
+    weights: str = DEFAULT_WEIGHTS,
     base: str | None = None,
     fidelity: float = 0.0,
     colour: Literal["wavelet", "adain", "none"] = "wavelet",
@@ -97,9 +97,9 @@ def restore(
     jobs = plan_request(inputs, output, compare, report, reference, (weights,))
     import_networks()
 
-    from headsup.restoring.files import Weights, restore_files
+    from headsup.restoring.files import RestorerSource, restore_files
 
-    chosen = Weights(weights, base, prompt, device, precision)
+    chosen = RestorerSource(weights, base, prompt, device, precision)
     return restore_files(jobs, options, chosen, reference, face_box, report, force, overwrite)
 
 
@@ -171,10 +171,10 @@ def blend(
     jobs = plan_request(inputs, output, compare, report, (), (weights, face_weights))
     import_networks()
 
-    from headsup.restoring.files import Weights, blend_files
+    from headsup.restoring.files import RestorerSource, blend_files
 
-    general = Weights(weights, base, prompt, device, precision)
-    face = Weights(face_weights, face_base, prompt, device, precision)
+    general = RestorerSource(weights, base, prompt, device, precision)
+    face = RestorerSource(face_weights, face_base, prompt, device, precision)
     return blend_files(jobs, options, general, face, face_size, report, overwrite)
 
 
@@ -182,7 +182,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
-    weights: str = USUAL,
+    weights: str = DEFAULT_WEIGHTS,
     base: str | None = None,
     prompt: str = "",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
@@ -214,12 +214,12 @@ def serve(
     find_weights(weights)
     import_networks()
 
-    from headsup.restoring.files import Weights
+    from headsup.restoring.files import RestorerSource
     from headsup.serving.limits import Limits
     from headsup.serving.serve import serve_page
 
     limits = Limits(largest_upload_mb, largest_megapixels)
-    serve_page(host, port, Weights(weights, base, prompt, device, precision), limits, memory, open_browser)
+    serve_page(host, port, RestorerSource(weights, base, prompt, device, precision), limits, memory, open_browser)
 
 
 def profile(

@@ -9,7 +9,7 @@ from torch import Tensor
 from faceops.geometry.alignment import align
 from faceops.images.sheet import Panel, draw_sheet
 from headsup.restoring.photo_restorer import Restored
-from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.face_recognition import EmbeddedFaces
 from headsup.restoring.references.matching import Match
 from portraitdata.images.resampling import bicubic
 
@@ -21,7 +21,7 @@ MOST_FACES = 8
 
 
 def comparison_sheet(
-    restored: Restored, size: tuple[int, int], seen: SeenFaces | None = None, matches: Sequence[Match | None] = ()
+    restored: Restored, size: tuple[int, int], seen: EmbeddedFaces | None = None, matches: Sequence[Match | None] = ()
 ) -> Float[Tensor, "3 sheet_h sheet_w"]:
     """Draw a result beside its input.
 

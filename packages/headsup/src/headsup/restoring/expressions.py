@@ -13,7 +13,7 @@ from torch import Tensor
 
 from faceops.geometry.alignment import align
 from faceops.geometry.landmarks import FFHQ_512
-from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.face_recognition import EmbeddedFaces
 from headsup.restoring.references.matching import Match, called
 from portraitdata.images.resampling import bicubic
 
@@ -48,7 +48,7 @@ FLAT = 0.01
 
 
 def expression_notes(
-    pixels: Float[Tensor, "3 h w"], seen: SeenFaces | None, matches: Sequence[Match | None]
+    pixels: Float[Tensor, "3 h w"], seen: EmbeddedFaces | None, matches: Sequence[Match | None]
 ) -> list[str]:
     """A sentence about each face of which a reference shows another expression.
 

@@ -12,7 +12,7 @@ from faceops.geometry.pasting import paste
 from faceops.metrics.seam_scores import seam_scores
 from faceops.recognition.identity import embed, similarity
 from headsup.restoring.photo_restorer import Restored
-from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces
+from headsup.restoring.references.face_recognition import EmbeddedFaces, FaceRecognition
 from headsup.restoring.references.matching import Match
 from headsup.restoring.report import FaceRecord
 from portraitdata.restoration.face_masks import box_masks
@@ -20,7 +20,7 @@ from portraitdata.restoration.face_masks import box_masks
 
 @torch.no_grad()
 def face_records(
-    seen: SeenFaces,
+    seen: EmbeddedFaces,
     matches: Sequence[Match | None],
     restored: Restored,
     size: tuple[int, int],

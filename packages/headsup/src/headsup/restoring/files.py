@@ -18,10 +18,10 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
 from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition
+from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.references.reference_people import Person, load_people
-from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import PictureRecord, Report, RunRecord
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 
 OUT_OF_MEMORY = "the memory ran out; --memory GB, a smaller --tile or a smaller --scale helps."
 
@@ -30,10 +30,10 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
-class Weights:
+class RestorerSource:
     """Checkpoint, base and device of a restorer."""
 
-    weights: str | Path = USUAL
+    weights: str | Path = DEFAULT_WEIGHTS
     """Name of shipped weights, or a file."""
     base: str | None = None
     """Base model, if not the one that the weights name."""
@@ -59,7 +59,7 @@ class Weights:
 def restore_files(
     jobs: Sequence[Job],
     options: RestoreOptions,
-    weights: Weights,
+    weights: RestorerSource,
     references: Sequence[Path] = (),
     face_box: Sequence[float] = (),
     report: Path | None = None,
@@ -95,8 +95,8 @@ def restore_files(
 def blend_files(
     jobs: Sequence[Job],
     options: RestoreOptions,
-    weights: Weights,
-    face_weights: Weights,
+    weights: RestorerSource,
+    face_weights: RestorerSource,
     face_size: int = FACE_SIZE,
     report: Path | None = None,
     overwrite: bool = False,
@@ -205,7 +205,7 @@ def wanted_people(
     """
     if recognition is None:
         return ()
-    with advised():
+    with with_cli_advice():
         found = load_people(references, recognition, force)
     for note in found.notes:
         console.print(note, markup=False)
@@ -213,7 +213,7 @@ def wanted_people(
 
 
 def run_record(
-    restorer: PhotoRestorer, options: RestoreOptions, weights: Weights, references: Sequence[Path]
+    restorer: PhotoRestorer, options: RestoreOptions, weights: RestorerSource, references: Sequence[Path]
 ) -> RunRecord:
     """Report entries that all images share."""
     return RunRecord(

@@ -37,7 +37,7 @@ from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights.files import load_restorer
 from headsup.weights.merging import merge_adapters
-from headsup.weights.shipped import USUAL
+from headsup.weights.shipped import DEFAULT_WEIGHTS
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
 
@@ -116,7 +116,7 @@ class PhotoRestorer:
     @classmethod
     def load(
         cls,
-        weights: str | Path = USUAL,
+        weights: str | Path = DEFAULT_WEIGHTS,
         base: str | None = None,
         prompt: str = "",
         device: str | torch.device = "cpu",

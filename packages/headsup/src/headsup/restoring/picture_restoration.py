@@ -15,10 +15,16 @@ from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
-from headsup.restoring.references.face_recognition import FaceRecognition, SeenFaces, see_faces
-from headsup.restoring.references.matching import Matching, match_people, only_largest, own_picture, reference_faces
+from headsup.restoring.references.face_recognition import EmbeddedFaces, FaceRecognition, detect_and_embed
+from headsup.restoring.references.matching import (
+    Matching,
+    match_people,
+    note_on_input_itself,
+    only_largest,
+    reference_faces,
+)
+from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.references.reference_people import Person
-from headsup.restoring.references.refusals import advised
 from headsup.restoring.report import FaceRecord, PictureRecord
 
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
@@ -68,11 +74,11 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         picture = decode_picture(data, str(job.source))
         size = picture.pixels.shape[1], picture.pixels.shape[2]
         check_size(size, setup.options)
-    with measured(seconds, "faces"), advised():
-        seen, matching = look(picture, setup, str(job.source))
+    with measured(seconds, "faces"), with_cli_advice():
+        seen, matching = detect_and_match(picture, setup, str(job.source))
         remark = setup.options.remark(*size)
         notes = [] if remark is None else [remark]
-        notes += [*first_of_several(data), *matching.notes, *own_pictures(matching, data, size)]
+        notes += [*first_of_several(data), *matching.notes, *notes_on_input_itself(matching, data, size)]
         notes += expression_notes(picture.pixels, seen, matching.matches)
     restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "write"):
@@ -115,7 +121,7 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
         )
 
 
-def look(picture: Picture, setup: Setup, name: str) -> tuple[SeenFaces | None, Matching]:
+def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[EmbeddedFaces | None, Matching]:
     """Find the faces of a picture and whose they are; None if nobody looks.
 
     Args:
@@ -129,7 +135,7 @@ def look(picture: Picture, setup: Setup, name: str) -> tuple[SeenFaces | None, M
     """
     if setup.recognition is None:
         return None, Matching((), ())
-    seen = see_faces(picture.pixels, setup.recognition, setup.face_box)
+    seen = detect_and_embed(picture.pixels, setup.recognition, setup.face_box)
     if not setup.people:
         nothing_to_paste = setup.face is not None and len(seen) == 0
         return seen, Matching((None,) * len(seen), (NO_FACE,) if nothing_to_paste else ())
@@ -137,7 +143,7 @@ def look(picture: Picture, setup: Setup, name: str) -> tuple[SeenFaces | None, M
     return seen, only_largest(matching) if setup.restorer.layout == "whole" else matching
 
 
-def restored_by(setup: Setup, picture: Picture, seen: SeenFaces | None, matching: Matching) -> Restored:
+def restored_by(setup: Setup, picture: Picture, seen: EmbeddedFaces | None, matching: Matching) -> Restored:
     """The picture, restored by the one restorer with what references there are, or blended."""
     if setup.face is None:
         return setup.restorer(picture, setup.options, None if seen is None else reference_faces(seen, matching))
@@ -146,7 +152,7 @@ def restored_by(setup: Setup, picture: Picture, seen: SeenFaces | None, matching
 
 
 def measured_faces(
-    setup: Setup, seen: SeenFaces | None, matching: Matching, restored: Restored, size: tuple[int, int]
+    setup: Setup, seen: EmbeddedFaces | None, matching: Matching, restored: Restored, size: tuple[int, int]
 ) -> list[FaceRecord]:
     """Report entries of the faces; none without a report or without face detection."""
     if not setup.scores or seen is None or setup.recognition is None:
@@ -172,8 +178,8 @@ def first_of_several(data: bytes) -> list[str]:
     return [f"The file holds {count} pictures, and the first is restored."]
 
 
-def own_pictures(matching: Matching, data: bytes, size: tuple[int, int]) -> list[str]:
+def notes_on_input_itself(matching: Matching, data: bytes, size: tuple[int, int]) -> list[str]:
     """Sentences about references that are the input itself."""
     digest = hashlib.sha256(data).hexdigest()
-    sentences = (own_picture(match, digest, size) for match in matching.matches if match is not None)
+    sentences = (note_on_input_itself(match, digest, size) for match in matching.matches if match is not None)
     return [sentence for sentence in sentences if sentence is not None]

@@ -9,15 +9,14 @@ from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
     Setup,
     first_of_several,
-    look,
     measured_faces,
-    own_pictures,
+    notes_on_input_itself,
     restored_by,
 )
 from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.restoring.references.matching import Match
+from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
-from headsup.restoring.references.refusals import Reason, UnusedReferencesError
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import save_shown
 from headsup.serving.stage_hooks import StageHooks
@@ -73,7 +72,7 @@ class PhotoRestoration:
                 wanted.force,
                 scores=True,
             )
-            seen, matching = look(picture, setup, job.photo.path.name)
+            seen, matching = detect_and_match(picture, setup, job.photo.path.name)
         except UnusedReferencesError as error:
             advice, offer = OFFERS[error.reason]
             raise ForceableError(f"{error}{advice}", offer) from error
@@ -88,7 +87,7 @@ class PhotoRestoration:
             *first_of_several(data),
             *people.notes,
             *matching.notes,
-            *own_pictures(matching, data, size),
+            *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
         return Outcome(

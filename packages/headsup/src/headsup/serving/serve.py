@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceops.detection.selection import build_detector
-from headsup.restoring.files import Weights
+from headsup.restoring.files import RestorerSource
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
@@ -29,7 +29,12 @@ NO_REFERENCES = (
 
 
 def serve_page(
-    host: str, port: int, weights: Weights, limits: Limits, memory: float | None = None, open_browser: bool = False
+    host: str,
+    port: int,
+    weights: RestorerSource,
+    limits: Limits,
+    memory: float | None = None,
+    open_browser: bool = False,
 ) -> None:
     """Serve the page until the process is interrupted or told to end; photographs and results are then removed.
 

@@ -93,7 +93,7 @@ class GeneratorAverage(Callback):
 def generator_values(module: LightningModule) -> Iterator[tuple[str, Tensor]]:
     """Names and values of the generator's parameters."""
     assert isinstance(module, RestorerTrainer)
-    for name, parameter in module.built.generator_parameters().items():
+    for name, parameter in module.loaded_restorer.generator_parameters().items():
         yield name, parameter.detach()
 
 

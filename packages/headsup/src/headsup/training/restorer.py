@@ -162,7 +162,7 @@ class RestorerTrainer(LightningModule):
         return self.distillation.form == "vsd" and bool(self.loss_weights.distillation)
 
     @property
-    def built(self) -> OneStepRestorer:
+    def loaded_restorer(self) -> OneStepRestorer:
         """The restorer, once the base model is loaded."""
         assert self.restorer is not None
         return self.restorer
@@ -170,9 +170,9 @@ class RestorerTrainer(LightningModule):
     def configure_optimizers(self) -> list[Optimizer]:
         """An optimizer for each network that is trained."""
         make_generator, make_regularizer, make_discriminator = self.make_optimizers
-        optimizers = [make_generator(self.built.generator_parameters().values())]
+        optimizers = [make_generator(self.loaded_restorer.generator_parameters().values())]
         if self.has_regularizer:
-            optimizers.append(make_regularizer(self.built.regularizer_parameters().values()))
+            optimizers.append(make_regularizer(self.loaded_restorer.regularizer_parameters().values()))
         if self.objective.discriminators:
             weights = [p for network in self.objective.discriminators for p in network.parameters()]
             optimizers.append(make_discriminator(weights))
@@ -198,7 +198,7 @@ class RestorerTrainer(LightningModule):
         lq = bicubic(batch.lq, height, width).clamp(0, 1)
         if self.channels_last:
             lq = lq.contiguous(memory_format=torch.channels_last)
-        restored: Restoration = self.built(
+        restored: Restoration = self.loaded_restorer(
             lq, self.prompts(lq, batch.prompts), self.references(batch), self.settings.layout
         )
         return restored
@@ -208,7 +208,7 @@ class RestorerTrainer(LightningModule):
         rows = (batch.present & (batch.referenced >= 0)).nonzero().flatten()
         landmarks = batch.faces.landmarks[batch.referenced[rows]].float()
         matrix = alignment_matrix(landmarks, batch.reference.shape[-1])
-        mask = at_latent_resolution(batch.mask, self.built.factor)[rows]
+        mask = at_latent_resolution(batch.mask, self.loaded_restorer.factor)[rows]
         people = torch.arange(len(rows), device=rows.device)
         return References(batch.reference[rows], people, rows, matrix, mask)
 
@@ -238,7 +238,7 @@ class RestorerTrainer(LightningModule):
             prompt = self.prompts(batch.lq, batch.prompts)
             negative = self.prompts.negative()
             z = restored.latents
-            gradient = prior_gradient(self.built, z.detach(), prompt, negative, self.distillation, sources)
+            gradient = prior_gradient(self.loaded_restorer, z.detach(), prompt, negative, self.distillation, sources)
             terms["distillation"] = self.loss_weights.distillation * score_distillation_loss(z, gradient)
         return terms, restored, faces
 
@@ -247,10 +247,10 @@ class RestorerTrainer(LightningModule):
     ) -> None:
         """Let the regulariser follow what is restored."""
         with (
-            self.built.switch.using("regularizer"),
+            self.loaded_restorer.switch.using("regularizer"),
             stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward,
         ):
-            loss = regularizer_loss(self.built, z, self.prompts(batch.lq, batch.prompts), sources)
+            loss = regularizer_loss(self.loaded_restorer, z, self.prompts(batch.lq, batch.prompts), sources)
             backward(loss)
         self.log("train/regularizer", loss.detach())
 

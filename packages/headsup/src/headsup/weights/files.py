@@ -14,7 +14,7 @@ from faceops.weights.writing import write_weights
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
 from headsup.weights.model_card import ModelCard
-from headsup.weights.shipped import USUAL, find_weights
+from headsup.weights.shipped import DEFAULT_WEIGHTS, find_weights
 
 ARCHITECTURE = Architecture("headsup", "HeadsUp", ("settings", "card"))
 """Fields in the headers of this package's files."""
@@ -113,7 +113,7 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
 
 
 def load_restorer(
-    name_or_path: str | Path = USUAL, base: str | None = None
+    name_or_path: str | Path = DEFAULT_WEIGHTS, base: str | None = None
 ) -> tuple[OneStepRestorer, RestorerSettings]:
     """Restorer with trained weights, ready to restore.
 

@@ -6,7 +6,7 @@ from faceops.weights.shipped import find_shipped, shipped_names
 
 FOLDER = Path(__file__).parent
 
-USUAL = "guided"
+DEFAULT_WEIGHTS = "guided"
 """Name of the weights that are taken where none are named."""
 
 

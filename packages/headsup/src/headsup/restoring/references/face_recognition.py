@@ -50,7 +50,7 @@ class FaceRecognition:
 
 
 @dataclass(frozen=True, eq=False)
-class SeenFaces:
+class EmbeddedFaces:
     """Faces of one picture, the largest first."""
 
     faces: Faces
@@ -83,11 +83,11 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
 
 
 @torch.no_grad()
-def see_faces(
+def detect_and_embed(
     pixels: Float[Tensor, "3 h w"],
     recognition: FaceRecognition,
     box: tuple[float, float, float, float] | None = None,
-) -> SeenFaces:
+) -> EmbeddedFaces:
     """Find and embed the faces of a picture.
 
     Args:
@@ -105,7 +105,7 @@ def see_faces(
     if given is not None:
         same = intersection_over_union(found.boxes, given.boxes)[:, 0]
         found = found.select(same.argmax()[None]) if len(same) and same.max() >= SAME_FACE else given
-    return SeenFaces(found, embed(recognition.encoder, images, found.rescaled(float(factor))))
+    return EmbeddedFaces(found, embed(recognition.encoder, images, found.rescaled(float(factor))))
 
 
 @torch.no_grad()

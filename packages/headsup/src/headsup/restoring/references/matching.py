@@ -10,9 +10,9 @@ from torch import Tensor
 
 from headsup.restoring.photo_restorer import ReferenceFaces
 from headsup.restoring.references.assignment import best_assignment
-from headsup.restoring.references.face_recognition import SeenFaces
+from headsup.restoring.references.face_recognition import EmbeddedFaces
+from headsup.restoring.references.reference_errors import UnusedReferencesError
 from headsup.restoring.references.reference_people import Person, ReferencePhoto
-from headsup.restoring.references.refusals import UnusedReferencesError
 
 FLOOR = 0.2
 """Least similarity of a face and a person.
@@ -72,7 +72,7 @@ class Matching:
     """Sentences about what is not certain."""
 
 
-def match_people(seen: SeenFaces, people: Sequence[Person], name: str, force: bool = False) -> Matching:
+def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force: bool = False) -> Matching:
     """Give each face its person, or none, by the largest sum of similarities.
 
     Args:
@@ -115,7 +115,7 @@ def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Per
 
 
 def uncertain(
-    seen: SeenFaces,
+    seen: EmbeddedFaces,
     alike: Float[Tensor, "faces people"],
     chosen: Sequence[int | None],
     people: Sequence[Person],
@@ -193,7 +193,7 @@ def unused(
     return notes
 
 
-def called(seen: SeenFaces, number: int, word: str = "Face") -> str:
+def called(seen: EmbeddedFaces, number: int, word: str = "Face") -> str:
     """Name of a face in messages: its number and place, if there are others.
 
     Args:
@@ -207,7 +207,7 @@ def called(seen: SeenFaces, number: int, word: str = "Face") -> str:
     return f"{word} {number + 1} at ({(left + right) / 2:.0f}, {(top + bottom) / 2:.0f})"
 
 
-def own_picture(match: Match, digest: str, size: tuple[int, int]) -> str | None:
+def note_on_input_itself(match: Match, digest: str, size: tuple[int, int]) -> str | None:
     """A sentence if a reference is the input itself, as a file or by what it shows; else None.
 
     Args:
@@ -222,7 +222,7 @@ def own_picture(match: Match, digest: str, size: tuple[int, int]) -> str | None:
     return None
 
 
-def reference_faces(seen: SeenFaces, matching: Matching) -> ReferenceFaces:
+def reference_faces(seen: EmbeddedFaces, matching: Matching) -> ReferenceFaces:
     """Faces that have references, the best of each first, as the restorer takes them."""
     rows = [row for row, match in enumerate(matching.matches) if match is not None]
     photos = [match.photos for match in matching.matches if match is not None]

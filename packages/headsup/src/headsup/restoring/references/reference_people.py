@@ -15,8 +15,8 @@ from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.similarity import apply
 from faceops.images.files import decode_picture, read_image_file
 from faceops.images.picture_files import picture_files
-from headsup.restoring.references.face_recognition import FaceRecognition, see_faces
-from headsup.restoring.references.refusals import UnusedReferencesError
+from headsup.restoring.references.face_recognition import FaceRecognition, detect_and_embed
+from headsup.restoring.references.reference_errors import UnusedReferencesError
 
 POSE_UNIT = 0.1
 """Mean distance of the aligned landmarks, in eye distances, that weighs as much as half the resolution."""
@@ -138,7 +138,7 @@ def load_reference(path: Path, recognition: FaceRecognition) -> tuple[ReferenceP
     """
     data = read_image_file(path)
     pixels = decode_picture(data, str(path)).pixels
-    seen = see_faces(pixels, recognition)
+    seen = detect_and_embed(pixels, recognition)
     if len(seen) == 0:
         return None, 0
     face = seen.faces.select(torch.tensor([0]))

@@ -29,17 +29,17 @@ class UnusedReferencesError(ValueError):
 
 
 @contextmanager
-def advised() -> Iterator[None]:
+def with_cli_advice() -> Iterator[None]:
     """Add what to do on the command line to such an error.
 
     Raises:
         UnusedReferencesError: If there was one.
 
     Example:
-        >>> with advised():
+        >>> with with_cli_advice():
         ...     raise UnusedReferencesError("No face was found in a.png.", "no face")
         Traceback (most recent call last):
-        headsup.restoring.references.refusals.UnusedReferencesError: No face was found in a.png. Say where the face ...
+        headsup.restoring.references.reference_errors.UnusedReferencesError: No face was found in a.png. Say where ...
     """
     try:
         yield
