@@ -50,7 +50,7 @@ def test_index_and_inspect(people, monkeypatch, capsys):
     assert re.search(r"train.*28.*7.*4 / 4 / 4.*70 / 70 / 70", shown)
     assert re.search(r"test.*12.*3.*4 / 4 / 4", shown)
     assert "drawn with seed 5" in shown
-    assert load_picture(sheet).pixels.shape == (3, 4 * 32 + 3 * 4, 4 * 32 + 3 * 4)
+    assert load_picture(sheet).pixels.shape == (3, 4 * 32 + 5 * 4, 4 * 32 + 5 * 4)
 
 
 def test_split_file_and_left_out_photographs(people, monkeypatch, capsys):
