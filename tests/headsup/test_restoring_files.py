@@ -419,7 +419,9 @@ def test_strips_are_not_enlarged_beyond_reason() -> None:
     ):
         images, found = enlarged_for_faces(torch.rand(3, *size))
         assert (found, images.shape) == (factor, (1, 3, size[0] * factor, size[1] * factor))
-    assert len(detect_and_embed(torch.full((3, 3, 2000), 0.5), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))) == 0
+    assert (
+        len(detect_and_embed(torch.full((3, 3, 2000), 0.5), FaceRecognition(BlockDetector(), HueEncoder(), 0.9))) == 0
+    )
 
 
 def test_of_an_animation_the_first_picture_is_restored_and_that_is_said(
