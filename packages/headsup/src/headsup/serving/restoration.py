@@ -8,6 +8,7 @@ from headsup.restoring.expressions import expression_notes
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
     Setup,
+    detect_and_match,
     first_of_several,
     measured_faces,
     notes_on_input_itself,
