@@ -34,6 +34,8 @@ REFUSED = {
     "hime evaluate small-x4 --index missing.parquet": "There is no exemplar index missing.parquet",
     "hime export missing.ckpt --output o.safetensors": "There is no checkpoint missing.ckpt.",
     "hime export missing.safetensors --onnx o.onnx": "There is no weights file missing.safetensors.",
+    "hime export small-x4": "Say what to write",
+    "hime export small-x4 --output o.onnx": "must end in .safetensors",
     "hime profile --weights missing.safetensors": "There is no weights file missing.safetensors.",
     "hime correlation-map missing.png": "There is no file missing.png.",
     "portraitdata exemplar-index missing --output o.parquet": "There is no folder or archive missing.",

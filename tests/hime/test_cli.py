@@ -182,6 +182,7 @@ def test_lists_with_dashes_and_defaults(monkeypatch: pytest.MonkeyPatch, tmp_pat
         "hime.evaluation.correlation_figure.draw_correlation_map", lambda *arguments: seen.append(arguments)
     )
     image, output = tmp_path / "a.png", tmp_path / "b.png"
+    image.touch()
     assert hime(monkeypatch, "correlation-map", image, "--output", output, "--window", "3", "9", "--dilation", "2") == 0
     assert hime(monkeypatch, "correlation-map", image, "--output", output) == 0
     assert hime(monkeypatch, "correlation-map", image, "--window", "3", "5", "7", "--overwrite") == 0

@@ -151,13 +151,9 @@ def export(
         lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
         without_references: Leave exemplars out of the ONNX graph.
     """
-    from faceops.existing_files import check_exists
-    from hime.weights.shipped import find_weights
+    from hime.weights.export_request import check_request
 
-    if source.endswith(".ckpt"):
-        check_exists("checkpoint", Path(source))
-    else:
-        find_weights(source)
+    check_request(source, output, onnx)
 
     from hime.weights.export import export_files
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faceops.weights.model_card import known_fields, merge_cards
-from faceops.weights.shipped import SUFFIX
 from hime.network import HIME
+from hime.weights.export_request import check_request, is_checkpoint
 from hime.weights.files import load_network, network_from, save_weights
 from hime.weights.model_card import ModelCard, read_header
 from hime.weights.shipped import find_weights
@@ -57,19 +57,13 @@ def export_files(
         ValueError: If there is nothing to write, or the source does not fit.
         OSError: If a file cannot be read or written.
     """
-    if onnx is not None and onnx.suffix != ".onnx":
-        raise ValueError(f"An ONNX file must end in .onnx, got {onnx}.")
-    is_checkpoint = source.endswith(".ckpt")
-    if output is None and onnx is None:
-        raise ValueError("Say what to write: --output for a weights file, --onnx for an ONNX file, or both.")
-    if is_checkpoint:
+    check_request(source, output, onnx)
+    if is_checkpoint(source):
         network, stored = load_checkpoint(Path(source))
     else:
         network, stored = load_network(source), read_header(find_weights(source)).card
     merged = merge_cards(stored, card)
     if output is not None:
-        if output.suffix != SUFFIX:
-            raise ValueError(f"A weights file must end in {SUFFIX}, got {output}.")
         save_weights(network, output, merged, half)
         print(output)
     if onnx is not None:
