@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from faceops.existing_files import check_exists
-from hime.weights.shipped import SUFFIX, find_weights
+from faceops.weights.shipped import SUFFIX
+from hime.weights.shipped import find_weights
 
 
 def is_checkpoint(source: str) -> bool:
