@@ -127,3 +127,14 @@ def test_gradients_reach_the_attention():
     for name, parameter in restorer.attention.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
+
+
+def test_the_encoder_learns_from_the_inputs_alone():
+    restorer = RestorerSettings("random:tiny", trained="all", references="attention").build()
+    z_l = torch.randn(1, 16, 6, 8, generator=torch.Generator().manual_seed(0))
+    restorer.find(z_l, references([0], [0]), "placed").square().mean().backward()
+    assert restorer.attention is not None
+    assert restorer.attention.out.weight.grad.abs().max() > 0
+    assert all(parameter.grad is None for parameter in restorer.vae.parameters())
+    restorer.encode(torch.rand(1, 3, 48, 64)).square().mean().backward()
+    assert restorer.vae.encoder.conv_in.weight.grad.abs().max() > 0

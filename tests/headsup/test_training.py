@@ -1,5 +1,6 @@
 """The recipe of the restorer: what is stepped, what is kept, and that a resumed run is the same run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,21 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
     assert (one[0] - two[0]).abs().max() > 1e-4
     assert (one[0] - three[0]).abs().max() > 1e-4
     torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-5)
+
+
+def test_a_close_up_has_its_reference_but_no_losses_on_its_face() -> None:
+    module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
+    module.configure_model()
+    known = batch(2, True)
+    moved = known.faces.landmarks.clone()
+    moved[0, :, 0] -= 20  # the eyes beyond the left border
+    close = known._replace(faces=replace(known.faces, landmarks=moved))
+    assert len(module.objective.faces(known.hq, known)) == 2
+    pairs, whole = module.objective.faces(close.hq, close), module.objective.faces(known.hq, known)
+    assert len(pairs) == 1
+    assert pairs.truth[0].equal(whole.truth[1])
+    assert not pairs.present.any()
+    assert module.references(close).image_index.tolist() == [0]
 
 
 def test_pictures_of_references_are_not_rounded_by_autocast() -> None:

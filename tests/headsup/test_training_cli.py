@@ -47,6 +47,18 @@ def test_there_is_a_command_for_every_run() -> None:
         assert path.read_text().startswith("# ")
 
 
+def test_the_last_guided_run_has_steps_left_after_the_checkpoint_that_it_goes_on_from(monkeypatch, capsys) -> None:
+    (command,) = (command for command in COMMANDS if "tiny_guided_large" in command)
+    argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
+    assert headsup(monkeypatch, *argv, "--print_config") == 0, capsys.readouterr().err
+    config = yaml.safe_load(capsys.readouterr().out)
+    before = yaml.safe_load((CONFIGS / "trainer" / "tiny_guided.yaml").read_text())
+    assert config["ckpt_path"] == "runs/tiny_guided/version_1/checkpoints/last.ckpt"
+    assert config["model"]["init_args"]["initial_weights"] is None  # all is in the checkpoint
+    assert config["trainer"]["max_steps"] > before["max_steps"]
+    assert config["trainer"]["precision"] == before["precision"]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_parses_and_is_saved_so_that_it_can_be_run_again(command, tmp_path, monkeypatch, capsys) -> None:
     argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]

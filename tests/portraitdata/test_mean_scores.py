@@ -32,6 +32,15 @@ def test_forgets_on_reset_and_is_nan_without_values():
     assert scores.compute()["identity"].item() == 0.5
 
 
+def test_what_is_no_number_is_not_left_out():
+    scores = MeanScores(("psnr", "ssim"))
+    scores.add("psnr", torch.tensor([30.0, torch.nan]))
+    scores.add("ssim", torch.tensor([0.5, 1.0]))
+    found = scores.compute()
+    assert found["psnr"].isnan()
+    assert found["ssim"].item() == 0.75
+
+
 def test_is_in_no_checkpoint():
     scores = MeanScores(("psnr",))
     scores.add("psnr", torch.ones(2))

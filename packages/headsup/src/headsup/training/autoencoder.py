@@ -10,7 +10,6 @@ from diffusers.models.resnet import ResnetBlock2D
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torchmetrics.aggregation import MeanMetric
 
 from headsup.model.autoencoder import images_of, posterior
 from headsup.model.backbone import Architecture, description
@@ -19,6 +18,7 @@ from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
 from headsup.weights.diffusers_folder import save_part
 from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.scoring.mean_scores import MeanScores
 from portraitdata.scoring.psnr import psnr
 
 
@@ -63,7 +63,7 @@ class AutoencoderTrainer(LightningModule):
         if decoder_only:
             self.vae.encoder.requires_grad_(False)
             self.vae.quant_conv.requires_grad_(False)
-        self.psnr, self.variance = MeanMetric(), MeanMetric()
+        self.scores = MeanScores(("psnr", "variance"))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle of the learning rate."""
@@ -85,15 +85,15 @@ class AutoencoderTrainer(LightningModule):
         """Reconstruct through the mode."""
         latents = posterior(self.vae, batch.hq).mode()
         restored = images_of(self.vae, self.vae.decode(latents).sample).clamp(0, 1)
-        self.psnr.update(psnr(restored, batch.hq))
-        self.variance.update(latents.float().square().mean())
+        self.scores.add("psnr", psnr(restored, batch.hq))
+        self.scores.add("variance", latents.float().square().flatten(1).mean(dim=1))
 
     def on_validation_epoch_end(self) -> None:
         """Log the quality, write the autoencoder."""
-        self.log("val/psnr", self.psnr.compute(), prog_bar=True)
-        deviation = self.variance.compute().sqrt().item()
-        self.psnr.reset()
-        self.variance.reset()
+        scores = self.scores.compute()
+        self.scores.reset()
+        self.log("val/psnr", scores["psnr"], prog_bar=True)
+        deviation = scores["variance"].sqrt().item()
         if self.trainer.sanity_checking or not self.trainer.is_global_zero:
             return
         if not self.decoder_only:

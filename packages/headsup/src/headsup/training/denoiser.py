@@ -10,7 +10,6 @@ from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics.aggregation import MeanMetric
 
 from headsup.model.autoencoder import encode
 from headsup.model.backbone import Architecture, description
@@ -22,6 +21,7 @@ from headsup.training.sources import sample_sources
 from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.scoring.mean_scores import MeanScores
 
 TOKENS = 4
 """Tokens of the two embeddings."""
@@ -67,7 +67,7 @@ class DenoiserTrainer(LightningModule):
             known = TwoEmbeddings.from_file(initial / EMBEDDINGS_FILE)
             embeddings = torch.stack([known.positive, known.negative])
         self.embeddings = nn.Parameter(embeddings)
-        self.error = MeanMetric()
+        self.scores = MeanScores(("error",))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle of the learning rate, for the denoiser and the embeddings."""
@@ -98,12 +98,13 @@ class DenoiserTrainer(LightningModule):
         for t in range(50, len(self.schedule), 100):
             times = torch.full((len(batch.hq),), t, device=self.device)
             sources = generators(t, batch_idx, range(len(times)), self.device)
-            self.error.update(self.denoising_error(batch, torch.zeros_like(times, dtype=torch.bool), times, sources))
+            error = self.denoising_error(batch, torch.zeros_like(times, dtype=torch.bool), times, sources)
+            self.scores.add("error", error.expand(len(times)))  # every image counts alike, in a smaller batch, too
 
     def on_validation_epoch_end(self) -> None:
         """Log the error, write the denoiser."""
-        self.log("val/error", self.error.compute(), prog_bar=True)
-        self.error.reset()
+        self.log("val/error", self.scores.compute()["error"], prog_bar=True)
+        self.scores.reset()
         if self.trainer.sanity_checking or not self.trainer.is_global_zero:
             return
         save_part(self.unet, self.folder, "unet")

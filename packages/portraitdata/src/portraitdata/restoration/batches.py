@@ -100,7 +100,7 @@ class RestorationBatch(NamedTuple):
     See `portraitdata.restoration.face_masks.at_latent_resolution`.
     """
     faces: Faces
-    """Faces in `hq`, in its pixels."""
+    """Faces in `hq`, in its pixels: those with all landmarks in it, and those of close-ups."""
     referenced: Int[Tensor, " b"]
     """Row of `faces` that the reference of each image is for; -1 for none."""
     prompts: list[str]
@@ -111,9 +111,10 @@ class RestorationBatch(NamedTuple):
     """True for images whose reference shows the person it is for; an identity loss asks this, not `present`."""
 
     def of_whole_faces(self) -> "RestorationBatch":
-        """The same batch without faces of which a landmark lies outside of the image, as in close-ups.
+        """The same batch without faces that have a landmark outside the image, as close-ups do.
 
-        Losses and scores of faces look at the others alone; the reference of a face left out is for none of them.
+        Losses of faces compare the others alone; batches of `EvaluationPairs` have no such faces. The reference of a
+        face that is left out is for none of the others.
         """
         height, width = self.hq.shape[2:]
         last = self.faces.landmarks.new_tensor([width, height]) - 0.5

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torchmetrics.aggregation import MeanMetric
@@ -26,7 +27,8 @@ class MeanScores(nn.Module):
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__()
-        self.means = nn.ModuleDict({name: MeanMetric() for name in names})
+        # by default values that are no number would be left out: the mean of a network that fails would look good
+        self.means = nn.ModuleDict({name: MeanMetric(nan_strategy="disable") for name in names})
         self.reset()
 
     def add(self, name: str, values: Float[Tensor, " n"]) -> None:
@@ -34,11 +36,14 @@ class MeanScores(nn.Module):
         self.means[name].update(values)  # type: ignore[operator]
 
     def compute(self) -> dict[str, Tensor]:
-        """Means over everything added since the last `reset`, over all processes; NaN for what there was none of."""
+        """Means over everything added since the last `reset`, over all processes.
+
+        NaN where nothing was added, or a NaN among the values.
+        """
         return {name: mean.compute() for name, mean in self.means.items()}  # type: ignore[operator]
 
     def reset(self) -> None:
         """Forget everything added."""
         for mean in self.means.values():
             mean.reset()  # type: ignore[operator]
-            mean.update(0.0, 0.0)  # type: ignore[operator] # nothing, or the mean of nothing would warn
+            mean.update(torch.zeros(0))  # type: ignore[operator] # or the mean of nothing would warn
