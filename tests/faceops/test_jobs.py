@@ -2,6 +2,9 @@
 
 import errno
 import os
+import pty
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -86,6 +89,19 @@ def test_folders_in_folders_keep_their_names(album: Path, tmp_path: Path) -> Non
         plan_jobs([album], tmp_path / "out", tmp_path / "s.png")
 
 
+def test_results_in_a_folder_that_is_read_are_no_inputs(album: Path) -> None:
+    (album / "deep").mkdir()
+    (album / "deep/e.png").touch()
+    for _ in range(2):
+        jobs = plan_jobs([album], album / "deep/lq", subfolders=True)
+        assert [job.name for job in jobs] == ["a.png", "b.jpg", "c.gif", "deep/e.png"]
+        for job in jobs:
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+            job.output.touch()
+    with pytest.raises(ValueError, match="is an input and would be replaced"):
+        plan_jobs([album], album, subfolders=True)
+
+
 def test_results_of_another_format(album: Path, tmp_path: Path) -> None:
     def as_png(inputs: list[Path], output: Path) -> list[Job]:
         return plan_jobs(
@@ -107,6 +123,8 @@ def test_further_files_are_checked_too(album: Path, tmp_path: Path) -> None:
         check_targets(jobs, {album / "a.png": [tmp_path / "o.png"]})
     with pytest.raises(ValueError, match="is an input and would be replaced"):
         check_targets(jobs, {album / "a.png": [album / "b.jpg"]}, kept=[album / "b.jpg"])
+    with pytest.raises(ValueError, match=r"o\.png would be a file and a folder of others"):
+        check_targets(jobs, {album / "a.png": [tmp_path / "o.png/deep/map.png"]})
 
 
 def test_what_is_there_is_skipped_and_said(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,3 +197,36 @@ def test_a_folder_that_cannot_be_written_to(album: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     with pytest.raises(PermissionError, match="cannot be written to; name another, or change its permissions"):
         plan_jobs([album], tmp_path / "not there yet")
+
+
+LISTING = """
+from pathlib import Path
+from faceops.images.batch import Batch, attempt, error_console, run_batch
+from faceops.images.jobs import Job
+jobs = [Job(Path(name), Path("out") / name, name) for name in ("a.png", "b.png")]
+run_batch(jobs, Batch(lambda job: attempt(job, lambda job: None), "copying", "copied"), error_console())
+"""
+
+
+def test_the_list_of_files_goes_to_stdout_though_the_bar_is_on_a_terminal() -> None:
+    terminal, stderr = pty.openpty()
+    environment = os.environ | {"TERM": "xterm"}
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING], stdout=subprocess.PIPE, stderr=stderr, check=True, env=environment
+    )
+    os.close(stderr)
+    assert b"copying" in os.read(terminal, 1000)
+    os.close(terminal)
+    assert done.stdout.split() == [b"out/a.png", b"out/b.png"]
+
+
+def test_a_reader_who_has_seen_enough(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("builtins.print", gone)
+    with pytest.raises(BrokenPipeError):
+        run_batch(plan_jobs([album], tmp_path / "out"), spoilt_by(ValueError(), ""), error_console())
+    assert "1 of 3 pictures are done; the same command goes on with the rest." in capsys.readouterr().err

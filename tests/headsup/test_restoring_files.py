@@ -203,6 +203,29 @@ def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFix
     assert load_picture(out / "a.png").pixels.shape == (3, 80, 80)
 
 
+def test_the_result_is_written_after_its_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has a result is there already for a rerun, which would never make the sheet."""
+    low, sheet, out = write(tmp_path / "a.png", "ann"), tmp_path / "s.png", tmp_path / "o.png"
+    written: list[Path] = []
+    monkeypatch.setattr(picture_restoration, "save_picture", lambda saved, path: written.append(path))
+    assert restore(low, output=out, compare=sheet) == 0
+    assert written == [sheet, out]
+
+
+def test_a_reference_is_never_replaced(tmp_path: Path) -> None:
+    low, reference = write(tmp_path / "low/ann.png", "ann"), write(tmp_path / "sharp/ann.png", "ann")
+    for references, output, sheet in (
+        ([reference], reference, None),
+        ([reference.parent], reference.parent, None),
+        ([reference.parent], tmp_path / "o.png", reference),
+    ):
+        with pytest.raises(ValueError, match=r"sharp/ann\.png is an input and would be replaced"):
+            plan_request([low], output, sheet, references=references)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="There are no pictures in"):
+        plan_request([low], tmp_path / "o.png", references=[tmp_path / "empty"])
+
+
 def pictures(report: Path) -> list[dict]:
     return json.loads(report.read_text())["pictures"]
 

@@ -286,6 +286,7 @@ def test_limits_are_met_exactly(client: Client) -> None:
     "options",
     [
         *(b"", b"[]", b"\xff", b'{"scale": "4"}', b'{"scale": NaN}', b'{"scale": 0}', b'{"scale": true}'),
+        *(b'{"scale": 1e300}', b'{"scale": 1' + b"0" * 400 + b"}", b"[" * 9000),
         *(b'{"fidelity": 2}', b'{"fidelity": 1e400}', b'{"colour": "sepia"}', b'{"force": 1}'),
         *(b'{"face_box": [1, 2, 3]}', b'{"face_box": "1 2 3 4"}', b'{"face_box": [1, 2, null, 4]}'),
     ],
@@ -339,6 +340,24 @@ def test_an_upload_that_breaks_off_leaves_nothing(client: Client, tmp_path: Path
         wait_until(stored)  # it goes to the disk as it comes
     wait_until(lambda: not stored())
     client.ask("PUT", f"{path}/photo?name=a.png", png())
+
+
+def test_one_file_after_the_other(client: Client, tmp_path: Path, wait_until: Any) -> None:
+    """Two at once would both be the first reference, and one that comes after the start would be of no use."""
+    path = client.job()
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as connection:
+        data = png()
+        head = f"POST {path}/references?name=b.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+        connection.sendall(head.encode() + data[:20])
+        wait_until(lambda: (tmp_path / path.removeprefix("/jobs/") / "reference0").is_dir())
+        another = client.ask("POST", f"{path}/references?name=b.png", data, 409)
+        assert "Another file of this job is on its way" in another["error"]
+        assert "still on its way" in client.start(path, status=409)["error"]
+        connection.sendall(data[20:])
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert client.ask("POST", f"{path}/references?name=b.png", data) == {"references": 2}
+    client.start(path)
+    assert client.ended(path)["state"] == "done"
 
 
 def test_the_length_comes_before_the_file(client: Client) -> None:

@@ -243,6 +243,29 @@ def test_a_folder_goes_on_after_a_bad_file(weights: str, tmp_path: Path, capsys:
 
 
 @pytest.mark.filterwarnings("ignore:Exemplar")
+def test_maps_have_a_folder_of_their_own_and_the_result_comes_last(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low, output = tmp_path / "low", tmp_path / "out"
+    low.mkdir()
+    for name in ("a.png", "b.png"):
+        save_picture(picture(8, 8), low / name)
+    save_picture(picture(32, 32), tmp_path / "e.png")
+    with pytest.raises(ValueError, match=r"out/[ab]\.png would be a file and a folder of others"):
+        files(weights, low, output, (tmp_path / "e.png",), maps=output)
+    written: list[str] = []
+
+    def note(saved: Picture, path: Path) -> None:
+        written.append(path.relative_to(tmp_path).as_posix())
+
+    monkeypatch.setattr("hime.upscaling.files.save_picture", note)
+    monkeypatch.setattr("hime.upscaling.map_files.save_picture", note)
+    sheet, maps = tmp_path / "s.png", tmp_path / "maps"
+    assert files(weights, low / "a.png", output, (tmp_path / "e.png",), sheet, maps=maps) == 0
+    assert written == ["maps/weight_1.png", "maps/similarity_1.png", "s.png", "out/a.png"]
+
+
+@pytest.mark.filterwarnings("ignore:Exemplar")
 def test_maps_are_seen_however_small_the_similarities(network: HIME, tmp_path: Path) -> None:
     shy = HIME(*network.arguments)
     shy.load_state_dict(network.state_dict())

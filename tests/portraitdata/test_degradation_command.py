@@ -123,6 +123,18 @@ def test_pictures_without_a_line_are_said(album, tmp_path, capsys):
     assert "has no line for 3 pictures that were there already, such as a.png" in capsys.readouterr().err
 
 
+def test_records_that_cannot_be_written_are_refused_before_any_work(album, tmp_path):
+    for records, message in (
+        (tmp_path, "is a folder"),
+        (album / "a.png/records.jsonl", "a.png is a file, but a folder is needed"),
+        (album / "a.png", "is a picture and cannot be the file of records too"),
+        (tmp_path / "lq/a.png", "is a picture and cannot be the file of records too"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plan_degradation([album], tmp_path / "lq", records)
+    assert len(plan_degradation([album], tmp_path / "lq", tmp_path / "new/records.jsonl")) == 3
+
+
 def test_a_bad_file_is_one_line_and_the_rest_are_done(album, tmp_path, capsys):
     (album / "text.jpg").write_text("hello")
     save_picture(picture(0, 3, 3), album / "tiny.png")

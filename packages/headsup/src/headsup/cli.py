@@ -275,8 +275,10 @@ def export(
         half: Store float16, at half the size.
     """
     from faceops.existing_files import check_exists
+    from faceops.weights.shipped import check_suffix
 
     check_exists("checkpoint", checkpoint)
+    check_suffix(output)
 
     from headsup.weights.export import export_checkpoint
 

@@ -188,7 +188,7 @@ def degrade_pictures(
     from faceops.existing_files import check_exists
     from portraitdata.commands.degradation_jobs import plan_degradation
 
-    jobs = plan_degradation(images, output)
+    jobs = plan_degradation(images, output, records)
     check_exists("file of records", replay)
 
     from portraitdata.commands.degrade import run_degrade

@@ -102,12 +102,15 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     Raises:
         ValueError: If a job that is alone fails.
         OSError: Likewise; or if not even the first file can be written.
+        BrokenPipeError: If nobody reads stdout any more.
         KeyboardInterrupt: If interrupted. What was being written is not left behind.
     """
     failures: list[str] = []
     done = 0
     try:
-        with Progress(console=console, transient=True, disable=alone) as progress:
+        # rich would print on stderr, where the bar is, what is meant for the file or program that stdout leads to
+        shared = sys.stdout.isatty()
+        with Progress(console=console, transient=True, disable=alone, redirect_stdout=shared) as progress:
             for job in progress.track(jobs, description=batch.doing):
                 outcome = batch.work(job)
                 if outcome.error is None:
@@ -121,7 +124,7 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     except BaseException as stop:
         if not alone:
             console.print(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
-        if done and isinstance(stop, OSError):
+        if done and isinstance(stop, OSError) and not isinstance(stop, BrokenPipeError):
             console.print(as_sentence(stop), markup=False)
             return len(jobs) - done
         raise

@@ -63,7 +63,7 @@ def plan_jobs(
             folder must be.
         PermissionError: If a folder cannot be written to.
     """
-    files = input_files(inputs, subfolders)
+    files = input_files(inputs, subfolders, output)
     single = len(files) == 1 and not inputs[0].is_dir()
     named = single and output.suffix != "" and not output.is_dir()
     if not single:
@@ -88,12 +88,13 @@ def plan_jobs(
     return jobs
 
 
-def input_files(inputs: Sequence[Path], subfolders: bool = False) -> dict[Path, str]:
+def input_files(inputs: Sequence[Path], subfolders: bool = False, results: Path | None = None) -> dict[Path, str]:
     """Files, the pictures of folders, and those that patterns such as ``album/*.jpg`` match; each once, with its name.
 
     Args:
         inputs: Files, folders and patterns.
         subfolders: Whether folders are read with all folders in them, but hidden ones.
+        results: Folder that is not read where it is in one of them: what an earlier run wrote there is no input.
 
     Raises:
         ValueError: If a folder holds no picture, or nothing matches a pattern.
@@ -102,7 +103,7 @@ def input_files(inputs: Sequence[Path], subfolders: bool = False) -> dict[Path, 
     for path in inputs:
         found = {path: path.name}
         if path.is_dir():
-            pictures = pictures_below(path) if subfolders else find_pictures(path)
+            pictures = pictures_below(path, results) if subfolders else find_pictures(path)
             found = {file: file.relative_to(path).as_posix() for file in pictures}
         elif not path.exists() and any(sign in str(path) for sign in "*?["):
             matches = sorted(Path(match) for match in glob(str(path), recursive=True))
@@ -114,11 +115,13 @@ def input_files(inputs: Sequence[Path], subfolders: bool = False) -> dict[Path, 
     return files
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """Pictures in a folder and in its folders, in the order of their names; hidden ones are left out."""
+def pictures_below(folder: Path, results: Path | None = None) -> list[Path]:
+    """Pictures in a folder and in its folders, in the order of their names, without hidden ones and earlier results."""
     found = find_pictures(folder)
+    apart = None if results is None else results.resolve()
     for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
-        if not any(part.startswith(".") for part in inner.relative_to(folder).parts):
+        hidden = any(part.startswith(".") for part in inner.relative_to(folder).parts)
+        if not hidden and apart not in (inner.resolve(), *inner.resolve().parents):
             found += find_pictures(inner)
     return found
 
@@ -159,7 +162,7 @@ def check_targets(
         kept: Further files that are read.
 
     Raises:
-        ValueError: If a file would be written twice or is an input, or is where a folder must be.
+        ValueError: If a file would be written twice or is an input, or is or would be where a folder must be.
         PermissionError: If a folder cannot be written to.
     """
     sources = {path.resolve() for path in (*kept, *(job.source for job in jobs))}
@@ -175,6 +178,8 @@ def check_targets(
                     "another folder, or under another name."
                 )
             planned[place] = job.source
+    for folder in {parent for target in planned for parent in target.parents} & planned.keys():
+        raise ValueError(f"{folder} would be a file and a folder of others; name another folder for one of them.")
     for folder in {target.parent for target in planned}:
         check_folder(folder)
 

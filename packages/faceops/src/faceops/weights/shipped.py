@@ -10,6 +10,16 @@ def shipped_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
 
 
+def check_suffix(output: Path) -> None:
+    """Refuse a name that no weights file has, before anything is loaded; it may be that of a checkpoint.
+
+    Raises:
+        ValueError: If it ends in something else.
+    """
+    if output.suffix != SUFFIX:
+        raise ValueError(f"A weights file must end in {SUFFIX}, got {output}.")
+
+
 def find_shipped(name_or_path: str | Path, folder: Path, program: str) -> Path:
     """File of shipped weights, or of one's own.
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there
+from faceops.images.jobs import Job, check_folder, check_targets, plan_jobs
+from faceops.images.picture_files import check_single, check_there, picture_files
 from headsup.weights.shipped import find_weights
 
 
@@ -19,13 +19,15 @@ def plan_request(
     """Plan what to do for every picture, and refuse what can be refused before anything is loaded.
 
     Raises:
-        ValueError: See `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
+        ValueError: If a result would replace a reference, or a folder of references holds no picture; and see
+            `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
     jobs = plan_jobs(inputs, output, compare)
     check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
+    check_targets(jobs, kept=picture_files(references))
     if report is not None:
         check_report(report)
     for name in weights:

@@ -13,6 +13,10 @@ DEFAULT_PIXELS = 16_000_000
 two hundred megapixels, which take a quarter of an hour on a CPU and that nobody can look at."""
 
 
+LARGEST_SCALE = 10_000.0
+"""Bound of what can be asked for; whatever the picture, hardly any result so large could be read again."""
+
+
 @dataclass(frozen=True)
 class RestoreOptions:
     """Options of a restoration.
@@ -47,8 +51,8 @@ class RestoreOptions:
     reference_strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.scale is not None and not 0 < self.scale < math.inf:
-            raise ValueError(f"The scale must be a number above 0, got {self.scale:g}.")
+        if self.scale is not None and not 0 < self.scale <= LARGEST_SCALE:
+            raise ValueError(f"The scale must be above 0 and at most {LARGEST_SCALE:g}, got {self.scale:g}.")
         if not 0 <= self.fidelity <= 1:
             raise ValueError(f"The fidelity is from 0 to 1, got {self.fidelity:g}.")
         if not 0 <= self.reference_strength <= 1:

@@ -81,14 +81,14 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         notes += [*first_of_several(data), *matching.notes, *notes_on_input_itself(matching, data, size)]
         notes += expression_notes(picture.pixels, seen, matching.matches)
     restored = restored_by(setup, picture, seen, matching)
-    with measured(seconds, "write"):
-        job.output.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(restored.picture, job.output)
-        if job.sheet is not None:
-            job.sheet.parent.mkdir(parents=True, exist_ok=True)
-            save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
     with measured(seconds, "scores"):
         faces = measured_faces(setup, seen, matching, restored, size)
+    with measured(seconds, "write"):
+        for target in job.targets:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        if job.sheet is not None:
+            save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
+        save_picture(restored.picture, job.output)  # last: what has a result is not done again
     height, width = restored.picture.pixels.shape[1:]
     taken = seconds | restored.seconds
     return PictureRecord(

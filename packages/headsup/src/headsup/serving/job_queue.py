@@ -81,11 +81,13 @@ class JobQueue:
         """Put a photograph at the end of the queue.
 
         Raises:
-            HTTPException: If it has been, has no photograph yet, or too many wait.
+            HTTPException: If it has been, has no photograph yet, a file of it is on its way, or too many wait.
         """
         with self._lock:
             if job.state != "open" or job.photo is None:
                 raise HTTPException(HTTPStatus.CONFLICT, "Send a photograph first; it can then be restored once.")
+            if job.is_receiving:
+                raise HTTPException(HTTPStatus.CONFLICT, "A reference is still on its way; start when it has arrived.")
             waiting = sum(other.state == "waiting" for other in self._jobs.values())
             if waiting >= self.limits.waiting:
                 sentence = f"{waiting} photographs are waiting already; try again later."

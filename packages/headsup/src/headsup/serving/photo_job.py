@@ -60,6 +60,8 @@ class PhotoJob:
     """Its name is the id of the job."""
     photo: Upload | None = None
     references: list[Upload] = field(default_factory=list)
+    is_receiving: bool = False
+    """True while a file is on its way."""
     request: RestoreRequest | None = None
     state: State = "open"
     stage: str = ""

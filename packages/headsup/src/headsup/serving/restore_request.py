@@ -44,7 +44,7 @@ def parse_request(text: bytes, memory: float | None = None) -> RestoreRequest:
         scale, fidelity = number(fields.get("scale", 4.0)), number(fields.get("fidelity", 0.0))
         box = parse_box(fields.get("face_box"))
         return RestoreRequest(RestoreOptions(scale, None, fidelity, colour, memory=memory), force, box)
-    except (AttributeError, ValueError) as error:
+    except (AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"The options cannot be read. {error}") from error
 
 

@@ -2,6 +2,8 @@
 
 import errno
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -97,7 +99,8 @@ class Site:
         job = self._job(request)
         if job.state != "open" or job.photo is not None:
             raise HTTPException(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
-        job.photo = photo = await receive_picture(request, job.folder / "photo", self.limits)
+        with receiving(job):
+            job.photo = photo = await receive_picture(request, job.folder / "photo", self.limits)
         usual = math.floor(default_scale(photo.height, photo.width) * 10) / 10
         scale = min(usual, self.limits.largest_scale(photo.width, photo.height))
         return JSONResponse({"width": photo.width, "height": photo.height, "scale": scale})
@@ -119,8 +122,9 @@ class Site:
         if job.state != "open" or len(job.references) >= most:
             sentence = f"A job takes up to {most} references, before it is started."
             raise HTTPException(HTTPStatus.CONFLICT, sentence)
-        folder = job.folder / f"reference{len(job.references)}"
-        job.references.append(await receive_picture(request, folder, self.limits))
+        with receiving(job):
+            folder = job.folder / f"reference{len(job.references)}"
+            job.references.append(await receive_picture(request, folder, self.limits))
         return JSONResponse({"references": len(job.references)})
 
     async def start(self, request: Request) -> JSONResponse:
@@ -180,6 +184,22 @@ class Site:
         if outcome is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "There is no result yet.")
         return outcome
+
+
+@contextmanager
+def receiving(job: PhotoJob) -> Iterator[None]:
+    """Let a job take one file at a time: what it has taken, and how much that may be, is known only between two.
+
+    Raises:
+        HTTPException: If another file is on its way.
+    """
+    if job.is_receiving:
+        raise HTTPException(HTTPStatus.CONFLICT, "Another file of this job is on its way; send one after the other.")
+    job.is_receiving = True
+    try:
+        yield
+    finally:
+        job.is_receiving = False
 
 
 def page_file(request: Request) -> FileResponse:

@@ -74,12 +74,12 @@ def run_job(job: Job, setup: Setup) -> None:
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
         target.parent.mkdir(parents=True, exist_ok=True)
-    save_picture(result.picture, job.output)
     if job.source in setup.maps:
         save_maps(result, setup.maps[job.source])
     if job.sheet is not None:
         names = [exemplar.name for exemplar in setup.exemplars]
         save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
+    save_picture(result.picture, job.output)  # last: what has a result is not done again
 
 
 def upscale_files(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from faceops.existing_files import check_exists
-from faceops.weights.shipped import SUFFIX
+from faceops.weights.shipped import check_suffix
 from hime.weights.shipped import find_weights
 
 
@@ -28,8 +28,8 @@ def check_request(source: str, output: Path | None, onnx: Path | None) -> None:
         raise ValueError(f"An ONNX file must end in .onnx, got {onnx}.")
     if output is None and onnx is None:
         raise ValueError("Say what to write: --output for a weights file, --onnx for an ONNX file, or both.")
-    if output is not None and output.suffix != SUFFIX:
-        raise ValueError(f"A weights file must end in {SUFFIX}, got {output}.")
+    if output is not None:
+        check_suffix(output)
     if is_checkpoint(source):
         check_exists("checkpoint", Path(source))
     else:
