@@ -117,6 +117,14 @@ def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
         picture_files([tmp_path / "empty"])
 
 
+def test_an_input_is_never_replaced(pictures):
+    with pytest.raises(ValueError, match=r"a\.png is an input and could be replaced by a crop"):
+        run_align([pictures], pictures, size=32, largest=True, overwrite=True)
+    assert run_align([pictures / "a.png"], pictures, size=32, overwrite=True) == 0
+    with pytest.raises(ValueError, match=r"a_1\.png is an input and could be replaced by a crop"):
+        run_align([pictures], pictures, size=32, overwrite=True)
+
+
 def test_embeddings_as_arrays(pictures, tmp_path, capsys):
     output = tmp_path / "new/faces.npz"
     assert run_embed([pictures], output) == 1  # c.png has no face

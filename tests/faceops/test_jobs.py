@@ -98,6 +98,7 @@ def test_results_in_a_folder_that_is_read_are_no_inputs(album: Path) -> None:
         for job in jobs:
             job.output.parent.mkdir(parents=True, exist_ok=True)
             job.output.touch()
+    assert len(plan_jobs([album], album.parent, subfolders=True)) == 8  # this folder is not in the one that is read
     with pytest.raises(ValueError, match="is an input and would be replaced"):
         plan_jobs([album], album, subfolders=True)
 

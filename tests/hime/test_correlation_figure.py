@@ -63,6 +63,8 @@ def test_says_what_does_not_fit(tmp_path):
         correlation_figure(stripes(2), [4])
     with pytest.raises(ValueError, match=r"no file .*missing\.png"):
         draw_correlation_map(tmp_path / "missing.png", tmp_path / "figure.png", [3], 1)
+    with pytest.raises(ValueError, match="is the image itself and would be replaced"):
+        draw_correlation_map(tmp_path / "a.png", tmp_path / "a.png", [3], overwrite=True)
 
 
 @pytest.mark.assets

@@ -1,6 +1,7 @@
 """``faceops align``: photographs in, upright faces out."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -51,11 +52,12 @@ def run_align(
         Exit status, see `exit_status`.
 
     Raises:
-        ValueError: If two crops would have one name, or an argument is out of range.
+        ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
         OSError: If the folder cannot be made.
     """
     files = picture_files(images)
     check_names(files)
+    check_inputs_stay(files, output, largest)
     TEMPLATES[template].scaled(size)
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file, but a folder is needed there; name another.")
@@ -91,6 +93,24 @@ def check_names(files: Sequence[Path]) -> None:
         if file.stem in seen:
             raise ValueError(f"Crops of {seen[file.stem]} and {file} would have the same names; align them apart.")
         seen[file.stem] = file
+
+
+def check_inputs_stay(files: Sequence[Path], output: Path, single: bool) -> None:
+    """Refuse a folder in which a crop could have the name of one of the pictures.
+
+    Args:
+        files: The pictures.
+        output: Folder of the crops.
+        single: Whether crops are called NAME.png, not NAME_1.png, NAME_2.png ...
+
+    Raises:
+        ValueError: If a picture could be replaced.
+    """
+    stems = {file.stem for file in files}
+    for file in files:
+        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name)
+        if name is not None and name[1] in stems and file.resolve().parent == output.resolve():
+            raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
 
 
 def write_crops(

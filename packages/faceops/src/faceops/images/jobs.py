@@ -118,7 +118,7 @@ def input_files(inputs: Sequence[Path], subfolders: bool = False, results: Path 
 def pictures_below(folder: Path, results: Path | None = None) -> list[Path]:
     """Pictures in a folder and in its folders, in the order of their names, without hidden ones and earlier results."""
     found = find_pictures(folder)
-    apart = None if results is None else results.resolve()
+    apart = None if results is None or folder.resolve() not in results.resolve().parents else results.resolve()
     for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
         hidden = any(part.startswith(".") for part in inner.relative_to(folder).parts)
         if not hidden and apart not in (inner.resolve(), *inner.resolve().parents):

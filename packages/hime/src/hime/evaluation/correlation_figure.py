@@ -115,7 +115,7 @@ def draw_correlation_map(
         FileNotFoundError: If the folder of `output` does not exist.
         FileExistsError: If the file exists and must not be overwritten.
         ImageFileError: If the image is missing or cannot be read.
-        ValueError: If a window, the dilation or the suffix does not fit.
+        ValueError: If a window, the dilation or the suffix does not fit, or the output is the image.
     """
     from faceops.atomic_files import replacing
     from faceops.images.files import load_picture
@@ -123,6 +123,8 @@ def draw_correlation_map(
 
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"A figure must end in one of {', '.join(FORMATS)}, got {output.name}.")
+    if output.resolve() == image.resolve():
+        raise ValueError(f"{output} is the image itself and would be replaced; name another file.")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
     pixels = load_picture(image).pixels
