@@ -10,6 +10,7 @@ from headsup.model.backbone import description, load_backbone
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
 from headsup.weights.diffusers_folder import save_part, save_scheduler
+from headsup.weights.export import export_checkpoint
 from headsup.weights.files import apply_weights, load_restorer, read_weights, save_weights
 from headsup.weights.model_card import ModelCard
 
@@ -154,3 +155,13 @@ def test_fields_of_a_later_version_are_left_out(tmp_path):
 def test_names_of_nothing_are_refused(name, error, sentence):
     with pytest.raises(error, match=sentence):
         read_weights(name)
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_in_a_sentence(tmp_path):
+    checkpoint = tmp_path / "newer.ckpt"
+    torch.save(
+        {"headsup": {"settings": {"base": "tiny", "invented_later": 3}, "steps": 1}, "state_dict": {}}, checkpoint
+    )
+    with pytest.raises(ValueError, match="newer headsup: this one does not know its settings invented_later"):
+        export_checkpoint(checkpoint, tmp_path / "w.safetensors", ModelCard())
+    assert not (tmp_path / "w.safetensors").exists()

@@ -1,6 +1,6 @@
 """A training checkpoint as a weights file."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,20 @@ def export_checkpoint(
         half: Store float16.
 
     Raises:
-        ValueError: If the file is no checkpoint of a restorer, or a value is not finite.
+        ValueError: If the file is no checkpoint of a restorer, has unknown settings, or a value is not finite.
         OSError: If a file cannot be read or written.
     """
     content = load_safely(checkpoint)
     if not isinstance(content, dict) or "headsup" not in content:
         raise ValueError(f"{checkpoint} is no checkpoint of a restorer that `headsup fit` has trained.")
-    settings = RestorerSettings(**content["headsup"]["settings"])
+    stated = content["headsup"]["settings"]
+    unknown = sorted(set(stated) - {field.name for field in fields(RestorerSettings)})
+    if unknown:
+        raise ValueError(
+            f"{checkpoint} was made by a newer headsup: this one does not know its settings {', '.join(unknown)}. "
+            "Update headsup and export again."
+        )
+    settings = RestorerSettings(**stated)
     if base is not None:
         settings = replace(settings, base=base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))
