@@ -39,12 +39,14 @@ def test_names_and_files_are_told_apart(tmp_path: Path) -> None:
         find_weights(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["guided", "tiny"])
-def test_the_weights_say_where_they_come_from(name: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+@pytest.mark.parametrize(("name", "base", "free"), [("guided", "random:tiny", True), ("tiny", "tiny", False)])
+def test_the_weights_say_where_they_come_from(
+    name: str, base: str, free: bool, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
     weights = read_weights(name)
-    assert weights.settings.base == "tiny"
-    assert "Labeled Faces in the Wild" in weights.card.training_data
-    assert "research" in weights.card.licence
+    assert weights.settings.base == base
+    assert ("Labeled Faces in the Wild" in weights.card.training_data) != free
+    assert ("research" in weights.card.licence) != free
     monkeypatch.setattr(sys, "argv", ["headsup", "weights"])
     with pytest.raises(SystemExit) as leave:
         main()
