@@ -47,6 +47,7 @@ def plan_jobs(
     subfolders: bool = False,
     suffixes: Sequence[str] = WRITABLE_SUFFIXES,
     result_name: Callable[[str], str] = writable,
+    kept: Sequence[Path] = (),
 ) -> list[Job]:
     """Plan a job for every image.
 
@@ -57,6 +58,7 @@ def plan_jobs(
         subfolders: Whether folders are read with all folders in them.
         suffixes: What results may end in, in lower case.
         result_name: Name of a result in a folder, from the name of its input.
+        kept: Further files that are read, and must not be replaced either.
 
     Raises:
         ValueError: If there is no picture, a result would replace an input or another result, or a file is where a
@@ -84,7 +86,7 @@ def plan_jobs(
         )
         for file, name in files.items()
     ]
-    check_targets(jobs)
+    check_targets(jobs, kept=kept)
     return jobs
 
 

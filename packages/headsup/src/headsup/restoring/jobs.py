@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceops.images.jobs import Job, check_folder, check_targets, plan_jobs
+from faceops.images.jobs import Job, check_folder, plan_jobs
 from faceops.images.picture_files import check_single, check_there, picture_files
 from headsup.weights.shipped import find_weights
 
@@ -23,11 +23,10 @@ def plan_request(
             `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
-    jobs = plan_jobs(inputs, output, compare)
+    jobs = plan_jobs(inputs, output, compare, kept=picture_files(references))
     check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
-    check_targets(jobs, kept=picture_files(references))
     if report is not None:
         check_report(report)
     for name in weights:
