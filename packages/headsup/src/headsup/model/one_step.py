@@ -1,7 +1,7 @@
 """The restorer G = (E~, eps~, D): encode, one denoising step, decode (HeadsUp, Section 2.4)."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -285,11 +285,6 @@ class OneStepRestorer(nn.Module):
         """Prediction of the regulariser (its adapter) or the teacher (None) for noisy latents."""
         with self.switch.using(adapter):
             return self.predict(z_t, t, prompt) if self.prior is None else predicted(self.prior, z_t, t, prompt)
-
-    def trained_state(self) -> Iterator[tuple[str, Tensor]]:
-        """Names and values of all that is trained."""
-        for name, parameter in (self.generator_parameters() | self.regularizer_parameters()).items():
-            yield name, parameter.detach()
 
 
 def predicted(
