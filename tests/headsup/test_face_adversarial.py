@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from headsup.losses.adversarial import adversarial_discriminator_loss, adversarial_generator_loss
+from headsup.losses.adversarial import adversarial_discriminator_loss, adversarial_generator_loss, damage_share
 from headsup.losses.discriminator import FaceDiscriminator
 
 REAL, FAKE = [1.5, -0.5, 0.25], [-1.5, 0.25]
@@ -26,6 +26,13 @@ def test_hinge_by_hand():
     # real: 0, 1.5, 0.75; fake: 0, 1.25
     assert adversarial_discriminator_loss(logits(REAL), logits(FAKE)).item() == pytest.approx(2.25 / 3 + 1.25 / 2)
     assert adversarial_generator_loss(logits(FAKE)).item() == pytest.approx(1.25 / 2)
+
+
+def test_damage_is_a_share_of_the_error_of_the_enlarged_input():
+    # flat images: a bicubic of one value is that value, so the errors are 0, 0.01 and 0.3
+    lq = torch.tensor([0.5, 0.5, 0.5]).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+    hq = torch.tensor([0.5, 0.51, 0.8]).reshape(-1, 1, 1, 1).expand(-1, 3, 16, 16)
+    assert damage_share(lq, hq, 0.04).flatten().tolist() == pytest.approx([0, 0.25, 1], abs=1e-5)
 
 
 def test_beyond_the_margin_there_is_nothing_to_learn():

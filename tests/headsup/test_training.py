@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.distillation import Distillation
-from headsup.losses.objective import LossWeights
+from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.objective import LossWeights, Objective
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
@@ -265,6 +266,24 @@ def test_the_reference_reaches_the_restored_face(tmp_path) -> None:
     assert (one[0] - two[0]).abs().max() > 1e-4
     assert (one[0] - three[0]).abs().max() > 1e-4
     torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-5)
+
+
+def test_an_image_that_lost_nothing_has_no_adversarial_loss() -> None:
+    known = batch(0, False)
+    flat = torch.full_like(known.hq, 0.5)
+    known = known._replace(lq=torch.full_like(known.lq, 0.5), hq=flat)
+    losses = {
+        full: Objective(
+            LossWeights(identity=0.0, picture_adversarial=1.0, full_damage=full),
+            PerceptualDistance(None),
+            None,
+            face_size=32,
+        )
+        for full in (0.0, 0.1)
+    }
+    losses[0.1].load_state_dict(losses[0.0].state_dict())
+    assert losses[0.0](flat, known, None)["picture_adversarial"] != 0
+    assert losses[0.1](flat, known, None)["picture_adversarial"] == 0
 
 
 def test_a_close_up_has_its_reference_but_no_losses_on_its_face() -> None:

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from portraitdata.images.resampling import bicubic
+
 
 def adversarial_discriminator_loss(
     real_logits: Float[Tensor, "n 1 y x"], fake_logits: Float[Tensor, "m 1 y x"]
@@ -38,6 +40,20 @@ def adversarial_generator_loss(fake_logits: Float[Tensor, "n 1 y x"]) -> Float[T
         fake_logits: Logits of restored faces.
     """
     return mean(-wide(fake_logits))
+
+
+def damage_share(lq: Float[Tensor, "b 3 u v"], hq: Float[Tensor, "b 3 h w"], full: float) -> Float[Tensor, "b 1 1 1"]:
+    """Damage of every image: mean absolute error of the enlarged input, as a share of `full`, at most 1.
+
+    The less is lost, the less is a restorer to invent.
+
+    Args:
+        lq: Inputs, RGB in [0, 1].
+        hq: Ground truth, RGB in [0, 1].
+        full: Error in [0, 1] that counts as 1.
+    """
+    enlarged = bicubic(lq, *hq.shape[2:]).clamp(0, 1)
+    return ((enlarged - hq).abs().mean(dim=(1, 2, 3), keepdim=True) / full).clamp(max=1)
 
 
 def mean(values: Float[Tensor, "n 1 y x"]) -> Float[Tensor, ""]:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headsup.losses.adversarial import adversarial_generator_loss
+from headsup.losses.adversarial import adversarial_generator_loss, damage_share
 from headsup.losses.discriminator import FaceDiscriminator
 from headsup.losses.face_fidelity import FaceFidelity
 from headsup.losses.face_identity import FaceIdentity
@@ -37,6 +37,8 @@ class LossWeights:
         faithful: Mean absolute error of the faithful image, see `headsup.model.guidance`.
         parts: Eyes and mouths, see `headsup.losses.face_parts`.
         picture_adversarial: As `adversarial`, of the whole images and by a discriminator of their own.
+        full_damage: Mean absolute error of the enlarged input from which on `picture_adversarial` has its full weight;
+            below it, its share of that. 0 for the full weight everywhere.
     """
 
     l2: float = 1.0
@@ -50,6 +52,7 @@ class LossWeights:
     faithful: float = 0.0
     parts: float = 0.0
     picture_adversarial: float = 0.0
+    full_damage: float = 0.0
 
 
 class Objective(nn.Module):
@@ -144,6 +147,8 @@ class Objective(nn.Module):
             terms["faithful"] = weights.faithful * F.l1_loss(faithful, batch.hq)
         if self.picture_discriminator is not None:
             logits = self.picture_discriminator(restored)
+            if weights.full_damage:
+                logits = logits * damage_share(batch.lq, batch.hq, weights.full_damage)
             terms["picture_adversarial"] = weights.picture_adversarial * adversarial_generator_loss(logits)
         if weights.l2:
             terms["l2"] = weights.l2 * F.mse_loss(restored.float(), batch.hq)
