@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.distillation import Distillation
-from headsup.losses.lpips import PerceptualDistance
 from headsup.losses.objective import LossWeights, Objective
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
