@@ -272,12 +272,7 @@ def test_an_image_that_lost_nothing_has_no_adversarial_loss() -> None:
     flat = torch.full_like(known.hq, 0.5)
     known = known._replace(lq=torch.full_like(known.lq, 0.5), hq=flat)
     losses = {
-        full: Objective(
-            LossWeights(identity=0.0, picture_adversarial=1.0, full_damage=full),
-            PerceptualDistance(None),
-            None,
-            face_size=32,
-        )
+        full: Objective(LossWeights(identity=0.0, picture_adversarial=1.0, full_damage=full), None, None, face_size=32)
         for full in (0.0, 0.1)
     }
     losses[0.1].load_state_dict(losses[0.0].state_dict())
