@@ -8,8 +8,6 @@ def public_name(package: str, homes: Mapping[str, str], name: str) -> object:
     """Public object of a package, by name.
 
     Args:
-        package: Name of the package.
-        homes: Module of every public name.
         name: Public name, or ``__version__``.
 
     Raises:

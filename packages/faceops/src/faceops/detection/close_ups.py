@@ -38,7 +38,6 @@ def look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fac
     Args:
         detector: Finds faces; should have found these.
         images: RGB in [0, 1].
-        faces: Faces of the images.
     """
     if not len(faces):
         return faces

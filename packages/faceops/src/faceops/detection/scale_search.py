@@ -31,7 +31,6 @@ class ScaleSearch:
     """A detector for images of any size with faces of any size.
 
     Args:
-        detector: Finds faces of ordinary size.
         working_side: Longer side of the copy on which faces are sought, in pixels; smaller images stay as they are.
             The smallest face that is found has about a hundredth of it.
         refine: Find boxes and landmarks again on close-ups of the image itself, see `look_closer`. For a crowd this
@@ -97,8 +96,6 @@ def with_large_faces(faces: Faces, large: Faces, limit: float) -> Faces:
     """Join what the working copy and the overview show.
 
     Args:
-        faces: From the working copy.
-        large: From the overview.
         limit: Longer side in pixels up to which the working copy is believed. Of a face that is larger, the overview's
             box is taken and what the working copy saw inside goes.
     """

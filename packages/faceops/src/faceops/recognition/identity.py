@@ -68,7 +68,6 @@ def reference_similarity(
     """Cosine of `similarity`, with the no-reference case of HeadsUp, Section 2.3: phi(x, 0) = 0.
 
     Args:
-        a: Embeddings.
         reference: Embeddings of the references; None if there is none at all.
         present: Which references are there; what stands in the rows of the others does not matter. None means all.
 

@@ -168,11 +168,7 @@ def missing_sentence(entry: WeightsEntry, reason: str) -> str:
 
 
 def check_weights(entry: WeightsEntry, path: Path) -> None:
-    """Compare a file with the checksum of the table, if that has one.
-
-    Raises:
-        DamagedWeightsError: If they differ.
-    """
+    """Compare a file with the checksum of the table, if that has one; DamagedWeightsError if they differ."""
     if entry.sha256 is None or checksum(path) == entry.sha256:
         return
     raise DamagedWeightsError(

@@ -189,7 +189,6 @@ class OneStepRestorer(nn.Module):
         """z_r, what comes of the references to every place of the inputs: their latent laid down, or what is found.
 
         Args:
-            z_l: Latents of the inputs.
             references: Reference faces; laid down, the first of each person counts.
             layout: Where a face is laid down; of no matter where references are looked at.
             encoder: Makes latents of pictures; None for `encode`.
@@ -222,7 +221,6 @@ class OneStepRestorer(nn.Module):
             z_l: Latents of the input.
             z_r: Latents of the references, see `find`; zero where there is none.
             mask: Where the face is that the reference is for; zero where there is none.
-            prompt: Embedded prompts.
         """
         t = torch.full((len(z_l),), self.timestep, device=z_l.device)
         prediction = self.predict(torch.cat([z_l, z_r, mask], dim=1), t, prompt)
@@ -238,9 +236,7 @@ class OneStepRestorer(nn.Module):
         """Restored and faithful images of a guided decoder.
 
         Args:
-            guidance: What guides it.
             latents: Scaled latents.
-            picture: Enlarged inputs, RGB in [0, 1].
         """
         return guided_decode(self.vae, guidance, latents, guidance(picture), picture)
 
@@ -255,7 +251,6 @@ class OneStepRestorer(nn.Module):
 
         Args:
             lq: Inputs, enlarged to the size wanted, RGB in [0, 1].
-            prompt: Embedded prompts.
             references: Reference faces; None for none at all.
             layout: Where they are laid down.
         """

@@ -41,10 +41,6 @@ class ConstantPrompt(Prompts):
 
     What PiSA-SR does (with an empty text), and how a tagger of 0.48 and a text encoder of 0.34 billion parameters are
     saved; HeadsUp extracts a text from every input.
-
-    Args:
-        text: The text.
-        negative_text: Negative prompt.
     """
 
     def __init__(self, text: str = "", negative_text: str = NEGATIVE) -> None:
@@ -77,7 +73,6 @@ class IndexPrompts(Prompts):
 
     Args:
         otherwise: Text of photographs that have none.
-        negative_text: Negative prompt.
     """
 
     def __init__(self, otherwise: str = "", negative_text: str = NEGATIVE) -> None:

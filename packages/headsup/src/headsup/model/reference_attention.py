@@ -65,7 +65,6 @@ class ReferenceAttention(nn.Module):
     Args:
         channels: C, channels of the latents.
         width: Channels of queries, keys and values together.
-        heads: Number of heads.
         found: Channels of what is found.
     """
 
@@ -94,8 +93,6 @@ class ReferenceAttention(nn.Module):
         """Attend from every place of the inputs to the references; zero outside of the faces that have some.
 
         Args:
-            z_l: Latents of the inputs.
-            z_r: Latents of the reference faces.
             references: Whose faces these are and where in the inputs they belong.
             factor: Pixels on the side of a latent pixel.
         """

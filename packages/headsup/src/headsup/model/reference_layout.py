@@ -40,7 +40,6 @@ def lay_out(
             of no matter for ``whole``.
         image_index: Which input each is for. Later ones lie over earlier ones.
         size: Number of inputs, their height and width in pixels.
-        layout: Where a face goes.
 
     Raises:
         ValueError: If the layout is not known.
@@ -69,9 +68,7 @@ def lay_out_first(
     """Pictures with the first reference of every person on them, see `lay_out`.
 
     Args:
-        references: Reference faces.
         size: Number of inputs, their height and width in pixels.
-        layout: Where a face goes.
     """
     first = references.first_of_each()
     person = references.person[first]

@@ -77,7 +77,6 @@ class TwoEmbeddings:
 
     Args:
         positive: Embedding of every text but the negative prompt.
-        negative: Embedding of the negative prompt.
     """
 
     def __init__(self, positive: Float[Tensor, "n d"], negative: Float[Tensor, "n d"]) -> None:
@@ -85,11 +84,7 @@ class TwoEmbeddings:
 
     @classmethod
     def from_file(cls, path: Path) -> "TwoEmbeddings":
-        """Read `EMBEDDINGS_FILE`.
-
-        Raises:
-            ValueError: If the file does not hold the two embeddings.
-        """
+        """Read `EMBEDDINGS_FILE`; ValueError if the file does not hold the two embeddings."""
         try:
             tensors = load_file(path)
             return cls(tensors["positive"].float(), tensors["negative"].float())

@@ -114,11 +114,7 @@ def profile_restorer(
 
 
 def meta_restorer(architecture: Architecture, settings: RestorerSettings = PAPER) -> OneStepRestorer:
-    """Restorer without memory, its frozen weights in bfloat16.
-
-    Raises:
-        ValueError: If there is no such architecture.
-    """
+    """Restorer without memory, its frozen weights in bfloat16; ValueError if there is no such architecture."""
     with torch.device("meta"):
         backbone = random_backbone(architecture)
         for module in (backbone.vae, backbone.unet):

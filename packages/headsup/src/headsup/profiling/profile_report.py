@@ -46,9 +46,6 @@ def report_profile(
     """Profile a bundled architecture.
 
     Args:
-        architecture: Which.
-        size: Side of the image in pixels.
-        mode: What is done with it.
         settings: Shape of the restorer; its base is of no matter.
 
     Raises:

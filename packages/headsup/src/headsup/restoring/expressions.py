@@ -55,7 +55,6 @@ def expression_notes(
     Args:
         pixels: The picture, RGB in [0, 1].
         seen: Its faces; None if nobody looked, and then there are no matches.
-        matches: The person and photographs of each face.
     """
     notes: list[str] = []
     if seen is None:

@@ -95,7 +95,6 @@ class PhotoRestorer:
     """A restorer on a device, ready for pictures of any size.
 
     Args:
-        restorer: One-step restorer.
         layout: Where its references lie.
         prompts: The prompt; it must fit the restorer's base.
         device: Where to compute.

@@ -32,9 +32,7 @@ class JobQueue:
     """Photographs that are sent, wait, are in work or are done.
 
     Args:
-        folder: Where files are put.
         work: Restores a photograph; called in a thread of its own, for one photograph at a time.
-        limits: What is kept, and how long.
     """
 
     def __init__(self, folder: Path, work: Callable[[PhotoJob], Outcome], limits: Limits) -> None:

@@ -93,20 +93,12 @@ class PhotoJob:
         self.stage = stage
 
     def check(self) -> None:
-        """Stop if nobody wants the result any more.
-
-        Raises:
-            CancelledError: If so.
-        """
+        """Stop if nobody wants the result any more; CancelledError if so."""
         if self.cancelled.is_set():
             raise CancelledError
 
     def as_json(self, before: int) -> dict[str, Any]:
-        """Convert to JSON for the page.
-
-        Args:
-            before: How many photographs are done before it.
-        """
+        """Convert to JSON for the page."""
         seconds = time.monotonic() - self.began if self.state == "working" else self.seconds
         told: dict[str, Any] = {
             "state": self.state,

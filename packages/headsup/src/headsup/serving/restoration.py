@@ -36,7 +36,6 @@ class PhotoRestoration:
     """Restores the photographs of the page.
 
     Args:
-        restorer: Restorer.
         recognition: Networks for faces; without them there are no references and no similarities.
     """
 
@@ -51,7 +50,6 @@ class PhotoRestoration:
             ForceableError: If the references do not fit, and it is not forced.
             CancelledError: If nobody wants it any more.
             ValueError: If a picture cannot be read or restored.
-            OSError: If a file cannot be written.
         """
         assert job.photo is not None
         assert job.request is not None

@@ -39,12 +39,8 @@ def serve_page(
     """Serve the page until the process is interrupted or told to end; photographs and results are then removed.
 
     Args:
-        host: Address to listen at.
         port: Likewise; 0 for any that is free.
-        weights: Which restorer computes, and where.
-        limits: What is taken and kept.
         memory: Gigabytes that a restoration may take with the weights.
-        open_browser: Show the page in the browser of this machine.
 
     Raises:
         ValueError: If the restorer cannot be used.

@@ -22,12 +22,6 @@ class LatentTiles:
     Tiles are all of one size. They are spread evenly, so that neighbours share the overlap or a little more and the
     last one ends where the latent ends. A side of the latent that is shorter than a tile stays whole.
 
-    Args:
-        height: Height of the latent.
-        width: Width of the latent.
-        tile: Side of a tile.
-        overlap: What neighbours share at least.
-
     Raises:
         ValueError: If the tiles would not advance.
     """

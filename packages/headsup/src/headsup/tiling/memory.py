@@ -62,7 +62,6 @@ def segment_bytes(segment: Segment, pixels_in: int, pixels_out: int, element: in
     """Bytes alive while a segment runs, its input and output included.
 
     Args:
-        segment: Part of an autoencoder.
         pixels_in: Pixels of its input, of all pictures of a batch.
         pixels_out: Pixels of its output.
         element: Bytes of a value, 4 for float32.
@@ -97,10 +96,6 @@ def low_resolution_bytes(vae: AutoencoderKL, batch: int, height: int, width: int
 
     Args:
         vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of the latent.
-        width: Width of the latent.
-        element: Bytes of a value.
     """
     channels = vae.config.block_out_channels[-1]
     # the residual, the normalised, query, key, value, result, and copies where the layout changes
@@ -117,9 +112,6 @@ def encode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, elemen
 
     Args:
         vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of a picture.
-        width: Width of a picture.
         element: Bytes of a value; None means those of the weights.
     """
     element, side = element or element_size(vae), patch_side(vae)
@@ -139,10 +131,6 @@ def decode_bytes(
 
     Args:
         vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of a picture.
-        width: Width of a picture.
-        element: Bytes of a value; None means those of the weights.
         branch: What guides the decoder, if anything does: its features are kept while the decoder runs.
     """
     element, factor = element or element_size(vae), latent_factor(vae)
@@ -177,10 +165,6 @@ def denoise_bytes(unet: UNet2DConditionModel, batch: int, height: int, width: in
 
     Args:
         unet: Denoiser; one without weights, on the device ``meta``, does.
-        batch: Latents or tiles.
-        height: Height in latent pixels.
-        width: Width in latent pixels.
-        element: Bytes of a value; None means those of the weights.
     """
     element = element or element_size(unet)
     channels, layers = list(unet.config.block_out_channels), unet.config.layers_per_block
@@ -209,8 +193,6 @@ def fit_latent_tiles(
 
     Args:
         unet: Denoiser; one without weights, on the device ``meta``, does.
-        height: Height of the latent.
-        width: Width of the latent.
         memory: Bytes beyond the weights.
         largest: Largest side of a tile, in latent pixels. Denoisers do worse far from the size they were trained on.
 

@@ -10,9 +10,6 @@ class PooledNorm:
 
     Counts, means and sums of squared deviations of two sets are merged as by Chan et al. (1979), which stays accurate
     in float32 where a sum of squares would not.
-
-    Args:
-        norm: Group norm; its weights and its number of groups are used.
     """
 
     def __init__(self, norm: nn.GroupNorm) -> None:

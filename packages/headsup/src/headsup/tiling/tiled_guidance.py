@@ -27,7 +27,6 @@ class GuideInPieces:
     """Features of a picture, computed piece by piece.
 
     Args:
-        guidance: What guides.
         picture: Enlarged input, RGB in [0, 1].
     """
 
@@ -109,10 +108,7 @@ def decode_guided(
     """Restored and faithful pictures of scaled latents and enlarged inputs. No gradients.
 
     Args:
-        vae: Autoencoder.
-        guidance: What guides its decoder.
         latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
-        picture: Enlarged inputs, RGB in [0, 1].
         memory: Bytes that it may take beyond the weights, the latents and the pictures; None for one piece.
 
     Raises:

@@ -67,9 +67,6 @@ class ContentConditioned(nn.Module):
     """CoFA: every reference weighted, pixel by pixel, by its similarity to the low-resolution content.
 
     The paper calls similarity and aggregation parameter-free; the g_1 and g_2 of its Eq. 7 are convolutions, here 3x3.
-
-    Args:
-        channels: Channels C of the features.
     """
 
     def __init__(self, channels: int) -> None:

@@ -105,11 +105,7 @@ def draw_correlation_map(
     An image with a side over 256 pixels is reduced to that first; texture is a matter of the resolution.
 
     Args:
-        image: File of the image.
         output: File to write; the suffix (.png, .pdf, .svg, .jpg, .webp) is the format.
-        windows: Sides of the windows in samples, odd.
-        dilation: Distance of the samples in pixels.
-        overwrite: Replace the file if it exists.
 
     Raises:
         FileNotFoundError: If the folder of `output` does not exist.

@@ -29,11 +29,7 @@ class Profile:
 
 
 class CountedConvolution(nn.Module):
-    """Stands for a convolution of stride one and "same" padding: counts its work instead of doing it.
-
-    Args:
-        conv: The convolution.
-    """
+    """Stands for a convolution of stride one and "same" padding: counts its work instead of doing it."""
 
     def __init__(self, conv: nn.Conv2d | DeformableConv2d) -> None:
         super().__init__()
@@ -52,7 +48,6 @@ def profile_network(network: HIME, lr_size: int, references: int = 3) -> Profile
     """Count without convolving, so that large inputs take no time either.
 
     Args:
-        network: Network to count.
         lr_size: Side of the low-resolution input in pixels.
         references: References of the image; the paper's numbers fit three.
 

@@ -152,11 +152,7 @@ class CorrelationDistance(torch.autograd.Function):
     def backward(
         ctx: FunctionCtx, scale: Float[Tensor, ""]
     ) -> tuple[Float[Tensor, "b c h w"] | None, Float[Tensor, "b c h w"] | None, None, None]:
-        """Scale the gradient of the sweep.
-
-        Raises:
-            RuntimeError: If a second derivative is asked for.
-        """
+        """Scale the gradient of the sweep; RuntimeError if a second derivative is asked for."""
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "The correlation loss has a first derivative only, and this backward pass was asked to be "

@@ -12,11 +12,6 @@ class WarmupCosine(LambdaLR):
     A parameter group with the key ``freeze_steps`` does not move before that step, and warms up after it. It serves
     the optical flow of HIME (large), which disturbs the alignment if it moves before there are features to align.
 
-    Args:
-        optimizer: Optimizer whose learning rates are scheduled.
-        steps: Steps of the whole run.
-        warmup: Steps of the warm-up.
-
     Raises:
         ValueError: If the warm-up leaves no step for the cosine.
     """
@@ -39,8 +34,6 @@ class LearningRateFactor:
     """Multiple of the full learning rate as a function of the step.
 
     Args:
-        steps: Steps of the whole run.
-        warmup: Steps of the warm-up.
         start: Step before which the factor is zero.
 
     Example:

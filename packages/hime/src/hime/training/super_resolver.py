@@ -82,11 +82,7 @@ class SuperResolver(LightningModule):
         return self.network.explain(lr, batch.references, batch.present)
 
     def parameter_groups(self, rates: PartRates) -> list[dict[str, Any]]:
-        """Parameters of the network, those of the offset estimator and of the optical flow apart.
-
-        Args:
-            rates: Learning rates of the parts and when they start to move.
-        """
+        """Parameters of the network, those of the offset estimator and of the optical flow apart."""
         estimator: list[Parameter] = []
         flow: list[Parameter] = []
         rest: list[Parameter] = []

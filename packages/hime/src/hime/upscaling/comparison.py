@@ -17,17 +17,7 @@ EXEMPLARS_PER_ROW = 4
 def comparison_sheet(
     picture: Picture, result: Upscaled, names: Sequence[str], title: str = ""
 ) -> Float[Tensor, "3 sheet_h sheet_w"]:
-    """Draw a result beside its input.
-
-    Args:
-        picture: The input.
-        result: What `hime.upscaling.picture_upscaling.upscale` made of it.
-        names: What the exemplars are called, in their order.
-        title: Written above.
-
-    Raises:
-        ValueError: If there are not as many names as exemplars.
-    """
+    """Draw a result beside its input; ValueError if there are not as many names as exemplars."""
     if len(names) != len(result.exemplars):
         raise ValueError(f"{len(result.exemplars)} exemplars need as many names, got {len(names)}.")
     lr, sr = picture.pixels, result.picture.pixels

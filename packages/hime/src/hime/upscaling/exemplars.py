@@ -14,11 +14,6 @@ def cover(image: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tenso
 
     Only the middle is kept, so the face should sit in an exemplar about as it sits in the input.
 
-    Args:
-        image: Photograph of any size, in [0, 1].
-        height: Height of the result in pixels.
-        width: Width of the result in pixels.
-
     Example:
         >>> cover(torch.arange(6.0).div(6).expand(1, 2, 6), 2, 2).mul(6).round()[0].tolist()
         [[2.0, 3.0], [2.0, 3.0]]

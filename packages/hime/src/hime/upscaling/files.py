@@ -39,11 +39,7 @@ class Exemplar:
 
 
 def load_exemplars(files: Sequence[Path]) -> list[Exemplar]:
-    """Load photographs.
-
-    Raises:
-        ValueError: If a file cannot be read.
-    """
+    """Load photographs."""
     return [Exemplar(file.name, load_picture(file)) for file in files]
 
 
@@ -63,12 +59,7 @@ class Setup:
 
 
 def run_job(job: Job, setup: Setup) -> None:
-    """Magnify one picture and write what the job wants.
-
-    Raises:
-        ValueError: If the picture cannot be read or magnified.
-        OSError: If a file cannot be read or written.
-    """
+    """Magnify one picture and write what the job wants; ValueError if the picture cannot be read or magnified."""
     picture = load_picture(job.source)
     photographs = [exemplar.picture for exemplar in setup.exemplars]
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)

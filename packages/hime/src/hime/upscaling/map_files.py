@@ -33,9 +33,7 @@ def planned_maps(jobs: Sequence[Job], folder: Path, exemplars: int) -> dict[Path
     """Heat maps of every picture, by its file; none without exemplars.
 
     Args:
-        jobs: The pictures.
         folder: Folder of the maps if there is one picture, folder of such folders if there are several.
-        exemplars: How many there are.
 
     Raises:
         ValueError: If a file is where the folder must be.
@@ -51,9 +49,6 @@ def save_maps(result: Upscaled, files: MapFiles) -> None:
     """Write the similarity and the weight of every exemplar as heat maps of the output's size.
 
     Weights are drawn from 0 to 1, similarities as `relative_similarity`; networks without CoFA have none.
-
-    Raises:
-        OSError: If a file cannot be written.
     """
     files.folder.mkdir(parents=True, exist_ok=True)
     size = result.picture.pixels.shape[-2:]

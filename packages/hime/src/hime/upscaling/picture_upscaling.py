@@ -137,11 +137,7 @@ def enlarged(picture: Picture, pixels: Float[Tensor, "3 sh sw"]) -> Picture:
 
 
 def check_size(height: int, width: int, scale: int) -> None:
-    """Refuse inputs that hold no face and outputs that no image reader opens.
-
-    Raises:
-        ValueError: If the size does not fit.
-    """
+    """Refuse inputs that hold no face and outputs that no image reader opens; ValueError if the size does not fit."""
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
             f"A picture to upscale must be at least {SMALLEST_SIDE} pixels high and wide, got {width} x {height}."

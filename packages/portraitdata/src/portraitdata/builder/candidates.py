@@ -22,11 +22,9 @@ def candidates(part: dict[str, Any], source: MetadataSource | LocalSource) -> Ba
 
     Args:
         part: A row of the plan.
-        source: Where its candidates are from.
 
     Raises:
         ValueError: If the metadata lack a column that the source should have.
-        OSError: If the metadata cannot be read.
     """
     known = _listed(part, source) if isinstance(source, MetadataSource) else _local(part)
     count = part["count"]

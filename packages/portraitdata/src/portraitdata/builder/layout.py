@@ -166,11 +166,7 @@ class SplitFacts(NamedTuple):
 
 
 def check_build(build: Path) -> None:
-    """Refuse a folder that is no build.
-
-    Raises:
-        FileNotFoundError: If there is no build.
-    """
+    """Refuse a folder that is no build."""
     if not (build / CONFIG_FILE).is_file():
         raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
 
@@ -186,11 +182,7 @@ def part_path(build: Path, folder: str, partition: int) -> Path:
 
 
 def write_rows(table: pa.Table, path: Path) -> None:
-    """Write a parquet file, whole or not at all; the same rows make the same bytes.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write a parquet file, whole or not at all; the same rows make the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", compression_level=3, version="2.6")
@@ -200,9 +192,7 @@ def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -
     """All rows that there are of a stage, in the order of the partitions.
 
     Args:
-        build: Folder of the build.
         folder: `INDEX` to `SPLIT`.
-        columns: Those that are wanted; all by default.
 
     Returns:
         The rows; none if the stage has written nothing yet.

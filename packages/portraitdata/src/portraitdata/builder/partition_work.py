@@ -43,11 +43,7 @@ class Stage(Protocol):
 
 
 def build_stage(name: StageName, config: BuildConfig) -> Stage:
-    """The stage of a name.
-
-    Raises:
-        ValueError: If it does not work on partitions.
-    """
+    """The stage of a name; ValueError if it does not work on partitions."""
     if name == "index":
         return Index(config)
     if name == "download":
@@ -66,15 +62,7 @@ def _ready(name: StageName, stored: bytes) -> Stage:
 
 
 def work(name: StageName, config: BuildConfig, partition: int) -> int:
-    """Do a stage for a partition, and write its rows.
-
-    Returns:
-        The partition.
-
-    Raises:
-        ValueError: If the input is not what it should be.
-        OSError: If it cannot be read or the rows cannot be written.
-    """
+    """Do a stage for a partition, and write its rows."""
     stage = _ready(name, pickle.dumps(config))
     batch = _input(name, config, partition)
     rows = len(batch["uid"])

@@ -192,11 +192,7 @@ def record_from_json(text: str) -> DegradationRecord:
 
 
 def record_from_dict(content: object) -> DegradationRecord:
-    """The record whose JSON was read as `content`.
-
-    Raises:
-        ValueError: If it is no such record.
-    """
+    """The record whose JSON was read as `content`; ValueError if it is no such record."""
     process = content.get("process") if isinstance(content, dict) else None
     if process == "two-order":
         return _read(TwoOrderRecord, content)

@@ -156,7 +156,6 @@ class ExemplarIndex:
 
         Raises:
             ValueError: If the index has no photographs.
-            OSError: If the file cannot be written.
         """
         if not self.photographs:
             raise ValueError(f"An index without a single photograph is not written to {path}.")
@@ -178,7 +177,6 @@ class ExemplarIndex:
         """Read an index.
 
         Args:
-            path: Parquet file that `write` made.
             root: Folder of the photographs, where it is no longer the one that the index names.
 
         Raises:
@@ -201,11 +199,7 @@ class ExemplarIndex:
 
 
 def check_index(path: Path) -> None:
-    """Refuse an index that is not there.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-    """
+    """Refuse an index that is not there."""
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no exemplar index {path}; `portraitdata exemplar-index SOURCE --output {path}` makes one."
@@ -233,7 +227,6 @@ def stored_metadata(table: pa.Table, key: bytes, version: int, place: Path, comm
     """Metadata that an index stores beside its table: version, root and more.
 
     Args:
-        table: Table that holds them.
         key: Where it does.
         version: Newest version that can be read.
         place: What errors call the index.

@@ -26,15 +26,12 @@ class EvaluationPairs(Dataset[RestorationItem]):
     faces to the middle. The degradation follows from seed and uid, so it stays when other photographs are added.
 
     Args:
-        index: Index, or its folder.
         size: Side of the HQ, in pixels.
         scale: Sides of the HQ divided by sides of the LQ.
-        preset: Degradation.
         references: Whether there are references at all.
         degrade_on: Where the LQ is made.
         split: Part of the index.
         limit: Use only this many photographs, evenly spread over the split.
-        seed: Seed of the degradations.
         reference_size: Side of the references in pixels, a divisor of 512.
 
     Raises:

@@ -54,9 +54,7 @@ class MixtureOrder:
     serial is found at once.
 
     Args:
-        lengths: Items of each data set.
         weights: How much of each; only their ratio matters.
-        seed: Seed of the order.
 
     Raises:
         ValueError: If a data set is empty, weights and data sets are of different number, or see `shares`.
@@ -117,10 +115,8 @@ class Mixture(Dataset[RestorationItem]):
     which of its items come, so an order of numbers is not needed and is not looked at.
 
     Args:
-        datasets: What is mixed.
         weights: How much of each, in any unit: `STAGE_ONE` and `STAGE_TWO` are the paper's.
         samples: Items that are called an epoch; None for as many as the data sets have together.
-        seed: Seed of the order.
 
     Raises:
         ValueError: See `MixtureOrder`, or if an epoch is empty.

@@ -32,7 +32,6 @@ class PhotographWindows:
     """Reads what a restorer is trained on out of photographs; remembers which of them cannot be decoded.
 
     Args:
-        index: Portrait index.
         cache: Keeps decoded photographs and aligned faces; None decodes every time.
     """
 
@@ -48,7 +47,6 @@ class PhotographWindows:
 
         Raises:
             ImageFileError: If the photograph cannot be decoded or has changed since it was indexed.
-            OSError: If it cannot be read.
         """
         top, left, side = view.window
         rows = srgb_rows(self._decoded(number), top, left, side, side)
@@ -66,13 +64,10 @@ class PhotographWindows:
         """A face of the index aligned to FFHQ at 512 pixels by the stored matrix, low-passed where it is reduced.
 
         Args:
-            face: Number of the face.
-            flipped: Mirror it.
             size: Side of the result in pixels, a divisor of 512; the mean over blocks of the face at 512 pixels.
 
         Raises:
             ImageFileError: If its photograph cannot be decoded or has changed since it was indexed.
-            OSError: If it cannot be read.
         """
         if self._cache is None:
             samples = mean_reduced(self._aligned(face), size)
@@ -151,11 +146,7 @@ class PhotographWindows:
 
 
 def checked_reference_size(size: int) -> int:
-    """A side that references can have, in pixels.
-
-    Raises:
-        ValueError: If it is no divisor of `REFERENCE_SIZE`.
-    """
+    """A side that references can have, in pixels; ValueError if it is no divisor of `REFERENCE_SIZE`."""
     if size < 1 or REFERENCE_SIZE % size:
         raise ValueError(f"References have a side that divides {REFERENCE_SIZE} pixels, got {size}.")
     return size

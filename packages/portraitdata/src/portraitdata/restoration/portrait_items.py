@@ -38,7 +38,6 @@ class PortraitItems:
     Args:
         size: Side of the high-quality images, in pixels.
         scale: Sides of the high-quality image divided by sides of the low-quality one.
-        preset: Degradation.
         degrade_on: Where the low-quality image is made.
 
     Raises:
@@ -66,13 +65,8 @@ class PortraitItems:
         """One item.
 
         Args:
-            index: The photograph's index.
-            number: The photograph.
-            view: How it is shown.
-            hq: The view.
             faces: Numbers of the faces that are visible in it.
             reference: Which of them has a reference, and the reference.
-            seed: Seed of the degradation.
             grey: Take the colour out of the view, its LQ and the reference.
         """
         if grey:

@@ -65,8 +65,6 @@ def face_window(
     Where the photograph ends before the box does, the window ends with the photograph.
 
     Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
         side: Of the window, in pixels; not more than the photograph has.
         box: Left, top, right and bottom edge of the face, in pixels.
         at: Where among the possible windows, down and right, each in [0, 1].
@@ -89,12 +87,6 @@ def _start(first: float, last: float, side: int, length: int, at: float) -> int:
 def any_window(height: int, width: int, side: int, at: tuple[float, float]) -> Square:
     """A window anywhere in a photograph.
 
-    Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
-        side: Of the window, in pixels; not more than the photograph has.
-        at: Where among the possible windows, down and right, each in [0, 1].
-
     Example:
         >>> any_window(400, 300, 200, (0.5, 0.0))
         Square(top=100, left=0, side=200)
@@ -110,10 +102,6 @@ def window_around(
     """A window of a photograph whose middle is a place of a face, moved as far as the photograph's border demands.
 
     Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
-        side: Of the window, in pixels; not more than the photograph has.
-        box: Left, top, right and bottom edge of the face, in pixels.
         at: Which place, down and right, each in [0, 1].
 
     Example:

@@ -14,11 +14,7 @@ STUDIO_SWING = (65.481, 128.553, 24.966)
 
 
 def known_convention(convention: str) -> Convention:
-    """The convention, if there is one of that name.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """The convention, if there is one of that name; ValueError if there is none."""
     for known in get_args(Convention):
         if convention == known:
             return known
@@ -58,7 +54,6 @@ def compared_channels(
     Args:
         restored: RGB in [0, 1].
         target: RGB in [0, 1], of the same size.
-        convention: Which channels.
         crop: Pixels left out along every border.
 
     Raises:

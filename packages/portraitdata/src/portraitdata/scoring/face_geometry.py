@@ -52,11 +52,7 @@ class FaceFinder:
         return self._faces
 
     def detected(self, pair: ImagePair) -> Faces:
-        """The face of the target by the detector, even of aligned sets.
-
-        Raises:
-            NoFaceInImageError: If there is none.
-        """
+        """The face of the target by the detector, even of aligned sets; NoFaceInImageError if there is none."""
         self._turn_to(pair)
         if self._detected is None:
             self._detected = self._largest(pair.target)
@@ -128,8 +124,6 @@ class FaceEmbedder:
     """Embeddings of the face in the restored image and in the target; remembered for one pair.
 
     Args:
-        finder: Where the face is.
-        network: Recognition network.
         name: What to call the network beside the numbers.
     """
 

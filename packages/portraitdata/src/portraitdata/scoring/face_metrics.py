@@ -13,11 +13,7 @@ from portraitdata.scoring.metric import Column, ImagePair, PairMetric
 
 
 def ida_metric(embedder: FaceEmbedder) -> PairMetric:
-    """Angle between the embeddings of the restored and the true face, in radians.
-
-    Args:
-        embedder: Recognition network, and where the face is.
-    """
+    """Angle between the embeddings of the restored and the true face, in radians."""
     column = Column("ida", f"radians, {embedder.name}", higher_is_better=False)
     return PairMetric(column, lambda pair: angles(*embedder(pair)).item())
 
@@ -29,7 +25,6 @@ def daefr_ida_metric(finder: FaceFinder, network: nn.Module) -> PairMetric:
     missing images are said.
 
     Args:
-        finder: Where the face is.
         network: Makes features (n, d) of grey faces (n, 1, 128, 128) in [0, 1].
     """
     still = network.eval()
@@ -47,9 +42,6 @@ def landmark_metric(finder: FaceFinder) -> PairMetric:
 
     Both are found by the detector, of aligned sets too. A restored face that is not found where the target has its
     face has no number and is named.
-
-    Args:
-        finder: Where the face is.
     """
 
     def measure(pair: ImagePair) -> float:

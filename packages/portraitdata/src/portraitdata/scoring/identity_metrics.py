@@ -11,7 +11,6 @@ def identity_metric(embedder: FaceEmbedder, name: str = "id") -> PairMetric:
     Scores of different networks do not compare. A target without a face raises `NoFaceInImageError`.
 
     Args:
-        embedder: Recognition network, and where the face is.
         name: Of the column.
     """
     column = Column(name, f"cosine, {embedder.name}", higher_is_better=True)
@@ -23,9 +22,6 @@ def reference_identity_metric(embedder: FaceEmbedder) -> PairMetric:
 
     The reference's face is found on the reference. Without one there is no number: a similarity of zero (the paper's
     definition) would say nothing of a restoration. A target or reference without a face raises `NoFaceInImageError`.
-
-    Args:
-        embedder: Recognition network, and where the face is.
     """
 
     def measure(pair: ImagePair) -> float | None:

@@ -13,9 +13,6 @@ class MeanScores(nn.Module):
 
     Nothing of it is in a state dict.
 
-    Args:
-        names: Names of the scores.
-
     Example:
         >>> import torch
         >>> scores = MeanScores(("psnr", "identity"))

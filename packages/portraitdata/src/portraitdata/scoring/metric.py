@@ -17,10 +17,6 @@ class UnavailableMetricError(RuntimeError):
 class NoFaceInImageError(ValueError):
     """No face where one was wanted.
 
-    Args:
-        name: Of the pair.
-        role: Which image of it: target, restored or reference.
-
     Example:
         >>> str(NoFaceInImageError("a", "target"))
         'No face was found in the target a.'

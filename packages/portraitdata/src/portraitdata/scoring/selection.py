@@ -85,8 +85,6 @@ def select_metrics(
     """Build metrics.
 
     Args:
-        wanted: Names, or metrics of your own.
-        settings: How they are computed.
         with_references: Whether there are references; ``id`` compares with them, too.
         with_masks: Whether there are masks, which ``boundary`` needs.
 
@@ -113,9 +111,6 @@ def select_metrics(
 
 def check_names(names: Sequence[str]) -> None:
     """Refuse names that are not known or there twice.
-
-    Raises:
-        ValueError: If there is one.
 
     Example:
         >>> check_names(["psnr", "pnsr"])

@@ -46,11 +46,7 @@ class ScoreTable:
     """Of the packages that took part."""
 
     def values(self, name: str) -> list[float]:
-        """Numbers of one column, of the images that have one.
-
-        Raises:
-            ValueError: If there is no such column.
-        """
+        """Numbers of one column, of the images that have one; ValueError if there is no such column."""
         names = [column.name for column in self.columns]
         if name not in names:
             raise ValueError(f"The table has the columns {', '.join(names)}; there is no {name!r}.")
@@ -129,7 +125,6 @@ class ScoreTable:
 
         Raises:
             ValueError: If the file is neither .csv nor .json.
-            OSError: If it cannot be written.
         """
         check_table_path(path)
         text = self.as_csv() if path.suffix.lower() == ".csv" else self.as_json() + "\n"

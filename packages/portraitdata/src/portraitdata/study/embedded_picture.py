@@ -29,7 +29,6 @@ def embed_picture(path: Path, most_width: int, lossless: bool = False) -> Embedd
     A picture that is wider than `most_width` is reduced by MATLAB's bicubic; none is enlarged. Opacity is ignored.
 
     Args:
-        path: Image file.
         most_width: In pixels.
         lossless: PNG instead of JPEG of quality 95 with full colour; two to three times the bytes.
 

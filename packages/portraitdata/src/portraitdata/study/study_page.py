@@ -26,8 +26,6 @@ def study_page(key: StudyKey, pictures: Sequence[StudyPicture], most_width: int 
     Answers are kept in the browser's local storage until they are done, and leave it as a file that is downloaded.
 
     Args:
-        key: What is asked.
-        pictures: Files of all pictures that the key names.
         most_width: Wider pictures are reduced to it, in pixels.
         lossless: See `embed_picture`.
 

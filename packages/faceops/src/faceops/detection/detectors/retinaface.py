@@ -120,13 +120,7 @@ def prior_boxes(height: int, width: int) -> Float[Tensor, "p 3"]:
 
 
 def decoded_faces(predictions: Predictions, priors: Float[Tensor, "p 3"], threshold: float) -> Faces:
-    """Faces from predictions.
-
-    Args:
-        predictions: What the network says.
-        priors: Those of the image size.
-        threshold: Least score.
-    """
+    """Faces from predictions."""
     scores = predictions.logits.softmax(dim=-1)[..., 1]
     top, prior_index = scores.topk(min(MOST_CANDIDATES, scores.shape[1]), dim=1)
     image_index, rank = (top >= threshold).nonzero(as_tuple=True)

@@ -35,7 +35,6 @@ class FeaturePyramid(nn.Module):
     Args:
         widths: Channels of the maps.
         width: Channels of the results.
-        slope: Of the leaky ReLU.
     """
 
     def __init__(self, widths: tuple[int, int, int], width: int, slope: float) -> None:
@@ -56,7 +55,6 @@ class ContextModule(nn.Module):
 
     Args:
         width: Channels in and out.
-        slope: Of the leaky ReLU.
     """
 
     def __init__(self, width: int, slope: float) -> None:
@@ -74,11 +72,7 @@ class ContextModule(nn.Module):
 
 
 class RetinaFaceNetwork(nn.Module):
-    """Predictions for the priors of every place of three feature maps, of strides 8, 16 and 32.
-
-    Args:
-        backbone: Which one.
-    """
+    """Predictions for the priors of every place of three feature maps, of strides 8, 16 and 32."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()

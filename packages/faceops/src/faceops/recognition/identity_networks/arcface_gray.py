@@ -115,11 +115,7 @@ def _stage(channels_in: int, channels: int, count: int, stride: int) -> nn.Seque
 
 
 def arcface_gray_from(tensors: Mapping[str, Tensor]) -> ArcFaceGray:
-    """Network of published weights.
-
-    Raises:
-        ValueError: If they do not fit.
-    """
+    """Network of published weights; ValueError if they do not fit."""
     first, second, third, fourth = (numbered(tensors, f"layer{stage}.#.") for stage in (1, 2, 3, 4))
     network = ArcFaceGray(
         (first, second, third, fourth), tensors["conv1.weight"].shape[0], tensors["fc5.weight"].shape[0]

@@ -60,7 +60,6 @@ class FaceEncoder(nn.Module):
     Args:
         network: Makes features (n, d) of prepared faces.
         convention: How it wants them.
-        name: What to call it.
         threshold: Cosine similarity from which two faces are taken for one person; None if nobody has measured it.
     """
 

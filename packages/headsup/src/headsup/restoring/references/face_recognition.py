@@ -92,7 +92,6 @@ def detect_and_embed(
 
     Args:
         pixels: RGB in [0, 1].
-        recognition: Networks.
         box: Left, top, right and bottom of the only face that counts, in pixels: the face that is found there, or
             else one of which only the box is known.
 
@@ -114,7 +113,6 @@ def find_faces(pixels: Float[Tensor, "3 h w"], detector: Detector) -> Faces:
 
     Args:
         pixels: RGB in [0, 1].
-        detector: Finds them.
     """
     images, factor = enlarged_for_faces(pixels)
     found = detector(images)

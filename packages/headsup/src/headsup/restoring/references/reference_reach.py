@@ -70,7 +70,6 @@ def at_latent_size(reach: Float[Tensor, "b 1 h w"], factor: int) -> Float[Tensor
     """Reach at the resolution of the latents.
 
     Args:
-        reach: At the resolution of the pictures, whose sides are multiples of the factor.
         factor: Pixels of a side for each latent pixel.
     """
     return F.avg_pool2d(reach, factor)

@@ -31,7 +31,6 @@ def nearest_faces(faces: NDArray, others: NDArray) -> Nearest:
 
     Args:
         faces: Embeddings, one row for each face.
-        others: Embeddings of the others, of which there is at least one.
 
     Raises:
         ValueError: If there are no others.

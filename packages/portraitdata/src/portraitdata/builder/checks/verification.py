@@ -35,7 +35,6 @@ def verify_index(folder: Path, deep: bool = False) -> Verification:
     """Check a portrait index: its tables, its archives, every byte of its photographs, the split, what was taken down.
 
     Args:
-        folder: Folder of the index.
         deep: Decode every photograph, too.
 
     Raises:

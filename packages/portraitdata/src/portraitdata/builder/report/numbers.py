@@ -22,7 +22,6 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
     """The funnel as bars and as a table with what each reason means.
 
     Args:
-        rows: The funnel.
         reached: How many candidates each stage has come to.
 
     Example:

@@ -28,7 +28,6 @@ def report_page(build: Path, seed: int = 0) -> str:
     """HTML that shows a build, as far as it has come; it needs no other file and loads nothing.
 
     Args:
-        build: Folder of the build.
         seed: Seed of the choice of images to show.
 
     Raises:

@@ -20,9 +20,6 @@ FOUND = "found"
 class FindFaces:
     """Finds the faces in images and drops images without one that is large enough.
 
-    Args:
-        config: Settings of the build.
-
     Raises:
         MissingWeightsError: If the weights of a network are not there and cannot be fetched.
     """

@@ -19,11 +19,7 @@ LISTED_TWICE = "listed twice"
 
 
 class Index:
-    """Drops what was withdrawn, opted out, unsafe, of another size, or is listed twice in a batch.
-
-    Args:
-        config: Settings of the build.
-    """
+    """Drops what was withdrawn, opted out, unsafe, of another size, or is listed twice in a batch."""
 
     name: StageName = "index"
     at_once: int | None = None

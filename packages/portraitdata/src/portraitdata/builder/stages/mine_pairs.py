@@ -27,9 +27,6 @@ def mine_pairs(config: BuildConfig) -> None:
     """Compare each face of the kept images with each, and write all that are alike.
 
     Pairs are `kept`; those above the threshold of duplicates and those that only matter for the split are marked.
-
-    Raises:
-        OSError: If a table cannot be read or written.
     """
     faces = kept_faces(config)
     names, owners = names_and_owners(faces)

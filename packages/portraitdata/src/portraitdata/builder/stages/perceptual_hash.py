@@ -39,7 +39,6 @@ def alike_hashes(hashes: NDArray[np.uint64], at_most: int) -> SimilarFaces:
     """All pairs of hashes that differ in few bits, by comparing each with each.
 
     Args:
-        hashes: Of the images.
         at_most: Bits that may differ; a negative number finds nothing.
 
     Returns:

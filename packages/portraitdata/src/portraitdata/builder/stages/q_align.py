@@ -13,10 +13,6 @@ class QAlign:
 
     pyiqa fetches the weights; in half precision they take about 15 GB of a GPU.
 
-    Args:
-        task: What is judged.
-        device: Where the model computes.
-
     Raises:
         ImportError: If pyiqa is not installed.
     """

@@ -35,9 +35,6 @@ class Judge(Protocol):
 class Quality:
     """Decodes images once for everything that only pixels tell, except faces.
 
-    Args:
-        config: Settings of the build.
-
     Raises:
         ValueError: If a judge's class is not there.
         ImportError: If a judge needs a package that is not installed.
@@ -91,11 +88,7 @@ class Quality:
 
 
 def build_judge(scorer: Scorer) -> Judge:
-    """The judge that a scorer names.
-
-    Raises:
-        ValueError: If there is no such class.
-    """
+    """The judge that a scorer names; ValueError if there is no such class."""
     module, _, name = scorer.judge.rpartition(".")
     try:
         kind = getattr(import_module(module), name)

@@ -25,7 +25,6 @@ def write_shards(config: BuildConfig) -> None:
 
     Raises:
         ValueError: If no image was kept.
-        OSError: If a file cannot be read or written.
     """
     images = kept_images(config)
     if not images.num_rows:

@@ -66,7 +66,6 @@ def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
     Archives and files outside the folder of the index are the user's own and stay.
 
     Args:
-        folder: Folder of the index.
         rows: Photographs; they need not be in the index.
 
     Returns:
@@ -74,7 +73,6 @@ def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
 
     Raises:
         ValueError: If the index cannot be read, or an archive is none.
-        OSError: If a file cannot be read or written.
     """
     build = build_of(folder)
     if build is not None:
@@ -100,7 +98,6 @@ def finish(folder: Path) -> list[str]:
 
     Raises:
         ValueError: If a table, an archive or the journal is damaged.
-        OSError: If a file cannot be read or written.
     """
     journal = read_journal(folder)
     if journal is None:

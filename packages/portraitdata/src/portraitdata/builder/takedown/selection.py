@@ -80,9 +80,7 @@ def similar_photographs(faces: KnownFaces, query: NDArray[np.float32], threshold
     """Photographs with a face that is more similar to one of the query than a threshold, the most similar first.
 
     Args:
-        faces: Where to look.
         query: Embeddings, one a row.
-        threshold: Cosine that is exceeded.
 
     Raises:
         ValueError: If no face has an embedding, or one of another length than the query's.
@@ -156,7 +154,6 @@ def taken_down_rows(
 
     Raises:
         ValueError: If a photograph is neither in the index nor in its build.
-        OSError: If a file cannot be read.
     """
     known = {row["uid"]: row for row in tables.images.to_pylist()}
     candidates: dict[str, dict] = {}

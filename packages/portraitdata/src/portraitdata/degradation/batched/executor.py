@@ -90,7 +90,6 @@ def together(
     """Do something to images of one size at once.
 
     Args:
-        images: Images of any sizes.
         parts: What to do to each; None leaves it as it is.
         operate: Takes a batch (b, 3, h, w) and its parts.
         alike: Further property of the parts that a batch has in common.

@@ -15,7 +15,6 @@ def filter_batch(
     """Correlate all channels of each image with its kernel, the image mirrored without the edge pixel repeated.
 
     Args:
-        images: As many as there are kernels.
         kernels: Squares of odd size, which may differ.
 
     Raises:

@@ -16,8 +16,6 @@ def scan_folders(
         source: Folder with a folder for each identity, which is the identity's name; or, with `identities`, any
             folder, whose photographs are found at every depth.
         identities: CSV file with columns file, identity and perhaps split.
-        min_side: Shortest side that is kept, in pixels.
-        verify: Decode every photograph whole.
 
     Raises:
         FileNotFoundError: If there is no such folder.

@@ -50,8 +50,6 @@ def scan(
 
     Args:
         candidates: Rows of an index whose width and height are not known yet.
-        root: Folder they are relative to.
-        source: Name of the layout.
         min_side: Shortest side that is kept, in pixels.
         verify: Decode every photograph whole; otherwise only its header is read.
         skipped: What the source has left out before.

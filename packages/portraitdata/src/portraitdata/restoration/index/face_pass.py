@@ -59,12 +59,7 @@ class FacePass:
         """Faces that were left out because they are small."""
 
     def look(self, file: Photograph) -> SeenPicture:
-        """Decode a picture and find its faces.
-
-        Raises:
-            ImageFileError: If it cannot be decoded.
-            OSError: If it cannot be read.
-        """
+        """Decode a picture and find its faces; ImageFileError if it cannot be decoded."""
         data = self._places.read_bytes(file)
         raster = decode_raster(data, file.path)
         height, width = raster.samples.shape[:2]

@@ -102,11 +102,7 @@ class PortraitIndex:
         return row.get("prompt") or ", ".join(row.get("tags") or ())
 
     def read_bytes(self, number: int) -> bytes:
-        """The image file of a photograph.
-
-        Raises:
-            OSError: If the file or archive is missing or shorter than the index says.
-        """
+        """The image file of a photograph; OSError if the file or archive is missing or shorter than the index says."""
         return ExemplarIndex(self.root, ()).read_bytes(self.photograph(number))
 
     def faces_of(self, number: int) -> NDArray[np.int64]:
@@ -146,7 +142,6 @@ class PortraitIndex:
 
         Raises:
             ValueError: If the index has no photographs.
-            OSError: If a file cannot be written.
         """
         if not len(self):
             raise ValueError(f"An index without a single photograph is not written to {folder}.")
@@ -170,7 +165,6 @@ class PortraitIndex:
         list once it is put there.
 
         Args:
-            folder: Folder that `write` made.
             root: Folder of the photographs, where it is no longer the one that the index names.
 
         Raises:

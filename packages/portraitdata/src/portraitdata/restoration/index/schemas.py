@@ -74,8 +74,6 @@ def conform(table: pa.Table, schema: pa.Schema, what: str, optional: pa.Schema |
     """The columns of a schema in its types, then all the others as they are.
 
     Args:
-        table: From a file, or just made.
-        schema: Columns that must be there.
         what: What an error calls the table.
         optional: Columns that are brought to a type where they are there.
 
@@ -104,11 +102,7 @@ def conform(table: pa.Table, schema: pa.Schema, what: str, optional: pa.Schema |
 
 
 def check_table(path: Path) -> None:
-    """Refuse a table that is not there.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-    """
+    """Refuse a table that is not there."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; a portrait index is a folder with images.parquet in it.")
 
@@ -128,10 +122,6 @@ def read_table(path: Path) -> pa.Table:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a parquet file, whole or not at all.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
+    """Write a parquet file, whole or not at all."""
     with replacing(path) as temporary:
         pq.write_table(table, temporary)

@@ -48,7 +48,6 @@ def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
 
     Raises:
         ValueError: If there is another kind of file.
-        OSError: If the file cannot be written.
     """
     rows = {row.uid: row for row in read_takedown_list(path)}
     for row in added:
@@ -73,12 +72,6 @@ def without_taken_down(
     rows: Iterable[TakenDown], images: pa.Table, faces: pa.Table, pairs: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256.
-
-    Args:
-        rows: What has been taken down.
-        images: Photographs.
-        faces: Faces of them.
-        pairs: Pairs of those.
 
     Example:
         >>> images = pa.table({"uid": ["x", "y"]})
@@ -106,7 +99,6 @@ def without_photographs(table: pa.Table, gone: Collection[str]) -> pa.Table:
 
     Args:
         table: Table with a column `uid`, or with faces ``uid:number`` in columns `face_a` and `face_b`.
-        gone: Uids.
 
     Example:
         >>> pairs = pa.table({"face_a": ["x:0", "x:0"], "face_b": ["y:0", "z:1"]})

@@ -17,8 +17,6 @@ class Alteration:
     """A given change of an aligned face.
 
     Args:
-        warp: Rotation, magnification and shift.
-        mirrored: Whether left and right change places.
         gamma: Exponent on the values; below one is brighter.
         gain: Factors of red, green and blue, the colour of the light.
         blur: Standard deviation of a Gaussian, as a fraction of the side.

@@ -17,7 +17,6 @@ def hidden_box(part: Part, size: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is painted over, in pixels of a face aligned to FFHQ; the ends are beyond.
 
     Args:
-        part: Eyes or mouth.
         size: Side of the aligned face, in pixels.
 
     Example:
