@@ -12,10 +12,6 @@ def public_name(package: str, homes: Mapping[str, str], name: str) -> object:
 
     Raises:
         AttributeError: If the package offers no such name.
-
-    Example:
-        >>> public_name("faceops", {"as_sentence": "faceops.command_line"}, "as_sentence").__name__
-        'as_sentence'
     """
     if name == "__version__":
         from importlib.metadata import version

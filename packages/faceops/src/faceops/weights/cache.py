@@ -55,10 +55,6 @@ def find_entry(name: str) -> WeightsEntry:
 
     Raises:
         MissingWeightsError: If no weights have this name.
-
-    Example:
-        >>> find_entry("yunet").file
-        'yunet_n_640_640.onnx'
     """
     for entry in WEIGHTS:
         if entry.name == name:

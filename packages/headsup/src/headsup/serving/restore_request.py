@@ -31,10 +31,6 @@ def parse_request(text: bytes, memory: float | None = None) -> RestoreRequest:
 
     Raises:
         ValueError: If it is something else.
-
-    Example:
-        >>> parse_request(b'{"scale": 2, "fidelity": 0.25}').options.fidelity
-        0.25
     """
     try:
         fields = json.loads(text)

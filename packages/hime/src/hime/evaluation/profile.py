@@ -53,10 +53,6 @@ def profile_network(network: HIME, lr_size: int, references: int = 3) -> Profile
 
     Raises:
         ValueError: If there is not one pixel, or fewer than zero references.
-
-    Example:
-        >>> profile_network(HIME(scale=8), lr_size=16).parameters
-        892827
     """
     if lr_size < 1 or references < 0:
         raise ValueError(f"An input has one pixel and zero references at least, got {lr_size} and {references}.")

@@ -15,22 +15,12 @@ PHOTO_CONCEPT_BUCKET = MetadataColumns(url="url", width="width", height="height"
 
 
 def columns_of(columns: MetadataPreset | MetadataColumns) -> MetadataColumns:
-    """Columns that a preset stands for.
-
-    Example:
-        >>> columns_of("pd12m").prompt
-        'caption'
-    """
+    """Columns that a preset stands for."""
     if isinstance(columns, MetadataColumns):
         return columns
     return {"laion": LAION, "pd12m": PD12M, "photo-concept-bucket": PHOTO_CONCEPT_BUCKET}[columns]
 
 
 def wanted_columns(columns: MetadataColumns) -> dict[str, str]:
-    """Our name of every column that the table should have, and the table's.
-
-    Example:
-        >>> wanted_columns(MetadataColumns(url="link", width="w"))
-        {'url': 'link', 'width': 'w'}
-    """
+    """Our name of every column that the table should have, and the table's."""
     return {ours: theirs for ours, theirs in vars(columns).items() if theirs is not None}

@@ -47,10 +47,6 @@ def known_split(name: str, whose: str) -> Split:
 
     Raises:
         ValueError: If there is none; `whose` tells whose split it should have been.
-
-    Example:
-        >>> known_split("test", "ada")
-        'test'
     """
     for split in get_args(Split):
         if name == split:

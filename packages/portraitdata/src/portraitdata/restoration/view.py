@@ -16,10 +16,6 @@ class View(NamedTuple):
 
     Convention: a pixel x of the photograph lies at (x - left + 0.5) * size / side - 0.5 of the view, pixel centres at
     integers; mirrored, at size - 1 minus that.
-
-    Example:
-        >>> View(Square(10, 20, 100), 50, False).scale
-        0.5
     """
 
     window: Square

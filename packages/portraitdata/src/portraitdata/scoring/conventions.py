@@ -58,10 +58,6 @@ def compared_channels(
 
     Raises:
         ValueError: If the sizes differ, nothing is left, or there is no such convention.
-
-    Example:
-        >>> compared_channels(torch.rand(2, 3, 8, 9), torch.rand(2, 3, 8, 9), "osediff", 2)[0].shape
-        torch.Size([2, 1, 4, 5])
     """
     convention = known_convention(convention)
     if restored.shape != target.shape:

@@ -66,12 +66,7 @@ class Selection:
 
 
 def metric_names() -> tuple[str, ...]:
-    """All names that are known.
-
-    Example:
-        >>> metric_names()[:4], "musiq" in metric_names()
-        (('psnr', 'ssim', 'id', 'ida'), True)
-    """
+    """All names that are known."""
     return (*PIXEL_METRICS, *FACE_METRICS, *(row.name for row in LEARNED_METRICS))
 
 

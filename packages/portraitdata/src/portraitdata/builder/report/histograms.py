@@ -42,10 +42,6 @@ def histogram(
 
     Raises:
         ImportError: If matplotlib is not installed.
-
-    Example:
-        >>> histogram("Sides", "pixels", np.array([1.0, 2.0]), np.array([4.0])).count("<title>")
-        3
     """
     kept, dropped = (_usable(values, logarithmic) for values in (kept, dropped))
     every = np.concatenate((kept, dropped))

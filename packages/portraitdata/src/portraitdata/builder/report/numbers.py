@@ -23,10 +23,6 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
 
     Args:
         reached: How many candidates each stage has come to.
-
-    Example:
-        >>> "No stage" in funnel_section([], {})
-        True
     """
     total = sum(row.count for row in rows if row.stage == "index")
     if not total:

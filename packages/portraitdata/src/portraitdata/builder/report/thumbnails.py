@@ -79,10 +79,5 @@ def image_or_words(data: bytes | OSError, name: str, words: str, box: Sequence[f
 
 
 def unreadable(why: str) -> str:
-    """A place without an image; pointing at it says why.
-
-    Example:
-        >>> unreadable("a.jpg is empty.")
-        '<span class="gone" title="a.jpg is empty.">cannot be read</span>'
-    """
+    """A place without an image; pointing at it says why."""
     return f'<span class="gone" title="{escape(why, quote=True)}">cannot be read</span>'

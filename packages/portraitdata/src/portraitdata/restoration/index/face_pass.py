@@ -101,12 +101,7 @@ def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[See
 
 
 def face_columns(faces: Faces) -> dict[str, list]:
-    """Columns of the table of faces that tell where faces are, a list of one value for each face.
-
-    Example:
-        >>> list(face_columns(Faces.none()))
-        ['box', 'score', 'landmarks', 'eye_distance', 'matrix']
-    """
+    """Columns of the table of faces that tell where faces are, a list of one value for each face."""
     return {
         "box": faces.boxes.tolist(),
         "score": faces.scores.tolist(),
@@ -120,9 +115,5 @@ def matrices(faces: Faces) -> NDArray[np.float64]:
     """Maps from pixels of the photograph to those of the aligned 512-pixel face, (n, 6).
 
     By least median of squares, as HeadsUp's Appendix B, in float64.
-
-    Example:
-        >>> matrices(Faces.none()).shape
-        (0, 6)
     """
     return alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).numpy()
