@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from faceops.detection.detectors.retinaface import ORIGIN, RetinaFace, decoded_faces, load_retinaface, prior_boxes
+from faceops.detection.detectors.retinaface import (
+    ORIGIN,
+    RetinaFace,
+    decoded_faces,
+    load_retinaface,
+    prior_boxes,
+    suppress_overlaps,
+)
 from faceops.detection.detectors.retinaface_network import (
     Backbone,
     Predictions,
@@ -17,7 +24,6 @@ from faceops.detection.detectors.retinaface_network import (
     foreign_key,
     own_key,
 )
-from faceops.detection.detectors.suppression import suppress_overlaps
 from faceops.geometry.boxes import intersection_over_union
 from faceops.images.files import load_picture
 

@@ -14,8 +14,7 @@ from faceops.images.files import decode_picture
 from portraitdata.builder.layout import funnel
 from portraitdata.builder.report.explanations import EXPLANATIONS, UNSHOWN, explanation
 from portraitdata.builder.report.histograms import histogram
-from portraitdata.builder.report.page import SECTIONS, report_page
-from portraitdata.builder.report.style import STYLE
+from portraitdata.builder.report.page import SECTIONS, STYLE, report_page
 from portraitdata.builder.report.thumbnails import thumbnail
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown

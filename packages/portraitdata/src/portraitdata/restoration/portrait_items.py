@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
+from portraitdata.degradation.noise import LUMA
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.restoration.batches import RestorationItem
-from portraitdata.restoration.grey_pictures import grey_picture
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 
@@ -96,3 +96,14 @@ def visible_faces(index: PortraitIndex, number: int, view: View) -> NDArray[np.i
     """Numbers of the faces of a photograph with all five landmarks in a view of it."""
     faces = index.faces_of(number)
     return faces[view.visible(view.faces(index.geometry(faces)))]
+
+
+def grey_picture(picture: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "3 h w"]:
+    """Luma of ITU-R BT.601 in all three channels.
+
+    Example:
+        >>> grey_picture(np.array([255, 0, 0], np.uint8).reshape(3, 1, 1)).ravel().tolist()
+        [76, 76, 76]
+    """
+    luma = np.rint(np.tensordot(LUMA[0], picture.astype(np.float32), 1)).astype(np.uint8)
+    return np.repeat(luma[None], 3, axis=0)

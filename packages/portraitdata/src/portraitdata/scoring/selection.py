@@ -13,8 +13,14 @@ from faceops.weights.cache import MissingWeightsError, cached_path, find_weights
 from faceops.weights.table import WEIGHTS
 from portraitdata.scoring.conventions import Convention, describe, known_convention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
-from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
-from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
+from portraitdata.scoring.face_metrics import (
+    boundary_metric,
+    daefr_ida_metric,
+    ida_metric,
+    identity_metric,
+    landmark_metric,
+    reference_identity_metric,
+)
 from portraitdata.scoring.learned_metric_table import LEARNED_METRICS, find_learned_metric
 from portraitdata.scoring.learned_metrics import build_learned
 from portraitdata.scoring.metric import Column, Metric, SetMetric, TensorMetric, UnavailableMetricError

@@ -18,9 +18,8 @@ from portraitdata.builder.config import BuildConfig, Scorer
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
-from portraitdata.builder.stages.index_stage import wrong_size
+from portraitdata.builder.stages.index_stage import fits, wrong_size
 from portraitdata.builder.stages.perceptual_hash import perceptual_hash
-from portraitdata.builder.stages.size_rule import fits
 
 
 @runtime_checkable
