@@ -22,7 +22,6 @@ def draw_faces(image: Float[Tensor, "3 h w"], faces: Faces) -> Float[Tensor, "3 
     The left eye is red, the right one blue, the nose yellow, the corners of the mouth magenta (left) and cyan.
 
     Args:
-        image: RGB in [0, 1].
         faces: Its faces; their image index is not looked at.
     """
     samples = image.detach().cpu().clamp(0, 1).mul(255).round().to(torch.uint8)

@@ -51,11 +51,7 @@ class ScaleSearch:
         self.tiny = tiny
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
+        """Find the faces."""
         images = images.detach().float()
         longer = max(images.shape[-2:])
         scale = min(1.0, self.working_side / longer)

@@ -85,10 +85,7 @@ def reference_similarity(
 
 
 def embed(
-    network: IdentityNetwork,
-    images: Float[Tensor, "b 3 h w"],
-    faces: Faces,
-    estimator: Estimator = "least_squares",
+    network: IdentityNetwork, images: Float[Tensor, "b 3 h w"], faces: Faces, estimator: Estimator = "least_squares"
 ) -> Float[Tensor, "n d"]:
     """Embeddings of the faces in a batch of images, each aligned as the network wants it.
 

@@ -47,9 +47,6 @@ def encode(vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor
 
     HeadsUp does not say whether it samples. OSEDiff does, and gives another picture every time.
 
-    Args:
-        images: RGB in [0, 1].
-
     Raises:
         ValueError: If a side is not a multiple of the latent pixel.
     """

@@ -144,10 +144,7 @@ class Finish(nn.Module):
         self.second = cleared(nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(
-        self,
-        restored: Float[Tensor, "b 3 h w"],
-        faithful: Float[Tensor, "b 3 h w"],
-        picture: Float[Tensor, "b 3 h w"],
+        self, restored: Float[Tensor, "b 3 h w"], faithful: Float[Tensor, "b 3 h w"], picture: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
         """The restored picture, finished; all RGB in [0, 1] but for overshoots."""
         seen = torch.cat([restored, faithful, picture], dim=1).to(self.first.weight.dtype)
@@ -158,7 +155,6 @@ class Guidance(nn.Module):
     """The branch, its joins with a decoder, the faithful picture's last convolution and the restored one's last two.
 
     Args:
-        width: Channels of the branch at half of the resolution.
         output: What the decoder gives.
         blocks: Residual blocks of the branch, see `Branch`.
 
@@ -209,7 +205,6 @@ class Guidance(nn.Module):
 
         Args:
             own: The branch's picture.
-            picture: Enlarged input, RGB in [0, 1].
         """
         decoded, residual = (images_of(vae, each) for each in outputs.chunk(2, dim=1))
         faithful = own + (residual - 0.5)

@@ -218,7 +218,6 @@ class OneStepRestorer(nn.Module):
         """z_H = (z_L - beta eps~(z_L, z_r, M)) / alpha, in float32 (HeadsUp, Section 2.4).
 
         Args:
-            z_l: Latents of the input.
             z_r: Latents of the references, see `find`; zero where there is none.
             mask: Where the face is that the reference is for; zero where there is none.
         """
@@ -283,10 +282,7 @@ class OneStepRestorer(nn.Module):
 
 
 def predicted(
-    unet: UNet2DConditionModel,
-    x: Float[Tensor, "b k lh lw"],
-    t: Int[Tensor, " b"],
-    prompt: Float[Tensor, "b n d"],
+    unet: UNet2DConditionModel, x: Float[Tensor, "b k lh lw"], t: Int[Tensor, " b"], prompt: Float[Tensor, "b n d"]
 ) -> Float[Tensor, "b c lh lw"]:
     """Prediction of a denoiser, computed in its own type, in float32."""
     result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample

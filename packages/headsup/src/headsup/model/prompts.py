@@ -27,7 +27,6 @@ class Prompts(ABC):
         """Embeddings of the prompts, on the device of the images.
 
         Args:
-            lq: Inputs, RGB in [0, 1].
             texts: What the index says of the photographs.
         """
 

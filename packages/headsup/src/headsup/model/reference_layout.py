@@ -35,7 +35,6 @@ def lay_out(
     """Pictures with the reference faces on them, fading at their rims; black elsewhere.
 
     Args:
-        references: Faces aligned to FFHQ, RGB in [0, 1].
         matrix: From the input to the aligned face, see `faceops.geometry.alignment.alignment_matrix`;
             of no matter for ``whole``.
         image_index: Which input each is for. Later ones lie over earlier ones.

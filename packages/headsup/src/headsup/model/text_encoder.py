@@ -39,9 +39,6 @@ class TextEncoder(Protocol):
 class ClipTextEncoder:
     """Text encoder of a Stable Diffusion in diffusers' layout.
 
-    Args:
-        source: Folder or hub id.
-
     Raises:
         MissingBackboneError: If it is not there and cannot be fetched.
     """
@@ -97,11 +94,7 @@ class TwoEmbeddings:
 
 
 class RandomTextEncoder:
-    """Embeddings that depend on nothing but the text: for architectures with random weights.
-
-    Args:
-        width: Channels of an embedding.
-    """
+    """Embeddings that depend on nothing but the text: for architectures with random weights."""
 
     def __init__(self, width: int) -> None:
         self.width = width

@@ -77,7 +77,6 @@ def profile_restorer(
 
     Args:
         architecture: ``sd21`` or ``tiny``.
-        size: Side of the restored image in pixels.
         mode: ``train`` counts a step of training, ``restore`` one image.
         settings: Shape of the restorer; its base is of no matter.
 

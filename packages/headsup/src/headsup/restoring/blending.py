@@ -43,7 +43,6 @@ def blend(
         options: How; all but scale and size hold for faces too. The memory is that of both restorers together.
         faces: Faces in it, in its pixels; where they overlap, the last is on top. Without any, the result is that of
             `general`.
-        face_size: Side of the aligned faces in pixels.
 
     Raises:
         ValueError: If faces are too small to be restored, or the memory is too small for anything.

@@ -26,7 +26,6 @@ def correct_colour(
     """Give a restored picture the colours of its input.
 
     Args:
-        restored: Restored pictures, RGB in [0, 1].
         source: Inputs, enlarged to the same size, RGB in [0, 1].
         method: ``wavelet`` takes the low frequencies of the input, ``adain`` mean and deviation of every channel,
             ``none`` nothing.

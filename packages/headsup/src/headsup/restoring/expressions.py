@@ -53,7 +53,6 @@ def expression_notes(
     """A sentence about each face of which a reference shows another expression.
 
     Args:
-        pixels: The picture, RGB in [0, 1].
         seen: Its faces; None if nobody looked, and then there are no matches.
     """
     notes: list[str] = []

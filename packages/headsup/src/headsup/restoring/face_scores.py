@@ -77,7 +77,6 @@ def pasted_opacity(
 
     Args:
         landmarks: Of that face and of those pasted after it, which hide it where they overlap; in pixels of the result.
-        face_size: Side of the aligned faces in pixels.
     """
     matrix = alignment_matrix(landmarks, face_size)
     crops = torch.zeros(len(landmarks), 3, face_size, face_size)

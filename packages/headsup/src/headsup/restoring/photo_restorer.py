@@ -213,11 +213,7 @@ class PhotoRestorer:
         masks = at_latent_resolution(boxes, self.factor)
         person = torch.arange(len(faces)) if faces.person is None else faces.person
         references = References(
-            faces.references.to(self.device),
-            person.to(self.device),
-            where.to(self.device),
-            matrix,
-            masks,
+            faces.references.to(self.device), person.to(self.device), where.to(self.device), matrix, masks
         )
         encoder = partial(encode, self.restorer.vae, memory=budget)
         z_r = self.restorer.find(z_l, references, self.layout, encoder)

@@ -120,12 +120,7 @@ def encode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, elemen
 
 
 def decode_bytes(
-    vae: AutoencoderKL,
-    batch: int,
-    height: int,
-    width: int,
-    element: int | None = None,
-    branch: Branch | None = None,
+    vae: AutoencoderKL, batch: int, height: int, width: int, element: int | None = None, branch: Branch | None = None
 ) -> int:
     """Bytes that decoding to pictures of this size in one piece takes beyond the weights.
 

@@ -68,7 +68,6 @@ def encode(
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
-        images: RGB in [0, 1].
         memory: Bytes that it may take beyond the weights and the images; None means as many as one piece takes. With
             tiles, the images of a batch run one after the other.
 
@@ -137,11 +136,7 @@ def run_route(
 
 
 def _run_leg(
-    chain: Sequence[Segment],
-    leg: Leg,
-    start: State,
-    maps: Sequence[tuple[int, int]],
-    norms: dict[int, PooledNorm],
+    chain: Sequence[Segment], leg: Leg, start: State, maps: Sequence[tuple[int, int]], norms: dict[int, PooledNorm]
 ) -> State:
     """Pool the statistics of every group norm in a leg and of the one behind it; give the map at its end."""
     end: State | None = None

@@ -24,11 +24,7 @@ PIECE = 256
 
 
 class GuideInPieces:
-    """Features of a picture, computed piece by piece.
-
-    Args:
-        picture: Enlarged input, RGB in [0, 1].
-    """
+    """Features of a picture, computed piece by piece."""
 
     def __init__(self, guidance: Guidance, picture: Float[Tensor, "1 3 h w"]) -> None:
         self.guidance, self.picture = guidance, picture

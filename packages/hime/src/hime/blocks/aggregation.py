@@ -31,10 +31,7 @@ class Average(nn.Module):
     """Mean over the references that are present (Table 3, "Average")."""
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Average; the low-resolution features are not used."""
         weight = present.float() / present.sum(dim=1, keepdim=True).clamp(min=1)
@@ -49,10 +46,7 @@ class Maximum(nn.Module):
     """
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Maximum; the low-resolution features are not used."""
         absent = rearrange(~present, "b n -> b n 1 1 1")
@@ -75,10 +69,7 @@ class ContentConditioned(nn.Module):
         self.g2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Eq. 5-7.
 

@@ -34,7 +34,6 @@ class OffsetEstimator(nn.Module):
     a last one that starts at zero, so that training starts from a plain convolution with every tap modulated by 1/2.
 
     Args:
-        channels: Channels C of each of the two feature maps.
         groups: Groups of channels that move together.
     """
 

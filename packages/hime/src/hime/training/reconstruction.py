@@ -58,10 +58,7 @@ class ReconstructionSuperResolver(SuperResolver):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer, its learning rate scheduled by the step."""
         optimizer = self.make_optimizer(self.parameter_groups(self.part_rates))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"}}
 
     def training_step(self, batch: ExemplarBatch, batch_idx: int) -> Tensor:
         """L_rec + L_cor."""

@@ -39,16 +39,12 @@ class AlignedExemplars:
 
 
 def align_exemplars(
-    lr: Float[Tensor, "3 h w"],
-    exemplars: Sequence[Float[Tensor, "3 _ _"]],
-    scale: int,
-    detector: Detector,
+    lr: Float[Tensor, "3 h w"], exemplars: Sequence[Float[Tensor, "3 _ _"]], scale: int, detector: Detector
 ) -> AlignedExemplars:
     """Bring the largest face of every exemplar to the place of the input's largest face, by a similarity.
 
     Args:
         lr: Low-resolution picture, RGB in [0, 1].
-        exemplars: Photographs of any sizes, RGB in [0, 1].
         scale: Magnification of the output, whose frame the exemplars get.
         detector: Finds faces and their five landmarks.
     """

@@ -51,7 +51,6 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
 
     Args:
         arguments: Constructor arguments by name, all of them, as read from a file.
-        tensors: Weights by name, of any floating-point type.
         source: Where they come from, for the error.
 
     Raises:

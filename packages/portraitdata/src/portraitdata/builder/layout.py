@@ -130,12 +130,7 @@ SCHEMA_OF = {
     PAIRS: PAIRS_SCHEMA,
     SPLIT: SPLITS_SCHEMA,
 }
-SINGLE_FILE = {
-    DEDUPLICATE: "images.parquet",
-    PAIRS: "pairs.parquet",
-    SPLIT: "splits.parquet",
-    SHARDS: "images.parquet",
-}
+SINGLE_FILE = {DEDUPLICATE: "images.parquet", PAIRS: "pairs.parquet", SPLIT: "splits.parquet", SHARDS: "images.parquet"}
 """File that says that a stage which looks at everything is done."""
 
 SPLIT_PAIRS_FILE = "pairs.parquet"

@@ -63,7 +63,6 @@ class PhotographCrops:
 
     Args:
         photographs: The photographs, by whose position a square is asked for.
-        size: Side of the squares that come out, in pixels.
         crop: Side of the square cut from a photograph, in pixels; None for the largest one.
         jitter: Largest shift that will be asked for, in pixels of the photograph.
         cache: Whether decoded squares are kept in memory, shared by all worker processes.

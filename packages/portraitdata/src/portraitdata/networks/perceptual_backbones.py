@@ -87,9 +87,6 @@ class VGG(nn.Module):
         Poolings halve the map; a layer whose map would be smaller than a pixel (two pixels, where the border is
         mirrored) is left out.
 
-        Args:
-            images: RGB in [0, 1].
-
         Raises:
             ValueError: If there is no such layer, or the images are too small for the first one.
         """

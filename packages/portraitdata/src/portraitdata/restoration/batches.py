@@ -132,6 +132,7 @@ def collate(items: Sequence[RestorationItem], reference_size: int = REFERENCE_SI
     LQ of several sizes are enlarged to that of the HQ, by MATLAB's bicubic, clamped and rounded to 8 bits.
 
     Args:
+        items: What to put together.
         reference_size: Side of the reference faces in pixels, if no item has one.
 
     Raises:

@@ -26,7 +26,6 @@ class EvaluationPairs(Dataset[RestorationItem]):
     faces to the middle. The degradation follows from seed and uid, so it stays when other photographs are added.
 
     Args:
-        size: Side of the HQ, in pixels.
         scale: Sides of the HQ divided by sides of the LQ.
         references: Whether there are references at all.
         degrade_on: Where the LQ is made.

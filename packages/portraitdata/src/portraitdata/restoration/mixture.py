@@ -115,19 +115,17 @@ class Mixture(Dataset[RestorationItem]):
     which of its items come, so an order of numbers is not needed and is not looked at.
 
     Args:
+        datasets: What is mixed.
         weights: How much of each, in any unit: `STAGE_ONE` and `STAGE_TWO` are the paper's.
         samples: Items that are called an epoch; None for as many as the data sets have together.
+        seed: Seed of the order.
 
     Raises:
         ValueError: See `MixtureOrder`, or if an epoch is empty.
     """
 
     def __init__(
-        self,
-        datasets: Sequence[RestorationPairs],
-        weights: Sequence[float],
-        samples: int | None = None,
-        seed: int = 0,
+        self, datasets: Sequence[RestorationPairs], weights: Sequence[float], samples: int | None = None, seed: int = 0
     ) -> None:
         if samples is not None and samples < 1:
             raise ValueError(f"An epoch has at least one item, got samples {samples}.")

@@ -52,8 +52,6 @@ def compared_channels(
     """Compared channels of two batches, in float32 at least.
 
     Args:
-        restored: RGB in [0, 1].
-        target: RGB in [0, 1], of the same size.
         crop: Pixels left out along every border.
 
     Raises:

@@ -72,11 +72,7 @@ class RetinaFace:
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
+        """Find the faces."""
         mean = torch.tensor(MEAN_BGR, device=self.device).view(3, 1, 1)
         inputs = images.detach().to(self.device, torch.float32).flip(1) * 255 - mean
         predictions = self.network(inputs)
@@ -141,10 +137,7 @@ def decoded_faces(predictions: Predictions, priors: Float[Tensor, "p 3"], thresh
 
 
 def suppress_overlaps(
-    boxes: Float[Tensor, "n 4"],
-    scores: Float[Tensor, " n"],
-    image_index: Int[Tensor, " n"],
-    threshold: float,
+    boxes: Float[Tensor, "n 4"], scores: Float[Tensor, " n"], image_index: Int[Tensor, " n"], threshold: float
 ) -> Bool[Tensor, " n"]:
     """Mask of the boxes that stay: from the highest score down, each that overlaps none that stays (greedy NMS).
 

@@ -30,12 +30,7 @@ class Predictions(NamedTuple):
 
 
 class FeaturePyramid(nn.Module):
-    """Brings three feature maps to one width and adds the coarser ones to the finer ones.
-
-    Args:
-        widths: Channels of the maps.
-        width: Channels of the results.
-    """
+    """Brings three feature maps to one width and adds the coarser ones to the finer ones."""
 
     def __init__(self, widths: tuple[int, int, int], width: int, slope: float) -> None:
         super().__init__()

@@ -86,7 +86,6 @@ class ArcFaceGray(nn.Module):
 
     Args:
         blocks: Blocks of each of the four stages, which have 1, 2, 4 and 8 times `channels`.
-        channels: Channels of the first stage.
         dimensions: Length d of the embedding.
     """
 

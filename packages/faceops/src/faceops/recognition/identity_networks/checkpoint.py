@@ -112,7 +112,6 @@ def numbered(tensors: Mapping[str, Tensor], pattern: str) -> int:
     """Length of a numbered list of modules.
 
     Args:
-        tensors: Weights by published name.
         pattern: Beginning of their names, with ``#`` for the number.
 
     Example:

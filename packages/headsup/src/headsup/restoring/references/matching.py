@@ -113,10 +113,7 @@ def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Per
 
 
 def uncertain(
-    seen: EmbeddedFaces,
-    alike: Float[Tensor, "faces people"],
-    chosen: Sequence[int | None],
-    people: Sequence[Person],
+    seen: EmbeddedFaces, alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person]
 ) -> list[str]:
     """Sentences about matches below `CERTAIN` and about those that lead by less than `MARGIN`."""
     notes = []

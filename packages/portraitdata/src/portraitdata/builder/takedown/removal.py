@@ -19,14 +19,9 @@ from faceops.atomic_files import replacing
 from portraitdata.builder.layout import SCHEMA_OF
 from portraitdata.builder.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.builder.takedown.build_removal import forbid_in_build, remove_from_build
-from portraitdata.restoration.index.schemas import write_table
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
-from portraitdata.restoration.index.takedown_list import (
-    LIST_FILE,
-    TakenDown,
-    extend_takedown_list,
-    without_photographs,
-)
+from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, extend_takedown_list, without_photographs
 
 JOURNAL_FILE = "takedown.pending.json"
 """Journal in the folder of the index; present while a takedown is under way or was interrupted."""
@@ -134,7 +129,7 @@ def _remove_rows(folder: Path, tables: IndexTables, gone: set[str]) -> None:
         column = images.schema.get_field_index(name)
         images = images.set_column(column, images.schema.field(name), pa.array(values, images.schema.field(name).type))
     for name, table in (("pairs", tables.pairs), ("faces", tables.faces), ("images", images)):
-        write_table(without_photographs(table, gone), folder / f"{name}.parquet")
+        write_parquet(without_photographs(table, gone), folder / f"{name}.parquet")
 
 
 def _remove_files(folder: Path, build: Path | None, journal: Journal) -> None:

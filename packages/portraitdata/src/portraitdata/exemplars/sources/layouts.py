@@ -23,12 +23,7 @@ def recognised_layout(source: Path) -> Layout:
 
 
 def scan_layout(
-    source: Path,
-    layout: Layout,
-    identities: Path | None = None,
-    *,
-    min_side: int = MIN_SIDE,
-    verify: bool = False,
+    source: Path, layout: Layout, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False
 ) -> Scan:
     """Scan `source` as a layout; the arguments are those of `scan_folders`."""
     scanner = {"folders": scan_folders, "tar": scan_tars, "celebamask-hq": scan_celebamask_hq}[layout]

@@ -43,7 +43,6 @@ class FacePass:
     """Looks at pictures one by one.
 
     Args:
-        root: Folder that they are relative to.
         detector: Finds faces; None looks for none.
         network: Embeds faces; None embeds none.
         min_eyes: Faces whose eyes are closer are left out, in pixels; the true distance, not FaceLib's figure of that

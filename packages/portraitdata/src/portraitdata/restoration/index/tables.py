@@ -1,21 +1,14 @@
 """The tables of a portrait index as they lie, not yet checked, and where its files are."""
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from portraitdata.restoration.index.portrait_index import METADATA_KEY
-from portraitdata.restoration.index.schemas import (
-    FACES,
-    IMAGES,
-    IMAGES_OPTIONAL,
-    PAIRS,
-    conform,
-    read_table,
-)
+from portraitdata.loading.index_files import stored_metadata
+from portraitdata.restoration.index.portrait_index import METADATA_KEY, VERSION
+from portraitdata.restoration.index.schemas import conform_tables, read_faces_and_pairs, read_table
 
 
 class IndexTables(NamedTuple):
@@ -36,19 +29,10 @@ def read_index_tables(folder: Path) -> IndexTables:
         ValueError: If a table is none of a portrait index.
     """
     images = read_table(folder / "images.parquet")
-    stored = (images.schema.metadata or {}).get(METADATA_KEY)
-    if stored is None:
-        raise ValueError(f"{folder} is no portrait index: images.parquet does not say where its photographs lie.")
-    faces, pairs = (
-        read_table(path) if (path := folder / f"{name}.parquet").is_file() else schema.empty_table()
-        for name, schema in (("faces", FACES), ("pairs", PAIRS))
-    )
-    return IndexTables(
-        Path(os.path.normpath(folder / json.loads(stored)["root"])),
-        conform(images, IMAGES, "images.parquet", IMAGES_OPTIONAL).replace_schema_metadata(images.schema.metadata),
-        conform(faces, FACES, "faces.parquet"),
-        conform(pairs, PAIRS, "pairs.parquet"),
-    )
+    metadata = stored_metadata(images, METADATA_KEY, VERSION, folder, "portrait-index")
+    conformed, faces, pairs = conform_tables(images, *read_faces_and_pairs(folder))
+    root = Path(os.path.normpath(folder / metadata["root"]))
+    return IndexTables(root, conformed.replace_schema_metadata(images.schema.metadata), faces, pairs)
 
 
 def build_of(folder: Path) -> Path | None:

@@ -16,9 +16,6 @@ MARGINS: dict[Part, tuple[float, float, float]] = {"eyes": (0.45, 0.35, 0.3), "m
 def hidden_box(part: Part, size: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is painted over, in pixels of a face aligned to FFHQ; the ends are beyond.
 
-    Args:
-        size: Side of the aligned face, in pixels.
-
     Example:
         >>> hidden_box("eyes", 512), hidden_box("mouth", 128)
         ((136, 196, 376, 278), (40, 81, 87, 107))
