@@ -51,6 +51,10 @@ BYTES_PER_TRAINED_VALUE: dict[Mode, int] = {"train": 16, "restore": 4}
 class Profile:
     """Size of a restorer and its work on one image."""
 
+    architecture: Architecture
+    size: int
+    """Side of the restored image in pixels."""
+    mode: Mode
     parameters: dict[str, int]
     """Of the frozen base: ``unet``, ``vae_encoder`` with what ends it, ``vae_decoder`` with what begins it. Trained:
     ``lora_unet``, ``lora_vae_encoder`` and ``conv_in``, which are the restorer's weights, and ``lora_regularizer``.
@@ -68,6 +72,9 @@ class Profile:
     activations: dict[Part, Activations]
     """Memory kept for ``backward`` under bfloat16 autocast on CUDA with an attention that keeps no matrix, for each
     image; empty for ``restore``."""
+    osediff_bytes: dict[str, int] | None = None
+    """Bytes that OSEDiff's design holds for the same base before any activation; None where it has no such thing: it
+    knows no small model."""
 
 
 def profile_restorer(
@@ -102,6 +109,9 @@ def profile_restorer(
     if restorer.guidance is not None:
         passes["guidance"] = GUIDANCE_PASSES[mode]
     return Profile(
+        architecture,
+        size,
+        mode,
         parameters,
         frozen,
         trained * BYTES_PER_TRAINED_VALUE[mode],

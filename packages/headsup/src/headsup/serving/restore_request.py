@@ -5,8 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from headsup.restoring.colour_method import ColourMethod
-from headsup.restoring.options import RestoreOptions
+from headsup.restoring.options import ColourMethod, RestoreOptions
 
 Box = tuple[float, float, float, float]
 

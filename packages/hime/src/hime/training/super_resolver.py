@@ -115,9 +115,7 @@ class SuperResolver(LightningModule):
         """Log the scores over the whole set."""
         self.log_quality("val")
 
-    def test_step(self, batch: ExemplarBatch, batch_idx: int) -> STEP_OUTPUT:
-        """Score the batch."""
-        return self.validation_step(batch, batch_idx)
+    test_step = validation_step
 
     def on_test_epoch_end(self) -> None:
         """Log the scores over the whole set."""

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -94,37 +95,28 @@ class PhotographWindows:
 
     def view_or_warn(self, number: int, view: View) -> NDArray[np.uint8] | None:
         """As `view`, but None for a photograph that cannot be decoded, with one warning for it in all workers."""
-        if self._state.values[number] == CORRUPT:
-            return None
-        try:
-            return self.view(number, view)
-        except (ImageFileError, OSError) as error:
-            self._note_corrupt(number, error)
-            return None
+        return self._or_warn(number, lambda: self.view(number, view))
 
     def aligned_face_or_warn(self, face: int, flipped: bool, size: int = REFERENCE_SIZE) -> NDArray[np.uint8] | None:
         """As `aligned_face`, but None where it cannot be decoded, with one warning in all workers."""
-        number = self.index.photograph_of(face)
-        if self._state.values[number] == CORRUPT:
-            return None
-        try:
-            return self.aligned_face(face, flipped, size)
-        except (ImageFileError, OSError) as error:
-            self._note_corrupt(number, error)
-            return None
+        return self._or_warn(self.index.photograph_of(face), lambda: self.aligned_face(face, flipped, size))
 
     @property
     def corrupt(self) -> list[str]:
         """Paths of the photographs that could not be decoded so far, by any worker."""
         return [self.index.photograph(number).path for number in np.flatnonzero(self._state.values == CORRUPT).tolist()]
 
-    def _note_corrupt(self, number: int, error: Exception) -> None:
-        self._state.values[number] = CORRUPT
-        count = int((self._state.values == CORRUPT).sum())
-        warnings.warn(
-            CorruptPhotograph(f"Another photograph takes the place of a corrupt one ({count} so far): {error}"),
-            stacklevel=3,
-        )
+    def _or_warn(self, number: int, read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8] | None:
+        if self._state.values[number] == CORRUPT:
+            return None
+        try:
+            return read()
+        except (ImageFileError, OSError) as error:
+            self._state.values[number] = CORRUPT
+            count = int((self._state.values == CORRUPT).sum())
+            warning = f"Another photograph takes the place of a corrupt one ({count} so far): {error}"
+            warnings.warn(CorruptPhotograph(warning), stacklevel=3)
+            return None
 
     def _decoded(self, number: int) -> Raster:
         if self._cache is None:

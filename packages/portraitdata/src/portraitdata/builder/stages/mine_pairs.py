@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from portraitdata.builder.config import BuildConfig
@@ -47,7 +48,7 @@ def mine_pairs(config: BuildConfig) -> None:
 def kept_images(config: BuildConfig) -> pa.Table:
     """Images that nothing has dropped, in the order of the partitions."""
     images = read_stage(config.output, DEDUPLICATE)
-    return images.filter(pa.array([status == KEPT for status in images["status"].to_pylist()], pa.bool_()))
+    return images.filter(pc.equal(images["status"], KEPT))
 
 
 def kept_faces(config: BuildConfig) -> pa.Table:
