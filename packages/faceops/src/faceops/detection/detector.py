@@ -18,4 +18,3 @@ class Detector(Protocol):
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""
-        ...

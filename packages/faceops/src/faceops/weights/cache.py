@@ -12,20 +12,6 @@ from faceops.atomic_files import replacing
 from faceops.weights.download import Progress, ResumableDownload
 from faceops.weights.table import WEIGHTS, WeightsEntry
 
-__all__ = [
-    "WEIGHTS",
-    "DamagedWeightsError",
-    "MissingWeightsError",
-    "WeightsEntry",
-    "add_weights",
-    "cache_folder",
-    "cached_path",
-    "fetch_weights",
-    "find_entry",
-    "find_weights",
-    "verify_weights",
-]
-
 CACHE_VARIABLE = "FACEOPS_CACHE"
 """Environment variable that names another cache folder."""
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from faceops.detection.detector import Detector
 from faceops.images.files import LUMA, Picture
 from hime.network import HIME
-from hime.upscaling.exemplar_alignment import align_exemplars
-from hime.upscaling.exemplars import stack_exemplars
+from hime.upscaling.exemplars import align_exemplars, stack_exemplars
 from hime.upscaling.tiling import Tiling, run_in_tiles
 from portraitdata.images.resampling import bicubic
 

@@ -22,7 +22,6 @@ class Engine(Protocol):
 
     def run(self, stage: StageName, config: BuildConfig, partitions: Sequence[int]) -> Iterator[int]:
         """Partitions as they are done."""
-        ...
 
 
 class InThisProcess:

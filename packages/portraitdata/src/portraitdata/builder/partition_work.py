@@ -40,7 +40,6 @@ class Stage(Protocol):
 
     def __call__(self, batch: Batch) -> Batch:
         """Mark rows and fill in columns."""
-        ...
 
 
 STAGE_OF: dict[StageName, Callable[[BuildConfig], Stage]] = {

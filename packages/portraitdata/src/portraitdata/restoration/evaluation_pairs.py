@@ -12,9 +12,8 @@ from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.large_enough import large_enough
 from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
-from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, visible_faces
+from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, large_enough, visible_faces
 from portraitdata.restoration.view import View, any_window, face_window
 
 

@@ -1,5 +1,6 @@
 """From a view of a photograph to an item: faces, reference, and the low-quality image or the record of it."""
 
+import warnings
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import LUMA
 from portraitdata.degradation.presets import PresetName, preset_of
+from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import RestorationItem
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
@@ -107,3 +109,35 @@ def grey_picture(picture: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "3 h 
     """
     luma = np.rint(np.tensordot(LUMA[0], picture.astype(np.float32), 1)).astype(np.uint8)
     return np.repeat(luma[None], 3, axis=0)
+
+
+class SmallPhotographs(UserWarning):
+    """Photographs that are too small and were left out."""
+
+
+def large_enough(index: PortraitIndex, split: Split, size: int) -> NDArray[np.int64]:
+    """Numbers of the photographs of a split whose sides have at least `size` pixels.
+
+    Warns once, with a count, if some are left out.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    numbers = index.numbers(split)
+    if len(numbers) == 0:
+        raise ValueError(f"The index of {index.root} has no photographs in the split {split!r}.")
+    kept = [number for number in numbers.tolist() if min(index.size(number)) >= size]
+    if not kept:
+        raise ValueError(
+            f"All {len(numbers)} photographs of {index.root} have a side of fewer than {size} pixels; give a smaller "
+            'size, or small="enlarge".'
+        )
+    if len(kept) < len(numbers):
+        warnings.warn(
+            SmallPhotographs(
+                f"{len(numbers) - len(kept)} of {len(numbers)} photographs of {index.root} are left out: one side has "
+                f"fewer than {size} pixels."
+            ),
+            stacklevel=3,
+        )
+    return np.array(kept, np.int64)

@@ -28,7 +28,6 @@ class Judge(Protocol):
 
     def __call__(self, image: Tensor) -> Tensor | float:
         """Judge an image."""
-        ...
 
 
 class Quality:

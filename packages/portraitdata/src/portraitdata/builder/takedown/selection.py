@@ -15,10 +15,9 @@ from faceops.images.files import load_picture
 from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
-from portraitdata.restoration.index.face_embeddings import embedding_matrix
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.similar_faces import connected
-from portraitdata.restoration.index.tables import IndexTables
+from portraitdata.restoration.index.tables import IndexTables, embedding_matrix
 from portraitdata.restoration.index.takedown_list import TakenDown, hashed_url
 
 NEAR_DUPLICATE = "near-duplicate"

@@ -11,8 +11,7 @@ from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.similar_faces import connected
 from portraitdata.restoration.photograph_windows import PhotographWindows, mean_reduced
 from portraitdata.restoration.portrait_items import Reference
-from portraitdata.restoration.references.altered_faces import draw_alteration
-from portraitdata.restoration.references.hidden_parts import Part, hidden
+from portraitdata.restoration.references.altered_faces import Part, draw_alteration, hidden
 
 
 @dataclass(frozen=True)
