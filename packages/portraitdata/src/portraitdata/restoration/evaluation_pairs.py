@@ -24,13 +24,11 @@ class EvaluationPairs(Dataset[RestorationItem]):
     Section 3: "we simply select the most similar one"). Without references the window goes to the largest face, without
     faces to the middle. The degradation follows from seed and uid, so it stays when other photographs are added.
 
+    Arguments are those of `portraitdata.restoration.datamodule.RestorationDataModule`, but for:
+
     Args:
-        scale: Sides of the HQ divided by sides of the LQ.
-        references: Whether there are references at all.
-        degrade_on: Where the LQ is made.
         split: Part of the index.
         limit: Use only this many photographs, evenly spread over the split.
-        reference_size: Side of the references in pixels, a divisor of 512.
 
     Raises:
         ValueError: If an argument is out of range, or no photograph is left.
