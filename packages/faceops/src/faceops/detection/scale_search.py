@@ -45,10 +45,7 @@ class ScaleSearch:
     def __init__(self, detector: Detector, working_side: int = 1024, refine: bool = True, tiny: bool = False) -> None:
         if working_side < OVERVIEW_SIDE:
             raise ValueError(f"A working side is {OVERVIEW_SIDE} pixels at least, got {working_side}.")
-        self.detector = detector
-        self.working_side = working_side
-        self.refine = refine
-        self.tiny = tiny
+        self.detector, self.working_side, self.refine, self.tiny = detector, working_side, refine, tiny
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""

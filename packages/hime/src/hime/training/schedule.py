@@ -43,9 +43,7 @@ class LearningRateFactor:
     """
 
     def __init__(self, steps: int, warmup: int, start: int) -> None:
-        self.steps = steps
-        self.warmup = warmup
-        self.start = start
+        self.steps, self.warmup, self.start = steps, warmup, start
 
     def __call__(self, step: int) -> float:
         """Factor at `step`, in [0, 1]."""

@@ -128,9 +128,7 @@ class FaceEmbedder:
     """
 
     def __init__(self, finder: FaceFinder, network: IdentityNetwork, name: str) -> None:
-        self.finder = finder
-        self.network = network
-        self.name = name
+        self.finder, self.network, self.name = finder, network, name
         self._pair: ImagePair | None = None
         self._embeddings = (torch.empty(0), torch.empty(0))
 

@@ -131,9 +131,7 @@ class _Builder:
     """Makes metrics of one selection, which share detector, network and what these find."""
 
     def __init__(self, settings: ScoringSettings, with_references: bool, with_masks: bool) -> None:
-        self.settings = settings
-        self.with_references = with_references
-        self.with_masks = with_masks
+        self.settings, self.with_references, self.with_masks = settings, with_references, with_masks
 
     def build(self, name: str) -> Sequence[Metric | SetMetric]:
         """Metrics that a name stands for."""

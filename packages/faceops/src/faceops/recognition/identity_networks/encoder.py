@@ -67,10 +67,7 @@ class FaceEncoder(nn.Module):
         self, network: nn.Module, convention: InputConvention, name: str, threshold: float | None = None
     ) -> None:
         super().__init__()
-        self.network = network
-        self.convention = convention
-        self.name = name
-        self.threshold = threshold
+        self.network, self.convention, self.name, self.threshold = network, convention, name, threshold
         self.eval()
 
     @property
