@@ -6,16 +6,13 @@ Two readings differ. By "either-orientation", the default, the longer side excee
 the height at least 2160, which drops every upright portrait below 3840 x 2400, one of 3000 x 4500 too.
 """
 
-import io
-from pathlib import Path
-
-from faceops.images.decoding import open_header, upright_size
-from faceops.images.errors import ImageFileError
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, SizeRule
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
+from portraitdata.builder.marking import Drop, Takedown, drop_where
+from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.exemplars.sources.scanning import photograph_size
 
 
 def fits(width: int, height: int, rule: SizeRule) -> bool:
@@ -71,15 +68,12 @@ class Index:
     def __call__(self, batch: Batch) -> Batch:
         """Mark rows; local files get their size by the header."""
         seen: set[str] = set()
-        for row in kept_rows(batch):
-            if self._takedown.apply(batch, row, self.name):
-                continue
-            why = self._why(batch, row, seen)
-            if why is not None:
-                drop(batch, row, self.name, why)
+        drop_where(batch, self.name, lambda row: self._why(batch, row, seen))
         return batch
 
     def _why(self, batch: Batch, row: int, seen: set[str]) -> Drop | None:
+        if self._takedown.apply(batch, row, self.name):
+            return None
         if batch["uid"][row] in seen:
             return Drop(LISTED_TWICE)
         seen.add(batch["uid"][row])
@@ -90,10 +84,8 @@ class Index:
             return Drop(UNSAFE, f"The metadata give it a probability of {unsafe:.2f}.")
         if batch["url"][row] is not None:
             return self._listed(batch, row)
-        try:
-            width, height = self._header_size(batch, row)
-        except (ImageFileError, OSError) as error:
-            return unreadable(error)
+        places = ExemplarIndex(self._bytes.root(batch, row), ())
+        width, height = photograph_size(places, self._bytes.photograph(batch, row))
         batch["width"][row], batch["height"][row] = width, height
         return None if fits(width, height, self._rule) else wrong_size(width, height)
 
@@ -104,13 +96,6 @@ class Index:
         if width is None or height is None or may_fit(width, height, self._rule):
             return None
         return wrong_size(width, height)
-
-    def _header_size(self, batch: Batch, row: int) -> tuple[int, int]:
-        if batch["archive"][row] is not None:
-            return upright_size(open_header(io.BytesIO(self._bytes.read(batch, row)), batch["path"][row]))
-        path = Path(self._bytes.root(batch, row)) / batch["path"][row]
-        with path.open("rb") as file:
-            return upright_size(open_header(file, batch["path"][row]))
 
 
 def wrong_size(width: int, height: int) -> Drop:

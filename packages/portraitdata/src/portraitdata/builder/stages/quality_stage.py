@@ -11,13 +11,12 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from faceops.images.decoding import decode_raster
-from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, Scorer
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
+from portraitdata.builder.marking import Drop, Takedown, drop_where, kept_rows
 from portraitdata.builder.stages.index_stage import fits, wrong_size
 from portraitdata.builder.stages.perceptual_hash import perceptual_hash
 
@@ -48,13 +47,9 @@ class Quality:
 
     def __call__(self, batch: Batch) -> Batch:
         """Fill in hashes, size, sharpness and scores; mark what is damaged, of another size, or not good enough."""
-        for row in kept_rows(batch):
-            try:
-                why = self._why(batch, row)
-            except (ImageFileError, OSError) as error:
-                why = unreadable(error)
-            if why is not None:
-                drop(batch, row, self.name, why)
+        rows = kept_rows(batch)
+        drop_where(batch, self.name, lambda row: self._why(batch, row))
+        for row in rows:  # last, as the hash of the content is known only now
             self._takedown.apply(batch, row, self.name)
         return batch
 
