@@ -89,17 +89,7 @@ def align_exemplars(
 
 
 def input_landmarks(lr: Float[Tensor, "3 h w"], scale: int, detector: Detector) -> Float[Tensor, "5 2"] | None:
-    """Landmarks of the input's largest face in pixels of the output; None if there is no face.
-
-    Example:
-        >>> from faceops.geometry.faces import Faces
-        >>> class Here:
-        ...     def __call__(self, images):
-        ...         points = images.new_full((1, 5, 2), images.shape[-1] / 4 - 0.5)
-        ...         return Faces(torch.tensor([0]), torch.tensor([[0.0, 0.0, 9.0, 9.0]]), points, torch.ones(1))
-        >>> input_landmarks(torch.rand(3, 16, 16), 4, Here())[0].tolist()
-        [15.5, 15.5]
-    """
+    """Landmarks of the input's largest face in pixels of the output; None if there is no face."""
     factor = max(1.0, DETECTION_SIDE / min(lr.shape[-2:]))
     side_h, side_w = round(lr.shape[-2] * factor), round(lr.shape[-1] * factor)
     faces = detector(bicubic(lr, side_h, side_w).clamp(0, 1)[None]).largest()

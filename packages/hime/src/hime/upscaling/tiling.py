@@ -129,13 +129,6 @@ def run_in_tiles(
 
     Returns:
         The images the function makes, blended, on the CPU.
-
-    Example:
-        >>> ramp = torch.linspace(0, 1, 50).expand(3, 60, 50)
-        >>> double = lambda tile, references: [2 * tile]
-        >>> out, = run_in_tiles(double, ramp, torch.zeros(0, 3, 60, 50), 1, Tiling(24, 2, 4))
-        >>> bool((out - 2 * ramp).abs().max() < 1e-6)
-        True
     """
     height, width = lr.shape[-2:]
     places = boxes(height, width, tiling)

@@ -58,15 +58,6 @@ class MixtureOrder:
 
     Raises:
         ValueError: If a data set is empty, weights and data sets are of different number, or see `shares`.
-
-    Example:
-        >>> order = MixtureOrder([3, 5], [1.0, 1.0])
-        >>> drawn = [order.at(serial) for serial in range(1024)]
-        >>> sum(dataset for dataset, _ in drawn)
-        512
-        >>> first = [item for dataset, item in drawn if dataset == 0]
-        >>> sorted(first[:3]), sorted(first[3:6])
-        ([0, 1, 2], [0, 1, 2])
     """
 
     def __init__(self, lengths: Sequence[int], weights: Sequence[float], seed: int = 0) -> None:

@@ -31,17 +31,7 @@ class View(NamedTuple):
         return self.size / self.window.side
 
     def faces(self, faces: Faces) -> Faces:
-        """Faces of the photograph in pixels of the view; of a mirrored face, left and right landmarks change places.
-
-        Example:
-            >>> import torch
-            >>> box, points = torch.tensor([[20.0, 10.0, 69.0, 59.0]]), torch.full((1, 5, 2), 20.0)
-            >>> face = Faces(torch.tensor([0]), box, points, torch.ones(1))
-            >>> View(Square(10, 20, 100), 100, False).faces(face).boxes.tolist()
-            [[0.0, 0.0, 49.0, 49.0]]
-            >>> View(Square(10, 20, 100), 100, True).faces(face).boxes.tolist()
-            [[50.0, 0.0, 99.0, 49.0]]
-        """
+        """Faces of the photograph in pixels of the view; of a mirrored face, left and right landmarks change places."""
         corner = faces.boxes.new_tensor([self.window.left, self.window.top])
         moved = Faces(faces.image_index, faces.boxes - corner.repeat(2), faces.landmarks - corner, faces.scores)
         seen = moved.rescaled(self.scale)

@@ -71,15 +71,7 @@ def hashed_url(url: str | None) -> str:
 def without_taken_down(
     rows: Iterable[TakenDown], images: pa.Table, faces: pa.Table, pairs: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256.
-
-    Example:
-        >>> images = pa.table({"uid": ["x", "y"]})
-        >>> faces = pa.table({"uid": ["x", "y"], "number": [0, 0]})
-        >>> pairs = pa.table({"face_a": ["x:0"], "face_b": ["y:0"]})
-        >>> [table.num_rows for table in without_taken_down([TakenDown("y")], images, faces, pairs)]
-        [1, 1, 0]
-    """
+    """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256."""
     listed = list(rows)
     uids = {row.uid for row in listed}
     if "sha256" in images.column_names:
