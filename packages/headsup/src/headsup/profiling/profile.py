@@ -93,7 +93,8 @@ def profile_restorer(
     restorer = meta_restorer(architecture, settings)
     if size < 1 or size % restorer.factor:
         raise ValueError(f"The size must be a multiple of {restorer.factor} pixels, got {size}.")
-    parameters, frozen, trained = parameter_counts(restorer), frozen_bytes(restorer), trained_values(restorer)
+    parameters, frozen = parameter_counts(restorer), frozen_bytes(restorer)
+    trained = values(restorer.generator_parameters()) + values(restorer.regularizer_parameters())
     macs: dict[Part, int] = {}
     activations: dict[Part, Activations] = {}
     with FakeTensorMode():
@@ -163,11 +164,6 @@ def values(parameters: Mapping[str, Tensor]) -> int:
 def frozen_bytes(restorer: OneStepRestorer) -> int:
     """Bytes of what is not trained."""
     return sum(value.nbytes for value in restorer.parameters() if not value.requires_grad)
-
-
-def trained_values(restorer: OneStepRestorer) -> int:
-    """Number of values that are trained."""
-    return values(restorer.generator_parameters()) + values(restorer.regularizer_parameters())
 
 
 def forward_passes(

@@ -89,11 +89,6 @@ class Exemplar:
     picture: Picture
 
 
-def load_exemplars(files: Sequence[Path]) -> list[Exemplar]:
-    """Load photographs."""
-    return [Exemplar(file.name, load_picture(file)) for file in files]
-
-
 @dataclass(frozen=True, eq=False)
 class Setup:
     """Setup that all images of a run share."""
@@ -150,7 +145,7 @@ def upscale_files(
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
-    loaded = load_exemplars(photographs)
+    loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
     network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
     if not loaded:

@@ -223,9 +223,6 @@ def funnel(build: Path) -> list[FunnelRow]:
         rows.append(FunnelRow(stage, "", table["status"].to_pylist().count(KEPT)))
         dropped = zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True)
         reasons = Counter(reason for where, reason in dropped if where == stage)
-        rows += [FunnelRow(stage, reason, count) for reason, count in sorted(reasons.items(), key=_most_first)]
+        ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+        rows += [FunnelRow(stage, reason, count) for reason, count in ordered]
     return rows
-
-
-def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
-    return -entry[1], entry[0]
