@@ -19,15 +19,9 @@ class WarmupCosine(LambdaLR):
     def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0) -> None:
         if steps <= warmup:
             raise ValueError(f"A run of {steps} steps is too short for a warm-up of {warmup}; shorten the warm-up.")
-        self.steps = steps
-        self.warmup = warmup
-        super().__init__(
-            optimizer, [self.factor_from(group.get("freeze_steps", 0)) for group in optimizer.param_groups]
-        )
-
-    def factor_from(self, start: int) -> "LearningRateFactor":
-        """Factor of a group that starts to move at step `start`."""
-        return LearningRateFactor(self.steps, self.warmup, start)
+        self.steps, self.warmup = steps, warmup
+        starts = [group.get("freeze_steps", 0) for group in optimizer.param_groups]
+        super().__init__(optimizer, [LearningRateFactor(steps, warmup, start) for start in starts])
 
 
 class LearningRateFactor:

@@ -18,7 +18,7 @@ from portraitdata.exemplars.index import ExemplarIndex, Photograph
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.similar_faces import connected
 from portraitdata.restoration.index.tables import IndexTables, embedding_matrix
-from portraitdata.restoration.index.takedown_list import TakenDown, hashed_url
+from portraitdata.restoration.index.takedown_list import TakenDown
 
 NEAR_DUPLICATE = "near-duplicate"
 """Reason of the images that a build drops because they look like another."""
@@ -170,6 +170,7 @@ def taken_down_rows(
             place = listed["path"], listed["archive"], listed["offset"], listed["size"]
             file = sha256(ExemplarIndex(tables.root, ()).read_bytes(Photograph(*place, "", "unused", 0, 0))).hexdigest()
         phash = candidate.get("phash")
-        url = hashed_url(candidate.get("url"))
-        rows.append(TakenDown(uid, file or "", "" if phash is None else str(phash), url, reason, date))
+        url = candidate.get("url")
+        url_hash = sha256(url.encode()).hexdigest() if url else ""
+        rows.append(TakenDown(uid, file or "", "" if phash is None else str(phash), url_hash, reason, date))
     return rows

@@ -106,13 +106,6 @@ def face_columns(faces: Faces) -> dict[str, list]:
         "score": faces.scores.tolist(),
         "landmarks": faces.landmarks.flatten(1).tolist(),
         "eye_distance": faces.eye_distance().tolist(),
-        "matrix": matrices(faces).tolist(),
+        # to the aligned 512-pixel face, by least median of squares, as HeadsUp's Appendix B, in float64
+        "matrix": alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).tolist(),
     }
-
-
-def matrices(faces: Faces) -> NDArray[np.float64]:
-    """Maps from pixels of the photograph to those of the aligned 512-pixel face, (n, 6).
-
-    By least median of squares, as HeadsUp's Appendix B, in float64.
-    """
-    return alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).numpy()

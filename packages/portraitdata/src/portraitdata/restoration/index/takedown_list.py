@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Collection, Iterable
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,16 +55,6 @@ def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(TakenDown._fields)
         writer.writerows(rows.values())
-
-
-def hashed_url(url: str | None) -> str:
-    """Hash that stands for an address in the list; empty for none.
-
-    Example:
-        >>> hashed_url("https://example.org/a.jpg")[:8], hashed_url(None)
-        ('700caca5', '')
-    """
-    return sha256(url.encode()).hexdigest() if url else ""
 
 
 def without_taken_down(
