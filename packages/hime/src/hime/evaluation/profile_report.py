@@ -8,7 +8,7 @@ counters leave the deformable convolution out.
 import copy
 import json
 import math
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from rich.console import Console
@@ -122,7 +122,9 @@ def report_profile(
         network.scale,
         lr_size,
         references,
-        *astuple(counted),
+        counted.parameters,
+        counted.macs,
+        counted.macs_by_part,
         None if paper is None else paper.parameters,
         None if paper is None else paper.macs,
     )
