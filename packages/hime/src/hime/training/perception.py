@@ -86,8 +86,7 @@ class PerceptionSuperResolver(SuperResolver):
         self.rec_weight, self.cor_weight, self.adv_weight = rec_weight, cor_weight, adv_weight
         self.per_weight, self.adversarial_form = per_weight, adversarial_form
         check_window(window, dilation)
-        self.window = window
-        self.dilation = dilation
+        self.window, self.dilation = window, dilation
         self.make_optimizers = optimizer, discriminator_optimizer
         self.max_grad_norm, self.accumulate, self.part_rates = max_grad_norm, accumulate, part_rates
 

@@ -47,11 +47,9 @@ class ReconstructionSuperResolver(SuperResolver):
         # checkpoint holds nothing that needs unpickling.
         self.save_hyperparameters(ignore=["network", "optimizer", "part_rates"])
         self.prepare(network, initial_weights, warmup_steps)
-        self.rec_weight = rec_weight
-        self.cor_weight = cor_weight
+        self.rec_weight, self.cor_weight = rec_weight, cor_weight
         check_window(window, dilation)
-        self.window = window
-        self.dilation = dilation
+        self.window, self.dilation = window, dilation
         self.make_optimizer = optimizer
         self.part_rates = part_rates
 

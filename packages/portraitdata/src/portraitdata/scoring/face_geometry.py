@@ -33,8 +33,7 @@ class FaceFinder:
     def __init__(self, detector: Detector | None, *, aligned: bool = False) -> None:
         if detector is None and not aligned:
             raise ValueError("Faces of images that are not aligned need a detector, got none.")
-        self.detector = detector
-        self.aligned = aligned
+        self.detector, self.aligned = detector, aligned
         self._pair: ImagePair | None = None
         self._faces = Faces.none()
         self._detected: Faces | None = None

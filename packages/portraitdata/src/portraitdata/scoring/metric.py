@@ -24,8 +24,7 @@ class NoFaceInImageError(ValueError):
 
     def __init__(self, name: str, role: Literal["target", "restored", "reference"]) -> None:
         super().__init__(f"No face was found in the {role}{' image' if role == 'restored' else ''} {name}.")
-        self.name = name
-        self.role = role
+        self.name, self.role = name, role
 
 
 @dataclass(frozen=True)

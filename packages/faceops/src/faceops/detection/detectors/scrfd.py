@@ -38,8 +38,7 @@ class SCRFD:
             raise ValueError(f"The input side of SCRFD is a multiple of 32, got {input_side}.")
         import_insightface()
         self.path = find_weights("scrfd" if weights is None else weights)
-        self.threshold = threshold
-        self.input_side = input_side
+        self.threshold, self.input_side = threshold, input_side
 
     def __reduce__(self) -> tuple[Callable[[Path, float, int], "SCRFD"], tuple[Path, float, int]]:
         # A session of onnxruntime cannot be pickled; a process that gets this detector reads the file again.
