@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.faces.verification_protocol import threshold_at, verify
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
 from faceops.geometry.faces import Faces
 from faceops.images.files import decode_picture
 from faceops.recognition.identity import build_identity, embed
 from faceops.recognition.identity_networks.encoder import FaceEncoder
-from faceops.recognition.verification import threshold_at, verify
 
 FALSE_ACCEPT_RATE = 1e-3
 BATCH = 32

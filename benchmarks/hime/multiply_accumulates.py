@@ -1,4 +1,4 @@
-"""Multiply-accumulates of any network by the rule of `hime.evaluation.profile`: every convolution, deformable too."""
+"""Multiply-accumulates of any network as `hime profile` counts them: every convolution, deformable too."""
 
 import math
 from collections.abc import Callable

@@ -29,7 +29,7 @@ from benchmarks.reporting.table import Cell, Published, Suite, Table
 from benchmarks.speed.timing import cpu_seconds
 from faceops.images.sheet import Panel
 from hime.network import HIME
-from hime.upscaling.sheet import draw_fitted
+from hime.upscaling.comparison import draw_fitted
 from hime.weights.files import load_network
 from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic

@@ -17,7 +17,7 @@ from benchmarks.hime.portrait_scores import SIDE, Enlarge, Scores, gathered, per
 from benchmarks.reporting.table import Cell, Published, Suite, Table
 from faceops.images.sheet import Panel
 from hime.demo import HEAD
-from hime.upscaling.sheet import draw_fitted
+from hime.upscaling.comparison import draw_fitted
 from hime.weights.files import load_network
 from portraitdata.exemplars.video_exemplars import VideoExemplars
 from portraitdata.images.simulated_views import Square, View, astronaut, simulate

@@ -15,7 +15,7 @@ from benchmarks.reporting.table import LeftOutError
 from faceops.detection.selection import build_detector
 from faceops.recognition.identity import build_identity
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
-from portraitdata.scoring.identity_metrics import identity_metric
+from portraitdata.scoring.face_metrics import identity_metric
 from portraitdata.scoring.metric import Column, Metric, PairMetric, TensorMetric
 from portraitdata.scoring.psnr import psnr
 

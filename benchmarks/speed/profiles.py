@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.reporting.table import Cell, Published, Suite, Table
 from headsup.model.backbone import Architecture
-from headsup.profiling.profile_report import ProfileReport
+from headsup.profiling.profile import Profile
 from headsup.profiling.profile_report import report_profile as restorer_profile
 from hime.evaluation.profile_report import report_profile as hime_profile
 from hime.variants import TABLE_1
@@ -36,7 +36,7 @@ def himes() -> Table:
     return Table("hime_profile", title, columns, tuple(rows), published=Published(source, columns, theirs))
 
 
-def restorers(profiles: Sequence[ProfileReport]) -> Table:
+def restorers(profiles: Sequence[Profile]) -> Table:
     """Both restorers at two sizes, training and restoring."""
     rows = []
     for training in profiles:
@@ -65,7 +65,7 @@ def restorers(profiles: Sequence[ProfileReport]) -> Table:
     return Table("restorer_profile", "Restorers: one base in three roles", columns, tuple(rows))
 
 
-def training_memory(profiles: Sequence[ProfileReport]) -> Table:
+def training_memory(profiles: Sequence[Profile]) -> Table:
     """What training on one image with a reference holds in bfloat16, everything checkpointed, and what is exported."""
     rows: list[tuple[Cell, ...]] = []
     for found in profiles:

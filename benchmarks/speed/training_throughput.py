@@ -14,7 +14,7 @@ from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.machine_limits import Clock, machine_limits
 from hime.blocks import deformable
 from hime.blocks.deformable import deform_conv2d, deform_conv2d_by_torchvision
-from hime.evaluation.profile import profile_network
+from hime.evaluation.profile_report import profile_network
 from hime.losses.charbonnier import charbonnier_loss
 from hime.losses.correlation import correlation_loss
 from hime.network import HIME

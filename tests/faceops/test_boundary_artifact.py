@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.metrics.cielab import srgb_to_lab
 from faceops.metrics.contour_bands import BANDS, SECTORS, STRIPS, ZONES, contour_bands, signed_distance
 from faceops.metrics.seam_scores import excess, seam_scores
+from faceops.metrics.seam_statistics import srgb_to_lab
 
 SIDE = 192
 

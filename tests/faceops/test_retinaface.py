@@ -9,19 +9,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from faceops.detection.detectors.retinaface import ORIGIN, RetinaFace, decoded_faces, load_retinaface, prior_boxes
+from faceops.detection.detectors.retinaface import (
+    ORIGIN,
+    RetinaFace,
+    decoded_faces,
+    load_retinaface,
+    prior_boxes,
+    suppress_overlaps,
+)
 from faceops.detection.detectors.retinaface_network import (
+    TABLE,
     Backbone,
     Predictions,
     RetinaFaceNetwork,
-    foreign_key,
     own_key,
 )
-from faceops.detection.detectors.suppression import suppress_overlaps
 from faceops.geometry.boxes import intersection_over_union
 from faceops.images.files import load_picture
 
 BACKBONES: tuple[Backbone, ...] = ("mobilenet0.25", "resnet50")
+
+
+def foreign_key(own: str) -> str:
+    """Name that the PyTorch ports have for a weight of ours."""
+    beginnings = ((ours, theirs) for theirs, ours in (*TABLE, ("body.", "backbone.")))
+    return next(theirs + own.removeprefix(ours) for ours, theirs in beginnings if own.startswith(ours))
 
 
 def naive_suppression(boxes: torch.Tensor, scores: torch.Tensor, images: torch.Tensor, threshold: float) -> list[bool]:

@@ -24,11 +24,11 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.report import FaceRecord
 from headsup.serving.job_queue import OUT_OF_MEMORY, JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.page_server import build_server, is_local, listen, page_url
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import Preview
 from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.routes import Site
+from headsup.serving.serve import build_server, is_local, listen, page_url
 
 FACE = FaceRecord((10.0, 5.0, 30.0, 15.0), "ann.png and 1 more", "/tmp/secret/ann.png", 0.41234, 0.9, 0.5, 0.1)
 

@@ -29,12 +29,12 @@ from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.references.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.page_server import build_server, listen, page_url
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.restore_request import parse_request
 from headsup.serving.routes import Site
+from headsup.serving.serve import build_server, listen, page_url
 from headsup.serving.uploads import look_at
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard

@@ -21,9 +21,8 @@ from headsup.model.backbone import Architecture, description
 from headsup.model.guidance import Guidance
 from headsup.tiling.chain import Segment, decoder_chain, decoder_start, encoder_chain, encoder_end
 from headsup.tiling.memory import FIXED, decode_bytes, denoise_bytes, encode_bytes, fit_latent_tiles, weight_bytes
-from headsup.tiling.pooled_norm import PooledNorm
 from headsup.tiling.route import Leg, best_route, least_memory, leg_of
-from headsup.tiling.tiled_autoencoder import decode, encode, run_route
+from headsup.tiling.tiled_autoencoder import PooledNorm, decode, encode, run_route
 from headsup.tiling.tiled_guidance import decode_guided
 
 TOLERANCE = 5e-5

@@ -17,8 +17,7 @@ from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
 from hime.network import HIME
-from hime.upscaling.exemplar_alignment import align_exemplars, input_landmarks
-from hime.upscaling.exemplars import cover
+from hime.upscaling.exemplars import align_exemplars, cover, input_landmarks
 from hime.upscaling.picture_upscaling import upscale
 from portraitdata.images.resampling import bicubic
 

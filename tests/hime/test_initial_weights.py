@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hime.network import HIME
-from hime.training.initial_weights import begin_as
+from hime.training.super_resolver import begin_as
 from hime.weights.files import load_network
 
 

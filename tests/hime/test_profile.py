@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from hime.blocks.deformable import DeformableConv2d
-from hime.evaluation.profile import PARTS, profile_network
-from hime.evaluation.profile_report import print_profile, report_profile
+from hime.evaluation.profile_report import PARTS, print_profile, profile_network, report_profile
 from hime.network import HIME
 from hime.variants import TABLE_1, Variant, build_variant
 

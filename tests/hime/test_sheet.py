@@ -7,9 +7,8 @@ import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.sheet import GAP, Panel
-from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.comparison import comparison_sheet, draw_fitted, fit_panel
 from hime.upscaling.picture_upscaling import Upscaled
-from hime.upscaling.sheet import draw_fitted, fit_panel
 
 RED = torch.tensor([1.0, 0.0, 0.0]).reshape(3, 1, 1)
 

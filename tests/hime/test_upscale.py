@@ -259,7 +259,7 @@ def test_maps_have_a_folder_of_their_own_and_the_result_comes_last(
         written.append(path.relative_to(tmp_path).as_posix())
 
     monkeypatch.setattr("hime.upscaling.files.save_picture", note)
-    monkeypatch.setattr("hime.upscaling.map_files.save_picture", note)
+    monkeypatch.setattr("hime.upscaling.files.save_picture", note)
     sheet, maps = tmp_path / "s.png", tmp_path / "maps"
     assert files(weights, low / "a.png", output, (tmp_path / "e.png",), sheet, maps=maps) == 0
     assert written == ["maps/weight_1.png", "maps/similarity_1.png", "s.png", "out/a.png"]

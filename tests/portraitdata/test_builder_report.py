@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from portraitdata.builder.layout import funnel
 from portraitdata.builder.report.explanations import EXPLANATIONS, UNSHOWN, explanation
 from portraitdata.builder.report.histograms import histogram
 from portraitdata.builder.report.page import SECTIONS, report_page
-from portraitdata.builder.report.style import STYLE
 from portraitdata.builder.report.thumbnails import thumbnail
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown
@@ -240,7 +240,8 @@ def test_colours_are_those_of_the_page():
         "none",
         *(f"var(--{name})" for name in ("kept", "dropped", "mark", "soft", "card")),
     }
-    assert all(f"--{name}:" in STYLE for name in ("kept", "dropped", "mark", "soft", "card"))
+    style = files("portraitdata.builder.report").joinpath("report.css").read_text(encoding="utf-8")
+    assert all(f"--{name}:" in style for name in ("kept", "dropped", "mark", "soft", "card"))
 
 
 def test_without_matplotlib(monkeypatch):

@@ -30,11 +30,10 @@ from portraitdata.builder.config import (
 from portraitdata.builder.layout import IMAGES_SCHEMA, PAIRS_SCHEMA
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.download_stage import Download, command_line
-from portraitdata.builder.stages.index_stage import Index
+from portraitdata.builder.stages.index_stage import Index, fits, may_fit
 from portraitdata.builder.stages.perceptual_hash import alike_hashes, perceptual_hash
 from portraitdata.builder.stages.q_align import QAlign
 from portraitdata.builder.stages.quality_stage import Quality, build_judge
-from portraitdata.builder.stages.size_rule import fits, may_fit
 from portraitdata.builder.stages.split_people import one_reference
 
 ANY_SIZE = SizeRule(longer_above=10, shorter_from=10)

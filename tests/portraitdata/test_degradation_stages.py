@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
 
-from portraitdata.degradation.batched.filtering import filter_batch
+from portraitdata.degradation.batched.filtering import filter_batch, sharpen_batch
 from portraitdata.degradation.batched.jpeg import compress_batch
 from portraitdata.degradation.batched.noise import noisy as noisy_tensor
-from portraitdata.degradation.batched.sharpening import sharpen_batch
 from portraitdata.degradation.filtering import filtered
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.kernels import kernel_of

@@ -108,7 +108,7 @@ def test_other_files(tmp_path):
         ExemplarIndex.read(path)
     table = pa.Table.from_pylist([ADA._asdict()], schema=pq_schema())
     pq.write_table(table.drop_columns(["size", "split"]), path)
-    with pytest.raises(ValueError, match="is no exemplar index: it lacks the columns size, split"):
+    with pytest.raises(ValueError, match="lacks the columns size, split, which an exemplar index must have"):
         ExemplarIndex.read(path)
     pq.write_table(table, path)
     with pytest.raises(ValueError, match="does not say where its photographs lie"):

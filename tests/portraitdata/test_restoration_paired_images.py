@@ -7,8 +7,7 @@ import torch
 from faceops.images.errors import ImageFileError
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.paired_images import PairedImages
-from portraitdata.restoration.paired_layouts import LAYOUTS
+from portraitdata.restoration.paired_images import LAYOUTS, PairedImages
 
 
 def picture(path: Path, height: int, width: int) -> None:

@@ -18,8 +18,8 @@ from portraitdata.restoration.batches import RestorationItem, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
-from portraitdata.restoration.large_enough import SmallPhotographs
 from portraitdata.restoration.photograph_windows import PhotographWindows
+from portraitdata.restoration.portrait_items import SmallPhotographs
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 SIZE = 96

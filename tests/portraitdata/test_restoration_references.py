@@ -11,8 +11,7 @@ from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import PAIRS
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.photograph_windows import PhotographWindows, mean_reduced
-from portraitdata.restoration.references.altered_faces import draw_alteration
-from portraitdata.restoration.references.hidden_parts import hidden, hidden_box
+from portraitdata.restoration.references.altered_faces import draw_alteration, hidden, hidden_box
 from portraitdata.restoration.references.training_references import people_of
 from portraitdata.restoration.training_pairs import RestorationPairs
 

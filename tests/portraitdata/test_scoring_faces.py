@@ -8,8 +8,14 @@ from faceops.metrics.ida import angles
 from faceops.metrics.seam_scores import seam_scores
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_face
-from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
-from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
+from portraitdata.scoring.face_metrics import (
+    boundary_metric,
+    daefr_ida_metric,
+    ida_metric,
+    identity_metric,
+    landmark_metric,
+    reference_identity_metric,
+)
 from portraitdata.scoring.metric import ImagePair, NoFaceInImageError
 
 SIDE = 96

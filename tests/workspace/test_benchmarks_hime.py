@@ -17,7 +17,7 @@ from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from benchmarks.peers.rlfn import RLFN
-from hime.evaluation.profile import profile_network
+from hime.evaluation.profile_report import profile_network
 from hime.network import HIME, Alignment
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver

@@ -91,7 +91,6 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
 
     Args:
         program: Name that begins the sentence.
-        run: Parses the command line and does the work.
         out_of_memory: What to say when memory runs out, on whatever device.
     """
     try:

@@ -8,16 +8,10 @@ def public_name(package: str, homes: Mapping[str, str], name: str) -> object:
     """Public object of a package, by name.
 
     Args:
-        package: Name of the package.
-        homes: Module of every public name.
         name: Public name, or ``__version__``.
 
     Raises:
         AttributeError: If the package offers no such name.
-
-    Example:
-        >>> public_name("faceops", {"as_sentence": "faceops.command_line"}, "as_sentence").__name__
-        'as_sentence'
     """
     if name == "__version__":
         from importlib.metadata import version

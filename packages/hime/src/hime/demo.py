@@ -15,9 +15,8 @@ from torch import Tensor
 
 from faceops.images.files import Picture, save_picture
 from faceops.images.sheet import Panel
-from hime.upscaling.comparison import share
+from hime.upscaling.comparison import draw_fitted, share
 from hime.upscaling.picture_upscaling import upscale
-from hime.upscaling.sheet import draw_fitted
 from hime.weights.files import load_network
 from hime.weights.shipped import shipped_name, shipped_weights
 from portraitdata.images.resampling import bicubic, to_8_bit

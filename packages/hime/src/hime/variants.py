@@ -33,7 +33,6 @@ def build_variant(variant: Variant, scale: int = 8) -> HIME:
     Args:
         variant: ``small`` and ``large`` are the paper's; ``lean`` is the small one with an offset estimator a tenth
             the size, for tests and slow machines.
-        scale: Magnification s.
 
     Raises:
         ValueError: If the scale is smaller than two.

@@ -37,8 +37,6 @@ def look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fac
 
     Args:
         detector: Finds faces; should have found these.
-        images: RGB in [0, 1].
-        faces: Faces of the images.
     """
     if not len(faces):
         return faces
@@ -105,11 +103,9 @@ def close_up(image: Float[Tensor, "3 h w"], left: int, top: int, window: int, si
     """Square of an image, black where it reaches beyond, resized.
 
     Args:
-        image: RGB in [0, 1].
         left: First column of the square, in pixels; may be negative.
         top: First row.
         window: Side of the square in pixels of the image.
-        side: Side of the result in pixels.
     """
     height, width = image.shape[-2:]
     inner = image[:, max(top, 0) : max(top + window, 0), max(left, 0) : max(left + window, 0)]

@@ -17,9 +17,4 @@ class Detector(Protocol):
     """
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
-        ...
+        """Find the faces."""

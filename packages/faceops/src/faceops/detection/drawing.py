@@ -22,12 +22,7 @@ def draw_faces(image: Float[Tensor, "3 h w"], faces: Faces) -> Float[Tensor, "3 
     The left eye is red, the right one blue, the nose yellow, the corners of the mouth magenta (left) and cyan.
 
     Args:
-        image: RGB in [0, 1].
         faces: Its faces; their image index is not looked at.
-
-    Example:
-        >>> draw_faces(torch.ones(3, 4, 4), Faces.none()).min().item()
-        1.0
     """
     samples = image.detach().cpu().clamp(0, 1).mul(255).round().to(torch.uint8)
     canvas = np.ascontiguousarray(samples.permute(1, 2, 0).numpy()).copy()

@@ -31,7 +31,6 @@ class ScaleSearch:
     """A detector for images of any size with faces of any size.
 
     Args:
-        detector: Finds faces of ordinary size.
         working_side: Longer side of the copy on which faces are sought, in pixels; smaller images stay as they are.
             The smallest face that is found has about a hundredth of it.
         refine: Find boxes and landmarks again on close-ups of the image itself, see `look_closer`. For a crowd this
@@ -46,17 +45,10 @@ class ScaleSearch:
     def __init__(self, detector: Detector, working_side: int = 1024, refine: bool = True, tiny: bool = False) -> None:
         if working_side < OVERVIEW_SIDE:
             raise ValueError(f"A working side is {OVERVIEW_SIDE} pixels at least, got {working_side}.")
-        self.detector = detector
-        self.working_side = working_side
-        self.refine = refine
-        self.tiny = tiny
+        self.detector, self.working_side, self.refine, self.tiny = detector, working_side, refine, tiny
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
+        """Find the faces."""
         images = images.detach().float()
         longer = max(images.shape[-2:])
         scale = min(1.0, self.working_side / longer)
@@ -97,8 +89,6 @@ def with_large_faces(faces: Faces, large: Faces, limit: float) -> Faces:
     """Join what the working copy and the overview show.
 
     Args:
-        faces: From the working copy.
-        large: From the overview.
         limit: Longer side in pixels up to which the working copy is believed. Of a face that is larger, the overview's
             box is taken and what the working copy saw inside goes.
     """

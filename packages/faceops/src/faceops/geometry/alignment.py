@@ -122,10 +122,6 @@ def ffhq_to_arcface(crops: Float[Tensor, "n 3 s s"], *, antialias: bool = True) 
     """Faces aligned to FFHQ_512, of any size, cut to ARCFACE_112, as recognition networks want them; differentiable.
 
     One constant similarity: of a 512-pixel crop it takes the window from 65 to 445, reduced by 3.4.
-
-    Example:
-        >>> ffhq_to_arcface(torch.rand(2, 3, 512, 512)).shape
-        torch.Size([2, 3, 112, 112])
     """
     matrix = template_matrix(FFHQ_512.scaled(crops.shape[-1]), ARCFACE_112)
     # the matrix stays on the CPU: a GPU would have to be waited for to learn what is known here

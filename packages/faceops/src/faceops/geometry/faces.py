@@ -59,12 +59,7 @@ class Faces:
         return self.select(self.image_index == image)
 
     def select(self, which: Bool[Tensor, " n"] | Int[Tensor, " m"]) -> "Faces":
-        """Faces that a mask or indices name.
-
-        Example:
-            >>> len(Faces.none().select(torch.zeros(0, dtype=torch.bool)))
-            0
-        """
+        """Faces that a mask or indices name."""
         return Faces(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def eye_distance(self) -> Float[Tensor, " n"]:
@@ -116,12 +111,7 @@ class Faces:
 
     @classmethod
     def none(cls, device: torch.device | str = "cpu") -> "Faces":
-        """No face.
-
-        Example:
-            >>> len(Faces.none())
-            0
-        """
+        """No face."""
         return cls(
             torch.zeros(0, dtype=torch.int64, device=device),
             torch.zeros(0, 4, device=device),
@@ -131,12 +121,7 @@ class Faces:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Faces"]) -> "Faces":
-        """All faces of several sets; their image indices are kept, so they must count the same images.
-
-        Example:
-            >>> len(Faces.concatenate([Faces.none(), Faces.none()]))
-            0
-        """
+        """All faces of several sets; their image indices are kept, so they must count the same images."""
         if not parts:
             return cls.none()
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))

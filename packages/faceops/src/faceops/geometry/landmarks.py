@@ -50,12 +50,7 @@ class Template:
         return Template(self.name, points, size, self.source)
 
     def tensor(self, device: torch.device | str = "cpu") -> Float[Tensor, "n 2"]:
-        """Points in float64.
-
-        Example:
-            >>> FFHQ_512.tensor().shape
-            torch.Size([5, 2])
-        """
+        """Points in float64."""
         return torch.tensor(self.points, dtype=torch.float64, device=device)
 
     def eye_distance(self) -> float:

@@ -75,9 +75,6 @@ def covered_window(
 
     Args:
         matrix: Maps pixels of the image to pixels of the crop.
-        size: Side of the crop in pixels.
-        height: Height of the image in pixels.
-        width: Width of the image in pixels.
 
     Example:
         >>> covered_window(torch.tensor([[1.0, 0.0, -3.0], [0.0, 1.0, 5.0]]), 10, 100, 8)

@@ -56,8 +56,6 @@ def attempt(job: Job, work: Callable[[Job], Result], out_of_memory: str = "the m
     """Do one job, whatever comes of it.
 
     Args:
-        job: What to do.
-        work: Does it.
         out_of_memory: What to say if memory runs out, on whatever device.
     """
     with warnings.catch_warnings(record=True) as caught:
@@ -91,9 +89,6 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     """Do all jobs; go on after one that fails, and say at the end which did and why.
 
     Args:
-        jobs: What to do.
-        batch: How.
-        console: For progress and messages.
         alone: Whether the one job is all that was asked for: its error is raised then.
 
     Returns:

@@ -94,7 +94,6 @@ def input_files(inputs: Sequence[Path], subfolders: bool = False, results: Path 
     """Files, the pictures of folders, and those that patterns such as ``album/*.jpg`` match; each once, with its name.
 
     Args:
-        inputs: Files, folders and patterns.
         subfolders: Whether folders are read with all folders in them, but hidden ones.
         results: Folder that is not read where it is in one of them: what an earlier run wrote there is no input.
 
@@ -129,11 +128,7 @@ def pictures_below(folder: Path, results: Path | None = None) -> list[Path]:
 
 
 def check_folder_name(folder: Path, option: str, pictures: int) -> None:
-    """Refuse a name that cannot be that of a folder, for an option that must name one.
-
-    Raises:
-        ValueError: If it is a file, or is not there and named as a picture.
-    """
+    """Refuse a name that cannot be that of a folder, for an option that must name one."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
     if folder.suffix.lower() in READABLE_SUFFIXES and not folder.is_dir():
@@ -141,11 +136,7 @@ def check_folder_name(folder: Path, option: str, pictures: int) -> None:
 
 
 def check_suffix(target: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a file name of a format that is not written.
-
-    Raises:
-        ValueError: If it ends in something else.
-    """
+    """Refuse a file name of a format that is not written."""
     if target.suffix.lower() not in suffixes:
         wanted = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
         raise ValueError(
@@ -159,7 +150,6 @@ def check_targets(
     """Refuse, before any work is done, what could not be written or would replace what must stay.
 
     Args:
-        jobs: What there is to do.
         more: Further files to write, by the source of their job.
         kept: Further files that are read.
 

@@ -29,11 +29,7 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:
-    """Files among the paths, and the pictures in the folders among them.
-
-    Raises:
-        ValueError: If a folder holds no picture.
-    """
+    """Files among the paths, and the pictures in the folders among them; ValueError if a folder holds no picture."""
     files: list[Path] = []
     for path in paths:
         found = find_pictures(path) if path.is_dir() else [path]
@@ -44,20 +40,12 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_there(file: Path) -> None:
-    """Refuse a file that is not there, before anything is loaded.
-
-    Raises:
-        MissingImageError: If it is missing.
-    """
+    """Refuse a file that is not there, before anything is loaded."""
     if not file.exists():
         raise MissingImageError(f"There is no file {file}.")
 
 
 def check_single(files: Sequence[Path]) -> None:
-    """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done.
-
-    Raises:
-        MissingImageError: If there is one file and it is missing.
-    """
+    """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done."""
     if len(files) == 1:
         check_there(files[0])

@@ -57,7 +57,7 @@ def seam_scores(
     as the blend was; one face a mask. Images are measured in float32 at the size they have. Not differentiable.
 
     Args:
-        images: With a face pasted in.
+        images: RGB in [0, 1], with a face pasted in.
         masks: What it was pasted with, in [0, 1].
         references: The same photographs without a paste, if there are any.
 

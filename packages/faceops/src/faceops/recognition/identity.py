@@ -68,7 +68,6 @@ def reference_similarity(
     """Cosine of `similarity`, with the no-reference case of HeadsUp, Section 2.3: phi(x, 0) = 0.
 
     Args:
-        a: Embeddings.
         reference: Embeddings of the references; None if there is none at all.
         present: Which references are there; what stands in the rows of the others does not matter. None means all.
 
@@ -86,10 +85,7 @@ def reference_similarity(
 
 
 def embed(
-    network: IdentityNetwork,
-    images: Float[Tensor, "b 3 h w"],
-    faces: Faces,
-    estimator: Estimator = "least_squares",
+    network: IdentityNetwork, images: Float[Tensor, "b 3 h w"], faces: Faces, estimator: Estimator = "least_squares"
 ) -> Float[Tensor, "n d"]:
     """Embeddings of the faces in a batch of images, each aligned as the network wants it.
 

@@ -12,20 +12,6 @@ from faceops.atomic_files import replacing
 from faceops.weights.download import Progress, ResumableDownload
 from faceops.weights.table import WEIGHTS, WeightsEntry
 
-__all__ = [
-    "WEIGHTS",
-    "DamagedWeightsError",
-    "MissingWeightsError",
-    "WeightsEntry",
-    "add_weights",
-    "cache_folder",
-    "cached_path",
-    "fetch_weights",
-    "find_entry",
-    "find_weights",
-    "verify_weights",
-]
-
 CACHE_VARIABLE = "FACEOPS_CACHE"
 """Environment variable that names another cache folder."""
 
@@ -55,10 +41,6 @@ def find_entry(name: str) -> WeightsEntry:
 
     Raises:
         MissingWeightsError: If no weights have this name.
-
-    Example:
-        >>> find_entry("yunet").file
-        'yunet_n_640_640.onnx'
     """
     for entry in WEIGHTS:
         if entry.name == name:
@@ -168,11 +150,7 @@ def missing_sentence(entry: WeightsEntry, reason: str) -> str:
 
 
 def check_weights(entry: WeightsEntry, path: Path) -> None:
-    """Compare a file with the checksum of the table, if that has one.
-
-    Raises:
-        DamagedWeightsError: If they differ.
-    """
+    """Compare a file with the checksum of the table, if that has one; DamagedWeightsError if they differ."""
     if entry.sha256 is None or checksum(path) == entry.sha256:
         return
     raise DamagedWeightsError(

@@ -25,15 +25,10 @@ class ResumableDownload:
     """
 
     def __init__(self, part: Path, progress: Progress | None = None) -> None:
-        self.part = part
-        self.progress = progress
+        self.part, self.progress = part, progress
 
     def __call__(self, url: str, output: str, pooch: object) -> None:
-        """Fetch `url` into `output`.
-
-        Raises:
-            OSError: If the connection fails or the server refuses; the next call continues.
-        """
+        """Fetch `url` into `output`; OSError if the connection fails or the server refuses; the next call continues."""
         if not self._fetch(url, resume=True):
             self._fetch(url, resume=False)
         os.replace(self.part, output)

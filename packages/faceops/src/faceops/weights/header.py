@@ -33,7 +33,6 @@ def read_parts(path: Path, architecture: Architecture) -> Parts:
 
     Raises:
         ValueError: If it is not a safetensors file, or one of another architecture.
-        OSError: If it cannot be read.
     """
     metadata = read_metadata(path)
     named = metadata.get("architecture")
@@ -54,12 +53,7 @@ def read_parts(path: Path, architecture: Architecture) -> Parts:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Text fields of a safetensors file.
-
-    Raises:
-        ValueError: If it is no such file.
-        OSError: If it cannot be read.
-    """
+    """Text fields of a safetensors file; ValueError if it is no such file."""
     from safetensors import SafetensorError, safe_open  # not needed by those who only name a card
 
     try:

@@ -5,11 +5,7 @@ from pathlib import Path
 
 
 def print_weights(shipped: Iterable[tuple[Path, Mapping[str, object]]]) -> None:
-    """Print the names of weights, each with what it says about itself; empty fields are left out.
-
-    Args:
-        shipped: Files with the fields to print.
-    """
+    """Print the names of weights, each with what it says about itself; empty fields are left out."""
     files = list(shipped)
     if not files:
         print("No weights come with this installation; give a .safetensors file where a command takes weights.")

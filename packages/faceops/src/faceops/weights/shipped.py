@@ -27,7 +27,6 @@ def find_shipped(name_or_path: str | Path, folder: Path, program: str) -> Path:
 
     Args:
         name_or_path: A name that `shipped_names` lists, or a file.
-        folder: Where the shipped weights are.
         program: What exports checkpoints to weights files.
 
     Raises:

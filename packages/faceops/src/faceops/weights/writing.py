@@ -14,14 +14,12 @@ def write_weights(tensors: Mapping[str, Tensor], metadata: dict[str, str], path:
     """Write weights and their header; the file appears complete or not at all.
 
     Args:
-        tensors: Weights by name, of any floating-point type.
         metadata: Header, see `faceops.weights.header.header_metadata`.
         path: File to write; an existing one is replaced.
         half: Store float16: half the size, 11 bits of mantissa.
 
     Raises:
         ValueError: If a weight is not finite or does not fit into float16.
-        OSError: If the file cannot be written.
     """
     stored = {name: storable(name, tensor, half) for name, tensor in tensors.items()}
     with replacing(path) as temporary:

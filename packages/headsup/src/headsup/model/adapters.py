@@ -48,9 +48,6 @@ def add_adapter(
     """Add an adapter that changes nothing yet: A is N(0, 1/r^2), B is zero.
 
     Args:
-        network: Network of diffusers.
-        name: Name of the adapter.
-        targets: Full names of the layers it is added to.
         rank: r; the paper's is 4.
         alpha: What the adapter adds is multiplied by alpha / r; OSEDiff's is peft's default 8, so 2.
         seed: Seed of A; the random state outside is left alone, so that all processes begin with the same weights.
@@ -86,9 +83,6 @@ class AdapterSwitch:
 
     peft's own switch turns the gradients of all other adapters off as well, so that none is left when `backward` runs.
     This one leaves `requires_grad` alone. It sets two private attributes of peft's layers; a test watches them.
-
-    Args:
-        network: Network with adapters; those added later are not seen.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -34,11 +34,7 @@ def images_of(vae: AutoencoderKL, output: Float[Tensor, "b k ph pw"]) -> Float[T
 
 
 def posterior(vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"]) -> DiagonalGaussianDistribution:
-    """Distribution of the latents, not scaled.
-
-    Raises:
-        ValueError: If a side is not a multiple of the latent pixel.
-    """
+    """Distribution of the latents, not scaled; ValueError if a side is not a multiple of the latent pixel."""
     factor = latent_factor(vae)
     if images.shape[2] % factor or images.shape[3] % factor:
         raise ValueError(f"Sides must be multiples of {factor} pixels, got {images.shape[3]} x {images.shape[2]}.")
@@ -50,10 +46,6 @@ def encode(vae: AutoencoderKL, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor
     """Latents, scaled as the denoiser wants them, in float32: the mode of the posterior.
 
     HeadsUp does not say whether it samples. OSEDiff does, and gives another picture every time.
-
-    Args:
-        vae: Autoencoder.
-        images: RGB in [0, 1].
 
     Raises:
         ValueError: If a side is not a multiple of the latent pixel.

@@ -98,7 +98,6 @@ def random_backbone(architecture: str, seed: int = 0) -> Backbone:
     """A bundled architecture with random weights.
 
     Args:
-        architecture: ``sd21`` or ``tiny``.
         seed: Seed of the weights; the random state outside is left alone.
 
     Raises:
@@ -116,11 +115,7 @@ def random_backbone(architecture: str, seed: int = 0) -> Backbone:
 
 
 def description(architecture: str, part: Literal["unet", "vae", "scheduler"]) -> dict[str, Any]:
-    """Bundled configuration of a part, in diffusers' terms.
-
-    Raises:
-        ValueError: If there is no such architecture.
-    """
+    """Bundled configuration of a part, in diffusers' terms; ValueError if there is no such architecture."""
     if architecture not in get_args(Architecture):
         raise ValueError(
             f"There is no bundled architecture {architecture!r}: choose {' or '.join(get_args(Architecture))}."

@@ -14,7 +14,6 @@ class ConditionedInput(nn.Module):
     the others as zero, so that at first nothing but the LQ latent counts.
 
     Args:
-        base: First convolution of the denoiser.
         found: F; None for C.
     """
 
@@ -43,9 +42,6 @@ class PreciseOutput(nn.Module):
     """Last convolution, in float32 whatever the precision of the rest.
 
     Its output is divided by alpha, 0.068 at t = 999: bfloat16 there would be an error of 0.024 in the latent.
-
-    Args:
-        inner: Last convolution of the denoiser.
     """
 
     def __init__(self, inner: nn.Conv2d) -> None:

@@ -114,12 +114,7 @@ class Branch(nn.Module):
 
 
 class Join(nn.Module):
-    """Adds to a decoder's features what two convolutions make of them and of the branch's; zero at first.
-
-    Args:
-        guide: Channels of the branch.
-        decoder: Channels of the decoder.
-    """
+    """Adds to a decoder's features what two convolutions make of them and of the branch's; zero at first."""
 
     def __init__(self, guide: int, decoder: int) -> None:
         super().__init__()
@@ -149,10 +144,7 @@ class Finish(nn.Module):
         self.second = cleared(nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(
-        self,
-        restored: Float[Tensor, "b 3 h w"],
-        faithful: Float[Tensor, "b 3 h w"],
-        picture: Float[Tensor, "b 3 h w"],
+        self, restored: Float[Tensor, "b 3 h w"], faithful: Float[Tensor, "b 3 h w"], picture: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
         """The restored picture, finished; all RGB in [0, 1] but for overshoots."""
         seen = torch.cat([restored, faithful, picture], dim=1).to(self.first.weight.dtype)
@@ -163,8 +155,6 @@ class Guidance(nn.Module):
     """The branch, its joins with a decoder, the faithful picture's last convolution and the restored one's last two.
 
     Args:
-        vae: Autoencoder whose decoder is guided.
-        width: Channels of the branch at half of the resolution.
         output: What the decoder gives.
         blocks: Residual blocks of the branch, see `Branch`.
 
@@ -198,7 +188,6 @@ class Guidance(nn.Module):
         """Output of the decoder and residual of the faithful picture, from the decoder's last features.
 
         Args:
-            vae: Autoencoder.
             features: Normalised and activated.
         """
         residual = self.head(features.to(self.head.weight.dtype))
@@ -215,10 +204,7 @@ class Guidance(nn.Module):
         """Both pictures. The restored one's losses do not change the faithful one's last convolution.
 
         Args:
-            vae: Autoencoder.
-            outputs: See `outputs`.
             own: The branch's picture.
-            picture: Enlarged input, RGB in [0, 1].
         """
         decoded, residual = (images_of(vae, each) for each in outputs.chunk(2, dim=1))
         faithful = own + (residual - 0.5)
@@ -254,11 +240,8 @@ def guided_decode(
     """Both pictures of scaled latents.
 
     Args:
-        vae: Autoencoder; its checkpointing of activations holds here, too.
-        guidance: What guides its decoder.
         latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
         guide: Features of the enlarged input.
-        picture: The enlarged input, RGB in [0, 1].
     """
     decoder = vae.decoder
     checkpointed = torch.is_grad_enabled() and decoder.gradient_checkpointing

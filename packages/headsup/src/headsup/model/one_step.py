@@ -189,7 +189,6 @@ class OneStepRestorer(nn.Module):
         """z_r, what comes of the references to every place of the inputs: their latent laid down, or what is found.
 
         Args:
-            z_l: Latents of the inputs.
             references: Reference faces; laid down, the first of each person counts.
             layout: Where a face is laid down; of no matter where references are looked at.
             encoder: Makes latents of pictures; None for `encode`.
@@ -219,10 +218,8 @@ class OneStepRestorer(nn.Module):
         """z_H = (z_L - beta eps~(z_L, z_r, M)) / alpha, in float32 (HeadsUp, Section 2.4).
 
         Args:
-            z_l: Latents of the input.
             z_r: Latents of the references, see `find`; zero where there is none.
             mask: Where the face is that the reference is for; zero where there is none.
-            prompt: Embedded prompts.
         """
         t = torch.full((len(z_l),), self.timestep, device=z_l.device)
         prediction = self.predict(torch.cat([z_l, z_r, mask], dim=1), t, prompt)
@@ -238,9 +235,7 @@ class OneStepRestorer(nn.Module):
         """Restored and faithful images of a guided decoder.
 
         Args:
-            guidance: What guides it.
             latents: Scaled latents.
-            picture: Enlarged inputs, RGB in [0, 1].
         """
         return guided_decode(self.vae, guidance, latents, guidance(picture), picture)
 
@@ -255,7 +250,6 @@ class OneStepRestorer(nn.Module):
 
         Args:
             lq: Inputs, enlarged to the size wanted, RGB in [0, 1].
-            prompt: Embedded prompts.
             references: Reference faces; None for none at all.
             layout: Where they are laid down.
         """
@@ -288,10 +282,7 @@ class OneStepRestorer(nn.Module):
 
 
 def predicted(
-    unet: UNet2DConditionModel,
-    x: Float[Tensor, "b k lh lw"],
-    t: Int[Tensor, " b"],
-    prompt: Float[Tensor, "b n d"],
+    unet: UNet2DConditionModel, x: Float[Tensor, "b k lh lw"], t: Int[Tensor, " b"], prompt: Float[Tensor, "b n d"]
 ) -> Float[Tensor, "b c lh lw"]:
     """Prediction of a denoiser, computed in its own type, in float32."""
     result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample

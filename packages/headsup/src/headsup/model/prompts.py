@@ -27,7 +27,6 @@ class Prompts(ABC):
         """Embeddings of the prompts, on the device of the images.
 
         Args:
-            lq: Inputs, RGB in [0, 1].
             texts: What the index says of the photographs.
         """
 
@@ -41,10 +40,6 @@ class ConstantPrompt(Prompts):
 
     What PiSA-SR does (with an empty text), and how a tagger of 0.48 and a text encoder of 0.34 billion parameters are
     saved; HeadsUp extracts a text from every input.
-
-    Args:
-        text: The text.
-        negative_text: Negative prompt.
     """
 
     def __init__(self, text: str = "", negative_text: str = NEGATIVE) -> None:
@@ -77,7 +72,6 @@ class IndexPrompts(Prompts):
 
     Args:
         otherwise: Text of photographs that have none.
-        negative_text: Negative prompt.
     """
 
     def __init__(self, otherwise: str = "", negative_text: str = NEGATIVE) -> None:

@@ -65,8 +65,6 @@ class ReferenceAttention(nn.Module):
     Args:
         channels: C, channels of the latents.
         width: Channels of queries, keys and values together.
-        heads: Number of heads.
-        found: Channels of what is found.
     """
 
     def __init__(self, channels: int, width: int = 64, heads: int = 4, found: int = 32) -> None:
@@ -85,17 +83,11 @@ class ReferenceAttention(nn.Module):
             self.key.weight[:, width:] = self.query.weight[:, width:]
 
     def forward(
-        self,
-        z_l: Float[Tensor, "b c lh lw"],
-        z_r: Float[Tensor, "n c rh rw"],
-        references: References,
-        factor: int,
+        self, z_l: Float[Tensor, "b c lh lw"], z_r: Float[Tensor, "n c rh rw"], references: References, factor: int
     ) -> Float[Tensor, "b f lh lw"]:
         """Attend from every place of the inputs to the references; zero outside of the faces that have some.
 
         Args:
-            z_l: Latents of the inputs.
-            z_r: Latents of the reference faces.
             references: Whose faces these are and where in the inputs they belong.
             factor: Pixels on the side of a latent pixel.
         """

@@ -35,12 +35,10 @@ def lay_out(
     """Pictures with the reference faces on them, fading at their rims; black elsewhere.
 
     Args:
-        references: Faces aligned to FFHQ, RGB in [0, 1].
         matrix: From the input to the aligned face, see `faceops.geometry.alignment.alignment_matrix`;
             of no matter for ``whole``.
         image_index: Which input each is for. Later ones lie over earlier ones.
         size: Number of inputs, their height and width in pixels.
-        layout: Where a face goes.
 
     Raises:
         ValueError: If the layout is not known.
@@ -69,9 +67,7 @@ def lay_out_first(
     """Pictures with the first reference of every person on them, see `lay_out`.
 
     Args:
-        references: Reference faces.
         size: Number of inputs, their height and width in pixels.
-        layout: Where a face goes.
     """
     first = references.first_of_each()
     person = references.person[first]

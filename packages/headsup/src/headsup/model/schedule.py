@@ -21,7 +21,6 @@ class NoiseSchedule(nn.Module):
 
     Args:
         alphas_cumprod: abar of every timestep.
-        prediction_type: What the denoiser predicts.
 
     Raises:
         ValueError: If the prediction type is not known.

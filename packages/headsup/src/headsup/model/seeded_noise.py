@@ -15,8 +15,6 @@ def generators(seed: int, epoch: int, positions: Iterable[int], device: torch.de
     before. OSEDiff seeds all processes alike, so that all draw the same timesteps and noise, and cannot resume.
 
     Args:
-        seed: Seed of the run.
-        epoch: Number of the epoch.
         positions: Positions of the samples in that epoch, over all processes.
         device: Where the numbers will be needed; another kind of device gives other numbers.
     """

@@ -39,9 +39,6 @@ class TextEncoder(Protocol):
 class ClipTextEncoder:
     """Text encoder of a Stable Diffusion in diffusers' layout.
 
-    Args:
-        source: Folder or hub id.
-
     Raises:
         MissingBackboneError: If it is not there and cannot be fetched.
     """
@@ -77,7 +74,6 @@ class TwoEmbeddings:
 
     Args:
         positive: Embedding of every text but the negative prompt.
-        negative: Embedding of the negative prompt.
     """
 
     def __init__(self, positive: Float[Tensor, "n d"], negative: Float[Tensor, "n d"]) -> None:
@@ -85,11 +81,7 @@ class TwoEmbeddings:
 
     @classmethod
     def from_file(cls, path: Path) -> "TwoEmbeddings":
-        """Read `EMBEDDINGS_FILE`.
-
-        Raises:
-            ValueError: If the file does not hold the two embeddings.
-        """
+        """Read `EMBEDDINGS_FILE`; ValueError if the file does not hold the two embeddings."""
         try:
             tensors = load_file(path)
             return cls(tensors["positive"].float(), tensors["negative"].float())
@@ -102,11 +94,7 @@ class TwoEmbeddings:
 
 
 class RandomTextEncoder:
-    """Embeddings that depend on nothing but the text: for architectures with random weights.
-
-    Args:
-        width: Channels of an embedding.
-    """
+    """Embeddings that depend on nothing but the text: for architectures with random weights."""
 
     def __init__(self, width: int) -> None:
         self.width = width

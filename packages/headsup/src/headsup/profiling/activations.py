@@ -47,11 +47,9 @@ class ActivationRecorder:
         self.blocks: list[Storages] = []
         self._within_block = False
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
+    def recording(self) -> saved_tensors_hooks:
         """Record a forward pass; its checkpointed blocks must be run by `run_block`."""
-        with self._into(self.between):
-            yield
+        return self._into(self.between)
 
     def run_block(self, block: Callable[..., Any], *inputs: object) -> Any:  # noqa: ANN401 - what the block gives
         """Run a block; takes the place of `torch.utils.checkpoint.checkpoint`."""

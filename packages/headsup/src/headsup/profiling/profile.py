@@ -51,6 +51,10 @@ BYTES_PER_TRAINED_VALUE: dict[Mode, int] = {"train": 16, "restore": 4}
 class Profile:
     """Size of a restorer and its work on one image."""
 
+    architecture: Architecture
+    size: int
+    """Side of the restored image in pixels."""
+    mode: Mode
     parameters: dict[str, int]
     """Of the frozen base: ``unet``, ``vae_encoder`` with what ends it, ``vae_decoder`` with what begins it. Trained:
     ``lora_unet``, ``lora_vae_encoder`` and ``conv_in``, which are the restorer's weights, and ``lora_regularizer``.
@@ -68,6 +72,9 @@ class Profile:
     activations: dict[Part, Activations]
     """Memory kept for ``backward`` under bfloat16 autocast on CUDA with an attention that keeps no matrix, for each
     image; empty for ``restore``."""
+    osediff_bytes: dict[str, int] | None = None
+    """Bytes that OSEDiff's design holds for the same base before any activation; None where it has no such thing: it
+    knows no small model."""
 
 
 def profile_restorer(
@@ -77,7 +84,6 @@ def profile_restorer(
 
     Args:
         architecture: ``sd21`` or ``tiny``.
-        size: Side of the restored image in pixels.
         mode: ``train`` counts a step of training, ``restore`` one image.
         settings: Shape of the restorer; its base is of no matter.
 
@@ -87,7 +93,8 @@ def profile_restorer(
     restorer = meta_restorer(architecture, settings)
     if size < 1 or size % restorer.factor:
         raise ValueError(f"The size must be a multiple of {restorer.factor} pixels, got {size}.")
-    parameters, frozen, trained = parameter_counts(restorer), frozen_bytes(restorer), trained_values(restorer)
+    parameters, frozen = parameter_counts(restorer), frozen_bytes(restorer)
+    trained = values(restorer.generator_parameters()) + values(restorer.regularizer_parameters())
     macs: dict[Part, int] = {}
     activations: dict[Part, Activations] = {}
     with FakeTensorMode():
@@ -103,6 +110,9 @@ def profile_restorer(
     if restorer.guidance is not None:
         passes["guidance"] = GUIDANCE_PASSES[mode]
     return Profile(
+        architecture,
+        size,
+        mode,
         parameters,
         frozen,
         trained * BYTES_PER_TRAINED_VALUE[mode],
@@ -114,11 +124,7 @@ def profile_restorer(
 
 
 def meta_restorer(architecture: Architecture, settings: RestorerSettings = PAPER) -> OneStepRestorer:
-    """Restorer without memory, its frozen weights in bfloat16.
-
-    Raises:
-        ValueError: If there is no such architecture.
-    """
+    """Restorer without memory, its frozen weights in bfloat16; ValueError if there is no such architecture."""
     with torch.device("meta"):
         backbone = random_backbone(architecture)
         for module in (backbone.vae, backbone.unet):
@@ -158,11 +164,6 @@ def values(parameters: Mapping[str, Tensor]) -> int:
 def frozen_bytes(restorer: OneStepRestorer) -> int:
     """Bytes of what is not trained."""
     return sum(value.nbytes for value in restorer.parameters() if not value.requires_grad)
-
-
-def trained_values(restorer: OneStepRestorer) -> int:
-    """Number of values that are trained."""
-    return values(restorer.generator_parameters()) + values(restorer.regularizer_parameters())
 
 
 def forward_passes(

@@ -1,7 +1,7 @@
 """``headsup profile``: the size of a restorer, beside what OSEDiff's design holds."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +9,7 @@ from rich.table import Table
 from headsup.model.backbone import Architecture
 from headsup.model.settings import RestorerSettings
 from headsup.profiling.activations import Activations
-from headsup.profiling.profile import PAPER, Mode, Part, profile_restorer
+from headsup.profiling.profile import PAPER, Mode, Part, Profile, profile_restorer
 
 TEXT_ENCODER = 340_387_840
 """Parameters of the text encoder of Stable Diffusion 2.1."""
@@ -21,34 +21,10 @@ VGG16 = 14_714_688
 """Parameters of LPIPS' backbone."""
 
 
-@dataclass(frozen=True)
-class ProfileReport:
-    """A profile and what it is of: counts and bytes, see `headsup.profiling.profile.Profile`."""
-
-    architecture: Architecture
-    size: int
-    mode: Mode
-    parameters: dict[str, int]
-    frozen_bytes: int
-    trained_bytes: int
-    macs: dict[Part, int]
-    passes: dict[Part, int]
-    macs_in_all: int
-    activations: dict[Part, Activations]
-    osediff_bytes: dict[str, int] | None
-    """Bytes that OSEDiff's design holds for the same base before any activation, see `osediff_bytes`; None where
-    it has no such thing: it knows no small model."""
-
-
-def report_profile(
-    architecture: Architecture, size: int, mode: Mode, settings: RestorerSettings = PAPER
-) -> ProfileReport:
+def report_profile(architecture: Architecture, size: int, mode: Mode, settings: RestorerSettings = PAPER) -> Profile:
     """Profile a bundled architecture.
 
     Args:
-        architecture: Which.
-        size: Side of the image in pixels.
-        mode: What is done with it.
         settings: Shape of the restorer; its base is of no matter.
 
     Raises:
@@ -56,19 +32,7 @@ def report_profile(
     """
     counted = profile_restorer(architecture, size, mode, settings)
     compared = architecture == "sd21" and mode == "train" and settings.trained == "adapters"
-    return ProfileReport(
-        architecture,
-        size,
-        mode,
-        counted.parameters,
-        counted.frozen_bytes,
-        counted.trained_bytes,
-        counted.macs,
-        counted.passes,
-        counted.macs_in_all,
-        counted.activations,
-        osediff_bytes(counted.parameters) if compared else None,
-    )
+    return replace(counted, osediff_bytes=osediff_bytes(counted.parameters)) if compared else counted
 
 
 def osediff_bytes(parameters: dict[str, int]) -> dict[str, int]:
@@ -90,7 +54,7 @@ def osediff_bytes(parameters: dict[str, int]) -> dict[str, int]:
     }
 
 
-def print_profile(report: ProfileReport, as_json: bool) -> None:
+def print_profile(report: Profile, as_json: bool) -> None:
     """Print a report as JSON or as tables."""
     if as_json:
         print(json.dumps(asdict(report), indent=2))
@@ -114,7 +78,7 @@ def parameter_table(parameters: dict[str, int]) -> Table:
     return table
 
 
-def part_table(report: ProfileReport) -> Table:
+def part_table(report: Profile) -> Table:
     """Table of the work of every part."""
     table = Table("part")
     for column in ("MACs, thousand millions", "passes"):
@@ -138,7 +102,7 @@ def activation_table(activations: dict[Part, Activations]) -> Table:
     return table
 
 
-def memory_table(report: ProfileReport) -> Table:
+def memory_table(report: Profile) -> Table:
     """Table of the weights in memory, beside OSEDiff's where it can be compared."""
     table = Table("weights in memory")
     table.add_column("GB", justify="right")

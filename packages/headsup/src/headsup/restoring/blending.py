@@ -40,13 +40,9 @@ def blend(
     (`faceops.geometry.pasting.feathered_mask`). References are not used.
 
     Args:
-        general: Restorer of the whole.
-        face: Restorer of aligned faces.
-        picture: Picture of any size.
         options: How; all but scale and size hold for faces too. The memory is that of both restorers together.
         faces: Faces in it, in its pixels; where they overlap, the last is on top. Without any, the result is that of
             `general`.
-        face_size: Side of the aligned faces in pixels.
 
     Raises:
         ValueError: If faces are too small to be restored, or the memory is too small for anything.
@@ -75,11 +71,7 @@ def blend(
 
 
 def check_face_size(face_size: int) -> None:
-    """Refuse aligned faces that would be smaller than what is restored at least.
-
-    Raises:
-        ValueError: If they are.
-    """
+    """Refuse aligned faces that would be smaller than what is restored at least."""
     if face_size < LEAST_SIDE:
         raise ValueError(f"Faces are restored at {LEAST_SIDE} pixels a side or more, 512 usually; got {face_size}.")
 

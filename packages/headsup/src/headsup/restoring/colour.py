@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.restoring.colour_method import ColourMethod
+from headsup.restoring.options import ColourMethod
 
 LEVELS = 5
 """Levels of the wavelet decomposition: frequencies up to a period of about 64 pixels are colour."""
@@ -26,7 +26,6 @@ def correct_colour(
     """Give a restored picture the colours of its input.
 
     Args:
-        restored: Restored pictures, RGB in [0, 1].
         source: Inputs, enlarged to the same size, RGB in [0, 1].
         method: ``wavelet`` takes the low frequencies of the input, ``adain`` mean and deviation of every channel,
             ``none`` nothing.

@@ -26,10 +26,8 @@ def comparison_sheet(
     """Draw a result beside its input.
 
     Args:
-        restored: The result.
         size: Height and width of the input in pixels.
         seen: Faces of the input; None if they were not looked for.
-        matches: Whose they are; none of them if empty.
     """
     picture, enlarged = restored.picture.pixels, restored.enlarged
     rows = [

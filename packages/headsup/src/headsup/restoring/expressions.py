@@ -53,9 +53,7 @@ def expression_notes(
     """A sentence about each face of which a reference shows another expression.
 
     Args:
-        pixels: The picture, RGB in [0, 1].
         seen: Its faces; None if nobody looked, and then there are no matches.
-        matches: The person and photographs of each face.
     """
     notes: list[str] = []
     if seen is None:

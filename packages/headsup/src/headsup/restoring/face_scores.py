@@ -30,11 +30,7 @@ def face_records(
     """Measure every face of a restored picture.
 
     Args:
-        seen: Faces of the input.
-        matches: Whose they are.
-        restored: The result.
         size: Height and width of the input in pixels.
-        recognition: Networks.
         face_size: Side in pixels of the aligned faces that were pasted over the result; None if none were.
     """
     picture = restored.picture.pixels
@@ -81,9 +77,6 @@ def pasted_opacity(
 
     Args:
         landmarks: Of that face and of those pasted after it, which hide it where they overlap; in pixels of the result.
-        face_size: Side of the aligned faces in pixels.
-        height: Of the result, in pixels.
-        width: Of the result, in pixels.
     """
     matrix = alignment_matrix(landmarks, face_size)
     crops = torch.zeros(len(landmarks), 3, face_size, face_size)
@@ -98,7 +91,6 @@ def seam_around(
     """BoundaryArtifact of a result along the border of a mask, beyond what the input has there; None without a border.
 
     Args:
-        picture: The result.
         enlarged: The input, of the same size.
         mask: Where the result may differ in kind: the face's box, where the denoiser is told of the reference, or the
             opacity of a pasted face.

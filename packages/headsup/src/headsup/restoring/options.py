@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
-from headsup.restoring.colour_method import ColourMethod
+ColourMethod = Literal["wavelet", "adain", "none"]
+"""Ways to keep the colours of the input; see `headsup.restoring.colour`."""
 
 DEFAULT_SCALE = 4.0
 """Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""

@@ -95,7 +95,6 @@ class PhotoRestorer:
     """A restorer on a device, ready for pictures of any size.
 
     Args:
-        restorer: One-step restorer.
         layout: Where its references lie.
         prompts: The prompt; it must fit the restorer's base.
         device: Where to compute.
@@ -173,7 +172,8 @@ class PhotoRestorer:
             image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, budget))
             faithful = faithful.clamp(0, 1)
         image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)[0].cpu()
-        result = replace(picture, pixels=image, alpha=enlarged_alpha(picture, height, width))
+        alpha = None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)
+        result = replace(picture, pixels=image, alpha=alpha)
         own = None if self.restorer.guidance is None else faithful[0].cpu()
         return Restored(result, enlarged[0].cpu(), seconds, own)
 
@@ -214,11 +214,7 @@ class PhotoRestorer:
         masks = at_latent_resolution(boxes, self.factor)
         person = torch.arange(len(faces)) if faces.person is None else faces.person
         references = References(
-            faces.references.to(self.device),
-            person.to(self.device),
-            where.to(self.device),
-            matrix,
-            masks,
+            faces.references.to(self.device), person.to(self.device), where.to(self.device), matrix, masks
         )
         encoder = partial(encode, self.restorer.vae, memory=budget)
         z_r = self.restorer.find(z_l, references, self.layout, encoder)
@@ -269,8 +265,3 @@ def padded(images: Float[Tensor, "b c h w"], factor: int) -> Float[Tensor, "b c 
     """
     height, width = (max(-(-side // factor) * factor, LEAST_SIDE) for side in images.shape[2:])
     return F.pad(images, (0, width - images.shape[3], 0, height - images.shape[2]), mode="replicate")
-
-
-def enlarged_alpha(picture: Picture, height: int, width: int) -> Float[Tensor, "1 h w"] | None:
-    """Transparency at the result's size; None for opaque pictures."""
-    return None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)

@@ -66,7 +66,6 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     Raises:
         UnusedReferencesError: If the references fit none of its faces, and it is not forced.
         ValueError: If the picture cannot be read or restored.
-        OSError: If a file cannot be read or written.
     """
     seconds: dict[str, float] = {}
     with measured(seconds, "read"):
@@ -108,7 +107,6 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
 
     Args:
         size: Height and width of the input.
-        options: How it is restored.
 
     Raises:
         ValueError: If the result would have more pixels than `faceops.images.files.load_picture` reads.
@@ -125,8 +123,6 @@ def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[Embedde
     """Find the faces of a picture and whose they are; None if nobody looks.
 
     Args:
-        picture: The picture.
-        setup: Who looks, and for whom.
         name: What messages call the picture.
 
     Raises:

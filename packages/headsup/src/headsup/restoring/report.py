@@ -77,11 +77,9 @@ class Report:
 
     Args:
         path: File to write. A report that is there keeps what it says about pictures that are not made again.
-        run: What all pictures share.
 
     Raises:
         ValueError: If the file is there and no report of the same command.
-        OSError: If it cannot be read.
     """
 
     def __init__(self, path: Path, run: RunRecord) -> None:
@@ -90,11 +88,7 @@ class Report:
         self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier}
 
     def add(self, record: PictureRecord) -> None:
-        """Add a picture and write the file; one that is there already keeps what was said of it before.
-
-        Raises:
-            OSError: If the file cannot be written.
-        """
+        """Add a picture and write the file; one that is there already keeps what was said of it before."""
         if record.status != "there already" or record.output not in self.pictures:
             self.pictures[record.output] = asdict(record) | asdict(self.run)
         content = {"report": self.run.command, "pictures": list(self.pictures.values())}
@@ -108,12 +102,10 @@ def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
     """Pictures of a report that is there; none if there is none.
 
     Args:
-        path: The report.
         command: Whose report it should be.
 
     Raises:
         ValueError: If the file is no report of that command.
-        OSError: If it cannot be read.
     """
     if not path.exists():
         return []

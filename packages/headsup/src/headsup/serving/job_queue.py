@@ -2,6 +2,7 @@
 
 import errno
 import re
+import secrets
 import shutil
 import sys
 import threading
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from faceops.command_line import as_sentence, is_out_of_memory
 from headsup.serving.limits import Limits
-from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob, new_id
+from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
 from headsup.serving.restore_request import RestoreRequest
 
 SWEEP_SECONDS = 60.0
@@ -32,9 +33,7 @@ class JobQueue:
     """Photographs that are sent, wait, are in work or are done.
 
     Args:
-        folder: Where files are put.
         work: Restores a photograph; called in a thread of its own, for one photograph at a time.
-        limits: What is kept, and how long.
     """
 
     def __init__(self, folder: Path, work: Callable[[PhotoJob], Outcome], limits: Limits) -> None:
@@ -59,7 +58,8 @@ class JobQueue:
                     sentence = "Too many photographs are kept; try again later."
                     raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
                 self._delete(min(idle, key=lambda job: job.used))
-            job = PhotoJob(self.folder / new_id())
+            # 128 random bits: who is not told them cannot guess them
+            job = PhotoJob(self.folder / secrets.token_urlsafe(16))
             job.folder.mkdir()
             self._jobs[job.id] = job
             return job

@@ -1,6 +1,5 @@
 """A photograph on its way through the page: sent, waiting, in work, done."""
 
-import secrets
 import threading
 import time
 from dataclasses import dataclass, field
@@ -79,7 +78,7 @@ class PhotoJob:
 
     @property
     def id(self) -> str:
-        """Name in requests, see `new_id`."""
+        """Name in requests."""
         return self.folder.name
 
     @property
@@ -93,20 +92,12 @@ class PhotoJob:
         self.stage = stage
 
     def check(self) -> None:
-        """Stop if nobody wants the result any more.
-
-        Raises:
-            CancelledError: If so.
-        """
+        """Stop if nobody wants the result any more; CancelledError if so."""
         if self.cancelled.is_set():
             raise CancelledError
 
     def as_json(self, before: int) -> dict[str, Any]:
-        """Convert to JSON for the page.
-
-        Args:
-            before: How many photographs are done before it.
-        """
+        """Convert to JSON for the page."""
         seconds = time.monotonic() - self.began if self.state == "working" else self.seconds
         told: dict[str, Any] = {
             "state": self.state,
@@ -127,11 +118,6 @@ class PhotoJob:
                 "faces": [face_json(face, self.photo.width, self.photo.height) for face in self.outcome.faces],
             }
         return told
-
-
-def new_id() -> str:
-    """128 random bits: who is not told them cannot guess them."""
-    return secrets.token_urlsafe(16)
 
 
 def face_json(face: FaceRecord, width: int, height: int) -> dict[str, Any]:

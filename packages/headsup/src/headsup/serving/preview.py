@@ -30,22 +30,13 @@ class Preview:
         self._one_at_a_time = threading.Lock()
 
     def photograph(self, job: PhotoJob) -> Path:
-        """Write the photograph of a job as browsers show it.
-
-        Raises:
-            ImageFileError: If it cannot be read.
-            OSError: If the file cannot be written.
-        """
+        """Write the photograph of a job as browsers show it."""
         with self._one_at_a_time:
             picture = photograph_of(job)
             return save_shown(picture.pixels, picture.alpha, job.folder / "preview")
 
     def faces(self, job: PhotoJob) -> list[Box]:
-        """Boxes of the faces in the photograph of a job, the largest first, in its pixels.
-
-        Raises:
-            ImageFileError: If it cannot be read.
-        """
+        """Boxes of the faces in the photograph of a job, the largest first, in its pixels."""
         if self.detector is None:
             return []
         with self._one_at_a_time:
@@ -54,27 +45,13 @@ class Preview:
 
 
 def photograph_of(job: PhotoJob) -> Picture:
-    """The photograph of a job that has one.
-
-    Raises:
-        ImageFileError: If it cannot be read.
-        FileNotFoundError: If it was deleted.
-    """
+    """The photograph of a job that has one; FileNotFoundError if it was deleted."""
     assert job.photo is not None
     return decode_picture(job.photo.path.read_bytes(), job.photo.path.name)
 
 
 def save_shown(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | None, path: Path) -> Path:
-    """Write a picture as browsers show it, reduced if it is large: JPEG, or WebP if it is transparent.
-
-    Args:
-        pixels: RGB in [0, 1].
-        alpha: Opacity, if it is transparent.
-        path: Where, without a suffix.
-
-    Returns:
-        The file.
-    """
+    """Write a picture as browsers show it, reduced if it is large: JPEG, or WebP if it is transparent."""
     path = path.with_suffix(".jpg" if alpha is None else ".webp")
     opacity = None if alpha is None else reduced(alpha.expand(3, -1, -1), SHOWN_SIDE)[:1]
     save_picture(Picture(reduced(pixels, SHOWN_SIDE), alpha=opacity), path)

@@ -29,12 +29,7 @@ SECURITY_HEADERS = {
 
 
 class RequestGuard:
-    """Middleware that refuses requests which other sites make a browser send, and puts the headers above on answers.
-
-    Args:
-        app: What is guarded.
-        host: Where it listens.
-    """
+    """Middleware that refuses requests which other sites make a browser send, and puts the headers above on answers."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         machine = socket.gethostname().lower()

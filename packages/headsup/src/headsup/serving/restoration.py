@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from faceops.images.files import decode_picture, save_picture
+from headsup.model.one_step import OneStepRestorer
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
@@ -20,7 +22,6 @@ from headsup.restoring.references.reference_errors import Reason, UnusedReferenc
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import save_shown
-from headsup.serving.stage_hooks import StageHooks
 
 WITHOUT = "Restore without references"
 
@@ -36,7 +37,6 @@ class PhotoRestoration:
     """Restores the photographs of the page.
 
     Args:
-        restorer: Restorer.
         recognition: Networks for faces; without them there are no references and no similarities.
     """
 
@@ -51,7 +51,6 @@ class PhotoRestoration:
             ForceableError: If the references do not fit, and it is not forced.
             CancelledError: If nobody wants it any more.
             ValueError: If a picture cannot be read or restored.
-            OSError: If a file cannot be written.
         """
         assert job.photo is not None
         assert job.request is not None
@@ -119,3 +118,37 @@ def written_references(job: PhotoJob, matches: Sequence[Match | None]) -> tuple[
         None if match is None else save_shown(match.photo.face, None, job.folder / f"face{number}")
         for number, match in enumerate(matches)
     )
+
+
+class StageHooks:
+    """Tells the job in work what its restorer does, and stops it at the next layer once it is cancelled.
+
+    Args:
+        restorer: Restorer whose layers are watched from now on.
+    """
+
+    def __init__(self, restorer: OneStepRestorer) -> None:
+        self._job: PhotoJob | None = None
+        self._parts = 0
+        for module in restorer.modules():
+            module.register_forward_pre_hook(self._check)
+        # with little memory the autoencoder runs in tiles, and only its layers are called
+        restorer.vae.encoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Encoding"))
+        restorer.unet.register_forward_pre_hook(self._denoising)
+        restorer.vae.decoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Decoding"))
+
+    def watch(self, job: PhotoJob) -> None:
+        """The job that is in work from now on."""
+        self._job, self._parts = job, 0
+
+    def _check(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
+        if self._job is not None:
+            self._job.check()
+
+    def _denoising(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
+        self._parts += 1
+        self._enter("Restoring" if self._parts == 1 else f"Restoring, part {self._parts}")
+
+    def _enter(self, stage: str) -> None:
+        if self._job is not None:
+            self._job.enter(stage)

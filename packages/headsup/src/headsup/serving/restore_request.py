@@ -5,8 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from headsup.restoring.colour_method import ColourMethod
-from headsup.restoring.options import RestoreOptions
+from headsup.restoring.options import ColourMethod, RestoreOptions
 
 Box = tuple[float, float, float, float]
 
@@ -31,10 +30,6 @@ def parse_request(text: bytes, memory: float | None = None) -> RestoreRequest:
 
     Raises:
         ValueError: If it is something else.
-
-    Example:
-        >>> parse_request(b'{"scale": 2, "fidelity": 0.25}').options.fidelity
-        0.25
     """
     try:
         fields = json.loads(text)

@@ -1,6 +1,8 @@
 """``headsup serve``: load a restorer, serve the page, and leave nothing behind."""
 
+import errno
 import signal
+import socket
 import sys
 import threading
 import webbrowser
@@ -8,15 +10,72 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from uvicorn import Config, Server
+
+from faceops.command_line import as_sentence
 from faceops.detection.selection import build_detector
 from headsup.restoring.files import RestorerSource
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
-from headsup.serving.page_server import build_server, is_local, listen, page_url
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address; who asks waits until a server answers.
+
+    Args:
+        host: Where to listen.
+        port: Likewise; 0 for any that is free.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    try:
+        if port not in range(2**16):
+            raise OSError("ports go from 0 to 65535.")
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = found[0]
+        return socket.create_server((str(address[0]), port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(
+                f"Port {port} of {host} is taken, perhaps by another headsup serve; give another one with --port."
+            ) from error
+        raise OSError(f"The page cannot be served at {host}, port {port}: {as_sentence(error)}") from error
+
+
+def is_local(listener: socket.socket) -> bool:
+    """Tell whether only this machine reaches a socket."""
+    address = str(listener.getsockname()[0])
+    return address == "::1" or address.startswith("127.")
+
+
+def page_url(host: str, listener: socket.socket) -> str:
+    """Address of the page, for a browser, where a socket listens at a host."""
+    address, port, *_ = listener.getsockname()
+    name = socket.gethostname() if address in ("0.0.0.0", "::") else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def build_server(site: Site, host: str) -> Server:
+    """A server that says nothing on the terminal; to be run with the sockets that listen at a host."""
+    return Server(
+        Config(
+            site.app(host),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            server_header=False,
+            headers=[("Server", "headsup")],
+            timeout_graceful_shutdown=1,
+        )
+    )
+
 
 OPEN_TO_ALL = (
     "With --host {host}, everybody who reaches this machine over the network can use the page, without a password, and "
@@ -39,12 +98,8 @@ def serve_page(
     """Serve the page until the process is interrupted or told to end; photographs and results are then removed.
 
     Args:
-        host: Address to listen at.
         port: Likewise; 0 for any that is free.
-        weights: Which restorer computes, and where.
-        limits: What is taken and kept.
         memory: Gigabytes that a restoration may take with the weights.
-        open_browser: Show the page in the browser of this machine.
 
     Raises:
         ValueError: If the restorer cannot be used.

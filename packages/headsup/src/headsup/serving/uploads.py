@@ -32,11 +32,7 @@ class Upload:
 
 
 def announced_length(request: Request) -> int:
-    """Bytes of the body of a request.
-
-    Raises:
-        HTTPException: If the request does not begin with it.
-    """
+    """Bytes of the body of a request; HTTPException if the request does not begin with it."""
     length = request.headers.get("Content-Length")
     if length is None or "Transfer-Encoding" in request.headers:
         raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "Send the length of a file before the file.")
@@ -73,9 +69,7 @@ def look_at(file: Path, path: Path, limits: Limits) -> Upload:
     """Size and format of a picture from its header.
 
     Args:
-        file: Where it is.
         path: Where it is going to be.
-        limits: What is taken.
 
     Raises:
         HTTPException: If it has too many pixels.

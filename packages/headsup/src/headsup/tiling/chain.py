@@ -124,7 +124,6 @@ def decoder_chain(
     """Decoder from the lowest resolution to a picture in [-1, 1].
 
     Args:
-        vae: Autoencoder.
         joins: What is added before the first block of the way up and behind each of the following.
         outputs: What the last features become, twice as many channels as the decoder's own; None for these.
     """

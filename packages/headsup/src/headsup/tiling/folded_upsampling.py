@@ -34,12 +34,7 @@ class FoldedUpsampling(Upsample2D):
     def forward(
         self, hidden_states: Float[Tensor, "b c h w"], output_size: tuple[int, int] | None = None
     ) -> Float[Tensor, "b k h2 w2"]:
-        """Map of twice the size, convolved.
-
-        Args:
-            hidden_states: Map.
-            output_size: Size of the result; None for the double.
-        """
+        """Map of twice the size, convolved."""
         batch, _, height, width = hidden_states.shape
         doubled = output_size is None or tuple(output_size) == (2 * height, 2 * width)
         # an adapter, added later, is a module around the convolution, whose weight alone is not what it computes
@@ -50,11 +45,7 @@ class FoldedUpsampling(Upsample2D):
 
 
 def fold_upsampling(network: nn.Module) -> None:
-    """Fold every doubling of a network that can be; names of its weights stay as they are.
-
-    Args:
-        network: Network of diffusers; changed.
-    """
+    """Fold every doubling of a network that can be; names of its weights stay as they are."""
     for name, module in list(network.named_modules()):
         if is_foldable(module):
             parent, _, leaf = name.rpartition(".")
@@ -76,13 +67,7 @@ def is_foldable(module: nn.Module) -> bool:
 def convolve_doubled(
     x: Float[Tensor, "b c h w"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"] | None
 ) -> Float[Tensor, "b k h2 w2"]:
-    """Convolve the doubled map, with zeros around it.
-
-    Args:
-        x: Map.
-        weight: Weights of the convolution.
-        bias: Its bias.
-    """
+    """Convolve the doubled map, with zeros around it."""
     batch, _, height, width = x.shape
     result: Tensor | None = None
     for row, column in product((0, 1), repeat=2):

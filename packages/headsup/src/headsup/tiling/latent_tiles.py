@@ -22,12 +22,6 @@ class LatentTiles:
     Tiles are all of one size. They are spread evenly, so that neighbours share the overlap or a little more and the
     last one ends where the latent ends. A side of the latent that is shorter than a tile stays whole.
 
-    Args:
-        height: Height of the latent.
-        width: Width of the latent.
-        tile: Side of a tile.
-        overlap: What neighbours share at least.
-
     Raises:
         ValueError: If the tiles would not advance.
     """
@@ -128,12 +122,6 @@ def denoise_tiled(
 
     Raises:
         ValueError: If the tiles would not advance, or a condition is not as large as the latent.
-
-    Example:
-        >>> z = torch.linspace(0, 1, 50).expand(1, 4, 40, 50)
-        >>> out = denoise_tiled(lambda tile, mask: tile * mask, z, [torch.full_like(z[:, :1], 0.5)], 24, 8, batch=2)
-        >>> bool((out - z / 2).abs().max() < 1e-6)
-        True
     """
     plan = LatentTiles(z.shape[2], z.shape[3], tile, overlap)
     for condition in conditions:

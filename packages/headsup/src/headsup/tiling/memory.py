@@ -2,7 +2,8 @@
 
 An estimate counts the tensors that are alive at the most demanding layer, copies that a convolution makes of its input
 and output in its own layout included, and adds `FIXED`. It holds without gradients, with attention that does not store
-its matrix of scores, as torch has on CPUs and on CUDA devices, and is meant to err on the safe side.
+its matrix of scores, as torch has on CPUs and on CUDA devices, and is meant to err on the safe side. Networks without
+weights, on the device ``meta``, do.
 
 Growth of a process (one thread, float32, without `FIXED` in the estimates), in MB:
 
@@ -62,7 +63,6 @@ def segment_bytes(segment: Segment, pixels_in: int, pixels_out: int, element: in
     """Bytes alive while a segment runs, its input and output included.
 
     Args:
-        segment: Part of an autoencoder.
         pixels_in: Pixels of its input, of all pictures of a batch.
         pixels_out: Pixels of its output.
         element: Bytes of a value, 4 for float32.
@@ -93,15 +93,7 @@ def whole_bytes(chain: Sequence[Segment], batch: int, height: int, width: int, e
 
 
 def low_resolution_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, element: int) -> int:
-    """Bytes that the part of an autoencoder with attention takes; it never runs in pieces.
-
-    Args:
-        vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of the latent.
-        width: Width of the latent.
-        element: Bytes of a value.
-    """
+    """Bytes that the part of an autoencoder with attention takes; it never runs in pieces."""
     channels = vae.config.block_out_channels[-1]
     # the residual, the normalised, query, key, value, result, and copies where the layout changes
     return FIXED + batch * height * width * channels * (10 * element + (8 if element < 4 else 0))
@@ -112,40 +104,20 @@ def picture_bytes(batch: int, height: int, width: int) -> int:
     return FIXED + 4 * batch * 3 * height * width * 4
 
 
-def encode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, element: int | None = None) -> int:
-    """Bytes that encoding pictures of this size in one piece takes beyond the weights.
-
-    Args:
-        vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of a picture.
-        width: Width of a picture.
-        element: Bytes of a value; None means those of the weights.
-    """
-    element, side = element or element_size(vae), patch_side(vae)
+def encode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int) -> int:
+    """Bytes that encoding pictures of this size in one piece takes beyond the weights."""
+    element, side = element_size(vae), patch_side(vae)
     chain = whole_bytes(encoder_chain(vae), batch, height // side, width // side, element)
     return max(chain, fixed_share(vae, batch, height, width, element))
 
 
-def decode_bytes(
-    vae: AutoencoderKL,
-    batch: int,
-    height: int,
-    width: int,
-    element: int | None = None,
-    branch: Branch | None = None,
-) -> int:
+def decode_bytes(vae: AutoencoderKL, batch: int, height: int, width: int, branch: Branch | None = None) -> int:
     """Bytes that decoding to pictures of this size in one piece takes beyond the weights.
 
     Args:
-        vae: Autoencoder; one without weights, on the device ``meta``, does.
-        batch: Pictures.
-        height: Height of a picture.
-        width: Width of a picture.
-        element: Bytes of a value; None means those of the weights.
         branch: What guides the decoder, if anything does: its features are kept while the decoder runs.
     """
-    element, factor = element or element_size(vae), latent_factor(vae)
+    element, factor = element_size(vae), latent_factor(vae)
     chain = whole_bytes(decoder_chain(vae), batch, height // factor, width // factor, element)
     guided = 0 if branch is None else batch * height * width * (guide_values(branch) * element + 4 * 9)
     return max(chain, fixed_share(vae, batch, height, width, element)) + guided
@@ -173,15 +145,7 @@ def fixed_share(vae: AutoencoderKL, batch: int, height: int, width: int, element
 
 
 def denoise_bytes(unet: UNet2DConditionModel, batch: int, height: int, width: int, element: int | None = None) -> int:
-    """Bytes that denoising latents, or tiles of them, takes beyond the weights.
-
-    Args:
-        unet: Denoiser; one without weights, on the device ``meta``, does.
-        batch: Latents or tiles.
-        height: Height in latent pixels.
-        width: Width in latent pixels.
-        element: Bytes of a value; None means those of the weights.
-    """
+    """Bytes that denoising latents, or tiles of them, takes beyond the weights."""
     element = element or element_size(unet)
     channels, layers = list(unet.config.block_out_channels), unet.config.layers_per_block
     kept, most = float(channels[0]), 0.0
@@ -208,9 +172,6 @@ def fit_latent_tiles(
     overlap by a third, as OSEDiff's 96 and 32 do. Large tiles see more of the picture; more at a time are faster.
 
     Args:
-        unet: Denoiser; one without weights, on the device ``meta``, does.
-        height: Height of the latent.
-        width: Width of the latent.
         memory: Bytes beyond the weights.
         largest: Largest side of a tile, in latent pixels. Denoisers do worse far from the size they were trained on.
 

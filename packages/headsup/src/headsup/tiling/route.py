@@ -36,11 +36,7 @@ def best_route(chain: Sequence[Segment], height: int, width: int, element: int, 
     """Legs with the fewest multiplications, none of which takes more than the memory.
 
     Args:
-        chain: Segments.
-        height: Height of the input.
-        width: Width of the input.
         element: Bytes of a value.
-        memory: Bytes.
 
     Raises:
         ValueError: If no route takes so little.
@@ -89,11 +85,7 @@ def leg_of(chain: Sequence[Segment], first: int, last: int, size: tuple[int, int
     """Memory and time of a leg.
 
     Args:
-        chain: Segments.
-        first: First segment of the leg.
         last: The one behind its last.
-        size: Height and width of the input of the chain.
-        element: Bytes of a value.
         tile: Side of a tile at the end of the leg.
     """
     maps = sizes(chain, *size)
@@ -129,7 +121,6 @@ def spans(chain: Sequence[Segment], lengths: Sequence[int], end: Span) -> list[S
     """Pixels needed before every segment, along one axis, for a span of what the last one gives.
 
     Args:
-        chain: Segments.
         lengths: Pixels before every segment and after the last.
         end: Span of the result.
     """

@@ -19,14 +19,45 @@ from itertools import product
 import torch
 from diffusers import AutoencoderKL
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from headsup.model import autoencoder
 from headsup.model.autoencoder import images_of, latent_factor, network_input, patch_side
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start, encoder_chain, encoder_end
 from headsup.tiling.memory import check_memory, decode_bytes, element_size, encode_bytes, fixed_share, sizes
-from headsup.tiling.pooled_norm import PooledNorm
 from headsup.tiling.route import Leg, best_route, spans, stops
+
+
+class PooledNorm:
+    """Group norm (Wu and He, 2018) whose statistics are pooled over pieces of a picture.
+
+    Counts, means and sums of squared deviations of two sets are merged as by Chan et al. (1979), which stays accurate
+    in float32 where a sum of squares would not.
+    """
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        self.norm = norm
+        self.count = 0
+        self.mean = self.deviation = torch.zeros(())
+
+    def add(self, features: Float[Tensor, "b c h w"]) -> None:
+        """Take a piece into the statistics. Pieces must not overlap."""
+        pieces = features.float().unflatten(1, (self.norm.num_groups, -1)).flatten(2)
+        variance, mean = torch.var_mean(pieces, dim=-1, correction=0)
+        count = pieces.shape[-1]
+        self.mean, self.deviation = self.mean.to(mean.device), self.deviation.to(mean.device)
+        difference, share = mean - self.mean, count / (self.count + count)
+        self.mean = self.mean + difference * share
+        self.deviation = self.deviation + variance * count + difference.square() * (self.count * share)
+        self.count += count
+
+    def __call__(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Normalise a piece; in float32, rounded once."""
+        each = features.shape[1] // self.norm.num_groups
+        inverse = (self.deviation / self.count + self.norm.eps).rsqrt().repeat_interleave(each, dim=1)
+        scale = inverse * self.norm.weight.float()
+        shift = self.norm.bias.float() - self.mean.repeat_interleave(each, dim=1) * scale
+        return torch.addcmul(shift[..., None, None], features.float(), scale[..., None, None]).to(features.dtype)
 
 
 @torch.no_grad()
@@ -37,7 +68,6 @@ def encode(
 
     Args:
         vae: Autoencoder; it runs where its weights are, in their type. LoRA adapters of the encoder count.
-        images: RGB in [0, 1].
         memory: Bytes that it may take beyond the weights and the images; None means as many as one piece takes. With
             tiles, the images of a batch run one after the other.
 
@@ -106,11 +136,7 @@ def run_route(
 
 
 def _run_leg(
-    chain: Sequence[Segment],
-    leg: Leg,
-    start: State,
-    maps: Sequence[tuple[int, int]],
-    norms: dict[int, PooledNorm],
+    chain: Sequence[Segment], leg: Leg, start: State, maps: Sequence[tuple[int, int]], norms: dict[int, PooledNorm]
 ) -> State:
     """Pool the statistics of every group norm in a leg and of the one behind it; give the map at its end."""
     end: State | None = None

@@ -24,12 +24,7 @@ PIECE = 256
 
 
 class GuideInPieces:
-    """Features of a picture, computed piece by piece.
-
-    Args:
-        guidance: What guides.
-        picture: Enlarged input, RGB in [0, 1].
-    """
+    """Features of a picture, computed piece by piece."""
 
     def __init__(self, guidance: Guidance, picture: Float[Tensor, "1 3 h w"]) -> None:
         self.guidance, self.picture = guidance, picture
@@ -109,10 +104,7 @@ def decode_guided(
     """Restored and faithful pictures of scaled latents and enlarged inputs. No gradients.
 
     Args:
-        vae: Autoencoder.
-        guidance: What guides its decoder.
         latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
-        picture: Enlarged inputs, RGB in [0, 1].
         memory: Bytes that it may take beyond the weights, the latents and the pictures; None for one piece.
 
     Raises:

@@ -31,10 +31,7 @@ class Average(nn.Module):
     """Mean over the references that are present (Table 3, "Average")."""
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Average; the low-resolution features are not used."""
         weight = present.float() / present.sum(dim=1, keepdim=True).clamp(min=1)
@@ -49,10 +46,7 @@ class Maximum(nn.Module):
     """
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Maximum; the low-resolution features are not used."""
         absent = rearrange(~present, "b n -> b n 1 1 1")
@@ -67,9 +61,6 @@ class ContentConditioned(nn.Module):
     """CoFA: every reference weighted, pixel by pixel, by its similarity to the low-resolution content.
 
     The paper calls similarity and aggregation parameter-free; the g_1 and g_2 of its Eq. 7 are convolutions, here 3x3.
-
-    Args:
-        channels: Channels C of the features.
     """
 
     def __init__(self, channels: int) -> None:
@@ -78,10 +69,7 @@ class ContentConditioned(nn.Module):
         self.g2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(
-        self,
-        aligned: Float[Tensor, "b n c h w"],
-        lr_features: Float[Tensor, "b c h w"],
-        present: Bool[Tensor, "b n"],
+        self, aligned: Float[Tensor, "b n c h w"], lr_features: Float[Tensor, "b c h w"], present: Bool[Tensor, "b n"]
     ) -> Aggregated:
         """Eq. 5-7.
 

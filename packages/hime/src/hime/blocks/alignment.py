@@ -34,10 +34,7 @@ class OffsetEstimator(nn.Module):
     a last one that starts at zero, so that training starts from a plain convolution with every tap modulated by 1/2.
 
     Args:
-        channels: Channels C of each of the two feature maps.
-        hidden: Channels of the hidden layers.
         groups: Groups of channels that move together.
-        layers: Hidden layers.
     """
 
     def __init__(self, channels: int, hidden: int, groups: int, layers: int = 4) -> None:
@@ -60,11 +57,7 @@ class OffsetEstimator(nn.Module):
 
 
 class ConvolutionAlignment(nn.Module):
-    """No alignment: a common convolution in the place of the deformable one (Table 2, "Conv").
-
-    Args:
-        channels: Channels C of the features.
-    """
+    """No alignment: a common convolution in the place of the deformable one (Table 2, "Conv")."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -82,14 +75,7 @@ class ConvolutionAlignment(nn.Module):
 
 
 class DeformableAlignment(nn.Module):
-    """Offsets estimated directly from both features: HIME (small) (Eq. 1, 3, 4 without flow; Table 2, "Dconv").
-
-    Args:
-        channels: Channels C of the features.
-        hidden: Channels of the offset estimator.
-        groups: Groups of channels that move together.
-        layers: Hidden layers of the offset estimator.
-    """
+    """Offsets estimated directly from both features: HIME (small) (Eq. 1, 3, 4 without flow; Table 2, "Dconv")."""
 
     def __init__(self, channels: int, hidden: int = 64, groups: int = 8, layers: int = 4) -> None:
         super().__init__()
@@ -114,13 +100,6 @@ class FlowGuidedAlignment(nn.Module):
     The paper does not say at which resolution the flow is estimated. At half the reference's resolution a six-level
     SPyNet on three references costs 3.93 GMACs at 128 px, the difference between the large and the small rows of
     Table 1; at that of the input six levels would reach below one pixel.
-
-    Args:
-        channels: Channels C of the features.
-        scale: Magnification s.
-        hidden: Channels of the offset estimator.
-        groups: Groups of channels that move together.
-        layers: Hidden layers of the offset estimator.
     """
 
     def __init__(self, channels: int, scale: int, hidden: int = 64, groups: int = 8, layers: int = 4) -> None:

@@ -33,11 +33,9 @@ def deform_conv2d(
     of mantissa are not enough for a position.
 
     Args:
-        x: Feature map to sample.
         offset: Displacement of every tap, in pixels.
         mask: Modulation of every tap.
         weight: Kernel; its sides must be odd.
-        bias: Added to the output.
     """
     if x.is_cuda and torchvision_has_cuda():
         return deform_conv2d_by_torchvision(x, offset, mask, weight, bias)
@@ -121,8 +119,6 @@ class DeformableConv2d(nn.Module):
     """Kernel and bias of a modulated deformable convolution of stride one.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
         kernel_size: Side of the kernel in pixels, odd.
 
     Raises:

@@ -12,7 +12,6 @@ class LowResolutionExtractor(nn.Module):
     """Features F^L of the low-resolution input: a convolution and k_l residual blocks.
 
     Args:
-        channels: Channels C of the features.
         blocks: k_l; the paper uses 5.
     """
 
@@ -35,7 +34,6 @@ class HighResolutionExtractor(nn.Module):
     luma and has three weights.
 
     Args:
-        channels: Channels C of the features.
         blocks: k_h; the paper uses 3.
         scale: Magnification s; a reference is s times as high and wide as the features.
     """

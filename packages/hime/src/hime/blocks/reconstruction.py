@@ -14,9 +14,7 @@ class Reconstructor(nn.Module):
     resolution makes all 3 * s^2 sub-pixels.
 
     Args:
-        channels: Channels C of the features.
         blocks: k_r; the paper uses 20.
-        scale: Magnification s.
     """
 
     def __init__(self, channels: int, blocks: int, scale: int) -> None:

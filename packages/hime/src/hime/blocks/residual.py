@@ -14,9 +14,6 @@ class ResidualBlock(nn.Module):
     The paper cites He et al. (2016), whose block has batch normalisation. It is left out here, as super-resolution
     networks lose accuracy by it. Both convolutions start at a tenth of the Kaiming scale, so that a deep stack starts
     near the identity.
-
-    Args:
-        channels: Channels of the feature map.
     """
 
     def __init__(self, channels: int) -> None:

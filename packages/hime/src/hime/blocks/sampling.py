@@ -18,9 +18,6 @@ def sample(
     nearest pixel of the edge.
 
     Args:
-        x: Feature map.
-        right: Column of every sample, in pixels.
-        down: Row of every sample, in pixels.
         edge: Repeat the edge instead of zeros.
 
     Example:

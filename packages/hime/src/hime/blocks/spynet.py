@@ -35,9 +35,6 @@ class SPyNet(nn.Module):
     The published weights are for non-commercial use, so training starts without them: the last convolution of every
     level is zero, the flow is zero, and HIME (large) starts as HIME (small). The paper's parameter count of the large
     model (+8.4 M) fits no SPyNet, which has 1.44 M; its operation count does.
-
-    Args:
-        levels: Levels of the pyramid.
     """
 
     mean: Tensor

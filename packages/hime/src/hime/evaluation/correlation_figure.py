@@ -32,7 +32,6 @@ def smoothness_map(image: Float[Tensor, "3 h w"], window: int, dilation: int = 1
     regions near the mean colour from counting as texture.
 
     Args:
-        image: Image, in [0, 1].
         window: k, side of the window in samples; odd.
         dilation: d, distance of the samples in pixels.
 
@@ -65,7 +64,6 @@ def correlation_figure(image: Float[Tensor, "3 h w"], windows: Sequence[int], di
     two per cent.
 
     Args:
-        image: RGB in [0, 1].
         windows: Sides of the windows in samples, odd.
         dilation: Distance of the samples in pixels.
 
@@ -105,11 +103,7 @@ def draw_correlation_map(
     An image with a side over 256 pixels is reduced to that first; texture is a matter of the resolution.
 
     Args:
-        image: File of the image.
         output: File to write; the suffix (.png, .pdf, .svg, .jpg, .webp) is the format.
-        windows: Sides of the windows in samples, odd.
-        dilation: Distance of the samples in pixels.
-        overwrite: Replace the file if it exists.
 
     Raises:
         FileNotFoundError: If the folder of `output` does not exist.

@@ -57,8 +57,6 @@ class QualityScores(MeanScores):
         """Add a batch.
 
         Args:
-            sr: Super-resolved images, clamped here.
-            hr: Their ground truth in [0, 1].
             lr: The inputs in [0, 1], for the score of bicubic beside.
         """
         sr, hr = sr.float().clamp(0, 1), hr.float()

@@ -53,11 +53,8 @@ def evaluate_condition(
     """Mean scores of a network over exemplar sets, in float32.
 
     Args:
-        network: The network, on `device`.
         sets: Exemplar sets of the network's high-resolution size.
         references: How many of each set's references are used, the first ones.
-        device: Where to compute.
-        batch_size: Sets at a time.
 
     Returns:
         ``psnr`` and ``psnr_bicubic`` in dB, ``ssim``, and ``lpips`` where it is measured.
@@ -98,9 +95,7 @@ def evaluate(
         size: Side of the high-resolution images, in pixels.
         crop: Side of the centred square cut from each photo before it is resized, in pixels; None for the largest.
         split: Split of the index to score.
-        rows: The conditions.
         limit: Sets to score, evenly spread over the split; None for all.
-        device: Where to compute.
 
     Raises:
         ValueError: If the size is no multiple of the network's scale.

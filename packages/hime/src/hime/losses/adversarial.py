@@ -28,7 +28,6 @@ def adversarial_discriminator_loss(
     Args:
         real_logits: Logits of true images.
         fake_logits: Logits of generated images, made from detached images.
-        form: Form of the loss.
 
     Example:
         >>> zero = torch.zeros(2, 1, 4, 4)
@@ -54,7 +53,6 @@ def adversarial_generator_loss(
     Args:
         fake_logits: Logits of generated images.
         real_logits: Logits of true images; the non-saturating form needs none.
-        form: Form of the loss.
 
     Raises:
         ValueError: If the relativistic form is given no real logits.

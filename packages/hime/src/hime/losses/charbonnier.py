@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def charbonnier_loss(
@@ -34,19 +34,3 @@ def charbonnier_loss(
         raise ValueError(f"The Charbonnier loss needs an epsilon above zero, got {epsilon}.")
     difference = sr.to(torch.promote_types(sr.dtype, torch.float32)) - hr
     return (difference * difference + epsilon**2).sqrt().mean()
-
-
-class CharbonnierLoss(nn.Module):
-    """`charbonnier_loss` with a fixed epsilon.
-
-    Args:
-        epsilon: Difference, in units of the image, below which the penalty turns quadratic; the paper uses 1e-3.
-    """
-
-    def __init__(self, epsilon: float = 1e-3) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-
-    def forward(self, sr: Float[Tensor, "b c h w"], hr: Float[Tensor, "b c h w"]) -> Float[Tensor, ""]:
-        """Penalise the difference of two batches of images in [0, 1]."""
-        return charbonnier_loss(sr, hr, self.epsilon)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 CACHED_PIXELS = 16384
@@ -102,28 +102,6 @@ def correlation_loss(
     return loss
 
 
-class CorrelationLoss(nn.Module):
-    """`correlation_loss` with a fixed window.
-
-    Args:
-        window: k, side of the window in samples; odd. The paper compares 1, 3, 5, 7 and 9.
-        dilation: d, distance of the samples in pixels.
-
-    Raises:
-        ValueError: If the window is even or smaller than one, or the dilation smaller than one.
-    """
-
-    def __init__(self, window: int = 5, dilation: int = 1) -> None:
-        super().__init__()
-        check_window(window, dilation)
-        self.window = window
-        self.dilation = dilation
-
-    def forward(self, sr: Float[Tensor, "b c h w"], hr: Float[Tensor, "b c h w"]) -> Float[Tensor, ""]:
-        """Compare two batches of images in [0, 1]."""
-        return correlation_loss(sr, hr, self.window, self.dilation)
-
-
 class CorrelationDistance(torch.autograd.Function):
     """Value of `correlation_loss` and, in the same sweep, its gradient."""
 
@@ -152,11 +130,7 @@ class CorrelationDistance(torch.autograd.Function):
     def backward(
         ctx: FunctionCtx, scale: Float[Tensor, ""]
     ) -> tuple[Float[Tensor, "b c h w"] | None, Float[Tensor, "b c h w"] | None, None, None]:
-        """Scale the gradient of the sweep.
-
-        Raises:
-            RuntimeError: If a second derivative is asked for.
-        """
+        """Scale the gradient of the sweep; RuntimeError if a second derivative is asked for."""
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "The correlation loss has a first derivative only, and this backward pass was asked to be "

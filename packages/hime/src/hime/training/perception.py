@@ -83,18 +83,12 @@ class PerceptionSuperResolver(SuperResolver):
         self.prepare(network, initial_weights, warmup_steps)
         self.discriminator = Discriminator(discriminator_channels)
         self.perceptual = None if backbone is None else PerceptualLoss(backbone)
-        self.rec_weight = rec_weight
-        self.cor_weight = cor_weight
-        self.adv_weight = adv_weight
-        self.per_weight = per_weight
-        self.adversarial_form = adversarial_form
+        self.rec_weight, self.cor_weight, self.adv_weight = rec_weight, cor_weight, adv_weight
+        self.per_weight, self.adversarial_form = per_weight, adversarial_form
         check_window(window, dilation)
-        self.window = window
-        self.dilation = dilation
+        self.window, self.dilation = window, dilation
         self.make_optimizers = optimizer, discriminator_optimizer
-        self.max_grad_norm = max_grad_norm
-        self.accumulate = accumulate
-        self.part_rates = part_rates
+        self.max_grad_norm, self.accumulate, self.part_rates = max_grad_norm, accumulate, part_rates
 
     def on_fit_start(self) -> None:
         """Say once which terms are off."""

@@ -47,21 +47,16 @@ class ReconstructionSuperResolver(SuperResolver):
         # checkpoint holds nothing that needs unpickling.
         self.save_hyperparameters(ignore=["network", "optimizer", "part_rates"])
         self.prepare(network, initial_weights, warmup_steps)
-        self.rec_weight = rec_weight
-        self.cor_weight = cor_weight
+        self.rec_weight, self.cor_weight = rec_weight, cor_weight
         check_window(window, dilation)
-        self.window = window
-        self.dilation = dilation
+        self.window, self.dilation = window, dilation
         self.make_optimizer = optimizer
         self.part_rates = part_rates
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer, its learning rate scheduled by the step."""
         optimizer = self.make_optimizer(self.parameter_groups(self.part_rates))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"}}
 
     def training_step(self, batch: ExemplarBatch, batch_idx: int) -> Tensor:
         """L_rec + L_cor."""

@@ -12,11 +12,6 @@ class WarmupCosine(LambdaLR):
     A parameter group with the key ``freeze_steps`` does not move before that step, and warms up after it. It serves
     the optical flow of HIME (large), which disturbs the alignment if it moves before there are features to align.
 
-    Args:
-        optimizer: Optimizer whose learning rates are scheduled.
-        steps: Steps of the whole run.
-        warmup: Steps of the warm-up.
-
     Raises:
         ValueError: If the warm-up leaves no step for the cosine.
     """
@@ -24,23 +19,15 @@ class WarmupCosine(LambdaLR):
     def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0) -> None:
         if steps <= warmup:
             raise ValueError(f"A run of {steps} steps is too short for a warm-up of {warmup}; shorten the warm-up.")
-        self.steps = steps
-        self.warmup = warmup
-        super().__init__(
-            optimizer, [self.factor_from(group.get("freeze_steps", 0)) for group in optimizer.param_groups]
-        )
-
-    def factor_from(self, start: int) -> "LearningRateFactor":
-        """Factor of a group that starts to move at step `start`."""
-        return LearningRateFactor(self.steps, self.warmup, start)
+        self.steps, self.warmup = steps, warmup
+        starts = [group.get("freeze_steps", 0) for group in optimizer.param_groups]
+        super().__init__(optimizer, [LearningRateFactor(steps, warmup, start) for start in starts])
 
 
 class LearningRateFactor:
     """Multiple of the full learning rate as a function of the step.
 
     Args:
-        steps: Steps of the whole run.
-        warmup: Steps of the warm-up.
         start: Step before which the factor is zero.
 
     Example:
@@ -50,9 +37,7 @@ class LearningRateFactor:
     """
 
     def __init__(self, steps: int, warmup: int, start: int) -> None:
-        self.steps = steps
-        self.warmup = warmup
-        self.start = start
+        self.steps, self.warmup, self.start = steps, warmup, start
 
     def __call__(self, step: int) -> float:
         """Factor at `step`, in [0, 1]."""

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME, SuperResolution
-from hime.training.initial_weights import begin_as
 from hime.training.schedule import WarmupCosine
+from hime.weights.files import load_network
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
@@ -82,11 +82,7 @@ class SuperResolver(LightningModule):
         return self.network.explain(lr, batch.references, batch.present)
 
     def parameter_groups(self, rates: PartRates) -> list[dict[str, Any]]:
-        """Parameters of the network, those of the offset estimator and of the optical flow apart.
-
-        Args:
-            rates: Learning rates of the parts and when they start to move.
-        """
+        """Parameters of the network, those of the offset estimator and of the optical flow apart."""
         estimator: list[Parameter] = []
         flow: list[Parameter] = []
         rest: list[Parameter] = []
@@ -119,9 +115,7 @@ class SuperResolver(LightningModule):
         """Log the scores over the whole set."""
         self.log_quality("val")
 
-    def test_step(self, batch: ExemplarBatch, batch_idx: int) -> STEP_OUTPUT:
-        """Score the batch."""
-        return self.validation_step(batch, batch_idx)
+    test_step = validation_step
 
     def on_test_epoch_end(self) -> None:
         """Log the scores over the whole set."""
@@ -143,3 +137,33 @@ class SuperResolver(LightningModule):
             "arguments": dict(self.network.arguments._asdict()),
             "card": {"lr_size": self.lr_size, "steps": int(checkpoint["global_step"])},
         }
+
+
+FLOW = "alignment.flow."
+"""Parameters that a network with optical flow has and one without has not."""
+
+
+def begin_as(network: HIME, initial_weights: str) -> None:
+    """Give a network the weights of a trained one.
+
+    HIME (large) may begin as HIME (small): its flow is zero at first, so that it gives the small one's images until
+    the flow is trained. The paper does not say how it trained the large one.
+
+    Args:
+        network: Network to be trained; changed.
+        initial_weights: Name of shipped weights, or a file.
+
+    Raises:
+        ValueError: If the weights are of another kind of network.
+        FileNotFoundError: If there is no such file.
+    """
+    trained = load_network(initial_weights)
+    gains_flow = trained.arguments.alignment == "dcn" and network.arguments.alignment == "flow_dcn"
+    comparable = trained.arguments._replace(alignment="flow_dcn") if gains_flow else trained.arguments
+    if comparable != network.arguments:
+        raise ValueError(
+            f"The weights {initial_weights} are of {trained.arguments}, the model of the config is "
+            f"{network.arguments}: make them equal or leave initial_weights out."
+        )
+    own = {name: value for name, value in network.state_dict().items() if gains_flow and name.startswith(FLOW)}
+    network.load_state_dict(trained.state_dict() | own)

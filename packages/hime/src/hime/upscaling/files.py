@@ -17,14 +17,65 @@ from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import Job, check_targets, missing_jobs
 from faceops.images.picture_files import picture_files
 from faceops.weights.cache import cached_path, find_entry
+from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
-from hime.upscaling.map_files import MapFiles, planned_maps, save_maps
-from hime.upscaling.picture_upscaling import upscale
+from hime.upscaling.picture_upscaling import Upscaled, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights
+from portraitdata.images.resampling import bicubic
+
+
+@dataclass(frozen=True)
+class MapFiles:
+    """Heat maps of one picture, one of each kind for every exemplar."""
+
+    folder: Path
+    exemplars: int
+    """Number of them."""
+
+    def of(self, kind: str) -> list[Path]:
+        """Files of the maps of the kind weight or similarity, in the order of the exemplars."""
+        return [self.folder / f"{kind}_{number}.png" for number in range(1, self.exemplars + 1)]
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files."""
+        return [*self.of("similarity"), *self.of("weight")]
+
+
+def planned_maps(jobs: Sequence[Job], folder: Path, exemplars: int) -> dict[Path, MapFiles]:
+    """Heat maps of every picture, by its file; none without exemplars.
+
+    Args:
+        folder: Folder of the maps if there is one picture, folder of such folders if there are several.
+
+    Raises:
+        ValueError: If a file is where the folder must be.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
+    if not exemplars:
+        return {}
+    return {job.source: MapFiles(folder if len(jobs) == 1 else folder / job.name, exemplars) for job in jobs}
+
+
+def save_maps(result: Upscaled, files: MapFiles) -> None:
+    """Write the similarity and the weight of every exemplar as heat maps of the output's size.
+
+    Weights are drawn from 0 to 1, similarities as `relative_similarity`; networks without CoFA have none.
+    """
+    files.folder.mkdir(parents=True, exist_ok=True)
+    size = result.picture.pixels.shape[-2:]
+    drawn = {} if result.weight is None else {"weight": result.weight}
+    if result.weight is not None and result.similarity is not None:
+        drawn["similarity"] = relative_similarity(result.weight)
+    for kind, maps in drawn.items():
+        for values, path in zip(bicubic(maps, *size), files.of(kind), strict=True):
+            save_picture(Picture(heat_map(values)), path)
+
 
 AlignMode = Literal["auto", "faces", "middle"]
 """Alignment of exemplars with the input."""
@@ -36,15 +87,6 @@ class Exemplar:
 
     name: str
     picture: Picture
-
-
-def load_exemplars(files: Sequence[Path]) -> list[Exemplar]:
-    """Load photographs.
-
-    Raises:
-        ValueError: If a file cannot be read.
-    """
-    return [Exemplar(file.name, load_picture(file)) for file in files]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +105,7 @@ class Setup:
 
 
 def run_job(job: Job, setup: Setup) -> None:
-    """Magnify one picture and write what the job wants.
-
-    Raises:
-        ValueError: If the picture cannot be read or magnified.
-        OSError: If a file cannot be read or written.
-    """
+    """Magnify one picture and write what the job wants; ValueError if the picture cannot be read or magnified."""
     picture = load_picture(job.source)
     photographs = [exemplar.picture for exemplar in setup.exemplars]
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
@@ -108,7 +145,7 @@ def upscale_files(
     wanted = missing_jobs(jobs, overwrite, console)
     if not wanted:
         return 0
-    loaded = load_exemplars(photographs)
+    loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
     network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
     if not loaded:

@@ -11,8 +11,7 @@ from torch import Tensor
 from faceops.detection.detector import Detector
 from faceops.images.files import LUMA, Picture
 from hime.network import HIME
-from hime.upscaling.exemplar_alignment import align_exemplars
-from hime.upscaling.exemplars import stack_exemplars
+from hime.upscaling.exemplars import align_exemplars, stack_exemplars
 from hime.upscaling.tiling import Tiling, run_in_tiles
 from portraitdata.images.resampling import bicubic
 
@@ -137,11 +136,7 @@ def enlarged(picture: Picture, pixels: Float[Tensor, "3 sh sw"]) -> Picture:
 
 
 def check_size(height: int, width: int, scale: int) -> None:
-    """Refuse inputs that hold no face and outputs that no image reader opens.
-
-    Raises:
-        ValueError: If the size does not fit.
-    """
+    """Refuse inputs that hold no face and outputs that no image reader opens; ValueError if the size does not fit."""
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
             f"A picture to upscale must be at least {SMALLEST_SIDE} pixels high and wide, got {width} x {height}."

@@ -82,15 +82,7 @@ def boxes(height: int, width: int, tiling: Tiling) -> list[Box]:
 
 
 def edge_weight(start: int, size: int, length: int, tiling: Tiling, scale: int) -> Float[Tensor, " side"]:
-    """Weight of a tile along one axis: one inside, falling to zero towards every edge that has a neighbour.
-
-    Args:
-        start: First pixel of the tile.
-        size: Pixels of the tile.
-        length: Pixels of the image.
-        tiling: Margin and ramp.
-        scale: Magnification of the image that is weighted.
-    """
+    """Weight of a tile along one axis: one inside, falling to zero towards every edge that has a neighbour."""
     position = (torch.arange(size * scale) + 0.5) / scale
     weight = torch.ones(size * scale)
     if start > 0:
@@ -101,15 +93,7 @@ def edge_weight(start: int, size: int, length: int, tiling: Tiling, scale: int) 
 
 
 class Blend:
-    """Weighted mean of tiles.
-
-    Args:
-        channels: Channels of the image.
-        height: Height of the low-resolution image in pixels.
-        width: Width of the low-resolution image in pixels.
-        scale: Magnification of the blended image.
-        tiling: Margin and ramp.
-    """
+    """Weighted mean of tiles."""
 
     def __init__(self, channels: int, height: int, width: int, scale: int, tiling: Tiling) -> None:
         self.height, self.width, self.scale, self.tiling = height, width, scale, tiling
@@ -141,20 +125,10 @@ def run_in_tiles(
     Args:
         function: Maps a tile (3, h, w) and the same part of the references (n, 3, s * h, s * w) to images of any
             number of channels, each as large as the tile or a whole number of times larger.
-        lr: Low-resolution image.
         references: References, `scale` times as large; n may be zero.
-        scale: Magnification s.
-        tiling: Size and overlap of the tiles.
 
     Returns:
         The images the function makes, blended, on the CPU.
-
-    Example:
-        >>> ramp = torch.linspace(0, 1, 50).expand(3, 60, 50)
-        >>> double = lambda tile, references: [2 * tile]
-        >>> out, = run_in_tiles(double, ramp, torch.zeros(0, 3, 60, 50), 1, Tiling(24, 2, 4))
-        >>> bool((out - 2 * ramp).abs().max() < 1e-6)
-        True
     """
     height, width = lr.shape[-2:]
     places = boxes(height, width, tiling)

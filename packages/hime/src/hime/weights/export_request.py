@@ -15,11 +15,6 @@ def is_checkpoint(source: str) -> bool:
 def check_request(source: str, output: Path | None, onnx: Path | None) -> None:
     """Refuse an export that cannot be done.
 
-    Args:
-        source: Checkpoint, or name or file of weights.
-        output: Weights file to write.
-        onnx: ONNX file to write.
-
     Raises:
         ValueError: If there is nothing to write, a suffix does not fit, or no weights have this name.
         FileNotFoundError: If the source is missing.

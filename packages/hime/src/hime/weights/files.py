@@ -22,14 +22,10 @@ def save_weights(network: HIME, path: Path, card: ModelCard, half: bool = False)
     """Write a network and its card; the file appears complete or not at all.
 
     Args:
-        network: Network whose weights and constructor arguments are written.
-        path: File to write; an existing one is replaced.
-        card: What to say about the weights.
         half: Store float16: half the size, 11 bits of mantissa. They are float32 again when loaded.
 
     Raises:
         ValueError: If a weight is not finite or does not fit into float16.
-        OSError: If the file cannot be written.
     """
     write_weights(network.state_dict(), WeightsHeader(network.arguments._asdict(), card).metadata(), path, half)
 
@@ -55,7 +51,6 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
 
     Args:
         arguments: Constructor arguments by name, all of them, as read from a file.
-        tensors: Weights by name, of any floating-point type.
         source: Where they come from, for the error.
 
     Raises:

@@ -40,7 +40,6 @@ def read_header(path: Path) -> WeightsHeader:
 
     Raises:
         ValueError: If it is not a safetensors file, or one of another architecture.
-        OSError: If it cannot be read.
     """
     parts = read_parts(path, ARCHITECTURE)
     return WeightsHeader(parts["arguments"], known_fields(ModelCard, parts["card"]))

@@ -31,11 +31,7 @@ class SampledDeformableConv2d(DeformableConv2d):
 
 
 class OnnxHIME(nn.Module):
-    """HIME with tensors out, as an exporter wants it.
-
-    Args:
-        network: Network to export; it is not changed.
-    """
+    """HIME with tensors out, as an exporter wants it."""
 
     def __init__(self, network: HIME) -> None:
         super().__init__()
@@ -95,7 +91,6 @@ def export_onnx(network: HIME, path: Path, lr_size: int, references: bool = True
 
     Raises:
         ValueError: If the size is smaller than one pixel, or the packages of the extra ``onnx`` are missing.
-        OSError: If the file cannot be written.
     """
     if lr_size < 1:
         raise ValueError(f"The input of the graph needs at least one pixel, got a side of {lr_size}.")

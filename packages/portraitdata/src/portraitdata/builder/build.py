@@ -9,15 +9,7 @@ from pathlib import Path
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
-from portraitdata.builder.layout import (
-    FACES,
-    FOLDER_OF,
-    PLAN_FILE,
-    SINGLE_FILE,
-    STAGES,
-    StageName,
-    part_path,
-)
+from portraitdata.builder.layout import FACES, FOLDER_OF, PLAN_FILE, SINGLE_FILE, STAGES, StageName, part_path
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
@@ -48,8 +40,6 @@ def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = No
     what comes out is the same to the byte.
 
     Args:
-        config: What to build and where.
-        engine: Who works at the partitions.
         from_stage: Do this stage and those after it again.
 
     Raises:
@@ -98,11 +88,7 @@ def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Seque
 
 
 def remove_from(build: Path, stage: StageName) -> None:
-    """Remove what a stage and those after it have written, the last first, so that what is left is always whole.
-
-    Raises:
-        OSError: If that is not possible.
-    """
+    """Remove what a stage and those after it have written, the last first, so that what is left is always whole."""
     for later in reversed(STAGES[STAGES.index(stage) :]):
         shutil.rmtree(build / FOLDER_OF[later], ignore_errors=True)
         if later == "faces":

@@ -7,9 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from portraitdata.builder.config import LocalSource, MetadataSource
+from portraitdata.builder.config import LocalSource, MetadataColumns, MetadataPreset, MetadataSource
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT
-from portraitdata.builder.metadata_columns import columns_of, wanted_columns
 from portraitdata.builder.plan import root_of
 from portraitdata.restoration.index.face_pass import UID_LENGTH
 
@@ -22,13 +21,12 @@ def candidates(part: dict[str, Any], source: MetadataSource | LocalSource) -> Ba
 
     Args:
         part: A row of the plan.
-        source: Where its candidates are from.
 
     Raises:
         ValueError: If the metadata lack a column that the source should have.
-        OSError: If the metadata cannot be read.
     """
-    known = _listed(part, source) if isinstance(source, MetadataSource) else _local(part)
+    places = {name: part[name] for name in ("path", "archive", "offset", "size")}
+    known = _listed(part, source) if isinstance(source, MetadataSource) else places
     count = part["count"]
     defaults = {"offset": 0, "size": 0, "opt_out": False, "takedown": False, "status": KEPT}
     texts = dict.fromkeys(("stage", "reason", "detail"), "")
@@ -52,14 +50,8 @@ def uid_of(source: str, place: str, archive: str | None = None) -> str:
     return sha256("\n".join((source, archive or "", place)).encode()).hexdigest()[:UID_LENGTH]
 
 
-def _local(part: dict[str, Any]) -> Batch:
-    return {name: part[name] for name in ("path", "archive", "offset", "size")}
-
-
 def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
-    table = _rows(
-        root_of(source) / part["table"], part["start"], part["count"], wanted_columns(columns_of(source.columns))
-    )
+    table = _rows(root_of(source) / part["table"], part["start"], part["count"], wanted_columns(source.columns))
     batch = table.to_pydict()
     batch["url"] = [url or "" for url in batch["url"]]
     for ours, name in (("width", "listed_width"), ("height", "listed_height")):
@@ -93,3 +85,20 @@ def _rows(path: Path, start: int, count: int, wanted: dict[str, str]) -> pa.Tabl
         table = file.read_row_groups(groups, columns=list(dict.fromkeys(wanted.values())))
     table = table.slice(start - first, count)
     return pa.table({ours: table[theirs] for ours, theirs in wanted.items()})
+
+
+COLUMNS: dict[MetadataPreset, MetadataColumns] = {
+    # LAION-2B; take Re-LAION research-safe, the original was withdrawn. Sizes are those of the crawl.
+    "laion": MetadataColumns("URL", "WIDTH", "HEIGHT", "TEXT", "LICENSE", unsafe="punsafe"),
+    # public-domain images with captions, on a store of their own
+    "pd12m": MetadataColumns("url", "width", "height", "caption", "license", "source"),
+    # photographs of Pexels with captions of CogVLM; the table has no column for the licence
+    "photo-concept-bucket": MetadataColumns("url", "width", "height", "cogvlm_caption"),
+}
+"""Columns of the metadata that HeadsUp collected from."""
+
+
+def wanted_columns(columns: MetadataPreset | MetadataColumns) -> dict[str, str]:
+    """Our name of every column that the table should have, and the table's."""
+    named = columns if isinstance(columns, MetadataColumns) else COLUMNS[columns]
+    return {ours: theirs for ours, theirs in vars(named).items() if theirs is not None}

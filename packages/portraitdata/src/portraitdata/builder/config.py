@@ -7,10 +7,10 @@ from typing import Any, Literal
 from faceops.detection.detector_names import DetectorName
 
 Reading = Literal["either-orientation", "literal"]
-"""Reading of the paper's sentence on sizes; see `portraitdata.builder.stages.size_rule`."""
+"""Reading of the paper's sentence on sizes; see `portraitdata.builder.stages.index_stage`."""
 
 MetadataPreset = Literal["laion", "pd12m", "photo-concept-bucket"]
-"""Whose columns a metadata table has; see `portraitdata.builder.metadata_columns`."""
+"""Whose columns a metadata table has; see `portraitdata.builder.candidates`."""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,7 @@ STAGE_OF: dict[str, StageName] = {
 
 
 def read_config(path: Path) -> BuildConfig:
-    """Read a YAML file.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If it says something that a build does not know, or a number is out of range.
-    """
+    """Read a YAML file; ValueError if it says something that a build does not know, or a number is out of range."""
     from jsonargparse import ArgumentParser
 
     if not path.is_file():
@@ -45,11 +40,7 @@ def read_config(path: Path) -> BuildConfig:
 
 
 def write_config(config: BuildConfig) -> None:
-    """Write the configuration into its build.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write the configuration into its build."""
     config.output.mkdir(parents=True, exist_ok=True)
     with replacing(config.output / CONFIG_FILE) as temporary:
         temporary.write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True), encoding="utf-8")

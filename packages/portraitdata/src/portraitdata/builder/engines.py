@@ -22,7 +22,6 @@ class Engine(Protocol):
 
     def run(self, stage: StageName, config: BuildConfig, partitions: Sequence[int]) -> Iterator[int]:
         """Partitions as they are done."""
-        ...
 
 
 class InThisProcess:
@@ -47,11 +46,7 @@ class Processes:
         self._pool = pool
 
     def run(self, stage: StageName, config: BuildConfig, partitions: Sequence[int]) -> Iterator[int]:
-        """Partitions as they are done.
-
-        Raises:
-            OSError: If a process ended before its work.
-        """
+        """Partitions as they are done; OSError if a process ended before its work."""
         futures: list[Future[int]] = []
         try:
             futures += (self._pool.submit(work, stage, config, partition) for partition in partitions)

@@ -9,11 +9,7 @@ from portraitdata.exemplars.index import ExemplarIndex, Photograph
 
 
 class ImageBytes:
-    """Reads the files of candidates: those of a local source from its folder, downloaded ones from the build.
-
-    Args:
-        config: Whose sources they are from.
-    """
+    """Reads the files of candidates: those of a local source from its folder, downloaded ones from the build."""
 
     def __init__(self, config: BuildConfig) -> None:
         self._build = config.output
@@ -30,9 +26,5 @@ class ImageBytes:
         return Photograph(path, archive, offset, size, "", "unused", width, height)
 
     def read(self, batch: Batch, row: int) -> bytes:
-        """File of a row.
-
-        Raises:
-            OSError: If it cannot be read.
-        """
+        """File of a row."""
         return ExemplarIndex(self.root(batch, row), ()).read_bytes(self.photograph(batch, row))

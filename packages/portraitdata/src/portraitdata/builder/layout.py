@@ -130,12 +130,7 @@ SCHEMA_OF = {
     PAIRS: PAIRS_SCHEMA,
     SPLIT: SPLITS_SCHEMA,
 }
-SINGLE_FILE = {
-    DEDUPLICATE: "images.parquet",
-    PAIRS: "pairs.parquet",
-    SPLIT: "splits.parquet",
-    SHARDS: "images.parquet",
-}
+SINGLE_FILE = {DEDUPLICATE: "images.parquet", PAIRS: "pairs.parquet", SPLIT: "splits.parquet", SHARDS: "images.parquet"}
 """File that says that a stage which looks at everything is done."""
 
 SPLIT_PAIRS_FILE = "pairs.parquet"
@@ -166,11 +161,7 @@ class SplitFacts(NamedTuple):
 
 
 def check_build(build: Path) -> None:
-    """Refuse a folder that is no build.
-
-    Raises:
-        FileNotFoundError: If there is no build.
-    """
+    """Refuse a folder that is no build."""
     if not (build / CONFIG_FILE).is_file():
         raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
 
@@ -186,11 +177,7 @@ def part_path(build: Path, folder: str, partition: int) -> Path:
 
 
 def write_rows(table: pa.Table, path: Path) -> None:
-    """Write a parquet file, whole or not at all; the same rows make the same bytes.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write a parquet file, whole or not at all; the same rows make the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", compression_level=3, version="2.6")
@@ -200,9 +187,7 @@ def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -
     """All rows that there are of a stage, in the order of the partitions.
 
     Args:
-        build: Folder of the build.
         folder: `INDEX` to `SPLIT`.
-        columns: Those that are wanted; all by default.
 
     Returns:
         The rows; none if the stage has written nothing yet.
@@ -238,9 +223,6 @@ def funnel(build: Path) -> list[FunnelRow]:
         rows.append(FunnelRow(stage, "", table["status"].to_pylist().count(KEPT)))
         dropped = zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True)
         reasons = Counter(reason for where, reason in dropped if where == stage)
-        rows += [FunnelRow(stage, reason, count) for reason, count in sorted(reasons.items(), key=_most_first)]
+        ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+        rows += [FunnelRow(stage, reason, count) for reason, count in ordered]
     return rows
-
-
-def _most_first(entry: tuple[str, int]) -> tuple[int, str]:
-    return -entry[1], entry[0]

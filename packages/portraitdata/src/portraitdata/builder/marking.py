@@ -1,11 +1,13 @@
 """Marks for dropped rows, and the names of the reasons."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from faceops.images.errors import (
     DamagedImageError,
     EmptyImageError,
+    ImageFileError,
     MissingImageError,
     NotAnImageError,
     TooLargeImageError,
@@ -62,6 +64,17 @@ def unreadable(error: Exception) -> Drop:
         (FileNotFoundError, "missing file"),
     )
     return Drop(next((reason for kind, reason in reasons if isinstance(error, kind)), "unreadable"), str(error))
+
+
+def drop_where(batch: Batch, stage: StageName, why: Callable[[int], Drop | None]) -> None:
+    """Drop the kept rows for which there is a reason, and those whose images cannot be read."""
+    for row in kept_rows(batch):
+        try:
+            reason = why(row)
+        except (ImageFileError, OSError) as error:
+            reason = unreadable(error)
+        if reason is not None:
+            drop(batch, row, stage, reason)
 
 
 class Takedown:

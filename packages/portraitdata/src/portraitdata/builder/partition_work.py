@@ -1,6 +1,7 @@
 """Work on one partition in one stage; the same bytes whichever engine and process does it."""
 
 import pickle
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
@@ -39,42 +40,24 @@ class Stage(Protocol):
 
     def __call__(self, batch: Batch) -> Batch:
         """Mark rows and fill in columns."""
-        ...
 
 
-def build_stage(name: StageName, config: BuildConfig) -> Stage:
-    """The stage of a name.
-
-    Raises:
-        ValueError: If it does not work on partitions.
-    """
-    if name == "index":
-        return Index(config)
-    if name == "download":
-        return Download(config)
-    if name == "quality":
-        return Quality(config)
-    if name == "faces":
-        return FindFaces(config)
-    raise ValueError(f"The stage {name} looks at everything at once, not at partitions.")
+STAGE_OF: dict[StageName, Callable[[BuildConfig], Stage]] = {
+    "index": Index,
+    "download": Download,
+    "quality": Quality,
+    "faces": FindFaces,
+}
 
 
 @lru_cache(maxsize=1)
 def _ready(name: StageName, stored: bytes) -> Stage:
     """The stage that this process works at, kept until it comes to another; `stored` is a pickled configuration."""
-    return build_stage(name, pickle.loads(stored))
+    return STAGE_OF[name](pickle.loads(stored))
 
 
 def work(name: StageName, config: BuildConfig, partition: int) -> int:
-    """Do a stage for a partition, and write its rows.
-
-    Returns:
-        The partition.
-
-    Raises:
-        ValueError: If the input is not what it should be.
-        OSError: If it cannot be read or the rows cannot be written.
-    """
+    """Do a stage for a partition, and write its rows."""
     stage = _ready(name, pickle.dumps(config))
     batch = _input(name, config, partition)
     rows = len(batch["uid"])

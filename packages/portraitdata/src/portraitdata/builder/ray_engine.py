@@ -17,12 +17,7 @@ ever without a word.
 
 
 class DoPartition:
-    """Function that Ray Data maps over batches of one partition.
-
-    Args:
-        stage: Stage to do.
-        config: Settings of the build.
-    """
+    """Function that Ray Data maps over batches of one partition."""
 
     def __init__(self, stage: StageName, config: BuildConfig) -> None:
         begin_worker()
@@ -57,11 +52,7 @@ class RayData:
         self._ray, self._workers = ray, workers
 
     def run(self, stage: StageName, config: BuildConfig, partitions: Sequence[int]) -> Iterator[int]:
-        """Partitions as they are done.
-
-        Raises:
-            OSError: If Ray gives up.
-        """
+        """Partitions as they are done; OSError if Ray gives up."""
         ray = self._ray
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")

@@ -58,11 +58,7 @@ def degrade(
 
 
 def check_size(height: int, width: int, record: DegradationRecord) -> None:
-    """Refuse an image that the record was not drawn for.
-
-    Raises:
-        ValueError: If the sizes differ.
-    """
+    """Refuse an image that the record was not drawn for."""
     if (height, width) != (record.height, record.width):
         raise ValueError(
             f"The record was drawn for an image of {record.width} x {record.height} pixels, got {width} x {height}."

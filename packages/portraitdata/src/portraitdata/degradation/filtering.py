@@ -52,7 +52,6 @@ def separable_parts(
 
     Args:
         kernel: One that is the same when turned by half a circle.
-        most: Parts that are worth it.
 
     Example:
         >>> column, row = separable_parts(np.outer([1.0, 2.0, 1.0], [3.0, 4.0, 3.0]), most=1)[0]

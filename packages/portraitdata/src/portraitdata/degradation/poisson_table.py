@@ -88,7 +88,6 @@ def poisson_counts(
     """Poisson variables of mean ``image / 255 * levels``: their distribution functions, inverted.
 
     Args:
-        image: Values.
         levels: See `level_count`.
         bits: Random numbers, uniform over all 32 bits; with more of them the counts grow.
 

@@ -23,23 +23,14 @@ class RecordedPicture:
 
 
 def write_records(pictures: Iterable[RecordedPicture], path: Path) -> None:
-    """Write a file of records, in the order of the names.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
+    """Write a file of records, in the order of the names."""
     lines = [json.dumps(asdict(picture)) + "\n" for picture in sorted(pictures, key=lambda picture: picture.name)]
     with replacing(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def read_records(path: Path) -> dict[str, RecordedPicture]:
-    """Read a file of records, by name.
-
-    Raises:
-        OSError: If the file cannot be read.
-        ValueError: If a line is no record; the line is named.
-    """
+    """Read a file of records, by name; ValueError if a line is no record; the line is named."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:

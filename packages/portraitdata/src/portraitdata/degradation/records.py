@@ -65,16 +65,37 @@ class OrderRecord:
 
 
 @dataclass(frozen=True)
-class TwoOrderRecord:
-    """One image's way through the process of Real-ESRGAN."""
+class ImageRecord:
+    """One image's way through any process."""
 
     preset: str
     """Name of the preset it was drawn from; what is done does not depend on it."""
     height: int
     """Of the image, in pixels."""
     width: int
+
+    def to_json(self) -> str:
+        """One line that `record_from_json` makes the same record of."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class ReducingRecord(ImageRecord):
+    """One image's way to a smaller one."""
+
     scale: int
     """Sides of the image divided by sides of the LQ."""
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the LQ."""
+        return self.height // self.scale, self.width // self.scale
+
+
+@dataclass(frozen=True)
+class TwoOrderRecord(ReducingRecord):
+    """One image's way through the process of Real-ESRGAN."""
+
     sharpen: bool
     """True if the image is sharpened first."""
     untouched: bool
@@ -89,25 +110,11 @@ class TwoOrderRecord:
     """True if the second JPEG comes last."""
     process: Literal["two-order"] = "two-order"
 
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the LQ."""
-        return self.height // self.scale, self.width // self.scale
-
-    def to_json(self) -> str:
-        """One line that `record_from_json` makes the same record of."""
-        return json.dumps(asdict(self))
-
 
 @dataclass(frozen=True)
-class ClassicalRecord:
+class ClassicalRecord(ImageRecord):
     """One image's way through the process of face restorers."""
 
-    preset: str
-    """Name of the preset it was drawn from; what is done does not depend on it."""
-    height: int
-    """Of the image, in pixels."""
-    width: int
     sharpen: bool
     """True if the image is sharpened first."""
     blur: KernelRecord
@@ -125,36 +132,16 @@ class ClassicalRecord:
         """Height and width of the LQ: those of the image."""
         return self.height, self.width
 
-    def to_json(self) -> str:
-        """One line that `record_from_json` makes the same record of."""
-        return json.dumps(asdict(self))
-
 
 @dataclass(frozen=True)
-class PlainRecord:
+class PlainRecord(ReducingRecord):
     """One image that is reduced and perhaps compressed."""
 
-    preset: str
-    """Name of the preset it was drawn from; what is done does not depend on it."""
-    height: int
-    """Of the image, in pixels."""
-    width: int
-    scale: int
-    """Sides of the image divided by sides of the LQ."""
     sharpen: bool
     """True if the image is sharpened first."""
     quality: int
     """Of JPEG; 0 for no compression."""
     process: Literal["plain"] = "plain"
-
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the LQ."""
-        return self.height // self.scale, self.width // self.scale
-
-    def to_json(self) -> str:
-        """One line that `record_from_json` makes the same record of."""
-        return json.dumps(asdict(self))
 
 
 DegradationRecord = TwoOrderRecord | ClassicalRecord | PlainRecord
@@ -192,11 +179,7 @@ def record_from_json(text: str) -> DegradationRecord:
 
 
 def record_from_dict(content: object) -> DegradationRecord:
-    """The record whose JSON was read as `content`.
-
-    Raises:
-        ValueError: If it is no such record.
-    """
+    """The record whose JSON was read as `content`; ValueError if it is no such record."""
     process = content.get("process") if isinstance(content, dict) else None
     if process == "two-order":
         return _read(TwoOrderRecord, content)

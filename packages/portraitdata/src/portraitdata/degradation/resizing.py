@@ -26,7 +26,8 @@ def resized(
     if image.shape[:2] == (height, width):
         return image
     if mode == "area":
-        return _area(image, height, width)
+        # the mean over the pixels that each new one covers, wholly or in part: rows first, then columns as rows
+        return cv2.transpose(_mean_rows(cv2.transpose(_mean_rows(image, height)), width))
     interpolation = cv2.INTER_LINEAR if mode == "bilinear" else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=interpolation)
 
@@ -45,11 +46,6 @@ def reduced(image: Float32[np.ndarray, "h w 3"], height: int, width: int) -> Flo
     columns = bicubic_weights(image.shape[1], width).astype(np.float32)
     shorter = rows @ image.reshape(len(image), -1)
     return columns @ shorter.reshape(height, -1, 3)
-
-
-def _area(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Mean over the pixels that each new pixel covers, wholly or in part: rows first, then columns as rows."""
-    return cv2.transpose(_mean_rows(cv2.transpose(_mean_rows(image, height)), width))
 
 
 def _mean_rows(image: NDArray[np.float32], target: int) -> NDArray[np.float32]:

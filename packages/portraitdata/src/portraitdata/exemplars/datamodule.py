@@ -116,9 +116,7 @@ class ExemplarDataModule(LightningDataModule):
         """All test sets."""
         return self._evaluation_loader(None)
 
-    def predict_dataloader(self) -> DataLoader[ExemplarSet]:
-        """All test sets."""
-        return self._evaluation_loader(None)
+    predict_dataloader = test_dataloader
 
     def on_after_batch_transfer(self, batch: ExemplarSet, dataloader_idx: int) -> ExemplarBatch:
         """Make floats and the low-resolution input, on the device of the batch."""

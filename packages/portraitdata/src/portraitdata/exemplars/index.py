@@ -1,7 +1,6 @@
 """The index of a set of portraits: which photographs show whom, where they lie, and what they are for."""
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,15 +9,23 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
+from portraitdata.loading.index_files import (
+    conform,
+    photographs_root,
+    portable_root,
+    read_parquet,
+    stored_metadata,
+    write_parquet,
+)
 
 Split = Literal["train", "test", "unused"]
 """Use of an identity's photographs."""
 
 VERSION = 1
 METADATA_KEY = b"portraitdata.exemplar_index"
+
+KIND = "an exemplar index"
 
 
 class Photograph(NamedTuple):
@@ -47,10 +54,6 @@ def known_split(name: str, whose: str) -> Split:
 
     Raises:
         ValueError: If there is none; `whose` tells whose split it should have been.
-
-    Example:
-        >>> known_split("test", "ada")
-        'test'
     """
     for split in get_args(Split):
         if name == split:
@@ -156,7 +159,6 @@ class ExemplarIndex:
 
         Raises:
             ValueError: If the index has no photographs.
-            OSError: If the file cannot be written.
         """
         if not self.photographs:
             raise ValueError(f"An index without a single photograph is not written to {path}.")
@@ -170,15 +172,13 @@ class ExemplarIndex:
         }
         table = pa.Table.from_pylist([row._asdict() for row in self.photographs], schema=SCHEMA)
         table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-        with replacing(path) as temporary:
-            pq.write_table(table, temporary)
+        write_parquet(table, path)
 
     @classmethod
     def read(cls, path: Path | str, root: Path | str | None = None) -> "ExemplarIndex":
         """Read an index.
 
         Args:
-            path: Parquet file that `write` made.
             root: Folder of the photographs, where it is no longer the one that the index names.
 
         Raises:
@@ -187,13 +187,13 @@ class ExemplarIndex:
         """
         path = Path(path)
         check_index(path)
-        table, metadata = _read_table(path)
-        folder = Path(root) if root is not None else Path(os.path.normpath(path.parent / metadata["root"]))
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"The photographs of {path} were in {folder}, which is not there; give their folder as `root`."
-            )
-        rows = tuple(Photograph(**row) for row in table.to_pylist())
+        table = read_parquet(path, KIND)
+        columns = conform(table, SCHEMA, str(path), KIND).select(SCHEMA.names)
+        metadata = stored_metadata(table, METADATA_KEY, VERSION, path, "exemplar-index")
+        if not table.num_rows:
+            raise ValueError(f"{path} lists no photographs.")
+        folder = photographs_root(metadata["root"], path.parent, path, root)
+        rows = tuple(Photograph(**row) for row in columns.to_pylist())
         try:
             return cls(folder, rows, metadata["source"], metadata["seed"], metadata["note"])
         except ValueError as error:
@@ -201,70 +201,11 @@ class ExemplarIndex:
 
 
 def check_index(path: Path) -> None:
-    """Refuse an index that is not there.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-    """
+    """Refuse an index that is not there."""
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no exemplar index {path}; `portraitdata exemplar-index SOURCE --output {path}` makes one."
         )
-
-
-def _read_table(path: Path) -> tuple[pa.Table, dict]:
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a parquet file, an exemplar index was wanted.") from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
-    if missing:
-        raise ValueError(f"{path} is no exemplar index: it lacks the columns {', '.join(missing)}.")
-    if table.num_rows == 0:
-        raise ValueError(f"{path} lists no photographs.")
-    metadata = stored_metadata(table, METADATA_KEY, VERSION, path, "exemplar-index")
-    try:
-        return table.select(SCHEMA.names).cast(SCHEMA), metadata
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise ValueError(f"{path} has columns of another type than an exemplar index: {error}.") from error
-
-
-def stored_metadata(table: pa.Table, key: bytes, version: int, place: Path, command: str) -> dict:
-    """Metadata that an index stores beside its table: version, root and more.
-
-    Args:
-        table: Table that holds them.
-        key: Where it does.
-        version: Newest version that can be read.
-        place: What errors call the index.
-        command: Command that makes one.
-
-    Raises:
-        ValueError: If there is nothing, or the version is newer.
-    """
-    stored = (table.schema.metadata or {}).get(key)
-    if stored is None:
-        raise ValueError(f"{place} does not say where its photographs lie; make it by `portraitdata {command}`.")
-    metadata = json.loads(stored)
-    if metadata["version"] > version:
-        raise ValueError(
-            f"{place} has version {metadata['version']} of the index format, newer than {version}; update portraitdata."
-        )
-    return metadata
-
-
-def portable_root(root: Path, folder: Path) -> str:
-    """Root relative to the folder of an index, so that both may move together; absolute if they share nothing.
-
-    Example:
-        >>> portable_root(Path("/data/photos"), Path("/data/indexes")), portable_root(Path("/photos"), Path("/data"))
-        ('../photos', '/photos')
-    """
-    try:
-        common = Path(os.path.commonpath([root, folder]))
-    except ValueError:  # different drives
-        return str(root)
-    return str(root) if common == common.parent else os.path.relpath(root, folder)
 
 
 def identity_counts(photographs: Iterable[Photograph]) -> dict[str, int]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from portraitdata.exemplars.index import ExemplarIndex, identity_counts
+from portraitdata.exemplars.index import ExemplarIndex, Split, identity_counts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,17 +24,14 @@ def summary_table(index: ExemplarIndex, title: str) -> "Table":
     """Photographs, people, photographs of a person and shorter sides in pixels, for each split."""
     from rich.table import Table
 
-    table = Table(title=title, caption=f"{index.source}, split {_origin(index)}. {index.note}".strip())
+    split = "given" if index.seed is None else f"drawn with seed {index.seed}"
+    table = Table(title=title, caption=f"{index.source}, split {split}. {index.note}".strip())
     for column in ("split", "photographs", "people", "photographs each", "shorter side"):
         table.add_column(column, justify="left" if column == "split" else "right")
-    for split in ("train", "test", "unused"):
-        rows = index.select(split).photographs
+    for part in get_args(Split):
+        rows = index.select(part).photographs
         if rows:
             counts = list(identity_counts(rows).values())
             sides = [min(row.width, row.height) for row in rows]
-            table.add_row(split, f"{len(rows):,}", f"{len(counts):,}", spread(counts), spread(sides))
+            table.add_row(part, f"{len(rows):,}", f"{len(counts):,}", spread(counts), spread(sides))
     return table
-
-
-def _origin(index: ExemplarIndex) -> str:
-    return "given" if index.seed is None else f"drawn with seed {index.seed}"

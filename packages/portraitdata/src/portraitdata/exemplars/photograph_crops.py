@@ -32,11 +32,7 @@ class Square(NamedTuple):
 
 
 def decoded_photograph(data: bytes, row: Photograph) -> Raster:
-    """The pixels of a photograph.
-
-    Raises:
-        ImageFileError: If it cannot be decoded or has changed since it was indexed.
-    """
+    """The pixels of a photograph; ImageFileError if it cannot be decoded or has changed since it was indexed."""
     raster = decode_raster(data, row.path)
     if raster.samples.shape[:2] != (row.height, row.width):
         found = f"{raster.samples.shape[1]} x {raster.samples.shape[0]}"
@@ -50,11 +46,7 @@ def centred_square(height: int, width: int, crop: int | None, down: int = 0, rig
     """The centred square of a photograph, shifted as far as the photograph goes.
 
     Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
         crop: Side of the square, in pixels; None, or more than the photograph has, for the largest one.
-        down: Shift in pixels.
-        right: Shift in pixels.
 
     Example:
         >>> centred_square(250, 200, 128, down=-300, right=5)
@@ -70,9 +62,7 @@ class PhotographCrops:
     """Centred squares of photographs as 8-bit sRGB.
 
     Args:
-        index: Index that the photographs are in.
         photographs: The photographs, by whose position a square is asked for.
-        size: Side of the squares that come out, in pixels.
         crop: Side of the square cut from a photograph, in pixels; None for the largest one.
         jitter: Largest shift that will be asked for, in pixels of the photograph.
         cache: Whether decoded squares are kept in memory, shared by all worker processes.
@@ -107,7 +97,6 @@ class PhotographCrops:
 
         Raises:
             ImageFileError: If the photograph cannot be decoded or has changed since it was indexed.
-            OSError: If it cannot be read.
         """
         row = self.photographs[number]
         square = centred_square(row.height, row.width, self.crop, down, right)

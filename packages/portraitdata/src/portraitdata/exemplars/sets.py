@@ -118,8 +118,7 @@ class TrainingExemplarSets(Dataset[ExemplarSet]):
             raise ValueError(f"A seed is not negative, got {seed}.")
         self.size, self.references, self.jitter, self.flip, self.seed = size, references, jitter, flip, seed
         self.reference_counts = None if reference_counts is None else tuple(reference_counts)
-        self.blank = blank
-        self.self_exemplars = self_exemplars
+        self.blank, self.self_exemplars = blank, self_exemplars
 
     def __len__(self) -> int:
         return len(self._people.rows)

@@ -25,11 +25,9 @@ def split_identities(
     random generator's version, and people added later hardly disturb it.
 
     Args:
-        counts: Photographs of every identity.
         test: Identities for testing, as a number or as a fraction of those with enough photographs.
         train: Identities for training; the rest is "unused". None takes all the rest.
         min_images: Photographs that an identity needs; those with fewer are "unused".
-        seed: Seed of the draw.
 
     Raises:
         ValueError: If there are too few identities, or a negative number of them is wanted.

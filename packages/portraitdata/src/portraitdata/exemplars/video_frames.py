@@ -24,7 +24,6 @@ def read_frames(source: Path, size: int, crop: int | None = None) -> UInt8[Tenso
     Args:
         source: Folder with a picture for every frame, in the order of the numbers in their names; or a video file of
             any kind that the installed OpenCV decodes. A file's colours are taken for sRGB.
-        size: Side of the squares that come out, in pixels.
         crop: Side of the square cut from a frame, in pixels; None for the largest one.
 
     Raises:

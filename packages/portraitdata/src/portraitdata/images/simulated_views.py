@@ -70,7 +70,6 @@ class View:
 
         Args:
             landmarks: Eyes, nose, corners of the mouth, in pixels of the photograph.
-            part: What the view shows.
         """
         there = (landmarks - part.centre) @ self.turn.T + torch.tensor(self.shift) + (part.side - 1) / 2
         return there[MIRRORED_LANDMARKS] if self.mirrored else there
@@ -81,8 +80,6 @@ def simulate(photograph: Float[Tensor, "3 h w"], view: View, part: Square) -> Fl
 
     Args:
         photograph: The whole photograph, so that what turns into view is real too.
-        view: What is different.
-        part: What the view shows.
     """
     height, width = photograph.shape[-2:]
     axis = torch.arange(part.side) + 0.5 - part.side / 2

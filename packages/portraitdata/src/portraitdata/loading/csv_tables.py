@@ -9,11 +9,9 @@ def read_csv_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     r"""Rows of a CSV file in UTF-8 with a header, by column; a byte order mark, as spreadsheets write it, is skipped.
 
     Args:
-        path: The file.
         columns: Columns that must be there; further ones may be.
 
     Raises:
-        OSError: If the file cannot be read.
         ValueError: If it is no such text, or a column is missing.
 
     Example:

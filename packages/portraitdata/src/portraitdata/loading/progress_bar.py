@@ -10,7 +10,6 @@ def with_bar(items: Iterable[Item], words: str, total: int | None = None) -> Ite
     """The items; on a terminal with a bar on stderr that goes when they are done.
 
     Args:
-        items: What is gone through.
         words: What stands before the bar.
         total: Number of items, if they do not tell it.
 

@@ -79,10 +79,8 @@ def training_loader(
     Args:
         data: Data set whose keys are those of `SeededSequence`.
         batch_size: Items in a batch of one process.
-        seed: Seed of the order.
         trainer: Who knows the epoch, and which process this is; None for the first of a single one.
         num_workers: Processes that read; 0 reads in this one.
-        collate: Makes a batch of items; torch's own by default.
 
     Raises:
         ValueError: If there are not enough items for one batch on every process.

@@ -27,12 +27,7 @@ class SeededSequence(DistributedSampler[tuple[int, int]]):
     A `DistributedSampler` by type, so that Lightning leaves it in place and tells it the epoch.
 
     Args:
-        length: Photographs in the data set.
         batch_size: Samples in a batch of one process.
-        seed: Seed of the permutations.
-        rank: Number of this process.
-        world_size: Number of processes.
-        epoch: Epoch to begin with.
         start: Batches of that epoch that have been seen before; they are skipped without being drawn. The length
             stays that of the whole epoch.
 
@@ -87,7 +82,6 @@ class Share(DistributedSampler[int]):
     """One process's share of a fixed sequence: numbers r, r + w, ... and nothing twice.
 
     Args:
-        data: Anything with a length.
         rank: Number r of this process.
         world_size: Number w of processes.
 

@@ -12,9 +12,6 @@ class SharedArray:
 
     Memory is taken only for what is written. A pickled copy, as in a spawned process, starts at zero on its own.
 
-    Args:
-        *shape: Shape of the array.
-
     Raises:
         MemoryError: If the system does not give that much.
 

@@ -87,10 +87,6 @@ class VGG(nn.Module):
         Poolings halve the map; a layer whose map would be smaller than a pixel (two pixels, where the border is
         mirrored) is left out.
 
-        Args:
-            images: RGB in [0, 1].
-            layers: Layers wanted.
-
         Raises:
             ValueError: If there is no such layer, or the images are too small for the first one.
         """
@@ -132,11 +128,7 @@ class VGG(nn.Module):
         return len(self.get_buffer(f"{layer.replace('relu', 'conv')}_bias"))
 
     def check_layers(self, layers: Sequence[str]) -> None:
-        """Say which layers there are.
-
-        Raises:
-            ValueError: If none or an unknown one is named.
-        """
+        """Say which layers there are; ValueError if none or an unknown one is named."""
         known = {*self.names, *(name.replace("conv", "relu") for name in self.names)}
         unknown = [layer for layer in layers if layer not in known]
         if unknown or not layers:
@@ -172,11 +164,7 @@ def load_backbone(backbone: str | Path) -> VGG:
 
 
 def find_backbone(backbone: str | Path) -> Path:
-    """File of a backbone's name or path, see `load_backbone`.
-
-    Raises:
-        MissingBackboneError: If there is no such file.
-    """
+    """File of a backbone's name or path, see `load_backbone`; MissingBackboneError if there is no such file."""
     if isinstance(backbone, str) and backbone in TORCHVISION_FILES:
         file, size = TORCHVISION_FILES[backbone]
         path = Path(torch.hub.get_dir()) / "checkpoints" / file

@@ -22,7 +22,6 @@ def load_safely(path: Path) -> Any:  # noqa: ANN401
 
     Raises:
         ValueError: If it is damaged, or holds more than tensors and plain values.
-        OSError: If it cannot be read.
     """
     try:
         if path.suffix == ".safetensors":

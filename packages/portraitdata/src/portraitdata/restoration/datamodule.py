@@ -138,9 +138,7 @@ class RestorationDataModule(LightningDataModule):
         """All test photographs and the paired test sets."""
         return self._evaluation_loaders(None)
 
-    def predict_dataloader(self) -> list[DataLoader]:
-        """All test photographs and the paired test sets."""
-        return self._evaluation_loaders(None)
+    predict_dataloader = test_dataloader
 
     def on_after_batch_transfer(self, batch: RestorationBytes, dataloader_idx: int) -> RestorationBatch:
         """Make floats, masks and, if it was left to the device, the low-quality images; on the batch's device."""

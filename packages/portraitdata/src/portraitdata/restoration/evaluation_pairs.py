@@ -12,9 +12,8 @@ from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.large_enough import large_enough
 from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
-from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, visible_faces
+from portraitdata.restoration.portrait_items import DegradeOn, PortraitItems, Reference, large_enough, visible_faces
 from portraitdata.restoration.view import View, any_window, face_window
 
 
@@ -25,17 +24,11 @@ class EvaluationPairs(Dataset[RestorationItem]):
     Section 3: "we simply select the most similar one"). Without references the window goes to the largest face, without
     faces to the middle. The degradation follows from seed and uid, so it stays when other photographs are added.
 
+    Arguments are those of `portraitdata.restoration.datamodule.RestorationDataModule`, but for:
+
     Args:
-        index: Index, or its folder.
-        size: Side of the HQ, in pixels.
-        scale: Sides of the HQ divided by sides of the LQ.
-        preset: Degradation.
-        references: Whether there are references at all.
-        degrade_on: Where the LQ is made.
         split: Part of the index.
         limit: Use only this many photographs, evenly spread over the split.
-        seed: Seed of the degradations.
-        reference_size: Side of the references in pixels, a divisor of 512.
 
     Raises:
         ValueError: If an argument is out of range, or no photograph is left.

@@ -15,8 +15,6 @@ def box_masks(
         boxes: Left, top, right and bottom edge in pixels, pixel centres at integers; the edges belong to the box, which
             may reach beyond the image.
         present: Which images have a box; what stands in the other rows does not matter.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
 
     Example:
         >>> box_masks(torch.tensor([[1.0, 0.2, 2.0, 9.0]]), torch.tensor([True]), 3, 4)[0, 0].int().tolist()

@@ -54,21 +54,10 @@ class MixtureOrder:
     serial is found at once.
 
     Args:
-        lengths: Items of each data set.
         weights: How much of each; only their ratio matters.
-        seed: Seed of the order.
 
     Raises:
         ValueError: If a data set is empty, weights and data sets are of different number, or see `shares`.
-
-    Example:
-        >>> order = MixtureOrder([3, 5], [1.0, 1.0])
-        >>> drawn = [order.at(serial) for serial in range(1024)]
-        >>> sum(dataset for dataset, _ in drawn)
-        512
-        >>> first = [item for dataset, item in drawn if dataset == 0]
-        >>> sorted(first[:3]), sorted(first[3:6])
-        ([0, 1, 2], [0, 1, 2])
     """
 
     def __init__(self, lengths: Sequence[int], weights: Sequence[float], seed: int = 0) -> None:
@@ -127,11 +116,7 @@ class Mixture(Dataset[RestorationItem]):
     """
 
     def __init__(
-        self,
-        datasets: Sequence[RestorationPairs],
-        weights: Sequence[float],
-        samples: int | None = None,
-        seed: int = 0,
+        self, datasets: Sequence[RestorationPairs], weights: Sequence[float], samples: int | None = None, seed: int = 0
     ) -> None:
         if samples is not None and samples < 1:
             raise ValueError(f"An epoch has at least one item, got samples {samples}.")

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -32,7 +33,6 @@ class PhotographWindows:
     """Reads what a restorer is trained on out of photographs; remembers which of them cannot be decoded.
 
     Args:
-        index: Portrait index.
         cache: Keeps decoded photographs and aligned faces; None decodes every time.
     """
 
@@ -48,7 +48,6 @@ class PhotographWindows:
 
         Raises:
             ImageFileError: If the photograph cannot be decoded or has changed since it was indexed.
-            OSError: If it cannot be read.
         """
         top, left, side = view.window
         rows = srgb_rows(self._decoded(number), top, left, side, side)
@@ -66,13 +65,10 @@ class PhotographWindows:
         """A face of the index aligned to FFHQ at 512 pixels by the stored matrix, low-passed where it is reduced.
 
         Args:
-            face: Number of the face.
-            flipped: Mirror it.
             size: Side of the result in pixels, a divisor of 512; the mean over blocks of the face at 512 pixels.
 
         Raises:
             ImageFileError: If its photograph cannot be decoded or has changed since it was indexed.
-            OSError: If it cannot be read.
         """
         if self._cache is None:
             samples = mean_reduced(self._aligned(face), size)
@@ -99,37 +95,28 @@ class PhotographWindows:
 
     def view_or_warn(self, number: int, view: View) -> NDArray[np.uint8] | None:
         """As `view`, but None for a photograph that cannot be decoded, with one warning for it in all workers."""
-        if self._state.values[number] == CORRUPT:
-            return None
-        try:
-            return self.view(number, view)
-        except (ImageFileError, OSError) as error:
-            self._note_corrupt(number, error)
-            return None
+        return self._or_warn(number, lambda: self.view(number, view))
 
     def aligned_face_or_warn(self, face: int, flipped: bool, size: int = REFERENCE_SIZE) -> NDArray[np.uint8] | None:
         """As `aligned_face`, but None where it cannot be decoded, with one warning in all workers."""
-        number = self.index.photograph_of(face)
-        if self._state.values[number] == CORRUPT:
-            return None
-        try:
-            return self.aligned_face(face, flipped, size)
-        except (ImageFileError, OSError) as error:
-            self._note_corrupt(number, error)
-            return None
+        return self._or_warn(self.index.photograph_of(face), lambda: self.aligned_face(face, flipped, size))
 
     @property
     def corrupt(self) -> list[str]:
         """Paths of the photographs that could not be decoded so far, by any worker."""
         return [self.index.photograph(number).path for number in np.flatnonzero(self._state.values == CORRUPT).tolist()]
 
-    def _note_corrupt(self, number: int, error: Exception) -> None:
-        self._state.values[number] = CORRUPT
-        count = int((self._state.values == CORRUPT).sum())
-        warnings.warn(
-            CorruptPhotograph(f"Another photograph takes the place of a corrupt one ({count} so far): {error}"),
-            stacklevel=3,
-        )
+    def _or_warn(self, number: int, read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8] | None:
+        if self._state.values[number] == CORRUPT:
+            return None
+        try:
+            return read()
+        except (ImageFileError, OSError) as error:
+            self._state.values[number] = CORRUPT
+            count = int((self._state.values == CORRUPT).sum())
+            warning = f"Another photograph takes the place of a corrupt one ({count} so far): {error}"
+            warnings.warn(CorruptPhotograph(warning), stacklevel=3)
+            return None
 
     def _decoded(self, number: int) -> Raster:
         if self._cache is None:
@@ -151,11 +138,7 @@ class PhotographWindows:
 
 
 def checked_reference_size(size: int) -> int:
-    """A side that references can have, in pixels.
-
-    Raises:
-        ValueError: If it is no divisor of `REFERENCE_SIZE`.
-    """
+    """A side that references can have, in pixels; ValueError if it is no divisor of `REFERENCE_SIZE`."""
     if size < 1 or REFERENCE_SIZE % size:
         raise ValueError(f"References have a side that divides {REFERENCE_SIZE} pixels, got {size}.")
     return size

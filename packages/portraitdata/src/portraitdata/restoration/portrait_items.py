@@ -1,5 +1,6 @@
 """From a view of a photograph to an item: faces, reference, and the low-quality image or the record of it."""
 
+import warnings
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
+from portraitdata.degradation.noise import LUMA
 from portraitdata.degradation.presets import PresetName, preset_of
+from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import RestorationItem
-from portraitdata.restoration.grey_pictures import grey_picture
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 
@@ -38,7 +40,6 @@ class PortraitItems:
     Args:
         size: Side of the high-quality images, in pixels.
         scale: Sides of the high-quality image divided by sides of the low-quality one.
-        preset: Degradation.
         degrade_on: Where the low-quality image is made.
 
     Raises:
@@ -66,13 +67,8 @@ class PortraitItems:
         """One item.
 
         Args:
-            index: The photograph's index.
-            number: The photograph.
-            view: How it is shown.
-            hq: The view.
             faces: Numbers of the faces that are visible in it.
             reference: Which of them has a reference, and the reference.
-            seed: Seed of the degradation.
             grey: Take the colour out of the view, its LQ and the reference.
         """
         if grey:
@@ -102,3 +98,46 @@ def visible_faces(index: PortraitIndex, number: int, view: View) -> NDArray[np.i
     """Numbers of the faces of a photograph with all five landmarks in a view of it."""
     faces = index.faces_of(number)
     return faces[view.visible(view.faces(index.geometry(faces)))]
+
+
+def grey_picture(picture: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "3 h w"]:
+    """Luma of ITU-R BT.601 in all three channels.
+
+    Example:
+        >>> grey_picture(np.array([255, 0, 0], np.uint8).reshape(3, 1, 1)).ravel().tolist()
+        [76, 76, 76]
+    """
+    luma = np.rint(np.tensordot(LUMA[0], picture.astype(np.float32), 1)).astype(np.uint8)
+    return np.repeat(luma[None], 3, axis=0)
+
+
+class SmallPhotographs(UserWarning):
+    """Photographs that are too small and were left out."""
+
+
+def large_enough(index: PortraitIndex, split: Split, size: int) -> NDArray[np.int64]:
+    """Numbers of the photographs of a split whose sides have at least `size` pixels.
+
+    Warns once, with a count, if some are left out.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    numbers = index.numbers(split)
+    if len(numbers) == 0:
+        raise ValueError(f"The index of {index.root} has no photographs in the split {split!r}.")
+    kept = [number for number in numbers.tolist() if min(index.size(number)) >= size]
+    if not kept:
+        raise ValueError(
+            f"All {len(numbers)} photographs of {index.root} have a side of fewer than {size} pixels; give a smaller "
+            'size, or small="enlarge".'
+        )
+    if len(kept) < len(numbers):
+        warnings.warn(
+            SmallPhotographs(
+                f"{len(numbers) - len(kept)} of {len(numbers)} photographs of {index.root} are left out: one side has "
+                f"fewer than {size} pixels."
+            ),
+            stacklevel=3,
+        )
+    return np.array(kept, np.int64)

@@ -13,10 +13,16 @@ from portraitdata.degradation.presets import PresetName
 from portraitdata.exemplars.index import Split
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.large_enough import large_enough
 from portraitdata.restoration.photograph_windows import PhotographWindows, checked_reference_size
 from portraitdata.restoration.pixel_cache import PixelCache
-from portraitdata.restoration.portrait_items import KIND_STREAM, VIEW_STREAM, DegradeOn, PortraitItems, visible_faces
+from portraitdata.restoration.portrait_items import (
+    KIND_STREAM,
+    VIEW_STREAM,
+    DegradeOn,
+    PortraitItems,
+    large_enough,
+    visible_faces,
+)
 from portraitdata.restoration.references.training_references import ReferenceChances, TrainingReferences
 from portraitdata.restoration.view import View, any_window, face_window, window_around
 
@@ -51,29 +57,19 @@ class RestorationPairs(Dataset[RestorationItem]):
     A photograph that cannot be decoded does not end the training: the next one takes its place, with one counted
     `CorruptPhotograph` warning for each. A reference that cannot be decoded gives way to another of the same person.
 
+    Arguments are those of `portraitdata.restoration.datamodule.RestorationDataModule`, but for:
+
     Args:
         index: Index, or its folder.
-        size: Side of the HQ, in pixels.
-        scale: Sides of the HQ divided by sides of the LQ.
-        preset: Degradation.
-        references: Whether there are references at all.
-        drop: Probability that a reference is left out.
         keep_face: Probability that the window contains a face, where there is one; otherwise it lies anywhere. Faces
             that have a reference come first.
         window: Smallest and largest side of the window, as shares of the photograph's shorter side; two equal ones for
             a fixed rule.
-        flip: Mirror half of the items, reference and faces included.
         small: What to do with photographs whose shorter side is below `size`: leave them out, with one
             `SmallPhotographs` warning that counts them, or enlarge their largest square.
         degrade_on: Where the LQ is made: here, or later on the device by the record.
         split: Part of the index.
-        seed: Seed of everything random.
-        grey: Probability that an item has no colour: HQ, LQ and reference.
-        self_reference: Probability that a face without another photograph has itself as reference, altered.
-        stranger: Probability that a reference is another person's face; `same_person` is then false.
-        hide_parts: Probability that eyes or mouth of a reference are painted over.
         cache: Keeps decoded photographs and aligned faces in each process; may be shared by several sets.
-        reference_size: Side of the references in pixels, a divisor of 512.
         close_up: Probability that a window made for a face is cut out around a place of the face, whatever its side,
             instead of containing the face.
 

@@ -16,10 +16,6 @@ class View(NamedTuple):
 
     Convention: a pixel x of the photograph lies at (x - left + 0.5) * size / side - 0.5 of the view, pixel centres at
     integers; mirrored, at size - 1 minus that.
-
-    Example:
-        >>> View(Square(10, 20, 100), 50, False).scale
-        0.5
     """
 
     window: Square
@@ -35,17 +31,7 @@ class View(NamedTuple):
         return self.size / self.window.side
 
     def faces(self, faces: Faces) -> Faces:
-        """Faces of the photograph in pixels of the view; of a mirrored face, left and right landmarks change places.
-
-        Example:
-            >>> import torch
-            >>> box, points = torch.tensor([[20.0, 10.0, 69.0, 59.0]]), torch.full((1, 5, 2), 20.0)
-            >>> face = Faces(torch.tensor([0]), box, points, torch.ones(1))
-            >>> View(Square(10, 20, 100), 100, False).faces(face).boxes.tolist()
-            [[0.0, 0.0, 49.0, 49.0]]
-            >>> View(Square(10, 20, 100), 100, True).faces(face).boxes.tolist()
-            [[50.0, 0.0, 99.0, 49.0]]
-        """
+        """Faces of the photograph in pixels of the view; of a mirrored face, left and right landmarks change places."""
         corner = faces.boxes.new_tensor([self.window.left, self.window.top])
         moved = Faces(faces.image_index, faces.boxes - corner.repeat(2), faces.landmarks - corner, faces.scores)
         seen = moved.rescaled(self.scale)
@@ -65,8 +51,6 @@ def face_window(
     Where the photograph ends before the box does, the window ends with the photograph.
 
     Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
         side: Of the window, in pixels; not more than the photograph has.
         box: Left, top, right and bottom edge of the face, in pixels.
         at: Where among the possible windows, down and right, each in [0, 1].
@@ -89,12 +73,6 @@ def _start(first: float, last: float, side: int, length: int, at: float) -> int:
 def any_window(height: int, width: int, side: int, at: tuple[float, float]) -> Square:
     """A window anywhere in a photograph.
 
-    Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
-        side: Of the window, in pixels; not more than the photograph has.
-        at: Where among the possible windows, down and right, each in [0, 1].
-
     Example:
         >>> any_window(400, 300, 200, (0.5, 0.0))
         Square(top=100, left=0, side=200)
@@ -110,10 +88,6 @@ def window_around(
     """A window of a photograph whose middle is a place of a face, moved as far as the photograph's border demands.
 
     Args:
-        height: Of the photograph, in pixels.
-        width: Of the photograph, in pixels.
-        side: Of the window, in pixels; not more than the photograph has.
-        box: Left, top, right and bottom edge of the face, in pixels.
         at: Which place, down and right, each in [0, 1].
 
     Example:

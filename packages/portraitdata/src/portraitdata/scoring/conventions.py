@@ -14,11 +14,7 @@ STUDIO_SWING = (65.481, 128.553, 24.966)
 
 
 def known_convention(convention: str) -> Convention:
-    """The convention, if there is one of that name.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """The convention, if there is one of that name; ValueError if there is none."""
     for known in get_args(Convention):
         if convention == known:
             return known
@@ -56,17 +52,10 @@ def compared_channels(
     """Compared channels of two batches, in float32 at least.
 
     Args:
-        restored: RGB in [0, 1].
-        target: RGB in [0, 1], of the same size.
-        convention: Which channels.
         crop: Pixels left out along every border.
 
     Raises:
         ValueError: If the sizes differ, nothing is left, or there is no such convention.
-
-    Example:
-        >>> compared_channels(torch.rand(2, 3, 8, 9), torch.rand(2, 3, 8, 9), "osediff", 2)[0].shape
-        torch.Size([2, 1, 4, 5])
     """
     convention = known_convention(convention)
     if restored.shape != target.shape:

@@ -33,8 +33,7 @@ class FaceFinder:
     def __init__(self, detector: Detector | None, *, aligned: bool = False) -> None:
         if detector is None and not aligned:
             raise ValueError("Faces of images that are not aligned need a detector, got none.")
-        self.detector = detector
-        self.aligned = aligned
+        self.detector, self.aligned = detector, aligned
         self._pair: ImagePair | None = None
         self._faces = Faces.none()
         self._detected: Faces | None = None
@@ -52,11 +51,7 @@ class FaceFinder:
         return self._faces
 
     def detected(self, pair: ImagePair) -> Faces:
-        """The face of the target by the detector, even of aligned sets.
-
-        Raises:
-            NoFaceInImageError: If there is none.
-        """
+        """The face of the target by the detector, even of aligned sets; NoFaceInImageError if there is none."""
         self._turn_to(pair)
         if self._detected is None:
             self._detected = self._largest(pair.target)
@@ -128,15 +123,11 @@ class FaceEmbedder:
     """Embeddings of the face in the restored image and in the target; remembered for one pair.
 
     Args:
-        finder: Where the face is.
-        network: Recognition network.
         name: What to call the network beside the numbers.
     """
 
     def __init__(self, finder: FaceFinder, network: IdentityNetwork, name: str) -> None:
-        self.finder = finder
-        self.network = network
-        self.name = name
+        self.finder, self.network, self.name = finder, network, name
         self._pair: ImagePair | None = None
         self._embeddings = (torch.empty(0), torch.empty(0))
 

@@ -1,4 +1,4 @@
-"""Metrics of the face beside identity: IDA, landmark distance, the seam of a pasted face."""
+"""Metrics of the face: ID-Score (HeadsUp, Eq. 4), IDA, landmark distance, the seam of a pasted face."""
 
 from math import isfinite
 
@@ -8,16 +8,13 @@ from torch import nn
 from faceops.metrics.ida import angles, daefr_grey
 from faceops.metrics.landmark_distance import landmark_distances
 from faceops.metrics.seam_scores import seam_scores
+from faceops.recognition.identity import similarity
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder, aligned_at_512
 from portraitdata.scoring.metric import Column, ImagePair, PairMetric
 
 
 def ida_metric(embedder: FaceEmbedder) -> PairMetric:
-    """Angle between the embeddings of the restored and the true face, in radians.
-
-    Args:
-        embedder: Recognition network, and where the face is.
-    """
+    """Angle between the embeddings of the restored and the true face, in radians."""
     column = Column("ida", f"radians, {embedder.name}", higher_is_better=False)
     return PairMetric(column, lambda pair: angles(*embedder(pair)).item())
 
@@ -29,7 +26,6 @@ def daefr_ida_metric(finder: FaceFinder, network: nn.Module) -> PairMetric:
     missing images are said.
 
     Args:
-        finder: Where the face is.
         network: Makes features (n, d) of grey faces (n, 1, 128, 128) in [0, 1].
     """
     still = network.eval()
@@ -47,9 +43,6 @@ def landmark_metric(finder: FaceFinder) -> PairMetric:
 
     Both are found by the detector, of aligned sets too. A restored face that is not found where the target has its
     face has no number and is named.
-
-    Args:
-        finder: Where the face is.
     """
 
     def measure(pair: ImagePair) -> float:
@@ -72,3 +65,30 @@ def boundary_metric() -> PairMetric:
         return seen if isfinite(seen) else None
 
     return PairMetric(Column("boundary", "seam of the mask, beyond the target's", higher_is_better=False), measure)
+
+
+def identity_metric(embedder: FaceEmbedder, name: str = "id") -> PairMetric:
+    """Cosine of the embeddings of the restored and the true face (HeadsUp, Eq. 4), in [-1, 1].
+
+    Scores of different networks do not compare. A target without a face raises `NoFaceInImageError`.
+
+    Args:
+        name: Of the column.
+    """
+    column = Column(name, f"cosine, {embedder.name}", higher_is_better=True)
+    return PairMetric(column, lambda pair: similarity(*embedder(pair)).item())
+
+
+def reference_identity_metric(embedder: FaceEmbedder) -> PairMetric:
+    """Cosine of the embeddings of the restored face and the one of the reference, in [-1, 1].
+
+    The reference's face is found on the reference. Without one there is no number: a similarity of zero (the paper's
+    definition) would say nothing of a restoration. A target or reference without a face raises `NoFaceInImageError`.
+    """
+
+    def measure(pair: ImagePair) -> float | None:
+        reference = embedder.reference(pair)
+        return None if reference is None else similarity(embedder(pair)[0], reference).item()
+
+    column = Column("id_reference", f"cosine with the reference, {embedder.name}", higher_is_better=True)
+    return PairMetric(column, measure)

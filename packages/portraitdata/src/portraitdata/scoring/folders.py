@@ -141,9 +141,6 @@ def load_pair(files: FilePair, device: str = "cpu") -> ImagePair:
 def check_size(first: Path, image: Float[Tensor, "1 c h w"], second: Path, other: Float[Tensor, "1 d oh ow"]) -> None:
     """Refuse images of different sizes.
 
-    Raises:
-        ValueError: If the sizes differ.
-
     Example:
         >>> import torch
         >>> check_size(Path("a.png"), torch.zeros(1, 3, 4, 6), Path("b.png"), torch.zeros(1, 3, 4, 8))

@@ -23,10 +23,6 @@ def cache_folder(cache: Cache) -> Path:
 
     Convention: ``torch.hub.get_dir()``, which TORCH_HOME moves, has torchvision's files in ``checkpoints``, pyiqa's in
     ``pyiqa`` and CLIP's in ``clip``; HF_HUB_CACHE or HF_HOME moves the one of Hugging Face.
-
-    Example:
-        >>> cache_folder("pyiqa").name
-        'pyiqa'
     """
     if cache == "hugging face":
         home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface").expanduser()

@@ -34,7 +34,6 @@ class NetworkMetric:
     """A learned metric of one image.
 
     Args:
-        row: What it is.
         function: From a restored image and its target to the number.
     """
 
@@ -44,11 +43,7 @@ class NetworkMetric:
         self.columns = (Column(row.name, row.convention, row.higher_is_better),)
 
     def __call__(self, pair: ImagePair) -> tuple[float]:
-        """The number of one pair.
-
-        Raises:
-            ValueError: If the network does not take the image, as one that is too small.
-        """
+        """The number of one pair; ValueError if the network does not take the image, as one that is too small."""
         try:
             with torch.inference_mode(), redirect_stdout(sys.stderr):
                 return (float(self.function(pair.restored, pair.target).reshape(())),)
@@ -62,7 +57,6 @@ class FolderMetric:
     """FID of two lists of files, by a function of two folders.
 
     Args:
-        row: What it is.
         function: From the folder of restored files and the one of targets to the number.
     """
 
@@ -95,9 +89,7 @@ def build_learned(row: LearnedMetric, *, download: bool = False, device: str = "
     """Metric of a row of the table. pyiqa is announced by a `NonCommercialWarning`.
 
     Args:
-        row: Which one.
         download: Let the library fetch weights that are missing.
-        device: Where it computes.
 
     Raises:
         UnavailableMetricError: If package or weights are missing, or the library cannot use them.

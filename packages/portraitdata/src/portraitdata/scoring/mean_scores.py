@@ -12,17 +12,6 @@ class MeanScores(nn.Module):
     """Means of scores by name; what is added is one number for every image, or for every face.
 
     Nothing of it is in a state dict.
-
-    Args:
-        names: Names of the scores.
-
-    Example:
-        >>> import torch
-        >>> scores = MeanScores(("psnr", "identity"))
-        >>> scores.add("psnr", torch.tensor([20.0, 30.0]))
-        >>> scores.add("psnr", torch.tensor([40.0]))
-        >>> {name: value.item() for name, value in scores.compute().items()}
-        {'psnr': 30.0, 'identity': nan}
     """
 
     def __init__(self, names: Iterable[str]) -> None:

@@ -17,10 +17,6 @@ class UnavailableMetricError(RuntimeError):
 class NoFaceInImageError(ValueError):
     """No face where one was wanted.
 
-    Args:
-        name: Of the pair.
-        role: Which image of it: target, restored or reference.
-
     Example:
         >>> str(NoFaceInImageError("a", "target"))
         'No face was found in the target a.'
@@ -28,8 +24,7 @@ class NoFaceInImageError(ValueError):
 
     def __init__(self, name: str, role: Literal["target", "restored", "reference"]) -> None:
         super().__init__(f"No face was found in the {role}{' image' if role == 'restored' else ''} {name}.")
-        self.name = name
-        self.role = role
+        self.name, self.role = name, role
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,6 @@ def pair_folders(
     A name that a folder has twice is left out. References and masks may be absent.
 
     Args:
-        restored: Folder of restored images.
-        target: Folder of what they should be.
-        references: Folder of photographs of the same people.
-        masks: Folder of the masks that faces were pasted with.
         restored_suffix: What the names of restored files have after those of the targets, as ``_out``.
 
     Raises:
@@ -79,7 +75,6 @@ def pictures_by_name(folder: Path, problems: list[str]) -> dict[str, Path]:
     """Pictures of a folder by their path within it without the suffix; visible ones, at every depth.
 
     Args:
-        folder: Where to look.
         problems: A sentence for every name that is there twice is added here; such files are left out.
 
     Raises:

@@ -11,10 +11,7 @@ LEAST_ERROR = 1e-8
 
 
 def psnr(
-    restored: Float[Tensor, "b 3 h w"],
-    target: Float[Tensor, "b 3 h w"],
-    convention: Convention = "rgb",
-    crop: int = 0,
+    restored: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], convention: Convention = "rgb", crop: int = 0
 ) -> Float[Tensor, " b"]:
     r"""PSNR of every image, in dB; higher is better, 80 at most.
 

@@ -13,8 +13,14 @@ from faceops.weights.cache import MissingWeightsError, cached_path, find_weights
 from faceops.weights.table import WEIGHTS
 from portraitdata.scoring.conventions import Convention, describe, known_convention
 from portraitdata.scoring.face_geometry import FaceEmbedder, FaceFinder
-from portraitdata.scoring.face_metrics import boundary_metric, daefr_ida_metric, ida_metric, landmark_metric
-from portraitdata.scoring.identity_metrics import identity_metric, reference_identity_metric
+from portraitdata.scoring.face_metrics import (
+    boundary_metric,
+    daefr_ida_metric,
+    ida_metric,
+    identity_metric,
+    landmark_metric,
+    reference_identity_metric,
+)
 from portraitdata.scoring.learned_metric_table import LEARNED_METRICS, find_learned_metric
 from portraitdata.scoring.learned_metrics import build_learned
 from portraitdata.scoring.metric import Column, Metric, SetMetric, TensorMetric, UnavailableMetricError
@@ -66,12 +72,7 @@ class Selection:
 
 
 def metric_names() -> tuple[str, ...]:
-    """All names that are known.
-
-    Example:
-        >>> metric_names()[:4], "musiq" in metric_names()
-        (('psnr', 'ssim', 'id', 'ida'), True)
-    """
+    """All names that are known."""
     return (*PIXEL_METRICS, *FACE_METRICS, *(row.name for row in LEARNED_METRICS))
 
 
@@ -85,8 +86,6 @@ def select_metrics(
     """Build metrics.
 
     Args:
-        wanted: Names, or metrics of your own.
-        settings: How they are computed.
         with_references: Whether there are references; ``id`` compares with them, too.
         with_masks: Whether there are masks, which ``boundary`` needs.
 
@@ -114,9 +113,6 @@ def select_metrics(
 def check_names(names: Sequence[str]) -> None:
     """Refuse names that are not known or there twice.
 
-    Raises:
-        ValueError: If there is one.
-
     Example:
         >>> check_names(["psnr", "pnsr"])
         Traceback (most recent call last):
@@ -135,9 +131,7 @@ class _Builder:
     """Makes metrics of one selection, which share detector, network and what these find."""
 
     def __init__(self, settings: ScoringSettings, with_references: bool, with_masks: bool) -> None:
-        self.settings = settings
-        self.with_references = with_references
-        self.with_masks = with_masks
+        self.settings, self.with_references, self.with_masks = settings, with_references, with_masks
 
     def build(self, name: str) -> Sequence[Metric | SetMetric]:
         """Metrics that a name stands for."""

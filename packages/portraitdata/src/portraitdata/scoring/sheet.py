@@ -25,7 +25,6 @@ def score_sheet(table: ScoreTable, pairs: Sequence[FilePair], rows: int = ROWS) 
     """The worst images by the first column: restored | target | four times the absolute difference.
 
     Args:
-        table: Scores.
         pairs: Files of the images, by the names that the table has.
         rows: How many images to show at most.
 
@@ -50,7 +49,6 @@ def write_sheet(table: ScoreTable, pairs: Sequence[FilePair], path: Path) -> Non
 
     Raises:
         ValueError: See `score_sheet`; or if the suffix of the file is none of a format that is written.
-        OSError: If the file cannot be written.
     """
     save_picture(Picture(score_sheet(table, pairs)), path)
 

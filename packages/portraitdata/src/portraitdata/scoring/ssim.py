@@ -41,10 +41,7 @@ def local_means(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c vh vw"]:
 
 
 def ssim(
-    restored: Float[Tensor, "b 3 h w"],
-    target: Float[Tensor, "b 3 h w"],
-    convention: Convention = "rgb",
-    crop: int = 0,
+    restored: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"], convention: Convention = "rgb", crop: int = 0
 ) -> Float[Tensor, " b"]:
     r"""SSIM of every image, in [-1, 1]; higher is better, 1 for equal images.
 

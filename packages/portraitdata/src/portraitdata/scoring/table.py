@@ -46,11 +46,7 @@ class ScoreTable:
     """Of the packages that took part."""
 
     def values(self, name: str) -> list[float]:
-        """Numbers of one column, of the images that have one.
-
-        Raises:
-            ValueError: If there is no such column.
-        """
+        """Numbers of one column, of the images that have one; ValueError if there is no such column."""
         names = [column.name for column in self.columns]
         if name not in names:
             raise ValueError(f"The table has the columns {', '.join(names)}; there is no {name!r}.")
@@ -79,14 +75,7 @@ class ScoreTable:
         return counts | {column.name: len(self.rows) for column in self.set_columns}
 
     def as_json(self) -> str:
-        """The table as one JSON object; numbers that are not finite are null.
-
-        Example:
-            >>> psnr = Column("psnr", "RGB, crop 0", True)
-            >>> table = json.loads(ScoreTable("rgb", 0, (psnr,), {"a": (20.0,)}).as_json())
-            >>> table["convention"], table["images"], table["means"]
-            ('rgb', [{'name': 'a', 'psnr': 20.0}], {'psnr': 20.0})
-        """
+        """The table as one JSON object; numbers that are not finite are null."""
         names = [column.name for column in self.columns]
         images = [
             {"name": name} | {key: _number(value) for key, value in zip(names, row, strict=True)}
@@ -129,7 +118,6 @@ class ScoreTable:
 
         Raises:
             ValueError: If the file is neither .csv nor .json.
-            OSError: If it cannot be written.
         """
         check_table_path(path)
         text = self.as_csv() if path.suffix.lower() == ".csv" else self.as_json() + "\n"
@@ -156,13 +144,7 @@ class ScoreTable:
         return table
 
     def worst(self, name: str, count: int) -> list[str]:
-        """Names of the images with the worst numbers of a column, the worst first.
-
-        Example:
-            >>> psnr = Column("psnr", "RGB, crop 0", True)
-            >>> ScoreTable("rgb", 0, (psnr,), {"a": (20.0,), "b": (10.0,), "c": (None,)}).worst("psnr", 2)
-            ['b', 'a']
-        """
+        """Names of the images with the worst numbers of a column, the worst first."""
         place = [column.name for column in self.columns].index(name)
         known = [(value, image) for image, row in self.rows.items() if (value := row[place]) is not None]
         known.sort(reverse=not self.columns[place].higher_is_better)

@@ -75,10 +75,6 @@ def collect_answers(paths: Sequence[Path], keys: Sequence[StudyKey]) -> Answers:
     A file that cannot be read, is of a study without a key here, or names what its key does not have, does not count.
     Of several files of one participant and study the one that was saved last counts. An unfinished file counts as far
     as it goes, because a win rate is a share of the choices that were made.
-
-    Args:
-        paths: Files of answers.
-        keys: Keys of their studies.
     """
     known = {key.study: key for key in keys}
     sheets: dict[tuple[str, str], AnswerSheet] = {}

@@ -45,13 +45,9 @@ def draw_questions(
     Every token is random and occurs once, so it says nothing about the method or about other questions.
 
     Args:
-        pictures: Names to draw from.
-        methods: Names.
-        kinds: What to ask.
         count: Questions of each kind.
         repeats: Questions of each kind, of its first half, that are asked again at its end with the methods in
             another order, to see how consistent a participant is. The paper has none.
-        seed: Everything random follows from it.
 
     Raises:
         ValueError: If there are too few pictures, or a number makes no sense.

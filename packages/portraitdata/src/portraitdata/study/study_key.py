@@ -46,7 +46,6 @@ class StudyKey:
 
         Raises:
             FileExistsError: If there is another key.
-            OSError: If the file cannot be written.
         """
         if path.exists() and path.read_text(encoding="utf-8") != self.as_json():
             raise FileExistsError(

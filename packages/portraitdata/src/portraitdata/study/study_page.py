@@ -1,5 +1,6 @@
 """The page of a study: one file that needs no other and loads nothing."""
 
+import base64
 import json
 import re
 from collections.abc import Sequence
@@ -7,8 +8,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from faceops.images.encoding import encode_samples
+from faceops.images.files import load_picture
+from portraitdata.images.resampling import bicubic
 from portraitdata.loading.progress_bar import with_bar
-from portraitdata.study.embedded_picture import embed_picture
 from portraitdata.study.questions import Question
 from portraitdata.study.study_key import StudyKey
 from portraitdata.study.study_pictures import Given, StudyPicture
@@ -26,8 +29,6 @@ def study_page(key: StudyKey, pictures: Sequence[StudyPicture], most_width: int 
     Answers are kept in the browser's local storage until they are done, and leave it as a file that is downloaded.
 
     Args:
-        key: What is asked.
-        pictures: Files of all pictures that the key names.
         most_width: Wider pictures are reduced to it, in pixels.
         lossless: See `embed_picture`.
 
@@ -118,3 +119,40 @@ def _asked(question: Question, picture: StudyPicture, album: _Album) -> dict[str
         "width": width,
         "height": height,
     }
+
+
+QUALITY = 95
+"""Of JPEG; colours are not subsampled, as WebP's always are."""
+
+
+@dataclass(frozen=True)
+class EmbeddedPicture:
+    """A picture as the page has it."""
+
+    address: str
+    """``data:image/...``"""
+    width: int
+    """In pixels of the file that it was made from, as `height`."""
+    height: int
+
+
+def embed_picture(path: Path, most_width: int, lossless: bool = False) -> EmbeddedPicture:
+    """Encode a picture anew, from its pixels alone: what else the file holds may name the program that wrote it.
+
+    A picture that is wider than `most_width` is reduced by MATLAB's bicubic; none is enlarged. Opacity is ignored.
+
+    Args:
+        most_width: In pixels.
+        lossless: PNG instead of JPEG of quality 95 with full colour; two to three times the bytes.
+
+    Raises:
+        ImageFileError: If the file cannot be read.
+    """
+    pixels = load_picture(path).pixels
+    height, width = pixels.shape[-2:]
+    if width > most_width:
+        pixels = bicubic(pixels, max(1, round(height * most_width / width)), most_width)
+    samples = pixels.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    suffix, kind = (".png", "png") if lossless else (".jpg", "jpeg")
+    data = encode_samples(samples, suffix, quality=QUALITY, icc_profile=None, exif=None)
+    return EmbeddedPicture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", width, height)

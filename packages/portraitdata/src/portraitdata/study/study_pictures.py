@@ -56,7 +56,6 @@ def match_pictures(
     As in `pair_folders`, ``a/b.jpg`` and ``a/b.png`` are one name. What is given but no method has is not missed.
 
     Args:
-        methods: Folder of each method.
         given: Folders of what the candidates are compared with.
 
     Raises:

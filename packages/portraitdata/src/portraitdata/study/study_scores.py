@@ -54,11 +54,7 @@ class StudyScores:
         return {"answers": rates[0].answers, "participants": self.participants(kind), "methods": methods}
 
     def write(self, path: Path) -> None:
-        """Write the JSON; the file appears complete or not at all.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
+        """Write the JSON; the file appears complete or not at all."""
         with replacing(path) as temporary:
             temporary.write_text(self.as_json(), encoding="utf-8")
 
@@ -96,10 +92,6 @@ def score_study(paths: Sequence[Path], keys: Sequence[StudyKey]) -> StudyScores:
 
     Several keys are several pages about the same methods, as questionnaires with pictures of their own or one for each
     kind of question.
-
-    Args:
-        paths: Files of answers.
-        keys: Keys of their studies.
 
     Raises:
         ValueError: If no file counts, or the keys are about different methods.

@@ -64,7 +64,6 @@ def answer_counts(chosen: Sequence[Answer], answers: Sequence[Answer]) -> Int[np
     """Count the chosen answers of each participant on each picture.
 
     Args:
-        chosen: What is counted.
         answers: Whose participants and pictures are the rows and columns, in alphabetical order.
     """
     people = {name: row for row, name in enumerate(sorted({answer.participant for answer in answers}))}
@@ -114,9 +113,7 @@ def two_way_interval(
 
     Args:
         won: Answers for the method.
-        total: All answers.
         confidence: Share of the samples within the interval.
-        seed: Of the samples.
 
     Returns:
         None where there is one participant or one picture: nothing is known about others then.

@@ -35,7 +35,6 @@ def stepping(
         optimizer: Whose turn it is; the first one's steps are those that the trainer counts.
         accumulate: Batches per step.
         max_grad_norm: Gradient norm above which the gradient is scaled down.
-        schedule: Schedule of its learning rate, stepped with it; None for none.
     """
     applies = (module.trainer.fit_loop.batch_idx + 1) % accumulate == 0 or module.trainer.is_last_batch
     with optimizer.toggle_model(sync_grad=applies):

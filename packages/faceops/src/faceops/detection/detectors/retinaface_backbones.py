@@ -58,7 +58,6 @@ class Bottleneck(nn.Module):
     Args:
         inputs: Channels in.
         width: Channels in the middle; four times as many go out.
-        stride: Of the block.
     """
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:

@@ -1,6 +1,6 @@
 """The network of RetinaFace (Deng et al., CVPR 2020) as its PyTorch ports train it: backbone, pyramid, context, heads.
 
-Trained weights come in the key layout of those ports; `own_key` and `foreign_key` translate.
+Trained weights come in the key layout of those ports; `own_key` translates.
 """
 
 from typing import Literal, NamedTuple
@@ -30,13 +30,7 @@ class Predictions(NamedTuple):
 
 
 class FeaturePyramid(nn.Module):
-    """Brings three feature maps to one width and adds the coarser ones to the finer ones.
-
-    Args:
-        widths: Channels of the maps.
-        width: Channels of the results.
-        slope: Of the leaky ReLU.
-    """
+    """Brings three feature maps to one width and adds the coarser ones to the finer ones."""
 
     def __init__(self, widths: tuple[int, int, int], width: int, slope: float) -> None:
         super().__init__()
@@ -56,7 +50,6 @@ class ContextModule(nn.Module):
 
     Args:
         width: Channels in and out.
-        slope: Of the leaky ReLU.
     """
 
     def __init__(self, width: int, slope: float) -> None:
@@ -74,11 +67,7 @@ class ContextModule(nn.Module):
 
 
 class RetinaFaceNetwork(nn.Module):
-    """Predictions for the priors of every place of three feature maps, of strides 8, 16 and 32.
-
-    Args:
-        backbone: Which one.
-    """
+    """Predictions for the priors of every place of three feature maps, of strides 8, 16 and 32."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -146,21 +135,8 @@ def own_key(foreign: str) -> str:
         >>> own_key("module.fpn.merge1.0.weight"), own_key("body.layer2.0.conv1.weight")
         ('pyramid.smooth.0.0.weight', 'backbone.layer2.0.conv1.weight')
     """
-    return _renamed(foreign.removeprefix("module."), TABLE, ("body.", "backbone."))
-
-
-def foreign_key(own: str) -> str:
-    """Foreign name of a weight of ours.
-
-    Example:
-        >>> foreign_key("contexts.2.far.0.weight")
-        'ssh3.conv7x7_3.0.weight'
-    """
-    return _renamed(own, tuple((b, a) for a, b in TABLE), ("backbone.", "body."))
-
-
-def _renamed(key: str, table: tuple[tuple[str, str], ...], rest: tuple[str, str]) -> str:
-    for old, new in (*table, rest):
+    key = foreign.removeprefix("module.")
+    for old, new in (*TABLE, ("body.", "backbone.")):
         if key.startswith(old):
             return new + key.removeprefix(old)
     return key

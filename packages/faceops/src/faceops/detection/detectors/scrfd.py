@@ -38,8 +38,7 @@ class SCRFD:
             raise ValueError(f"The input side of SCRFD is a multiple of 32, got {input_side}.")
         import_insightface()
         self.path = find_weights("scrfd" if weights is None else weights)
-        self.threshold = threshold
-        self.input_side = input_side
+        self.threshold, self.input_side = threshold, input_side
 
     def __reduce__(self) -> tuple[Callable[[Path, float, int], "SCRFD"], tuple[Path, float, int]]:
         # A session of onnxruntime cannot be pickled; a process that gets this detector reads the file again.
@@ -54,11 +53,7 @@ class SCRFD:
         return network
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
+        """Find the faces."""
         samples = images.detach().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
         pictures = samples.flip(1).permute(0, 2, 3, 1).contiguous().numpy()
         parts = []

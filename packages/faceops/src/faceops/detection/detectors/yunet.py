@@ -61,11 +61,7 @@ class YuNet:
                 raise ValueError(f"{self.path} is no YuNet that OpenCV {cv2.__version__} can read.") from error
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        """Find the faces.
-
-        Args:
-            images: RGB in [0, 1].
-        """
+        """Find the faces."""
         samples = images.detach().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
         pictures = samples.flip(1).permute(0, 2, 3, 1).contiguous().numpy()
         self._network.setInputSize((images.shape[3], images.shape[2]))

@@ -86,7 +86,6 @@ class ArcFaceGray(nn.Module):
 
     Args:
         blocks: Blocks of each of the four stages, which have 1, 2, 4 and 8 times `channels`.
-        channels: Channels of the first stage.
         dimensions: Length d of the embedding.
     """
 
@@ -115,11 +114,7 @@ def _stage(channels_in: int, channels: int, count: int, stride: int) -> nn.Seque
 
 
 def arcface_gray_from(tensors: Mapping[str, Tensor]) -> ArcFaceGray:
-    """Network of published weights.
-
-    Raises:
-        ValueError: If they do not fit.
-    """
+    """Network of published weights; ValueError if they do not fit."""
     first, second, third, fourth = (numbered(tensors, f"layer{stage}.#.") for stage in (1, 2, 3, 4))
     network = ArcFaceGray(
         (first, second, third, fourth), tensors["conv1.weight"].shape[0], tensors["fc5.weight"].shape[0]

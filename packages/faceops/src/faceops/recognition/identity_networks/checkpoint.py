@@ -91,11 +91,7 @@ def without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], keys: KeyTable) -> None:
-    """Put published weights into a module.
-
-    Raises:
-        ValueError: If a weight is missing, not known, or of another shape.
-    """
+    """Put published weights into a module; ValueError if a weight is missing, not known, or of another shape."""
     renamed = {keys.ours(name) or f"({name})": value for name, value in tensors.items()}
     wanted = {name: value for name, value in module.state_dict().items() if not name.endswith(COUNTER)}
     for problem, names in (("lack", wanted.keys() - renamed.keys()), ("have unknown", renamed.keys() - wanted.keys())):
@@ -116,7 +112,6 @@ def numbered(tensors: Mapping[str, Tensor], pattern: str) -> int:
     """Length of a numbered list of modules.
 
     Args:
-        tensors: Weights by published name.
         pattern: Beginning of their names, with ``#`` for the number.
 
     Example:

@@ -201,7 +201,6 @@ class EdgeFace(nn.Module):
     """EdgeFace; features are not normalised.
 
     Args:
-        stages: The four resolutions, from a quarter of the input's on.
         dimensions: Length d of the embedding.
     """
 

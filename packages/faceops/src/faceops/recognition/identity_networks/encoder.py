@@ -60,7 +60,6 @@ class FaceEncoder(nn.Module):
     Args:
         network: Makes features (n, d) of prepared faces.
         convention: How it wants them.
-        name: What to call it.
         threshold: Cosine similarity from which two faces are taken for one person; None if nobody has measured it.
     """
 
@@ -68,10 +67,7 @@ class FaceEncoder(nn.Module):
         self, network: nn.Module, convention: InputConvention, name: str, threshold: float | None = None
     ) -> None:
         super().__init__()
-        self.network = network
-        self.convention = convention
-        self.name = name
-        self.threshold = threshold
+        self.network, self.convention, self.name, self.threshold = network, convention, name, threshold
         self.eval()
 
     @property

@@ -40,11 +40,7 @@ class OnnxRecogniser(nn.Module):
         self.input_name = inputs[0].name
 
     def forward(self, x: Float[Tensor, "n 3 112 112"]) -> Float[Tensor, "n d"]:
-        """Features of faces in [-1, 1].
-
-        Raises:
-            ValueError: If gradients are wanted, which ONNX cannot give.
-        """
+        """Features of faces in [-1, 1]; ValueError if gradients are wanted, which ONNX cannot give."""
         if x.requires_grad and torch.is_grad_enabled():
             raise ValueError(
                 "An ONNX network gives no gradients: take weights in safetensors for a loss, or no_grad for a score."

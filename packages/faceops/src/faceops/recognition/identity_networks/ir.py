@@ -87,7 +87,6 @@ class IR(nn.Module):
 
     Args:
         blocks: Blocks of each of the four stages, which have 1, 2, 4 and 8 times `channels`.
-        channels: Channels of the first stage.
         dimensions: Length d of the embedding.
     """
 

@@ -102,11 +102,7 @@ class MobileFaceNet(nn.Module):
 
 
 def mobilefacenet_from(tensors: Mapping[str, Tensor]) -> MobileFaceNet:
-    """Network of published weights.
-
-    Raises:
-        ValueError: If they do not fit.
-    """
+    """Network of published weights; ValueError if they do not fit."""
     network = MobileFaceNet(tensors["conv3.weight"].shape[0] if "conv3.weight" in tensors else 128)
     fill(network, tensors, KEYS)
     return network

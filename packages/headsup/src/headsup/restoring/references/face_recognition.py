@@ -84,15 +84,11 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
 
 @torch.no_grad()
 def detect_and_embed(
-    pixels: Float[Tensor, "3 h w"],
-    recognition: FaceRecognition,
-    box: tuple[float, float, float, float] | None = None,
+    pixels: Float[Tensor, "3 h w"], recognition: FaceRecognition, box: tuple[float, float, float, float] | None = None
 ) -> EmbeddedFaces:
     """Find and embed the faces of a picture.
 
     Args:
-        pixels: RGB in [0, 1].
-        recognition: Networks.
         box: Left, top, right and bottom of the only face that counts, in pixels: the face that is found there, or
             else one of which only the box is known.
 
@@ -110,12 +106,7 @@ def detect_and_embed(
 
 @torch.no_grad()
 def find_faces(pixels: Float[Tensor, "3 h w"], detector: Detector) -> Faces:
-    """Find the faces of a picture, the largest first.
-
-    Args:
-        pixels: RGB in [0, 1].
-        detector: Finds them.
-    """
+    """Find the faces of a picture, the largest first."""
     images, factor = enlarged_for_faces(pixels)
     found = detector(images)
     return found.select(found.area().argsort(descending=True, stable=True)).rescaled(1 / factor)

@@ -76,8 +76,6 @@ def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force
     """Give each face its person, or none, by the largest sum of similarities.
 
     Args:
-        seen: Faces of the picture.
-        people: People of the references.
         name: What messages call the picture.
         force: Match the most similar even below `FLOOR`, and go on without references where no face was found.
 
@@ -115,10 +113,7 @@ def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Per
 
 
 def uncertain(
-    seen: EmbeddedFaces,
-    alike: Float[Tensor, "faces people"],
-    chosen: Sequence[int | None],
-    people: Sequence[Person],
+    seen: EmbeddedFaces, alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person]
 ) -> list[str]:
     """Sentences about matches below `CERTAIN` and about those that lead by less than `MARGIN`."""
     notes = []
@@ -171,14 +166,7 @@ def total(worth: Float[Tensor, "faces people"]) -> float:
 def unused(
     alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person], least: float
 ) -> list[str]:
-    """A sentence about each person whom no face was given.
-
-    Args:
-        alike: Similarities.
-        chosen: Person of each face.
-        people: People of the references.
-        least: Similarity that was wanted.
-    """
+    """A sentence about each person whom no face was given."""
     notes = []
     for number, person in enumerate(people):
         if number in chosen:
@@ -197,7 +185,6 @@ def called(seen: EmbeddedFaces, number: int, word: str = "Face") -> str:
     """Name of a face in messages: its number and place, if there are others.
 
     Args:
-        seen: Faces of the picture.
         number: Which of them, from 0.
         word: "Face" at the beginning of a sentence, "face" within it.
     """
@@ -212,7 +199,6 @@ def note_on_input_itself(match: Match, digest: str, size: tuple[int, int]) -> st
 
     Args:
         match: A face of the input and its reference.
-        digest: SHA-256 of the input's file.
         size: Height and width of the input in pixels.
     """
     photo = match.photo

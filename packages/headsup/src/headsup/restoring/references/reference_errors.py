@@ -20,7 +20,6 @@ class UnusedReferencesError(ValueError):
 
     Args:
         sentence: What is wrong, for a person; not what to do, which differs from place to place.
-        reason: Which of the ways.
     """
 
     def __init__(self, sentence: str, reason: Reason) -> None:

@@ -101,7 +101,6 @@ def load_people(
 
     Args:
         paths: Photographs and folders.
-        recognition: Networks.
         force: Go on without people where no photograph shows a face.
         begin: Called with each photograph before it is read.
 
@@ -173,7 +172,6 @@ def group_people(photos: Sequence[ReferencePhoto], threshold: float) -> list[Per
     groups reach the threshold (average linkage).
 
     Args:
-        photos: Photographs.
         threshold: Similarity from which two photographs are taken for one person.
     """
     embeddings = torch.stack([photo.embedding for photo in photos])

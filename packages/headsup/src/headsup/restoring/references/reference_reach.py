@@ -32,9 +32,6 @@ FADE = 0.3
 def face_reach(size: int) -> Float[Tensor, "1 1 {size} {size}"]:
     """Reach of a reference over an aligned face: one on an ellipse that holds it, zero at the edges of the square.
 
-    Args:
-        size: Side in pixels.
-
     Example:
         >>> [round(x, 2) for x in face_reach(100)[0, 0, 50, :50:7].tolist()]
         [0.0, 0.0, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0]
@@ -70,7 +67,6 @@ def at_latent_size(reach: Float[Tensor, "b 1 h w"], factor: int) -> Float[Tensor
     """Reach at the resolution of the latents.
 
     Args:
-        reach: At the resolution of the pictures, whose sides are multiples of the factor.
         factor: Pixels of a side for each latent pixel.
     """
     return F.avg_pool2d(reach, factor)
@@ -89,7 +85,6 @@ def denoise_within(
 
     Args:
         denoise: The step, see `headsup.model.one_step.OneStepRestorer.denoise`; called with z_l, z_r and mask.
-        z_l: Latents of the input.
         z_r: What comes of the references, see `headsup.model.one_step.OneStepRestorer.find`.
         mask: Where their faces are.
         reach: Weight of the step with references; one everywhere is the step of the paper (HeadsUp, Section 2.4).

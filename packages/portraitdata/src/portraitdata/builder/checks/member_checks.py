@@ -61,9 +61,6 @@ def archive_problems(folder: Path, root: Path, archive: str, rows: list[Row]) ->
 
     Args:
         folder: Folder of the index; an archive elsewhere may hold more than is listed.
-        root: Folder of the archive.
-        archive: Its name.
-        rows: All rows that name it.
     """
     place = root / archive
     if not place.is_file():
@@ -95,8 +92,6 @@ def content_problems(root: Path, rows: list[Row], taken_down: set[str], deep: bo
     """Check the bytes of photographs; every file is read and hashed.
 
     Args:
-        root: Folder that places are relative to.
-        rows: Photographs.
         taken_down: SHA-256 of files that must not be there.
         deep: Decode them, too, and compare the size in pixels.
     """

@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from portraitdata.restoration.index.face_embeddings import embedding_matrix
 from portraitdata.restoration.index.schemas import face_name
-from portraitdata.restoration.index.tables import IndexTables
+from portraitdata.restoration.index.tables import IndexTables, embedding_matrix
 
 BLOCK = 4096
 """Faces that are compared with all others at once."""
@@ -31,7 +30,6 @@ def nearest_faces(faces: NDArray, others: NDArray) -> Nearest:
 
     Args:
         faces: Embeddings, one row for each face.
-        others: Embeddings of the others, of which there is at least one.
 
     Raises:
         ValueError: If there are no others.

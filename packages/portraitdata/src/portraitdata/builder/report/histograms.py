@@ -32,10 +32,8 @@ def histogram(
     """Histogram as a figure: bars of dropped images on bars of kept ones, and marked values.
 
     Args:
-        title: What is counted.
         unit: What stands below the axis.
         kept: Values; those that are not finite are left out, as are those below zero on a logarithmic axis.
-        dropped: Values of what was dropped.
         lines: Values to mark, as thresholds, with what they are called.
         logarithmic: Make bins of equal ratio instead of equal width.
 
@@ -44,10 +42,6 @@ def histogram(
 
     Raises:
         ImportError: If matplotlib is not installed.
-
-    Example:
-        >>> histogram("Sides", "pixels", np.array([1.0, 2.0]), np.array([4.0])).count("<title>")
-        3
     """
     kept, dropped = (_usable(values, logarithmic) for values in (kept, dropped))
     every = np.concatenate((kept, dropped))

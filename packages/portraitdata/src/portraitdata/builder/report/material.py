@@ -41,9 +41,6 @@ from portraitdata.restoration.index.tables import IndexTables
 class Material:
     """Tables of a build, each read when it is first asked for.
 
-    Args:
-        build: Folder of the build.
-
     Raises:
         FileNotFoundError: If there is no build.
         ValueError: If its configuration cannot be read.

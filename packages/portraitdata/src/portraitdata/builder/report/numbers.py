@@ -22,12 +22,7 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
     """The funnel as bars and as a table with what each reason means.
 
     Args:
-        rows: The funnel.
         reached: How many candidates each stage has come to.
-
-    Example:
-        >>> "No stage" in funnel_section([], {})
-        True
     """
     total = sum(row.count for row in rows if row.stage == "index")
     if not total:
@@ -36,17 +31,12 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
     bars += [_bar(row.stage, STAGE_WORDS.get(row.stage, ""), row.count, total) for row in rows if not row.reason]
     cells = []
     for row in rows:
-        if row.reason:
-            words = escape(row.reason), escape(explanation(row.reason))
-            cells.append(
-                f"<tr><td>{escape(row.stage)}</td><td>{words[0]}</td><td class=n>{row.count}</td>"
-                f"<td class=n>{share(row.count, total)}</td><td>{words[1]}</td></tr>"
-            )
-        else:
-            cells.append(
-                f"<tr class=through><td>{escape(row.stage)}</td><td>came through</td><td class=n>{row.count}</td>"
-                f"<td class=n>{share(row.count, total)}</td><td></td></tr>"
-            )
+        kind = "" if row.reason else " class=through"
+        meaning = explanation(row.reason) if row.reason else ""
+        cells.append(
+            f"<tr{kind}><td>{escape(row.stage)}</td><td>{escape(row.reason or 'came through')}</td>"
+            f"<td class=n>{row.count}</td><td class=n>{share(row.count, total)}</td><td>{escape(meaning)}</td></tr>"
+        )
     head = "<tr><th>stage</th><th>reason</th><th class=n>images</th><th class=n>of all</th><th>what it means</th></tr>"
     table = f'<div class="wide"><table>{head}{"".join(cells)}</table></div>'
     late = "".join(
@@ -59,13 +49,8 @@ def funnel_section(rows: Sequence[FunnelRow], reached: Mapping[str, int]) -> str
 
 def sources_section(material: Material) -> str:
     """Numbers of listed and of kept images by source and licence."""
-    listed = list(
-        zip(
-            material.images["source"].to_pylist(),
-            [licence or "not known" for licence in material.images["licence"].to_pylist()],
-            strict=True,
-        )
-    )
+    columns = (material.images[name].to_pylist() for name in ("source", "licence"))
+    listed = [(source, licence or "not known") for source, licence in zip(*columns, strict=True)]
     if not listed:
         return section("sources", "Sources and licences", "<p>There are no candidates yet.</p>")
     kept = Counter(entry for entry, through in zip(listed, material.is_kept, strict=True) if through)

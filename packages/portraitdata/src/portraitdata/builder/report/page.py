@@ -1,13 +1,13 @@
 """The page of a report."""
 
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 
 from portraitdata.builder.report.charts import charts_section
 from portraitdata.builder.report.material import Material
 from portraitdata.builder.report.numbers import funnel_section, sources_section, split_section
 from portraitdata.builder.report.sheets import dropped_section, kept_section, pairs_section
-from portraitdata.builder.report.style import STYLE
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Content security policy of the page: nothing is loaded that is not in it."""
@@ -28,7 +28,6 @@ def report_page(build: Path, seed: int = 0) -> str:
     """HTML that shows a build, as far as it has come; it needs no other file and loads nothing.
 
     Args:
-        build: Folder of the build.
         seed: Seed of the choice of images to show.
 
     Raises:
@@ -36,6 +35,7 @@ def report_page(build: Path, seed: int = 0) -> str:
         ValueError: If its configuration or a table cannot be read.
     """
     material = Material(build)
+    style = files("portraitdata.builder.report").joinpath("report.css").read_text(encoding="utf-8")
     sections = (
         funnel_section(material.funnel, material.reached),
         charts_section(material),
@@ -55,7 +55,7 @@ def report_page(build: Path, seed: int = 0) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><meta name="referrer" content="no-referrer">'
-        f"<title>{name}</title><style>{STYLE}</style></head><body>"
+        f"<title>{name}</title><style>{style}</style></head><body>"
         f"<h1>{name}</h1><p>{_summary(material)}</p>"
         "<p>This page shows people. Treat it as the photographs themselves: it is for those who check the data set, "
         f"not for publication.</p><nav>{links}</nav>{key}<main>{''.join(sections)}</main></body></html>\n"
@@ -66,3 +66,6 @@ def _summary(material: Material) -> str:
     kept, all_of_them = int(material.is_kept.sum()), material.images.num_rows
     pairs = material.pairs["status"].to_pylist().count("kept")
     return f"Of {all_of_them} candidates {kept} are kept, with {material.faces.num_rows} faces in {pairs} pairs."
+
+
+"""Style sheet; the fonts are those of the reader's system."""

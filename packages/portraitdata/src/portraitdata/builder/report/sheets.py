@@ -5,6 +5,7 @@ from html import escape
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from portraitdata.builder.layout import KEPT
 from portraitdata.builder.report.explanations import UNSHOWN, explanation
@@ -48,7 +49,7 @@ def dropped_section(material: Material, seed: int) -> str:
 def pairs_section(material: Material, seed: int) -> str:
     """Pairs for training and for testing, drawn at random, the most similar first."""
     pairs = material.pairs
-    kept = pairs.filter(pa.array([status == KEPT for status in pairs["status"].to_pylist()], pa.bool_()))
+    kept = pairs.filter(pc.equal(pairs["status"], KEPT))
     split = np.array(
         [material.split_of.get(face.rpartition(":")[0], "") for face in kept["face_a"].to_pylist()], object
     )

@@ -27,7 +27,6 @@ def thumbnail(data: bytes, name: str, box: Sequence[float] | None = None, side: 
     """A small copy of an image, sRGB (h, w, 3), or of a face in it.
 
     Args:
-        data: Image file.
         name: What an error calls it.
         box: Left, top, right and bottom of a face, in pixels.
         side: Longer side of the copy, at most; in pixels.
@@ -70,9 +69,6 @@ def image_or_words(data: bytes | OSError, name: str, words: str, box: Sequence[f
 
     Args:
         data: Image file, or why it could not be read.
-        name: What the image is called.
-        words: What it shows.
-        box: As of `thumbnail`.
     """
     if isinstance(data, OSError):
         return unreadable(str(data))
@@ -83,10 +79,5 @@ def image_or_words(data: bytes | OSError, name: str, words: str, box: Sequence[f
 
 
 def unreadable(why: str) -> str:
-    """A place without an image; pointing at it says why.
-
-    Example:
-        >>> unreadable("a.jpg is empty.")
-        '<span class="gone" title="a.jpg is empty.">cannot be read</span>'
-    """
+    """A place without an image; pointing at it says why."""
     return f'<span class="gone" title="{escape(why, quote=True)}">cannot be read</span>'

@@ -32,9 +32,6 @@ def deduplicate(config: BuildConfig) -> None:
     """Mark duplicates among all images, and write the table of all of them.
 
     Of equal files the first is kept, of images that look alike the one with the most pixels, then the first.
-
-    Raises:
-        OSError: If a table cannot be read or written.
     """
     batch: Batch = read_stage(config.output, FACES_IMAGES).to_pydict()
     takedown = Takedown(config)

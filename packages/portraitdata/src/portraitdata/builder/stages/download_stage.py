@@ -28,9 +28,6 @@ class Download:
     """Fetches the kept rows that have a URL, into one tar file for each partition.
 
     The files are kept as they were served. img2dataset obeys the directives noai and noimageai of X-Robots-Tag.
-
-    Args:
-        config: Settings of the build.
     """
 
     name: StageName = "download"
@@ -76,7 +73,6 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
     Args:
         urls: Name and URL of every image.
         working: Empty folder for its files.
-        settings: How to run it.
 
     Returns:
         For every name the file, or why there is none.

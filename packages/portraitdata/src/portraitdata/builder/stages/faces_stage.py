@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from faceops.detection.selection import build_detector
-from faceops.images.errors import ImageFileError
 from faceops.recognition.identity import build_identity
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
+from portraitdata.builder.marking import Drop, Takedown, drop_where
 from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns
 
 FOUND = "found"
@@ -19,9 +18,6 @@ FOUND = "found"
 
 class FindFaces:
     """Finds the faces in images and drops images without one that is large enough.
-
-    Args:
-        config: Settings of the build.
 
     Raises:
         MissingWeightsError: If the weights of a network are not there and cannot be fetched.
@@ -40,18 +36,12 @@ class FindFaces:
     def __call__(self, batch: Batch) -> Batch:
         """Count the faces of each image, list them in a column `FOUND`, and mark images without."""
         batch[FOUND] = [[] for _ in batch["uid"]]
-        for row in kept_rows(batch):
-            if self._takedown.apply(batch, row, self.name):
-                continue
-            try:
-                why = self._why(batch, row)
-            except (ImageFileError, OSError) as error:
-                why = unreadable(error)
-            if why is not None:
-                drop(batch, row, self.name, why)
+        drop_where(batch, self.name, lambda row: self._why(batch, row))
         return batch
 
     def _why(self, batch: Batch, row: int) -> Drop | None:
+        if self._takedown.apply(batch, row, self.name):
+            return None
         root = self._bytes.root(batch, row)
         if root not in self._passes:
             self._passes[root] = FacePass(root, self._detector, self._network, self._eyes)

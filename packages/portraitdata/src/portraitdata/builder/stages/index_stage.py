@@ -1,16 +1,52 @@
-"""First stage: what the metadata or the header of a file decide."""
+"""First stage: what the metadata or the header of a file decide.
 
-import io
-from pathlib import Path
+The size rule of HeadsUp is "at least 3840x2160, with the longest side exceeding 3840", width / height in 0.6 to 1.6.
+Two readings differ. By "either-orientation", the default, the longer side exceeds 3840 and the shorter is at least
+2160, whichever is the width; with these aspects the latter always holds. By "literal" the width is at least 3840 and
+the height at least 2160, which drops every upright portrait below 3840 x 2400, one of 3000 x 4500 too.
+"""
 
-from faceops.images.decoding import open_header, upright_size
-from faceops.images.errors import ImageFileError
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, SizeRule
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
-from portraitdata.builder.stages.size_rule import fits, may_fit
+from portraitdata.builder.marking import Drop, Takedown, drop_where
+from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.exemplars.sources.scanning import photograph_size
+
+
+def fits(width: int, height: int, rule: SizeRule) -> bool:
+    """Tell whether an image of this size is wanted.
+
+    Example:
+        >>> [fits(*size, SizeRule()) for size in ((3000, 4500), (3840, 2560), (3841, 2560), (3841, 2160))]
+        [True, False, True, False]
+        >>> fits(3000, 4500, SizeRule(reading="literal")), fits(4500, 3000, SizeRule(reading="literal"))
+        (False, True)
+    """
+    if min(width, height) < 1:
+        return False
+    low, high = rule.aspect
+    longer, shorter = max(width, height), min(width, height)
+    large = longer > rule.longer_above and shorter >= rule.shorter_from
+    if rule.reading == "literal":
+        large = large and width >= rule.longer_above and height >= rule.shorter_from
+    return large and low <= width / height <= high
+
+
+def may_fit(width: int, height: int, rule: SizeRule) -> bool:
+    """Tell whether an image of a listed size may turn out to be wanted.
+
+    Metadata often have the sides as stored, before the turn that EXIF asks for, so both orientations pass here; the
+    decoded image decides.
+
+    Example:
+        >>> turned = 3900, 2400  # 1.625 as listed, 0.615 upright
+        >>> fits(*turned, SizeRule()), may_fit(*turned, SizeRule())
+        (False, True)
+    """
+    return fits(width, height, rule) or fits(height, width, rule)
+
 
 WRONG_SIZE = "size or aspect"
 OPTED_OUT = "opted out"
@@ -19,11 +55,7 @@ LISTED_TWICE = "listed twice"
 
 
 class Index:
-    """Drops what was withdrawn, opted out, unsafe, of another size, or is listed twice in a batch.
-
-    Args:
-        config: Settings of the build.
-    """
+    """Drops what was withdrawn, opted out, unsafe, of another size, or is listed twice in a batch."""
 
     name: StageName = "index"
     at_once: int | None = None
@@ -36,15 +68,12 @@ class Index:
     def __call__(self, batch: Batch) -> Batch:
         """Mark rows; local files get their size by the header."""
         seen: set[str] = set()
-        for row in kept_rows(batch):
-            if self._takedown.apply(batch, row, self.name):
-                continue
-            why = self._why(batch, row, seen)
-            if why is not None:
-                drop(batch, row, self.name, why)
+        drop_where(batch, self.name, lambda row: self._why(batch, row, seen))
         return batch
 
     def _why(self, batch: Batch, row: int, seen: set[str]) -> Drop | None:
+        if self._takedown.apply(batch, row, self.name):
+            return None
         if batch["uid"][row] in seen:
             return Drop(LISTED_TWICE)
         seen.add(batch["uid"][row])
@@ -55,10 +84,8 @@ class Index:
             return Drop(UNSAFE, f"The metadata give it a probability of {unsafe:.2f}.")
         if batch["url"][row] is not None:
             return self._listed(batch, row)
-        try:
-            width, height = self._header_size(batch, row)
-        except (ImageFileError, OSError) as error:
-            return unreadable(error)
+        places = ExemplarIndex(self._bytes.root(batch, row), ())
+        width, height = photograph_size(places, self._bytes.photograph(batch, row))
         batch["width"][row], batch["height"][row] = width, height
         return None if fits(width, height, self._rule) else wrong_size(width, height)
 
@@ -69,13 +96,6 @@ class Index:
         if width is None or height is None or may_fit(width, height, self._rule):
             return None
         return wrong_size(width, height)
-
-    def _header_size(self, batch: Batch, row: int) -> tuple[int, int]:
-        if batch["archive"][row] is not None:
-            return upright_size(open_header(io.BytesIO(self._bytes.read(batch, row)), batch["path"][row]))
-        path = Path(self._bytes.root(batch, row)) / batch["path"][row]
-        with path.open("rb") as file:
-            return upright_size(open_header(file, batch["path"][row]))
 
 
 def wrong_size(width: int, height: int) -> Drop:

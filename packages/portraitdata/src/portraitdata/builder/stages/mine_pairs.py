@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from portraitdata.builder.config import BuildConfig
@@ -27,9 +28,6 @@ def mine_pairs(config: BuildConfig) -> None:
     """Compare each face of the kept images with each, and write all that are alike.
 
     Pairs are `kept`; those above the threshold of duplicates and those that only matter for the split are marked.
-
-    Raises:
-        OSError: If a table cannot be read or written.
     """
     faces = kept_faces(config)
     names, owners = names_and_owners(faces)
@@ -50,7 +48,7 @@ def mine_pairs(config: BuildConfig) -> None:
 def kept_images(config: BuildConfig) -> pa.Table:
     """Images that nothing has dropped, in the order of the partitions."""
     images = read_stage(config.output, DEDUPLICATE)
-    return images.filter(pa.array([status == KEPT for status in images["status"].to_pylist()], pa.bool_()))
+    return images.filter(pc.equal(images["status"], KEPT))
 
 
 def kept_faces(config: BuildConfig) -> pa.Table:

@@ -20,14 +20,6 @@ def perceptual_hash(grey: UInt8[np.ndarray, "h w"]) -> int:
     """Hash of a grey image: which of its low frequencies are above their median.
 
     Images that look alike differ in a few of the 64 bits, unrelated ones in about 32.
-
-    Example:
-        >>> waves = np.sin(np.arange(96) ** 2 / 500)
-        >>> grey = (128 + 50 * np.outer(waves, waves[::-1])).astype(np.uint8)
-        >>> (perceptual_hash(grey) ^ perceptual_hash(grey[::2, ::2] // 2)).bit_count() <= 8
-        True
-        >>> (perceptual_hash(grey) ^ perceptual_hash(grey[::-1])).bit_count() > 8
-        True
     """
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[1 : LOW + 1, 1 : LOW + 1]
@@ -39,7 +31,6 @@ def alike_hashes(hashes: NDArray[np.uint64], at_most: int) -> SimilarFaces:
     """All pairs of hashes that differ in few bits, by comparing each with each.
 
     Args:
-        hashes: Of the images.
         at_most: Bits that may differ; a negative number finds nothing.
 
     Returns:

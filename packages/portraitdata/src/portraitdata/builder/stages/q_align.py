@@ -13,10 +13,6 @@ class QAlign:
 
     pyiqa fetches the weights; in half precision they take about 15 GB of a GPU.
 
-    Args:
-        task: What is judged.
-        device: Where the model computes.
-
     Raises:
         ImportError: If pyiqa is not installed.
     """
@@ -33,9 +29,5 @@ class QAlign:
         self._task, self._device = task, device
 
     def __call__(self, image: Float[Tensor, "1 3 h w"]) -> float:
-        """Judge an image.
-
-        Args:
-            image: RGB in [0, 1].
-        """
+        """Judge an image."""
         return float(self._metric(image.to(self._device), task_=self._task))

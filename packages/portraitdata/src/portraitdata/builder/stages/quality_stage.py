@@ -11,16 +11,14 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from faceops.images.decoding import decode_raster
-from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, Scorer
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import StageName
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
-from portraitdata.builder.stages.index_stage import wrong_size
+from portraitdata.builder.marking import Drop, Takedown, drop_where, kept_rows
+from portraitdata.builder.stages.index_stage import fits, wrong_size
 from portraitdata.builder.stages.perceptual_hash import perceptual_hash
-from portraitdata.builder.stages.size_rule import fits
 
 
 @runtime_checkable
@@ -29,14 +27,10 @@ class Judge(Protocol):
 
     def __call__(self, image: Tensor) -> Tensor | float:
         """Judge an image."""
-        ...
 
 
 class Quality:
     """Decodes images once for everything that only pixels tell, except faces.
-
-    Args:
-        config: Settings of the build.
 
     Raises:
         ValueError: If a judge's class is not there.
@@ -53,13 +47,9 @@ class Quality:
 
     def __call__(self, batch: Batch) -> Batch:
         """Fill in hashes, size, sharpness and scores; mark what is damaged, of another size, or not good enough."""
-        for row in kept_rows(batch):
-            try:
-                why = self._why(batch, row)
-            except (ImageFileError, OSError) as error:
-                why = unreadable(error)
-            if why is not None:
-                drop(batch, row, self.name, why)
+        rows = kept_rows(batch)
+        drop_where(batch, self.name, lambda row: self._why(batch, row))
+        for row in rows:  # last, as the hash of the content is known only now
             self._takedown.apply(batch, row, self.name)
         return batch
 
@@ -91,11 +81,7 @@ class Quality:
 
 
 def build_judge(scorer: Scorer) -> Judge:
-    """The judge that a scorer names.
-
-    Raises:
-        ValueError: If there is no such class.
-    """
+    """The judge that a scorer names; ValueError if there is no such class."""
     module, _, name = scorer.judge.rpartition(".")
     try:
         kind = getattr(import_module(module), name)

@@ -31,9 +31,6 @@ def split_images(config: BuildConfig) -> None:
     """Divide the kept images by connected components of similar faces, and write splits, pairs and facts.
 
     HeadsUp splits the images at random, which leaves people on both sides.
-
-    Raises:
-        OSError: If a table cannot be read or written.
     """
     uids = kept_images(config)["uid"].to_pylist()
     number_of = {uid: number for number, uid in enumerate(uids)}

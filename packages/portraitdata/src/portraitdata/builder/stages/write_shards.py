@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from faceops.atomic_files import replacing
 from portraitdata.builder.candidates import Batch
@@ -25,7 +26,6 @@ def write_shards(config: BuildConfig) -> None:
 
     Raises:
         ValueError: If no image was kept.
-        OSError: If a file cannot be read or written.
     """
     images = kept_images(config)
     if not images.num_rows:
@@ -68,7 +68,7 @@ def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[s
     embeddings = embedding_matrix(faces)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel(), pa.float16()), embeddings.shape[1])
     pairs = read_table(config.output / SPLIT / SPLIT_PAIRS_FILE)
-    pairs = pairs.filter(pa.array([status == KEPT for status in pairs["status"].to_pylist()], pa.bool_()))
+    pairs = pairs.filter(pc.equal(pairs["status"], KEPT))
     return PortraitIndex(
         config.output / SHARDS,
         images,

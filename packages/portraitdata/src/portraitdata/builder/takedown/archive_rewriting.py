@@ -35,7 +35,6 @@ def rewrite_without(archive: Path, gone: Collection[int], target: Path) -> dict[
     """Copy an archive without some members, and without what belongs to them: members of the same name but the suffix.
 
     Args:
-        archive: Archive to copy.
         gone: Where the bytes of the members to leave out begin.
         target: File to write, whole or not at all.
 
@@ -44,7 +43,6 @@ def rewrite_without(archive: Path, gone: Collection[int], target: Path) -> dict[
 
     Raises:
         ValueError: If it is no tar archive.
-        OSError: If a file cannot be read or written.
     """
     with _divided(archive, gone) as (old, kept, _):
         if not any(member.isreg() for member in kept):
@@ -62,11 +60,9 @@ def blank_members(archive: Path, gone: Collection[int]) -> None:
 
     Args:
         archive: Archive, which is replaced by a copy.
-        gone: Where the bytes of the members begin.
 
     Raises:
         ValueError: If it is no tar archive.
-        OSError: If it cannot be written.
     """
     with _divided(archive, gone) as (_, _, doomed), replacing(archive) as temporary:
         shutil.copyfile(archive, temporary)

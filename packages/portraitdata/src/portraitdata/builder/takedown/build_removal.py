@@ -29,11 +29,7 @@ ERASED = "url", "path", "archive", "attribution", "prompt"
 
 
 def forbid_in_build(build: Path, rows: Iterable[TakenDown]) -> None:
-    """Add uids and SHA-256 of photographs to what every stage of a build drops from now on.
-
-    Raises:
-        OSError: If the list cannot be written.
-    """
+    """Add uids and SHA-256 of photographs to what every stage of a build drops from now on."""
     path = build / TAKEDOWN_FILE
     known = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     new = [name for row in rows for name in (row.uid, row.sha256) if name and name not in known]
@@ -47,15 +43,10 @@ def remove_from_build(build: Path, gone: set[str]) -> list[str]:
     Rows of images stay, marked, so that the funnel still adds up; hashes stay in them, addresses, paths and texts do
     not.
 
-    Args:
-        build: Folder of the build.
-        gone: Photographs.
-
     Returns:
         A sentence for each file of the user's own that still holds one.
 
     Raises:
-        OSError: If a file cannot be read or written.
         ValueError: If a downloaded archive is none.
     """
     outside = _remove_downloads(build, gone)

@@ -19,14 +19,9 @@ from faceops.atomic_files import replacing
 from portraitdata.builder.layout import SCHEMA_OF
 from portraitdata.builder.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.builder.takedown.build_removal import forbid_in_build, remove_from_build
-from portraitdata.restoration.index.schemas import write_table
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
-from portraitdata.restoration.index.takedown_list import (
-    LIST_FILE,
-    TakenDown,
-    extend_takedown_list,
-    without_photographs,
-)
+from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, extend_takedown_list, without_photographs
 
 JOURNAL_FILE = "takedown.pending.json"
 """Journal in the folder of the index; present while a takedown is under way or was interrupted."""
@@ -66,7 +61,6 @@ def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
     Archives and files outside the folder of the index are the user's own and stay.
 
     Args:
-        folder: Folder of the index.
         rows: Photographs; they need not be in the index.
 
     Returns:
@@ -74,7 +68,6 @@ def remove_photographs(folder: Path, rows: Sequence[TakenDown]) -> list[str]:
 
     Raises:
         ValueError: If the index cannot be read, or an archive is none.
-        OSError: If a file cannot be read or written.
     """
     build = build_of(folder)
     if build is not None:
@@ -100,7 +93,6 @@ def finish(folder: Path) -> list[str]:
 
     Raises:
         ValueError: If a table, an archive or the journal is damaged.
-        OSError: If a file cannot be read or written.
     """
     journal = read_journal(folder)
     if journal is None:
@@ -137,7 +129,7 @@ def _remove_rows(folder: Path, tables: IndexTables, gone: set[str]) -> None:
         column = images.schema.get_field_index(name)
         images = images.set_column(column, images.schema.field(name), pa.array(values, images.schema.field(name).type))
     for name, table in (("pairs", tables.pairs), ("faces", tables.faces), ("images", images)):
-        write_table(without_photographs(table, gone), folder / f"{name}.parquet")
+        write_parquet(without_photographs(table, gone), folder / f"{name}.parquet")
 
 
 def _remove_files(folder: Path, build: Path | None, journal: Journal) -> None:

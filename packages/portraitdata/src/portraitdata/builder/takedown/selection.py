@@ -15,11 +15,10 @@ from faceops.images.files import load_picture
 from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
-from portraitdata.restoration.index.face_embeddings import embedding_matrix
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.similar_faces import connected
-from portraitdata.restoration.index.tables import IndexTables
-from portraitdata.restoration.index.takedown_list import TakenDown, hashed_url
+from portraitdata.restoration.index.tables import IndexTables, embedding_matrix
+from portraitdata.restoration.index.takedown_list import TakenDown
 
 NEAR_DUPLICATE = "near-duplicate"
 """Reason of the images that a build drops because they look like another."""
@@ -80,9 +79,7 @@ def similar_photographs(faces: KnownFaces, query: NDArray[np.float32], threshold
     """Photographs with a face that is more similar to one of the query than a threshold, the most similar first.
 
     Args:
-        faces: Where to look.
         query: Embeddings, one a row.
-        threshold: Cosine that is exceeded.
 
     Raises:
         ValueError: If no face has an embedding, or one of another length than the query's.
@@ -156,7 +153,6 @@ def taken_down_rows(
 
     Raises:
         ValueError: If a photograph is neither in the index nor in its build.
-        OSError: If a file cannot be read.
     """
     known = {row["uid"]: row for row in tables.images.to_pylist()}
     candidates: dict[str, dict] = {}
@@ -174,6 +170,7 @@ def taken_down_rows(
             place = listed["path"], listed["archive"], listed["offset"], listed["size"]
             file = sha256(ExemplarIndex(tables.root, ()).read_bytes(Photograph(*place, "", "unused", 0, 0))).hexdigest()
         phash = candidate.get("phash")
-        url = hashed_url(candidate.get("url"))
-        rows.append(TakenDown(uid, file or "", "" if phash is None else str(phash), url, reason, date))
+        url = candidate.get("url")
+        url_hash = sha256(url.encode()).hexdigest() if url else ""
+        rows.append(TakenDown(uid, file or "", "" if phash is None else str(phash), url_hash, reason, date))
     return rows

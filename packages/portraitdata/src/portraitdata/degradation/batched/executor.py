@@ -12,10 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from portraitdata.degradation.batched.filtering import filter_batch
+from portraitdata.degradation.batched.filtering import filter_batch, sharpen_batch
 from portraitdata.degradation.batched.jpeg import compress_batch
 from portraitdata.degradation.batched.noise import luma_of, noisy
-from portraitdata.degradation.batched.sharpening import sharpen_batch
 from portraitdata.degradation.cpu_executor import check_size
 from portraitdata.degradation.kernels import kernel_of, trimmed
 from portraitdata.degradation.records import (
@@ -90,7 +89,6 @@ def together(
     """Do something to images of one size at once.
 
     Args:
-        images: Images of any sizes.
         parts: What to do to each; None leaves it as it is.
         operate: Takes a batch (b, 3, h, w) and its parts.
         alike: Further property of the parts that a batch has in common.

@@ -1,12 +1,15 @@
-"""Blur of a batch, each image with a kernel of its own, on any device."""
+"""Filters of a batch on any device: a blur, each image with a kernel of its own, and the unsharp mask."""
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from portraitdata.degradation.sharpening import SIGMA, SIZE, THRESHOLD, WEIGHT
 
 
 def filter_batch(
@@ -15,7 +18,6 @@ def filter_batch(
     """Correlate all channels of each image with its kernel, the image mirrored without the edge pixel repeated.
 
     Args:
-        images: As many as there are kernels.
         kernels: Squares of odd size, which may differ.
 
     Raises:
@@ -50,3 +52,19 @@ def mirrored_index(side: int, margin: int) -> Tensor:
     period = max(1, 2 * (side - 1))
     place = torch.arange(-margin, side + margin) % period
     return torch.minimum(place, period - place) if side > 1 else torch.zeros_like(place)
+
+
+def sharpen_batch(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Sharpen images in [0, 1] where there is an edge, as `portraitdata.degradation.sharpening.sharpened`."""
+    residual = images - _blurred(images)
+    soft = _blurred((residual.abs() > THRESHOLD).to(images))
+    return soft * (images + WEIGHT * residual).clamp(0, 1) + (1 - soft) * images
+
+
+def _blurred(images: Tensor) -> Tensor:
+    line = torch.from_numpy(cv2.getGaussianKernel(SIZE, SIGMA)).to(images).reshape(1, 1, SIZE)
+    channels = images.shape[1]
+    weight = line.expand(channels, 1, SIZE)
+    padded = mirror_pad(images, SIZE // 2)
+    across = F.conv2d(padded, weight.unsqueeze(2), groups=channels)
+    return F.conv2d(across, weight.unsqueeze(3), groups=channels)

@@ -24,8 +24,6 @@ def noisy(image: Float[Tensor, "3 h w"], noise: NoiseRecord, exact: bool) -> Flo
     """Add noise to an image in [0, 1], and clip.
 
     Args:
-        image: RGB.
-        noise: What to add.
         exact: Whether the field is that of the CPU executor, drawn there and carried to the device, instead of one
             drawn on the device by torch.
     """

@@ -27,8 +27,6 @@ def scan_celebamask_hq(
     Args:
         source: Folder with ``CelebA-HQ-img/`` and ``CelebA-HQ-to-CelebA-mapping.txt``.
         identities: CelebA's ``identity_CelebA.txt``; looked for in `source` if not given.
-        min_side: Shortest side that is kept, in pixels.
-        verify: Decode every photograph whole.
 
     Raises:
         FileNotFoundError: If one of the three is missing.

@@ -16,8 +16,6 @@ def scan_folders(
         source: Folder with a folder for each identity, which is the identity's name; or, with `identities`, any
             folder, whose photographs are found at every depth.
         identities: CSV file with columns file, identity and perhaps split.
-        min_side: Shortest side that is kept, in pixels.
-        verify: Decode every photograph whole.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -27,11 +25,11 @@ def scan_folders(
         raise FileNotFoundError(f"There is no folder {source}.")
     if identities is not None:
         files = sorted(path for path in source.rglob("*") if is_picture(path))
-        candidates = [_candidate(path, source, path.parent.name) for path in files]
+        candidates = [unmeasured(path, source, path.parent.name) for path in files]
         kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
         return scan(kept, source, "folders", min_side=min_side, verify=verify, skipped=skipped)
     folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
-    candidates = [_candidate(path, source, folder.name) for folder in folders for path in find_pictures(folder)]
+    candidates = [unmeasured(path, source, folder.name) for folder in folders for path in find_pictures(folder)]
     if not candidates:
         raise ValueError(
             f"{source} has no folders with photographs in them; put the photographs of each person into a folder "
@@ -40,5 +38,6 @@ def scan_folders(
     return scan(candidates, source, "folders", min_side=min_side, verify=verify)
 
 
-def _candidate(path: Path, root: Path, identity: str) -> Photograph:
+def unmeasured(path: Path, root: Path, identity: str = "") -> Photograph:
+    """Photograph of a file below a folder, whose size in pixels is not known yet."""
     return Photograph(path.relative_to(root).as_posix(), None, 0, path.stat().st_size, identity, "unused", 0, 0)

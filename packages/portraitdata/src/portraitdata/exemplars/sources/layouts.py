@@ -14,11 +14,7 @@ Layout = Literal["folders", "tar", "celebamask-hq"]
 
 
 def recognised_layout(source: Path) -> Layout:
-    """Layout of a folder or archive, by what lies in it.
-
-    Raises:
-        FileNotFoundError: If there is nothing at `source`.
-    """
+    """Layout of a folder or archive, by what lies in it; FileNotFoundError if there is nothing at `source`."""
     if not source.exists():
         raise FileNotFoundError(f"There is no folder or archive {source}.")
     if source.is_file() or any(source.glob("*.tar")):
@@ -27,12 +23,7 @@ def recognised_layout(source: Path) -> Layout:
 
 
 def scan_layout(
-    source: Path,
-    layout: Layout,
-    identities: Path | None = None,
-    *,
-    min_side: int = MIN_SIDE,
-    verify: bool = False,
+    source: Path, layout: Layout, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False
 ) -> Scan:
     """Scan `source` as a layout; the arguments are those of `scan_folders`."""
     scanner = {"folders": scan_folders, "tar": scan_tars, "celebamask-hq": scan_celebamask_hq}[layout]
@@ -55,9 +46,7 @@ def assign_splits(
     Args:
         index: Photographs; not all "unused" means that their source came with a split.
         given: Split of each identity; those that it does not name are "unused".
-        test_identities: Identities for testing, if drawn.
         min_images: Photographs that an identity needs, drawn or given.
-        seed: Seed of the draw.
 
     Raises:
         ValueError: If there are too few identities.

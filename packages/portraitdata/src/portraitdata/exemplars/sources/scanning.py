@@ -50,8 +50,6 @@ def scan(
 
     Args:
         candidates: Rows of an index whose width and height are not known yet.
-        root: Folder they are relative to.
-        source: Name of the layout.
         min_side: Shortest side that is kept, in pixels.
         verify: Decode every photograph whole; otherwise only its header is read.
         skipped: What the source has left out before.
@@ -64,7 +62,7 @@ def scan(
     left_out = list(skipped)
     for row in with_bar(candidates, "Reading photographs"):
         try:
-            width, height = _size(places, row, verify)
+            width, height = photograph_size(places, row, verify)
         except (ImageFileError, OSError) as error:
             left_out.append(Skipped(row.path, str(error)))
             continue
@@ -78,8 +76,8 @@ def scan(
     return Scan(ExemplarIndex(root, tuple(kept), source), tuple(left_out))
 
 
-def _size(places: ExemplarIndex, row: Photograph, verify: bool) -> tuple[int, int]:
-    """Width and height as shown."""
+def photograph_size(places: ExemplarIndex, row: Photograph, verify: bool = False) -> tuple[int, int]:
+    """Width and height as shown, by the header; to verify, by the whole file."""
     if verify:
         height, width = decode_raster(places.read_bytes(row), row.path).samples.shape[:2]
         return width, height

@@ -15,8 +15,6 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
         source: Archive or folder of archives; not compressed, since photographs are read from the middle of them.
         identities: CSV file with columns file, identity and perhaps split. Without it a member's folder names the
             identity.
-        min_side: Shortest side that is kept, in pixels.
-        verify: Decode every photograph whole.
 
     Raises:
         FileNotFoundError: If there is no archive.

@@ -43,7 +43,6 @@ class FacePass:
     """Looks at pictures one by one.
 
     Args:
-        root: Folder that they are relative to.
         detector: Finds faces; None looks for none.
         network: Embeds faces; None embeds none.
         min_eyes: Faces whose eyes are closer are left out, in pixels; the true distance, not FaceLib's figure of that
@@ -59,12 +58,7 @@ class FacePass:
         """Faces that were left out because they are small."""
 
     def look(self, file: Photograph) -> SeenPicture:
-        """Decode a picture and find its faces.
-
-        Raises:
-            ImageFileError: If it cannot be decoded.
-            OSError: If it cannot be read.
-        """
+        """Decode a picture and find its faces; ImageFileError if it cannot be decoded."""
         data = self._places.read_bytes(file)
         raster = decode_raster(data, file.path)
         height, width = raster.samples.shape[:2]
@@ -106,28 +100,12 @@ def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[See
 
 
 def face_columns(faces: Faces) -> dict[str, list]:
-    """Columns of the table of faces that tell where faces are, a list of one value for each face.
-
-    Example:
-        >>> list(face_columns(Faces.none()))
-        ['box', 'score', 'landmarks', 'eye_distance', 'matrix']
-    """
+    """Columns of the table of faces that tell where faces are, a list of one value for each face."""
     return {
         "box": faces.boxes.tolist(),
         "score": faces.scores.tolist(),
         "landmarks": faces.landmarks.flatten(1).tolist(),
         "eye_distance": faces.eye_distance().tolist(),
-        "matrix": matrices(faces).tolist(),
+        # to the aligned 512-pixel face, by least median of squares, as HeadsUp's Appendix B, in float64
+        "matrix": alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).tolist(),
     }
-
-
-def matrices(faces: Faces) -> NDArray[np.float64]:
-    """Maps from pixels of the photograph to those of the aligned 512-pixel face, (n, 6).
-
-    By least median of squares, as HeadsUp's Appendix B, in float64.
-
-    Example:
-        >>> matrices(Faces.none()).shape
-        (0, 6)
-    """
-    return alignment_matrix(faces.landmarks.double(), estimator="lmeds").flatten(1).numpy()

@@ -27,7 +27,6 @@ def held_out_splits(paths: Sequence[str], held_out: Sequence[str]) -> tuple[Spli
 
     Args:
         paths: Of the photographs, relative to the root of the index.
-        held_out: The list.
 
     Raises:
         ValueError: If a photograph of the list is not there.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from faceops.images.picture_files import is_picture
 from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.folders import unmeasured
 from portraitdata.exemplars.sources.tars import tar_members
 
 
@@ -21,11 +22,7 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
     if not source.exists():
         raise FileNotFoundError(f"There is no folder or archive {source}.")
     if source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if is_picture(path))
-        files = [
-            Photograph(path.relative_to(source).as_posix(), None, 0, path.stat().st_size, "", "unused", 0, 0)
-            for path in paths
-        ]
+        files = [unmeasured(path, source) for path in sorted(source.rglob("*")) if is_picture(path)]
         root, archives = source, [] if files else sorted(source.glob("*.tar"))
     else:
         root, archives, files = source.parent, [source], []

@@ -5,7 +5,6 @@ A folder with `images.parquet` and, where there are any, `faces.parquet` and `pa
 """
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,16 +17,16 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from faceops.geometry.faces import Faces
-from portraitdata.exemplars.index import ExemplarIndex, Photograph, Split, known_split, portable_root, stored_metadata
+from portraitdata.exemplars.index import ExemplarIndex, Photograph, Split, known_split
+from portraitdata.loading.index_files import photographs_root, portable_root, stored_metadata, write_parquet
 from portraitdata.restoration.index.schemas import (
     FACES,
     IMAGES,
-    IMAGES_OPTIONAL,
     PAIRS,
-    conform,
+    conform_tables,
     face_name,
+    read_faces_and_pairs,
     read_table,
-    write_table,
 )
 from portraitdata.restoration.index.takedown_list import LIST_FILE, read_takedown_list, without_taken_down
 
@@ -59,16 +58,15 @@ class PortraitIndex:
     """Remark for whoever reads the index later."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "images", conform(self.images, IMAGES, "images.parquet", IMAGES_OPTIONAL))
-        faces = conform(self.faces, FACES, "faces.parquet")
-        object.__setattr__(self, "faces", faces)
-        object.__setattr__(self, "pairs", conform(self.pairs, PAIRS, "pairs.parquet"))
+        tables = conform_tables(self.images, self.faces, self.pairs)
+        for name, table in zip(("images", "faces", "pairs"), tables, strict=True):
+            object.__setattr__(self, name, table)
         twice = [uid for uid, count in Counter(self.images["uid"].to_pylist()).items() if count > 1]
         if twice:
             raise ValueError(f"{len(twice)} photographs are listed more than once, the first is {twice[0]}.")
         for path, split in zip(self.images["path"].to_pylist(), self.images["split"].to_pylist(), strict=True):
             known_split(split, path)
-        strangers = [uid for uid in faces["uid"].to_pylist() if uid not in self._number_of]
+        strangers = [uid for uid in self.faces["uid"].to_pylist() if uid not in self._number_of]
         if strangers:
             raise ValueError(f"{len(strangers)} faces are of photographs that are not listed, as {strangers[0]}.")
         if len(set(self._face_names)) < len(self._face_names):
@@ -102,11 +100,7 @@ class PortraitIndex:
         return row.get("prompt") or ", ".join(row.get("tags") or ())
 
     def read_bytes(self, number: int) -> bytes:
-        """The image file of a photograph.
-
-        Raises:
-            OSError: If the file or archive is missing or shorter than the index says.
-        """
+        """The image file of a photograph; OSError if the file or archive is missing or shorter than the index says."""
         return ExemplarIndex(self.root, ()).read_bytes(self.photograph(number))
 
     def faces_of(self, number: int) -> NDArray[np.int64]:
@@ -146,21 +140,17 @@ class PortraitIndex:
 
         Raises:
             ValueError: If the index has no photographs.
-            OSError: If a file cannot be written.
         """
         if not len(self):
             raise ValueError(f"An index without a single photograph is not written to {folder}.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        metadata = {
-            "version": VERSION,
-            "root": portable_root(self.root.resolve(), folder.resolve()),
-            "note": self.note,
-        }
-        write_table(self.pairs, folder / "pairs.parquet")
-        write_table(self.faces, folder / "faces.parquet")
+        root = portable_root(self.root.resolve(), folder.resolve())
+        metadata = {"version": VERSION, "root": root, "note": self.note}
+        write_parquet(self.pairs, folder / "pairs.parquet")
+        write_parquet(self.faces, folder / "faces.parquet")
         stored = {**(self.images.schema.metadata or {}), METADATA_KEY: json.dumps(metadata).encode()}
-        write_table(self.images.replace_schema_metadata(stored), folder / "images.parquet")
+        write_parquet(self.images.replace_schema_metadata(stored), folder / "images.parquet")
 
     @classmethod
     def read(cls, folder: Path | str, root: Path | str | None = None) -> "PortraitIndex":
@@ -170,7 +160,6 @@ class PortraitIndex:
         list once it is put there.
 
         Args:
-            folder: Folder that `write` made.
             root: Folder of the photographs, where it is no longer the one that the index names.
 
         Raises:
@@ -185,15 +174,8 @@ class PortraitIndex:
             )
         images = read_table(folder / "images.parquet")
         metadata = stored_metadata(images, METADATA_KEY, VERSION, folder, "portrait-index")
-        where = Path(root) if root is not None else Path(os.path.normpath(folder / metadata["root"]))
-        if not where.is_dir():
-            raise FileNotFoundError(
-                f"The photographs of {folder} were in {where}, which is not there; give their folder as `root`."
-            )
-        faces, pairs = (
-            read_table(path) if (path := folder / f"{name}.parquet").is_file() else schema.empty_table()
-            for name, schema in (("faces", FACES), ("pairs", PAIRS))
-        )
+        where = photographs_root(metadata["root"], folder, folder, root)
+        faces, pairs = read_faces_and_pairs(folder)
         try:
             index = cls(where, images, faces, pairs, metadata["note"])
         except ValueError as error:

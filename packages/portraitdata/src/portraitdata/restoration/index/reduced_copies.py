@@ -25,17 +25,13 @@ def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: in
     What is small enough already is copied byte for byte. Copies that are there are not made again.
 
     Args:
-        root: Folder that the files are relative to.
-        files: Pictures; files or members of archives.
         target: Folder of the copies, which have the names of the originals; reduced ones end in .jpg.
-        side: Largest shorter side of a copy, in pixels.
 
     Returns:
         Files that could not be decoded.
 
     Raises:
         ValueError: If the side is below one pixel, or two pictures would have one copy.
-        OSError: If a copy cannot be written.
     """
     if side < 1:
         raise ValueError(f"The shorter side of a copy counts pixels, got {side}.")

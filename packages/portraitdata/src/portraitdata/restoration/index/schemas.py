@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
+from portraitdata.loading.index_files import conform, read_parquet
+
+KIND = "a portrait index"
 
 IMAGES = pa.schema(
     [
@@ -70,45 +71,8 @@ def face_name(uid: str, number: int) -> str:
     return f"{uid}:{number}"
 
 
-def conform(table: pa.Table, schema: pa.Schema, what: str, optional: pa.Schema | None = None) -> pa.Table:
-    """The columns of a schema in its types, then all the others as they are.
-
-    Args:
-        table: From a file, or just made.
-        schema: Columns that must be there.
-        what: What an error calls the table.
-        optional: Columns that are brought to a type where they are there.
-
-    Raises:
-        ValueError: If a column is missing, of another type, or empty where it must not be.
-
-    Example:
-        >>> table = pa.table({"note": ["?"], "cosine": [0.75], "face_b": ["y:0"], "face_a": ["x:0"]})
-        >>> conform(table, PAIRS, "pairs.parquet").column_names
-        ['face_a', 'face_b', 'cosine', 'note']
-    """
-    missing = [name for name in schema.names if name not in table.column_names]
-    if missing:
-        raise ValueError(f"{what} lacks the columns {', '.join(missing)}, which a portrait index must have.")
-    known = {field.name: field for field in (*schema, *(optional or ()))}
-    extra = [name for name in table.column_names if name not in schema.names]
-    fields = [known.get(name, table.schema.field(name)) for name in (*schema.names, *extra)]
-    try:
-        chosen = table.select([field.name for field in fields]).cast(pa.schema(fields))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise ValueError(f"{what} has columns of another type than a portrait index: {error}.") from error
-    holes = [name for name in schema.names if not schema.field(name).nullable and chosen[name].null_count]
-    if holes:
-        raise ValueError(f"{what} has rows without {', '.join(holes)}.")
-    return chosen.combine_chunks()
-
-
 def check_table(path: Path) -> None:
-    """Refuse a table that is not there.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-    """
+    """Refuse a table that is not there."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; a portrait index is a folder with images.parquet in it.")
 
@@ -121,17 +85,22 @@ def read_table(path: Path) -> pa.Table:
         ValueError: If it is no parquet file.
     """
     check_table(path)
-    try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a parquet file, a table of a portrait index was wanted.") from error
+    return read_parquet(path, f"a table of {KIND}")
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a parquet file, whole or not at all.
+def read_faces_and_pairs(folder: Path) -> tuple[pa.Table, pa.Table]:
+    """Tables of faces and of pairs beside images.parquet; either may be absent."""
+    faces, pairs = (
+        read_table(path) if (path := folder / f"{name}.parquet").is_file() else schema.empty_table()
+        for name, schema in (("faces", FACES), ("pairs", PAIRS))
+    )
+    return faces, pairs
 
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+
+def conform_tables(images: pa.Table, faces: pa.Table, pairs: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Tables of an index with the columns of their schemas first; ValueError if one is missing or of another type."""
+    return (
+        conform(images, IMAGES, "images.parquet", KIND, IMAGES_OPTIONAL),
+        conform(faces, FACES, "faces.parquet", KIND),
+        conform(pairs, PAIRS, "pairs.parquet", KIND),
+    )

@@ -48,7 +48,6 @@ def similar_faces(embeddings: NDArray, photograph: NDArray[np.int64], threshold:
     Args:
         embeddings: One row for each face, of any length.
         photograph: Number of the photograph that each face is in.
-        threshold: Cosine that is exceeded.
 
     Example:
         >>> rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.0]])
@@ -97,10 +96,8 @@ def split_people(
     that of pairs.
 
     Args:
-        uids: Names of the photographs.
         edges: Similar faces: two photographs and the similarity.
         share: Share of the photographs that is for testing.
-        seed: Seed of the draw.
         pairs: Similarity of pairs, which are never torn apart.
 
     Raises:

@@ -62,11 +62,7 @@ def write_synthetic_portrait_index(
     What is already there is not drawn again. Portraits of a person are pairs; their similarity is made up.
 
     Args:
-        folder: Folder that pictures and indexes are written into.
-        people: People.
-        portraits: Portraits of each.
         size: Side of a portrait in pixels; pictures are somewhat larger.
-        suffix: Format of the pictures.
 
     Raises:
         ValueError: If there would be nobody to train on or to test on.
@@ -109,7 +105,6 @@ def face_row(uid: str, points: NDArray[np.float64]) -> dict[str, Any]:
     """Row of the only face of a drawn portrait.
 
     Args:
-        uid: Of the portrait.
         points: Five landmarks and two corners of the box, in pixels.
     """
     landmarks = points[:5]

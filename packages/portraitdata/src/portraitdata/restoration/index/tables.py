@@ -1,21 +1,16 @@
 """The tables of a portrait index as they lie, not yet checked, and where its files are."""
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from portraitdata.restoration.index.portrait_index import METADATA_KEY
-from portraitdata.restoration.index.schemas import (
-    FACES,
-    IMAGES,
-    IMAGES_OPTIONAL,
-    PAIRS,
-    conform,
-    read_table,
-)
+from portraitdata.loading.index_files import stored_metadata
+from portraitdata.restoration.index.portrait_index import METADATA_KEY, VERSION
+from portraitdata.restoration.index.schemas import conform_tables, read_faces_and_pairs, read_table
 
 
 class IndexTables(NamedTuple):
@@ -36,22 +31,31 @@ def read_index_tables(folder: Path) -> IndexTables:
         ValueError: If a table is none of a portrait index.
     """
     images = read_table(folder / "images.parquet")
-    stored = (images.schema.metadata or {}).get(METADATA_KEY)
-    if stored is None:
-        raise ValueError(f"{folder} is no portrait index: images.parquet does not say where its photographs lie.")
-    faces, pairs = (
-        read_table(path) if (path := folder / f"{name}.parquet").is_file() else schema.empty_table()
-        for name, schema in (("faces", FACES), ("pairs", PAIRS))
-    )
-    return IndexTables(
-        Path(os.path.normpath(folder / json.loads(stored)["root"])),
-        conform(images, IMAGES, "images.parquet", IMAGES_OPTIONAL).replace_schema_metadata(images.schema.metadata),
-        conform(faces, FACES, "faces.parquet"),
-        conform(pairs, PAIRS, "pairs.parquet"),
-    )
+    metadata = stored_metadata(images, METADATA_KEY, VERSION, folder, "portrait-index")
+    conformed, faces, pairs = conform_tables(images, *read_faces_and_pairs(folder))
+    root = Path(os.path.normpath(folder / metadata["root"]))
+    return IndexTables(root, conformed.replace_schema_metadata(images.schema.metadata), faces, pairs)
 
 
 def build_of(folder: Path) -> Path | None:
     """Folder of the build that an index belongs to, if it does."""
     parent = folder.resolve().parent
     return parent if folder.resolve().name == "shards" and (parent / "10_index").is_dir() else None
+
+
+def embedding_matrix(faces: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Embeddings of the faces that have one, (n, d), and the rows of these faces.
+
+    Example:
+        >>> embedding_matrix(pa.table({"embedding": [[1.0, 0.0], None]}))[1].tolist()
+        [0]
+    """
+    if "embedding" not in faces.column_names:
+        return np.zeros((0, 0), np.float32), np.zeros(0, np.int64)
+    values = faces["embedding"].combine_chunks()
+    rows = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+    present = values.drop_null()
+    if not len(present):
+        return np.zeros((0, 0), np.float32), rows
+    flat = present.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return flat.reshape(len(present), -1), rows

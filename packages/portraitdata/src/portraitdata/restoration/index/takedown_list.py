@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Collection, Iterable
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +47,6 @@ def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
 
     Raises:
         ValueError: If there is another kind of file.
-        OSError: If the file cannot be written.
     """
     rows = {row.uid: row for row in read_takedown_list(path)}
     for row in added:
@@ -59,34 +57,10 @@ def extend_takedown_list(path: Path, added: Iterable[TakenDown]) -> None:
         writer.writerows(rows.values())
 
 
-def hashed_url(url: str | None) -> str:
-    """Hash that stands for an address in the list; empty for none.
-
-    Example:
-        >>> hashed_url("https://example.org/a.jpg")[:8], hashed_url(None)
-        ('700caca5', '')
-    """
-    return sha256(url.encode()).hexdigest() if url else ""
-
-
 def without_taken_down(
     rows: Iterable[TakenDown], images: pa.Table, faces: pa.Table, pairs: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256.
-
-    Args:
-        rows: What has been taken down.
-        images: Photographs.
-        faces: Faces of them.
-        pairs: Pairs of those.
-
-    Example:
-        >>> images = pa.table({"uid": ["x", "y"]})
-        >>> faces = pa.table({"uid": ["x", "y"], "number": [0, 0]})
-        >>> pairs = pa.table({"face_a": ["x:0"], "face_b": ["y:0"]})
-        >>> [table.num_rows for table in without_taken_down([TakenDown("y")], images, faces, pairs)]
-        [1, 1, 0]
-    """
+    """The tables of a portrait index without what has been taken down, by uid and, where there is one, SHA-256."""
     listed = list(rows)
     uids = {row.uid for row in listed}
     if "sha256" in images.column_names:
@@ -106,7 +80,6 @@ def without_photographs(table: pa.Table, gone: Collection[str]) -> pa.Table:
 
     Args:
         table: Table with a column `uid`, or with faces ``uid:number`` in columns `face_a` and `face_b`.
-        gone: Uids.
 
     Example:
         >>> pairs = pa.table({"face_a": ["x:0", "x:0"], "face_b": ["y:0", "z:1"]})

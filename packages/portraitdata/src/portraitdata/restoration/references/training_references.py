@@ -11,8 +11,7 @@ from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.similar_faces import connected
 from portraitdata.restoration.photograph_windows import PhotographWindows, mean_reduced
 from portraitdata.restoration.portrait_items import Reference
-from portraitdata.restoration.references.altered_faces import draw_alteration
-from portraitdata.restoration.references.hidden_parts import Part, hidden
+from portraitdata.restoration.references.altered_faces import Part, draw_alteration, hidden
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ class TrainingReferences:
     """References at random, aligned.
 
     Args:
-        windows: Reads the faces.
         numbers: Photographs that strangers are taken from.
-        chances: How often which kind.
         size: Side of the references in pixels, a divisor of 512.
     """
 
@@ -66,8 +63,6 @@ class TrainingReferences:
         """A reference for a visible face, the one that the view was made for if possible; None if there is none.
 
         Args:
-            faces: Numbers of the visible faces.
-            anchor: Number of the face that the view was made for.
             flipped: Whether the view is mirrored; another photograph's face is then, too.
             random: Draws among the person's photographs.
             kinds: Draws everything else.

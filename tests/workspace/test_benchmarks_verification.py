@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceops.recognition.verification import accuracy, best_threshold, threshold_at, verify
+from benchmarks.faces.verification_protocol import accuracy, best_threshold, threshold_at, verify
 
 
 def pairs(count=400, distance=2.0, seed=0):

@@ -32,7 +32,6 @@ def verify(
         similarity: Of each pair; higher is more alike.
         same: Whether it shows one person.
         false_accept_rate: Share of pairs of two people that may be taken for one.
-        folds: Parts of the cross-validation.
 
     Raises:
         ValueError: If there are fewer pairs of a kind than folds.
@@ -94,10 +93,6 @@ def best_threshold(similarity: Float[Tensor, " pairs"], same: Bool[Tensor, " pai
 
 def threshold_at(different: Float[Tensor, " pairs"], false_accept_rate: float) -> float:
     """Lowest threshold that at most this share of pairs of different people reaches.
-
-    Args:
-        different: Similarities of pairs of different people.
-        false_accept_rate: Share in [0, 1].
 
     Example:
         >>> threshold_at(torch.tensor([0.0, 0.25, 0.5, 0.75]), 0.25) > 0.5
