@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from headsup.model.reference_attention import ReferenceAttention, References, canonical_places, mask_of, own_places
+from headsup.model.reference_attention import (
+    ReferenceAttention,
+    References,
+    canonical_places,
+    mask_of,
+    own_places,
+    waves,
+)
 from headsup.model.settings import RestorerSettings
 
 FACTOR = 8
@@ -104,6 +111,20 @@ def test_masks_of_several_people_are_joined():
     mask = mask_of(two, torch.zeros(2, 4, 6, 8))
     assert mask[0].sum() == two.mask.sum()
     assert not mask[1].any()
+
+
+def test_at_first_a_place_looks_at_its_own_place():
+    torch.manual_seed(3)
+    attention = ReferenceAttention(channels=4)
+    places = waves(own_places(32, 32))
+    blank = torch.zeros(len(places), attention.query.in_features - places.shape[1])
+    with torch.no_grad():
+        queries, keys = (layer(torch.cat([blank, places], dim=1)) for layer in (attention.query, attention.key))
+    queries, keys = (x.unflatten(1, (attention.heads, -1)).transpose(0, 1) for x in (queries, keys))
+    shares = (queries @ keys.mT / queries.shape[-1] ** 0.5).softmax(dim=-1)
+    distance = torch.cdist(own_places(32, 32), own_places(32, 32))
+    # with the layers' random weights it is 0.52, as far as places are from one another
+    assert (shares * distance).sum(dim=-1).mean() < 0.06
 
 
 def test_at_first_references_change_nothing_and_then_they_do():

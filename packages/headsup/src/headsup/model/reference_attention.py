@@ -17,6 +17,9 @@ from torch import Tensor, nn
 FREQUENCIES = (1.0, 2.0, 4.0, 8.0)
 """Of the sines and cosines that tell a place, in half periods over the side of the aligned face."""
 
+NEARNESS = 8.0
+"""How strongly places look at their own place at first: about a dozen of 32 x 32 places of a reference count."""
+
 
 @dataclass(frozen=True, eq=False)
 class References:
@@ -78,9 +81,12 @@ class ReferenceAttention(nn.Module):
         self.value = nn.Linear(width, width)
         self.nothing = nn.Parameter(torch.zeros(2, width))
         self.out = nn.Linear(width, found)
-        # an eye looks at the eye: places alone decide at first
+        # An eye looks at the eye before anything is learnt. With random weights all places look alike, their mean is
+        # found everywhere, and what moves the weights is too little ever to change that.
+        nearness = NEARNESS**0.5 * torch.eye(width // heads, places).repeat(heads, 1)
         with torch.no_grad():
-            self.key.weight[:, width:] = self.query.weight[:, width:]
+            self.query.weight[:, width:] = nearness
+            self.key.weight[:, width:] = nearness
 
     def forward(
         self, z_l: Float[Tensor, "b c lh lw"], z_r: Float[Tensor, "n c rh rw"], references: References, factor: int
