@@ -6,9 +6,8 @@ from pathlib import Path
 from faceops.images.decoding import open_header, upright_size
 from faceops.images.errors import ImageFileError
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.image_bytes import ImageBytes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
 from portraitdata.builder.stages.size_rule import fits, may_fit
 

@@ -14,9 +14,8 @@ from faceops.images.decoding import decode_raster
 from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, Scorer
+from portraitdata.builder.config import BuildConfig, Scorer, StageName
 from portraitdata.builder.image_bytes import ImageBytes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows, unreadable
 from portraitdata.builder.stages.index_stage import wrong_size
 from portraitdata.builder.stages.perceptual_hash import perceptual_hash
