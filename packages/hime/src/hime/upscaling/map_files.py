@@ -1,50 +1,10 @@
 """Files of heat maps: the similarity and the weight of every exemplar."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
 from faceops.images.files import Picture, save_picture
-from faceops.images.jobs import Job
 from hime.heat_maps import heat_map, relative_similarity
+from hime.upscaling.jobs import MapFiles
 from hime.upscaling.picture_upscaling import Upscaled
 from portraitdata.images.resampling import bicubic
-
-
-@dataclass(frozen=True)
-class MapFiles:
-    """Heat maps of one picture, one of each kind for every exemplar."""
-
-    folder: Path
-    exemplars: int
-    """Number of them."""
-
-    def of(self, kind: str) -> list[Path]:
-        """Files of the maps of the kind weight or similarity, in the order of the exemplars."""
-        return [self.folder / f"{kind}_{number}.png" for number in range(1, self.exemplars + 1)]
-
-    @property
-    def paths(self) -> list[Path]:
-        """All files."""
-        return [*self.of("similarity"), *self.of("weight")]
-
-
-def planned_maps(jobs: Sequence[Job], folder: Path, exemplars: int) -> dict[Path, MapFiles]:
-    """Heat maps of every picture, by its file; none without exemplars.
-
-    Args:
-        jobs: The pictures.
-        folder: Folder of the maps if there is one picture, folder of such folders if there are several.
-        exemplars: How many there are.
-
-    Raises:
-        ValueError: If a file is where the folder must be.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
-    if not exemplars:
-        return {}
-    return {job.source: MapFiles(folder if len(jobs) == 1 else folder / job.name, exemplars) for job in jobs}
 
 
 def save_maps(result: Upscaled, files: MapFiles) -> None:
