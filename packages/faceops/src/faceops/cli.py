@@ -7,12 +7,11 @@ from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.commands.options import AlignOptions, CompareOptions, DetectOptions, EmbedOptions
+from faceops.images.picture_files import check_single, check_there
 
 
 def detect(options: DetectOptions) -> int:
     """Refuse missing images, then detect."""
-    from faceops.images.picture_files import check_single
-
     check_single(options.images)
 
     from faceops.commands.detect import run_detect
@@ -22,8 +21,6 @@ def detect(options: DetectOptions) -> int:
 
 def align_faces(options: AlignOptions) -> int:
     """Refuse missing images, then align."""
-    from faceops.images.picture_files import check_single
-
     check_single(options.images)
 
     from faceops.commands.align import run_align
@@ -33,8 +30,6 @@ def align_faces(options: AlignOptions) -> int:
 
 def compare(options: CompareOptions) -> None:
     """Refuse missing images, then compare."""
-    from faceops.images.picture_files import check_there
-
     for photograph in (options.first, options.second):
         check_there(photograph)
 
@@ -45,8 +40,6 @@ def compare(options: CompareOptions) -> None:
 
 def embed_faces(options: EmbedOptions) -> int:
     """Refuse missing images, then embed."""
-    from faceops.images.picture_files import check_single
-
     check_single(options.images)
 
     from faceops.commands.embed import run_embed

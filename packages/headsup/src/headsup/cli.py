@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
+from faceops.existing_files import check_exists
+from faceops.weights.shipped import check_suffix
 from headsup.command_options import BlendFilesOptions, ExportOptions, MergeOptions, RestoreFilesOptions, ServeOptions
 from headsup.model.diffusers_networks import import_networks
+from headsup.weights.shipped import find_weights
 
 
 def fit() -> None:
@@ -76,8 +79,6 @@ def serve(options: ServeOptions) -> None:
     """Refuse what is missing, then serve."""
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
-    from headsup.weights.shipped import find_weights
-
     find_weights(options.weights)
     import_networks()
 
@@ -123,9 +124,6 @@ def weights() -> None:
 
 def export(options: ExportOptions) -> None:
     """Refuse what is missing, then export."""
-    from faceops.existing_files import check_exists
-    from faceops.weights.shipped import check_suffix
-
     check_exists("checkpoint", options.checkpoint)
     check_suffix(options.output)
 
@@ -137,8 +135,6 @@ def export(options: ExportOptions) -> None:
 
 def merge(options: MergeOptions) -> None:
     """Refuse what is missing, then merge."""
-    from headsup.weights.shipped import find_weights
-
     find_weights(options.weights)
 
     from headsup.weights.merging import merge_weights

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
+from faceops.images.picture_files import check_there
 from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
+from hime.weights.shipped import choose_weights, find_weights
 
 
 def fit() -> None:
@@ -31,7 +33,6 @@ def predict() -> None:
 def upscale_pictures(options: UpscaleOptions) -> int:
     """Plan the jobs, then upscale."""
     from hime.upscaling.jobs import plan_upscaling
-    from hime.weights.shipped import choose_weights, find_weights
 
     chosen = choose_weights(options.weights, options.scale, options.perceptual)
     find_weights(chosen)
@@ -72,8 +73,6 @@ def profile(
         weights: Name or file of weights whose network to count, instead of a variant and a scale.
         json: Print JSON instead of a table.
     """
-    from hime.weights.shipped import find_weights
-
     if weights is not None:
         find_weights(weights)
 
@@ -102,8 +101,6 @@ def export(options: ExportOptions) -> None:
 
 def correlation_map(options: CorrelationMapOptions) -> None:
     """Refuse a missing image, then draw."""
-    from faceops.images.picture_files import check_there
-
     check_there(options.image)
 
     from hime.evaluation.correlation_figure import draw_correlation_map
@@ -113,7 +110,6 @@ def correlation_map(options: CorrelationMapOptions) -> None:
 
 def evaluate(options: EvaluateOptions) -> None:
     """Refuse what is missing, then evaluate."""
-    from hime.weights.shipped import find_weights
     from portraitdata.exemplars.index import check_index
 
     for name in options.names:

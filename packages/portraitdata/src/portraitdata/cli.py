@@ -6,6 +6,8 @@ A command imports what it needs when it runs, so that help is fast.
 from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
+from faceops.existing_files import check_exists
+from faceops.images.picture_files import check_there
 from portraitdata.commands.build_options import BuildOptions, ReportOptions, TakedownOptions, VerifyOptions
 from portraitdata.commands.index_options import ExemplarIndexOptions, InspectOptions, PortraitIndexOptions
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
@@ -28,8 +30,6 @@ def inspect(options: InspectOptions) -> None:
 
 def portrait_index(options: PortraitIndexOptions) -> None:
     """Refuse missing files, then index portraits."""
-    from faceops.existing_files import check_exists
-
     check_exists("folder or archive", options.source)
     check_exists("list of photographs to test on", options.test_list)
 
@@ -84,7 +84,6 @@ def verify(options: VerifyOptions) -> int:
 
 def takedown(options: TakedownOptions) -> int:
     """Refuse a folder that is no index and a missing photograph, then take down."""
-    from faceops.images.picture_files import check_there
     from portraitdata.restoration.index.schemas import check_table
 
     check_table(options.index / "images.parquet")
@@ -98,7 +97,6 @@ def takedown(options: TakedownOptions) -> int:
 
 def degrade_pictures(options: DegradeOptions) -> int:
     """Plan the jobs, then degrade."""
-    from faceops.existing_files import check_exists
     from portraitdata.commands.degradation_jobs import plan_degradation
 
     jobs = plan_degradation(options.images, options.output, options.records)
@@ -111,8 +109,6 @@ def degrade_pictures(options: DegradeOptions) -> int:
 
 def score(options: ScoreOptions) -> int:
     """Refuse missing folders, then score."""
-    from faceops.existing_files import check_exists
-
     check_exists("folder", options.restored, options.target, options.references, options.masks)
 
     from portraitdata.commands.score import run_score

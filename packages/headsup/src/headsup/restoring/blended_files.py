@@ -12,7 +12,7 @@ from headsup.restoring.face_scores import face_records
 from headsup.restoring.files import RestorerSource, run_jobs, run_record
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, measured
-from headsup.restoring.picture_restoration import notes_on_file, read_input, restored_record, write_results
+from headsup.restoring.picture_restoration import in_order, notes_on_file, read_input, write_results
 from headsup.restoring.references.face_recognition import FaceRecognition, detect_and_embed, load_recognition
 from headsup.restoring.references.matching import Matching
 from headsup.restoring.report import PictureRecord, Report
@@ -95,5 +95,5 @@ def blend_file(job: Job, setup: Blending) -> PictureRecord:
         if setup.scores:
             faces = face_records(seen, nobody.matches, restored, size, setup.recognition, setup.face_size)
     with measured(seconds, "write"):
-        write_results(job, restored, size, seen, nobody)
-    return restored_record(job, restored, size, seconds, faces, notes)
+        record = write_results(job, restored, size, seen, nobody)
+    return replace(record, seconds=in_order(seconds | restored.seconds), faces=faces, notes=notes)

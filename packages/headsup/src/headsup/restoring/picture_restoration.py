@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceops.images.decoding import MAX_PIXELS, open_header
 from faceops.images.errors import DECODING_ERRORS
@@ -72,8 +72,8 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     with measured(seconds, "scores"):
         faces = measured_faces(setup, seen, matching, restored, size)
     with measured(seconds, "write"):
-        write_results(job, restored, size, seen, matching)
-    return restored_record(job, restored, size, seconds, faces, notes)
+        record = write_results(job, restored, size, seen, matching)
+    return replace(record, seconds=in_order(seconds | restored.seconds), faces=faces, notes=notes)
 
 
 def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
@@ -97,7 +97,7 @@ def notes_on_file(data: bytes, size: tuple[int, int], options: RestoreOptions) -
 
 def write_results(
     job: Job, restored: Restored, size: tuple[int, int], seen: EmbeddedFaces | None, matching: Matching
-) -> None:
+) -> PictureRecord:
     """Write the sheet, if there is to be one, and the result.
 
     Raises:
@@ -108,38 +108,13 @@ def write_results(
     if job.sheet is not None:
         save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
     save_picture(restored.picture, job.output)  # last: what has a result is not done again
-
-
-def restored_record(
-    job: Job,
-    restored: Restored,
-    size: tuple[int, int],
-    seconds: dict[str, float],
-    faces: Sequence[FaceRecord],
-    notes: Sequence[str],
-) -> PictureRecord:
-    """Report entry of a restored picture.
-
-    Args:
-        job: What was done.
-        restored: The result.
-        size: Height and width of the input in pixels.
-        seconds: Time of each stage but those of the restorer.
-        faces: Entries of the faces.
-        notes: What is to be said.
-    """
     height, width = restored.picture.pixels.shape[1:]
-    taken = seconds | restored.seconds
-    return PictureRecord(
-        str(job.source),
-        str(job.output),
-        "restored",
-        input_size=(size[1], size[0]),
-        output_size=(width, height),
-        seconds={name: taken[name] for name in STAGES if name in taken},
-        faces=faces,
-        notes=notes,
-    )
+    return PictureRecord(str(job.source), str(job.output), "restored", (size[1], size[0]), (width, height))
+
+
+def in_order(seconds: dict[str, float]) -> dict[str, float]:
+    """Times of the stages, in the order of `STAGES`."""
+    return {name: seconds[name] for name in STAGES if name in seconds}
 
 
 def check_size(size: tuple[int, int], options: RestoreOptions) -> None:

@@ -5,29 +5,14 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from faceops.device import select_device
 from hime.command_options import EvaluateOptions
 from hime.evaluation.quality import QualityScores
-from hime.evaluation.scores import conditions, evaluate
+from hime.evaluation.scores import evaluate
 
 
 def print_evaluation(options: EvaluateOptions) -> None:
     """Print the scores of every weights file under every condition; see `hime.evaluation.scores.evaluate`."""
-    rows = conditions(options.references, options.stranger, options.blank)
-    device = select_device(options.device)
-    tables = {
-        name: evaluate(
-            name,
-            options.index,
-            size=options.size,
-            crop=options.crop,
-            split=options.split,
-            rows=rows,
-            limit=options.limit,
-            device=device,
-        )
-        for name in options.names
-    }
+    tables = {name: evaluate(name, options) for name in options.names}
     if options.json:
         print(json.dumps(tables, indent=2))
         return
