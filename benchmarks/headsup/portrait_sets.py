@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import LeftOutError
 from faceops.atomic_files import replacing
-from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
+from portraitdata.commands.index_options import PortraitIndexOptions
+from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 
 HELD_OUT = Path(__file__).parent / "held_out"
@@ -45,7 +46,7 @@ def held_out_portraits() -> PortraitIndex:
         NoPhotographsError: If they are to be made and PORTRAIT_ASSETS leads nowhere.
         LeftOutError: If they were trained on.
     """
-    return _indexed("portraits", copy_portraits, FaceSettings(min_eyes=MIN_EYES, duplicates=0.99))
+    return _indexed("portraits", copy_portraits, duplicates=0.99)
 
 
 def held_out_lfw() -> PortraitIndex:
@@ -55,7 +56,7 @@ def held_out_lfw() -> PortraitIndex:
         NoPhotographsError: If they are to be made and PORTRAIT_ASSETS leads nowhere.
         LeftOutError: If they were trained on.
     """
-    return _indexed("lfw", copy_lfw, FaceSettings(min_eyes=MIN_EYES))
+    return _indexed("lfw", copy_lfw)
 
 
 def held_out(name: str) -> tuple[str, ...]:
@@ -63,20 +64,24 @@ def held_out(name: str) -> tuple[str, ...]:
     return tuple((HELD_OUT / f"{name}.txt").read_text(encoding="utf-8").split())
 
 
-def _indexed(name: str, bring: Callable[[Path, Sequence[str], Path], None], settings: FaceSettings) -> PortraitIndex:
+def _indexed(name: str, bring: Callable[[Path, Sequence[str], Path], None], duplicates: float = 0.95) -> PortraitIndex:
     """The index of a list, made if it is not there."""
     names, folder = held_out(name), FOLDER / name
     if not (folder / "index/images.parquet").is_file():
         assets = photographs()
         bring(assets / "images", names, folder / "photographs")
         weights = assets / "weights"
-        faces = replace(
-            settings,
+        options = PortraitIndexOptions(
+            folder / "photographs",
+            output=folder / "split",
+            duplicates=duplicates,
+            min_eyes=MIN_EYES,
+            test_share=0.0,
             detector_weights=str(weights / "detect/yunet_n_640_640.onnx"),
-            identity=str(weights / "identity/mobilefacenet_foamliu.pt"),
+            identity_weights=str(weights / "identity/mobilefacenet_foamliu.pt"),
         )
         with redirect_stdout(StringIO()):
-            run_portrait_index(folder / "photographs", folder / "split", faces, test_share=0.0)
+            run_portrait_index(options)
         for_testing(PortraitIndex.read(folder / "split")).write(folder / "index")
     index = PortraitIndex.read(folder / "index")
     check_unseen(index.images["path"].to_pylist(), names, TRAINING / name)

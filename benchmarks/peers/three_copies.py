@@ -42,7 +42,7 @@ class Roles(AdapterSwitch):
 
 
 class ThreeCopies(OneStepRestorer):
-    """Restorer with three denoisers: generator, regulariser and teacher share no weights.
+    """Restorer with three denoisers: generator, regularizer and teacher share no weights.
 
     Args:
         backbone: Diffusion model; its denoiser is copied twice.
@@ -68,10 +68,10 @@ class ThreeCopies(OneStepRestorer):
         super()._train_only_what_is_trained()
 
     def _train_only_what_is_trained(self) -> None:
-        """Wait until there is a regulariser."""
+        """Wait until there is a regularizer."""
 
     def regularizer_parameters(self) -> dict[str, nn.Parameter]:
-        """Adapter of the regulariser, by the names it has in the shared denoiser."""
+        """Adapter of the regularizer, by the names it has in the shared denoiser."""
         found = adapter_parameters(self.regularizer, REGULARIZER)
         return {f"unet.{name.replace('conv_in.', 'conv_in.base.')}": value for name, value in found.items()}
 

@@ -20,9 +20,8 @@ from benchmarks.speed.machine_limits import machine_limits
 from benchmarks.speed.timing import cpu_seconds
 from faceops.images.decoding import decode_raster
 from portraitdata.builder.build import remove_from
-from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule
+from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule, StageName
 from portraitdata.builder.engines import Engine, Processes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.plan import plan
 from portraitdata.builder.ray_engine import RayData
 from portraitdata.builder.workers import begin_worker, one_thread_to_inherit
@@ -146,7 +145,7 @@ def _config(assets: Path, folder: Path) -> BuildConfig:
     )
     source = LocalSource("photographs", pictures)
     size = SizeRule(longer_above=SIDE - 1, shorter_from=SIDE)
-    return BuildConfig(folder / "build", (source,), partition=PARTITION, size=size, faces=faces)
+    return BuildConfig(output=folder / "build", sources=(source,), partition=PARTITION, size=size, faces=faces)
 
 
 def _decode(file: Path) -> None:

@@ -1,6 +1,6 @@
 """One training step of the restorer: a denoiser in three roles beside a denoiser for each, in processes of their own.
 
-Random weights of Stable Diffusion 2.1, L2 and variational score distillation, generator and regulariser stepped. Losses
+Random weights of Stable Diffusion 2.1, L2 and variational score distillation, generator and regularizer stepped. Losses
 on features and faces are left out: they are the same for both.
 """
 

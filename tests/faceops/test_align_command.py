@@ -8,6 +8,7 @@ from faceops.commands import align as align_command
 from faceops.commands import embed as embed_command
 from faceops.commands.align import check_names, run_align
 from faceops.commands.embed import run_embed
+from faceops.commands.options import AlignOptions, EmbedOptions
 from faceops.geometry.alignment import align, alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
@@ -56,7 +57,7 @@ def pictures(tmp_path):
 
 
 def test_every_face_becomes_a_file(pictures, tmp_path, capsys):
-    status = run_align([pictures / "a.png", pictures / "b.png"], tmp_path / "new/out", size=32)
+    status = run_align(AlignOptions([pictures / "a.png", pictures / "b.png"], output=tmp_path / "new/out", size=32))
     assert status == 0
     written = sorted(path.name for path in (tmp_path / "new/out").iterdir())
     assert written == ["a_1.png", "a_2.png", "b_1.png", "b_2.png"]
@@ -68,7 +69,7 @@ def test_every_face_becomes_a_file(pictures, tmp_path, capsys):
 
 
 def test_json_says_where_each_crop_is_from_well_enough_to_paste_it_back(pictures, tmp_path, capsys):
-    run_align([pictures / "a.png"], tmp_path / "out", size=64, largest=True, as_json=True)
+    run_align(AlignOptions([pictures / "a.png"], output=tmp_path / "out", size=64, largest=True, json=True))
     (record,) = json.loads(capsys.readouterr().out)
     assert record["image"] == str(pictures / "a.png")
     assert record["crop"] == str(tmp_path / "out/a.png")
@@ -82,7 +83,7 @@ def test_json_says_where_each_crop_is_from_well_enough_to_paste_it_back(pictures
 
 
 def test_a_picture_without_a_face_is_said_and_the_rest_done(pictures, tmp_path, capsys):
-    assert run_align([pictures], tmp_path / "out", size=16) == 1
+    assert run_align(AlignOptions([pictures], output=tmp_path / "out", size=16)) == 1
     assert f"No face was found in {pictures / 'c.png'}." in capsys.readouterr().err
     assert len(list((tmp_path / "out").iterdir())) == 4
 
@@ -90,18 +91,18 @@ def test_a_picture_without_a_face_is_said_and_the_rest_done(pictures, tmp_path, 
 def test_a_text_file_named_jpg_is_said_and_the_rest_done(pictures, tmp_path, capsys):
     text = tmp_path / "t.jpg"
     text.write_text("hello")
-    assert run_align([text, pictures / "a.png"], tmp_path / "out", size=16) == 1
+    assert run_align(AlignOptions([text, pictures / "a.png"], output=tmp_path / "out", size=16)) == 1
     assert str(text) in capsys.readouterr().err
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
 def test_nothing_is_overwritten_unasked(pictures, tmp_path, capsys):
-    run_align([pictures / "a.png"], tmp_path, size=16)
+    run_align(AlignOptions([pictures / "a.png"], output=tmp_path, size=16))
     before = (tmp_path / "a_1.png").read_bytes()
-    assert run_align([pictures / "a.png"], tmp_path, size=24) == 2
+    assert run_align(AlignOptions([pictures / "a.png"], output=tmp_path, size=24)) == 2
     assert "exists already; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "a_1.png").read_bytes() == before
-    assert run_align([pictures / "a.png"], tmp_path, size=24, overwrite=True) == 0
+    assert run_align(AlignOptions([pictures / "a.png"], output=tmp_path, size=24, overwrite=True)) == 0
     assert load_picture(tmp_path / "a_1.png").pixels.shape == (3, 24, 24)
 
 
@@ -109,9 +110,9 @@ def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
     with pytest.raises(ValueError, match="would have the same names"):
         check_names([pictures / "a.png", tmp_path / "a.jpg"])
     with pytest.raises(ValueError, match="is a file, but a folder is needed"):
-        run_align([pictures / "a.png"], pictures / "b.png")
+        run_align(AlignOptions([pictures / "a.png"], output=pictures / "b.png"))
     with pytest.raises(ValueError, match="at least one pixel, got 0"):
-        run_align([pictures / "a.png"], tmp_path / "out", size=0)
+        run_align(AlignOptions([pictures / "a.png"], output=tmp_path / "out", size=0))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no pictures in"):
         picture_files([tmp_path / "empty"])
@@ -119,15 +120,15 @@ def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
 
 def test_an_input_is_never_replaced(pictures):
     with pytest.raises(ValueError, match=r"a\.png is an input and could be replaced by a crop"):
-        run_align([pictures], pictures, size=32, largest=True, overwrite=True)
-    assert run_align([pictures / "a.png"], pictures, size=32, overwrite=True) == 0
+        run_align(AlignOptions([pictures], output=pictures, size=32, largest=True, overwrite=True))
+    assert run_align(AlignOptions([pictures / "a.png"], output=pictures, size=32, overwrite=True)) == 0
     with pytest.raises(ValueError, match=r"a_1\.png is an input and could be replaced by a crop"):
-        run_align([pictures], pictures, size=32, overwrite=True)
+        run_align(AlignOptions([pictures], output=pictures, size=32, overwrite=True))
 
 
 def test_embeddings_as_arrays(pictures, tmp_path, capsys):
     output = tmp_path / "new/faces.npz"
-    assert run_embed([pictures], output) == 1  # c.png has no face
+    assert run_embed(EmbedOptions([pictures], output=output)) == 1  # c.png has no face
     assert capsys.readouterr().out.strip() == str(output)
     with np.load(output) as arrays:
         assert arrays["images"].tolist() == [str(pictures / name) for name in ("a.png", "a.png", "b.png", "b.png")]
@@ -136,11 +137,11 @@ def test_embeddings_as_arrays(pictures, tmp_path, capsys):
         assert arrays["boxes"].shape == (4, 4)
         assert arrays["landmarks"].shape == (4, 5, 2)
     with pytest.raises(FileExistsError, match="exists already"):
-        run_embed([pictures], output)
+        run_embed(EmbedOptions([pictures], output=output))
 
 
 def test_embeddings_as_lines_of_json(pictures, capsys):
-    assert run_embed([pictures / "a.png"], largest=True) == 0
+    assert run_embed(EmbedOptions([pictures / "a.png"], largest=True)) == 0
     captured = capsys.readouterr()
     record = json.loads(captured.out)
     assert record["box"] == [20.0, 20.0, 60.0, 60.0]
@@ -150,4 +151,4 @@ def test_embeddings_as_lines_of_json(pictures, capsys):
 
 def test_embeddings_go_into_npz_files_only(tmp_path):
     with pytest.raises(ValueError, match=r"written to a \.npz file"):
-        run_embed([tmp_path], tmp_path / "faces.csv")
+        run_embed(EmbedOptions([tmp_path], output=tmp_path / "faces.csv"))

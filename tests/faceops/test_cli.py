@@ -1,17 +1,17 @@
 """The console script."""
 
-import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, get_args, get_type_hints
 
 import pytest
 
 from faceops import cli
 from faceops.cli import COMMANDS
 from faceops.command_line import ShellParser
+from faceops.commands.options import AlignOptions, CompareOptions, EmbedOptions
 
 WEIGHTS = ["list", "where", "fetch", "verify", "add"]
 
@@ -58,9 +58,8 @@ def test_the_choices_are_those_of_the_package() -> None:
     from faceops.geometry.alignment import Estimator
     from faceops.recognition.identity import DEFAULT_NETWORK
 
-    assert inspect.signature(cli.align_faces).parameters["estimator"].annotation == Literal[get_args(Estimator)]
-    for command in (cli.compare, cli.embed_faces):
-        assert inspect.signature(command).parameters["network"].default == DEFAULT_NETWORK
+    assert get_type_hints(AlignOptions)["estimator"] == Literal[get_args(Estimator)]
+    assert CompareOptions.network == EmbedOptions.network == DEFAULT_NETWORK
 
 
 @pytest.mark.parametrize(

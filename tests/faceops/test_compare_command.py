@@ -6,6 +6,7 @@ import torch
 
 from faceops.commands import compare as compare_command
 from faceops.commands.compare import run_compare
+from faceops.commands.options import CompareOptions
 from faceops.commands.pictures import NoFaceError
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112
@@ -50,12 +51,12 @@ def coloured(tmp_path):
 
 @pytest.mark.usefixtures("stand_ins")
 def test_json_has_similarity_verdict_and_threshold(coloured, capsys):
-    run_compare(coloured["red"], coloured["rose"], as_json=True)
+    run_compare(CompareOptions(coloured["red"], coloured["rose"], json=True))
     result = json.loads(capsys.readouterr().out)
     assert sorted(result) == ["same_person", "similarity", "threshold"]
     assert result["same_person"] is True
     assert result["threshold"] == 0.9
-    run_compare(coloured["red"], coloured["green"], as_json=True)
+    run_compare(CompareOptions(coloured["red"], coloured["green"], json=True))
     result = json.loads(capsys.readouterr().out)
     assert result["same_person"] is False
     assert result["similarity"] < 0.2
@@ -63,24 +64,24 @@ def test_json_has_similarity_verdict_and_threshold(coloured, capsys):
 
 @pytest.mark.usefixtures("stand_ins")
 def test_the_line_for_people_names_threshold_and_network(coloured, capsys):
-    run_compare(coloured["red"], coloured["red"])
+    run_compare(CompareOptions(coloured["red"], coloured["red"]))
     assert capsys.readouterr().out == "similarity 1.000: probably the same person (threshold 0.900 of colour)\n"
-    run_compare(coloured["red"], coloured["rose"], threshold=1.0)
+    run_compare(CompareOptions(coloured["red"], coloured["rose"], threshold=1.0))
     assert "probably different people (threshold 1.000" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("stand_ins")
 def test_no_face_is_a_sentence(coloured):
     with pytest.raises(NoFaceError, match=r"No face was found in .*black\.png\."):
-        run_compare(coloured["red"], coloured["black"])
+        run_compare(CompareOptions(coloured["red"], coloured["black"]))
 
 
 def test_a_network_without_a_threshold_wants_one(stand_ins, coloured):
     stand_ins.threshold = None
     with pytest.raises(ValueError, match="Nobody has measured a threshold for colour; give one"):
-        run_compare(coloured["red"], coloured["rose"])
+        run_compare(CompareOptions(coloured["red"], coloured["rose"]))
     with pytest.raises(ValueError, match="between -1 and 1, got 40"):
-        run_compare(coloured["red"], coloured["rose"], threshold=40.0)
+        run_compare(CompareOptions(coloured["red"], coloured["rose"], threshold=40.0))
 
 
 @pytest.mark.assets
@@ -92,7 +93,7 @@ def test_real_people(assets, tmp_path, monkeypatch, capsys, network):
     portraits = assets / "images/portraits/london_ccby4"
     answers = []
     for other in ("002_smiling.jpg", "005_neutral.jpg"):
-        run_compare(portraits / "002_neutral.jpg", portraits / other, network, as_json=True)
+        run_compare(CompareOptions(portraits / "002_neutral.jpg", portraits / other, network=network, json=True))
         answers.append(json.loads(capsys.readouterr().out))
     assert answers[0]["threshold"] == THRESHOLDS[network]
     assert [answer["same_person"] for answer in answers] == [True, False]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from faceops.commands import detect
 from faceops.commands.detect import face_records, run_detect, summary
+from faceops.commands.options import DetectOptions
 from faceops.detection.drawing import BOX_COLOUR, POINT_COLOURS, draw_faces
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
@@ -41,7 +42,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_json(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_detect([pictures], as_json=True) == 0
+    assert run_detect(DetectOptions([pictures], json=True)) == 0
     bright, dark = json.loads(capsys.readouterr().out)
     assert dark == {"image": str(pictures / "dark.png"), "faces": []}
     assert bright["image"] == str(pictures / "bright.png")
@@ -57,7 +58,7 @@ def test_json(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lines(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_detect([pictures / "bright.png", pictures / "dark.png"]) == 0
+    assert run_detect(DetectOptions([pictures / "bright.png", pictures / "dark.png"])) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{pictures / 'bright.png'}: 2 faces, eyes 10, 10 pixels apart",
         f"{pictures / 'dark.png'}: no face",
@@ -66,7 +67,7 @@ def test_lines(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_bad_file_among_others(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (pictures / "text.jpg").write_text("a letter")
-    assert run_detect([pictures, pictures / "absent.png"], as_json=True) == 1
+    assert run_detect(DetectOptions([pictures, pictures / "absent.png"], json=True)) == 1
     printed = capsys.readouterr()
     assert len(json.loads(printed.out)) == 2
     first, second = printed.err.splitlines()
@@ -75,7 +76,7 @@ def test_a_bad_file_among_others(pictures: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_drawings(pictures: Path, tmp_path: Path) -> None:
-    assert run_detect([pictures], draw=tmp_path / "drawn") == 0
+    assert run_detect(DetectOptions([pictures], draw=tmp_path / "drawn")) == 0
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == ["bright.png.png", "dark.png.png"]
     drawn = load_picture(tmp_path / "drawn/bright.png.png").pixels * 255
     assert drawn[:, 12, 10].tolist() == list(POINT_COLOURS[0])  # the left eye, at x 10 and y 12
@@ -93,17 +94,17 @@ def test_drawing_leaves_the_image_alone() -> None:
 def test_where_drawings_cannot_go(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file, but a folder is needed"):
-        run_detect([pictures], draw=tmp_path / "file")
+        run_detect(DetectOptions([pictures], draw=tmp_path / "file"))
     other = tmp_path / "other"
     other.mkdir()
     save_picture(Picture(torch.ones(3, 4, 4)), other / "dark.png")
     with pytest.raises(ValueError, match="would have the same name; draw them apart"):
-        run_detect([pictures, other / "dark.png"], draw=tmp_path / "drawn")
+        run_detect(DetectOptions([pictures, other / "dark.png"], draw=tmp_path / "drawn"))
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="There are no pictures in"):
-        run_detect([tmp_path])
+        run_detect(DetectOptions([tmp_path]))
 
 
 def test_records_and_summary_of_one_face() -> None:
@@ -117,7 +118,7 @@ def test_real_pictures(assets: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     picture = assets / "images/portraits/lisa_cc0/lisa1.jpg"
     weights = assets / "weights/detect/yunet_n_640_640.onnx"
     save_picture(Picture(torch.rand(3, 1, 1)), tmp_path / "one.png")
-    assert run_detect([picture, tmp_path / "one.png"], as_json=True, weights=str(weights)) == 0
+    assert run_detect(DetectOptions([picture, tmp_path / "one.png"], json=True, weights=str(weights))) == 0
     found, none = json.loads(capsys.readouterr().out)
     assert none["faces"] == []
     assert len(found["faces"]) == 1

@@ -121,11 +121,11 @@ def test_further_files_are_checked_too(album: Path, tmp_path: Path) -> None:
     jobs = plan_jobs([album / "a.png"], tmp_path / "o.png")
     check_targets(jobs, {album / "a.png": [tmp_path / "map.png"]}, kept=[album / "b.jpg"])
     with pytest.raises(ValueError, match="written twice"):
-        check_targets(jobs, {album / "a.png": [tmp_path / "o.png"]})
+        check_targets(jobs, {album / "a.png": [tmp_path / "o.png"]}, kept=[])
     with pytest.raises(ValueError, match="is an input and would be replaced"):
         check_targets(jobs, {album / "a.png": [album / "b.jpg"]}, kept=[album / "b.jpg"])
     with pytest.raises(ValueError, match=r"o\.png would be a file and a folder of others"):
-        check_targets(jobs, {album / "a.png": [tmp_path / "o.png/deep/map.png"]})
+        check_targets(jobs, {album / "a.png": [tmp_path / "o.png/deep/map.png"]}, kept=[])
 
 
 def test_what_is_there_is_skipped_and_said(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,11 +16,13 @@ from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
 from faceops.geometry.pasting import feathered_mask
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.weights.cache import MissingWeightsError
+from headsup.command_options import BlendFilesOptions
 from headsup.model.settings import RestorerSettings
-from headsup.restoring import files
+from headsup.restoring import blended_files
+from headsup.restoring.blended_files import blend_files
 from headsup.restoring.blending import BEYOND, blend
 from headsup.restoring.face_scores import border_masks, pasted_opacity
-from headsup.restoring.files import RestorerSource, blend_files
+from headsup.restoring.files import RestorerSource
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
@@ -214,19 +217,26 @@ def restorers(weights: dict[str, Path]) -> dict[Path, PhotoRestorer]:
     return {path: PhotoRestorer.load(path) for path in weights.values()}
 
 
+def told_to_blend(weights: dict[str, Path], *inputs: Path, **more: Any) -> BlendFilesOptions:
+    names = {"weights": str(weights["general"]), "face_weights": str(weights["face"])}
+    return BlendFilesOptions(inputs, device="cpu", **names, **more)
+
+
 @pytest.fixture
 def blended(
     weights: dict[str, Path], restorers: dict[Path, PhotoRestorer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., int]:
     """`blend_files` with restorers that are loaded once and faces that are known."""
-    monkeypatch.setattr(RestorerSource, "load", lambda self: restorers[self.weights])
-    monkeypatch.setattr(files, "load_recognition", lambda fetch: FaceRecognition(KnownFaces(), MeanColour(), 0.9))
+    monkeypatch.setattr(RestorerSource, "load", lambda self: restorers[Path(self.weights)])
+    monkeypatch.setattr(
+        blended_files, "load_recognition", lambda fetch: FaceRecognition(KnownFaces(), MeanColour(), 0.9)
+    )
 
     def run(
         *inputs: Path, output: Path, face_size: int = 64, report: Path | None = None, compare: Path | None = None
     ) -> int:
-        chosen = (RestorerSource(weights[name], device="cpu") for name in ("general", "face"))
-        return blend_files(plan_request(inputs, output, compare, report), SAME, *chosen, face_size, report)
+        told = told_to_blend(weights, *inputs, output=output, face_size=face_size, report=report)
+        return blend_files(plan_request(inputs, output, compare, report), SAME, told)
 
     return run
 
@@ -302,9 +312,9 @@ def test_without_the_networks_it_is_said_and_nothing_is_written(
         raise OSError("no route")
 
     monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
-    chosen = (RestorerSource(weights[name], device="cpu") for name in ("general", "face"))
+    told = told_to_blend(weights, photograph, output=tmp_path / "out.png")
     with pytest.raises(MissingWeightsError, match="no route"):
-        blend_files(plan_request([photograph], tmp_path / "out.png"), SAME, *chosen)
+        blend_files(plan_request(told.inputs, told.output), SAME, told)
     assert not (tmp_path / "out.png").exists()
 
 

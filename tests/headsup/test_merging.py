@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
+from headsup.command_options import MergeOptions
 from headsup.model.autoencoder import decode, encode
 from headsup.model.reference_attention import References
 from headsup.model.schedule import NoiseSchedule
@@ -59,7 +60,8 @@ def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained
     weights, folder = tmp_path / "w.safetensors", tmp_path / "merged"
     tensors = {name: parameter.data for name, parameter in trained.generator_parameters().items()}
     save_weights(tensors, SETTINGS, weights, ModelCard())
-    merge_weights(weights, None, "", folder)
+    options = MergeOptions(str(weights), output=folder)
+    merge_weights(options)
     image, _, references, layout = inputs
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
@@ -72,4 +74,4 @@ def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained
         ours = trained(image, prompt, references, layout).picture
     assert (decode(vae, z) - ours).abs().max() < 1e-4 * ours.abs().max()
     with pytest.raises(FileExistsError, match="exists already"):
-        merge_weights(weights, None, "", folder)
+        merge_weights(options)

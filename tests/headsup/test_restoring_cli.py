@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from headsup.cli import main
-from headsup.restoring import files
 from headsup.restoring.options import RestoreOptions
 
 SAID = {
@@ -23,12 +22,12 @@ ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5)
     [
         (
             "restore",
-            "restore_files",
+            "files.restore_files",
             ["--confine-references", "false", "--reference-strength", "0.5"],
             ALL_CHANGED,
         ),
-        ("restore", "restore_files", [], MEANT),
-        ("blend", "blend_files", ["--weights", "tiny", "--face-weights", "tiny"], MEANT),
+        ("restore", "files.restore_files", [], MEANT),
+        ("blend", "blended_files.blend_files", ["--weights", "tiny", "--face-weights", "tiny"], MEANT),
     ],
 )
 def test_every_option_arrives(
@@ -40,7 +39,7 @@ def test_every_option_arrives(
         given.extend(arguments)
         return 0
 
-    monkeypatch.setattr(files, worker, noted)
+    monkeypatch.setattr(f"headsup.restoring.{worker}", noted)
     monkeypatch.chdir(tmp_path)
     Path("a.png").touch()
     said = [word for pair in SAID.items() for word in pair]

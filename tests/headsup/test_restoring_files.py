@@ -14,6 +14,7 @@ from torch import Tensor
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.files import Picture, load_picture, save_picture
+from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
 from headsup.restoring.files import RestorerSource, restore_files
@@ -129,8 +130,8 @@ def restore(
     report: Path | None = None,
     **others,
 ) -> int:
-    jobs = plan_request(list(inputs), output, compare, report)
-    return restore_files(jobs, options, weights, report=report, **others)
+    told = RestoreFilesOptions(inputs, output=output, compare=compare, report=report, **vars(weights), **others)
+    return restore_files(plan_request(list(inputs), output, compare, report), options, told)
 
 
 def test_what_a_file_has_besides_its_pixels_is_kept(tmp_path: Path) -> None:
@@ -353,7 +354,7 @@ def test_each_face_gets_its_own_person(tmp_path: Path, capsys: pytest.CaptureFix
     source = write(tmp_path / "both.png", "ben", "ann")
     ann, ben = write(tmp_path / "refs/ann.png", "ann"), write(tmp_path / "refs/ben.png", "ben")
     report = tmp_path / "r.json"
-    assert restore(source, output=tmp_path / "o.png", references=[ann, ben], report=report) == 0
+    assert restore(source, output=tmp_path / "o.png", reference=[ann, ben], report=report) == 0
     first, second = pictures(report)[0]["faces"]
     by_left = sorted((first, second), key=lambda face: face["box"][0])
     assert [face["person"] for face in by_left] == ["ben.png", "ann.png"]
@@ -370,9 +371,9 @@ def test_references_change_the_result_and_their_order_does_not(tmp_path: Path) -
     source = write(tmp_path / "both.png", "ben", "ann")
     refs = [write(tmp_path / f"refs/{name}.png", name) for name in ("ann", "ben")]
     assert restore(source, output=tmp_path / "without.png") == 0
-    assert restore(source, output=tmp_path / "ab.png", references=refs) == 0
-    assert restore(source, output=tmp_path / "ba.png", references=refs[::-1]) == 0
-    assert restore(source, output=tmp_path / "folder.png", references=[tmp_path / "refs"]) == 0
+    assert restore(source, output=tmp_path / "ab.png", reference=refs) == 0
+    assert restore(source, output=tmp_path / "ba.png", reference=refs[::-1]) == 0
+    assert restore(source, output=tmp_path / "folder.png", reference=[tmp_path / "refs"]) == 0
     assert (tmp_path / "ab.png").read_bytes() == (tmp_path / "ba.png").read_bytes()
     assert (tmp_path / "ab.png").read_bytes() == (tmp_path / "folder.png").read_bytes()
     assert (tmp_path / "ab.png").read_bytes() != (tmp_path / "without.png").read_bytes()
@@ -382,22 +383,22 @@ def test_strangers_and_pictures_without_faces(tmp_path: Path, capsys: pytest.Cap
     ann, empty = write(tmp_path / "ann.png", "ann"), write(tmp_path / "empty.png")
     cleo = write(tmp_path / "cleo.png", "cleo")
     with pytest.raises(ValueError, match=r"The face in .*ann\.png is not like cleo\.png"):
-        restore(ann, output=tmp_path / "o.png", references=[cleo])
+        restore(ann, output=tmp_path / "o.png", reference=[cleo])
     assert not (tmp_path / "o.png").exists()
-    assert restore(ann, output=tmp_path / "o.png", references=[cleo], force=True) == 0
+    assert restore(ann, output=tmp_path / "o.png", reference=[cleo], force=True) == 0
     assert "because you said so" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"No face was found in .*empty\.png.*--face-box"):
-        restore(empty, output=tmp_path / "e.png", references=[cleo])
+        restore(empty, output=tmp_path / "e.png", reference=[cleo])
     with pytest.raises(ValueError, match=r"any of the references \(empty\.png\)\. .* or leave --reference out"):
-        restore(ann, output=tmp_path / "e.png", references=[empty])
-    assert restore(ann, output=tmp_path / "e.png", references=[empty], force=True) == 0
+        restore(ann, output=tmp_path / "e.png", reference=[empty])
+    assert restore(ann, output=tmp_path / "e.png", reference=[empty], force=True) == 0
     assert "No face was found in empty.png, so it is not used." in capsys.readouterr().err
     with pytest.raises(
         ValueError, match=r"is not like cleo\.png.* If you know that it is the same person, give --force"
     ):
-        restore(ann, output=tmp_path / "f.png", references=[cleo])
+        restore(ann, output=tmp_path / "f.png", reference=[cleo])
     both = write(tmp_path / "both.png", "ann", "ben")
-    assert restore(ann, output=tmp_path / "f.png", references=[both]) == 0
+    assert restore(ann, output=tmp_path / "f.png", reference=[both]) == 0
     assert "Of the 2 faces in both.png the largest is taken." in capsys.readouterr().err
 
 
@@ -406,9 +407,9 @@ def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:
     save_picture(Picture(pale), tmp_path / "pale.png")
     ann, report = write(tmp_path / "ann.png", "ann"), tmp_path / "r.json"
     with pytest.raises(ValueError, match="No face was found"):
-        restore(tmp_path / "pale.png", output=tmp_path / "o.png", references=[ann])
+        restore(tmp_path / "pale.png", output=tmp_path / "o.png", reference=[ann])
     box = (10.0, 10.0, 30.0, 30.0)
-    assert restore(tmp_path / "pale.png", output=tmp_path / "o.png", references=[ann], face_box=box, report=report) == 0
+    assert restore(tmp_path / "pale.png", output=tmp_path / "o.png", reference=[ann], face_box=box, report=report) == 0
     face = pictures(report)[0]["faces"][0]
     assert face["box"] == list(box)
     assert face["person"] == "ann.png"
@@ -473,7 +474,7 @@ def test_a_size_that_nobody_chose_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_picture_as_its_own_reference_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "ann.png", "ann")
-    assert restore(source, output=tmp_path / "o.png", references=[source]) == 0
+    assert restore(source, output=tmp_path / "o.png", reference=[source]) == 0
     assert "The reference ann.png is the picture itself" in capsys.readouterr().err
 
 
@@ -492,7 +493,7 @@ def test_the_report_says_how_and_how_long(tmp_path: Path) -> None:
 
 def test_the_sheet_shows_faces_and_references(tmp_path: Path) -> None:
     source, ann = write(tmp_path / "both.png", "ann", "ben"), write(tmp_path / "ann.png", "ann")
-    assert restore(source, output=tmp_path / "o.png", references=[ann], compare=tmp_path / "s.png") == 0
+    assert restore(source, output=tmp_path / "o.png", reference=[ann], compare=tmp_path / "s.png") == 0
     sheet = load_picture(tmp_path / "s.png").pixels
     red = (sheet - torch.tensor(HUES["ann"]).reshape(3, 1, 1)).abs().amax(dim=0) < 0.05
     # in the enlarged input, in the face of the input and in the reference
@@ -522,8 +523,8 @@ def test_a_restorer_of_ones_own_without_networks(
     loads: None, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write(tmp_path / "ann.png", "ann")
-    half = RestorerSource(weights, device="cpu", precision="bfloat16")
-    full = RestorerSource(weights, device="cpu")
+    half = RestorerSource(str(weights), device="cpu", precision="bfloat16")
+    full = RestorerSource(str(weights), device="cpu")
     assert restore(source, output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json") == 0
     assert "Faces are not looked at; they are after `faceops weights fetch yunet`" in capsys.readouterr().err
     assert pictures(tmp_path / "r.json")[0]["faces"] == []

@@ -12,8 +12,9 @@ from torch import Tensor
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
+from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
-from headsup.restoring.files import RestorerSource, restore_files
+from headsup.restoring.files import restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -150,13 +151,16 @@ def test_the_whole_command(london: Path, recognition: FaceRecognition, tmp_path:
     weights = tmp_path / "random.safetensors"
     save_weights(settings.build().generator_parameters(), settings, weights, ModelCard())
     save_picture(Picture(damaged(london / "013_neutral.jpg", london / "002_neutral.jpg")), tmp_path / "low.png")
-    status = restore_files(
-        plan_request([tmp_path / "low.png"], tmp_path / "out", tmp_path / "sheet.png"),
-        RestoreOptions(scale=1.5),
-        RestorerSource(weights, device="cpu"),
-        references=[london / "002_smiling.jpg", london / "013_smiling.jpg"],
+    told = RestoreFilesOptions(
+        [tmp_path / "low.png"],
+        output=tmp_path / "out",
+        reference=[london / "002_smiling.jpg", london / "013_smiling.jpg"],
+        weights=str(weights),
+        device="cpu",
         report=tmp_path / "report.json",
     )
+    jobs = plan_request(told.inputs, told.output, tmp_path / "sheet.png")
+    status = restore_files(jobs, RestoreOptions(scale=1.5), told)
     assert status == 0
     picture = json.loads((tmp_path / "report.json").read_text())["pictures"][0]
     assert picture["output_size"] == [384, 192]
@@ -173,13 +177,15 @@ def test_the_command_says_that_a_reference_does_not_smile(
     save_weights(settings.build().generator_parameters(), settings, weights, ModelCard())
     small = bicubic(load_picture(london / "103_smiling.jpg").pixels, 128, 128).clamp(0, 1)
     save_picture(Picture(small), tmp_path / "low.png")
-    status = restore_files(
-        plan_request([tmp_path / "low.png"], tmp_path / "out"),
-        RestoreOptions(scale=1.0),
-        RestorerSource(weights, device="cpu"),
-        references=[london / "103_neutral.jpg"],
+    told = RestoreFilesOptions(
+        [tmp_path / "low.png"],
+        output=tmp_path / "out",
+        reference=[london / "103_neutral.jpg"],
+        weights=str(weights),
+        device="cpu",
         report=tmp_path / "report.json",
     )
+    status = restore_files(plan_request(told.inputs, told.output), RestoreOptions(scale=1.0), told)
     assert status == 0
     (note,) = json.loads((tmp_path / "report.json").read_text())["pictures"][0]["notes"]
     assert note.startswith("The face seems to have another expression than in 103_neutral.jpg: the mouths differ.")

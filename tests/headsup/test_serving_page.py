@@ -440,11 +440,11 @@ def picture(browser: Any, name: str) -> None:
 
 PROGRAM = """
 import sys
-from headsup.restoring.files import RestorerSource
-from headsup.serving.limits import Limits
+from headsup.command_options import ServeOptions
 from headsup.serving.serve import serve_page
 from faceops.command_line import run_command
-run_command("headsup", lambda: serve_page(sys.argv[1], 0, RestorerSource(sys.argv[2], device="cpu"), Limits()))
+options = ServeOptions(host=sys.argv[1], port=0, weights=sys.argv[2], device="cpu")
+run_command("headsup", lambda: serve_page(options))
 """
 
 

@@ -30,7 +30,7 @@ def trained_state(restorer: OneStepRestorer) -> dict[str, torch.Tensor]:
 
 
 def trained(restorer: OneStepRestorer, checkpointing: bool, steps: int = 3):
-    """Losses and parameters after whole steps: the generator by VSD and L2, then the regulariser.
+    """Losses and parameters after whole steps: the generator by VSD and L2, then the regularizer.
 
     With AdamW's usual eps the steps would be as large where the gradient is nothing but rounding.
     """

@@ -15,6 +15,7 @@ from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights, Objective
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
+from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
@@ -292,7 +293,7 @@ def test_a_close_up_has_its_reference_but_no_losses_on_its_face() -> None:
     assert len(pairs) == 1
     assert pairs.truth[0].equal(whole.truth[1])
     assert not pairs.present.any()
-    assert module.references(close).image_index.tolist() == [0]
+    assert batch_references(close, module.loaded_restorer.factor).image_index.tolist() == [0]
 
 
 def test_pictures_of_references_are_not_rounded_by_autocast() -> None:
@@ -300,11 +301,11 @@ def test_pictures_of_references_are_not_rounded_by_autocast() -> None:
     module.configure_model()
     known = batch(1, True)
     size = len(known.hq), *known.hq.shape[2:]
-    expected = lay_out_first(module.references(known), size, "placed")
+    expected = lay_out_first(batch_references(known, module.loaded_restorer.factor), size, "placed")
     assert expected[0].any()
     assert not expected[1].any()
     with torch.autocast("cpu", torch.bfloat16):
-        assert lay_out_first(module.references(known), size, "placed").equal(expected)
+        assert lay_out_first(batch_references(known, module.loaded_restorer.factor), size, "placed").equal(expected)
 
 
 def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Several processes train one restorer: OSEDiff's regularisers never exchanged their gradients."""
+"""Several processes train one restorer: OSEDiff's regularizers never exchanged their gradients."""
 
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _one_thread():
 
 
 def test_two_processes_equal_one_with_the_doubled_batch(tmp_path) -> None:
-    """Every trained parameter, also the regulariser's; timesteps and noise are those of the sample."""
+    """Every trained parameter, also the regularizer's; timesteps and noise are those of the sample."""
     (one,) = trained(tmp_path / "one", tmp_path, devices=1, batch_size=2)
     first, second = trained(tmp_path / "two", tmp_path, devices=2, batch_size=1)
     assert one["faces"] == [2, 2]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from headsup.command_options import ExportOptions
 from headsup.model.backbone import description, load_backbone
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
@@ -163,5 +164,5 @@ def test_a_checkpoint_of_a_newer_version_is_refused_in_a_sentence(tmp_path):
         {"headsup": {"settings": {"base": "tiny", "invented_later": 3}, "steps": 1}, "state_dict": {}}, checkpoint
     )
     with pytest.raises(ValueError, match="newer headsup: this one does not know its settings invented_later"):
-        export_checkpoint(checkpoint, tmp_path / "w.safetensors", ModelCard())
+        export_checkpoint(ExportOptions(checkpoint, output=tmp_path / "w.safetensors"))
     assert not (tmp_path / "w.safetensors").exists()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -12,6 +13,7 @@ import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
+from hime.command_options import CorrelationMapOptions
 from hime.variants import build_variant
 from hime.weights.files import save_weights
 from hime.weights.model_card import ModelCard
@@ -177,19 +179,17 @@ def test_weights_lists_cards(
 
 
 def test_lists_with_dashes_and_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen: list[tuple] = []
-    monkeypatch.setattr(
-        "hime.evaluation.correlation_figure.draw_correlation_map", lambda *arguments: seen.append(arguments)
-    )
+    seen: list[CorrelationMapOptions] = []
+    monkeypatch.setattr("hime.evaluation.correlation_figure.draw_correlation_map", seen.append)
     image, output = tmp_path / "a.png", tmp_path / "b.png"
     image.touch()
     assert hime(monkeypatch, "correlation-map", image, "--output", output, "--window", "3", "9", "--dilation", "2") == 0
     assert hime(monkeypatch, "correlation-map", image, "--output", output) == 0
     assert hime(monkeypatch, "correlation-map", image, "--window", "3", "5", "7", "--overwrite") == 0
-    assert [(*call[:2], list(call[2]), *call[3:]) for call in seen] == [
-        (image, output, [3, 9], 2, False),
-        (image, output, [3, 5, 7], 1, False),
-        (image, tmp_path / "a_correlation.png", [3, 5, 7], 1, True),
+    assert [replace(call, window=list(call.window)) for call in seen] == [
+        CorrelationMapOptions(image, output=output, window=[3, 9], dilation=2),
+        CorrelationMapOptions(image, output=output, window=[3, 5, 7], dilation=1),
+        CorrelationMapOptions(image, output=None, window=[3, 5, 7], dilation=1, overwrite=True),
     ]
 
 

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from faceops.images.files import load_picture
+from hime.command_options import CorrelationMapOptions
 from hime.evaluation.correlation_figure import correlation_figure, draw_correlation_map, smoothness_map
 from portraitdata.images.resampling import bicubic
 
@@ -62,15 +63,15 @@ def test_says_what_does_not_fit(tmp_path):
     with pytest.raises(ValueError, match="odd number of samples on a side, got 4"):
         correlation_figure(stripes(2), [4])
     with pytest.raises(ValueError, match=r"no file .*missing\.png"):
-        draw_correlation_map(tmp_path / "missing.png", tmp_path / "figure.png", [3], 1)
+        draw_correlation_map(CorrelationMapOptions(tmp_path / "missing.png", output=tmp_path / "figure.png"))
     with pytest.raises(ValueError, match="is the image itself and would be replaced"):
-        draw_correlation_map(tmp_path / "a.png", tmp_path / "a.png", [3], overwrite=True)
+        draw_correlation_map(CorrelationMapOptions(tmp_path / "a.png", output=tmp_path / "a.png", overwrite=True))
 
 
 @pytest.mark.assets
 def test_draws_a_portrait(assets, tmp_path):
     portrait = assets / "images/portraits/lisa_cc0/lisa1.jpg"
-    draw_correlation_map(portrait, tmp_path / "figure.png", [3, 7], 1)
+    draw_correlation_map(CorrelationMapOptions(portrait, output=tmp_path / "figure.png", window=[3, 7]))
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
     pixels = load_picture(tmp_path / "figure.png").pixels
     assert pixels.shape[-1] > 2 * pixels.shape[-2]

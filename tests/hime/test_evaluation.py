@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hime.cli import main
+from hime.command_options import EvaluateOptions
 from hime.evaluation.scores import Condition, conditions, evaluate, evaluate_condition
 from hime.network import HIME
 from hime.weights.files import save_weights
@@ -56,18 +57,10 @@ def test_the_network_gets_the_references_that_the_condition_names(tmp_path) -> N
 
 def test_a_size_that_does_not_divide_is_refused(tmp_path) -> None:
     index = write_synthetic_index(tmp_path, people=4, portraits=4, size=32)
-    save_weights(HIME(4, reconstruction_blocks=1), tmp_path / "w.safetensors", ModelCard())
+    weights = tmp_path / "w.safetensors"
+    save_weights(HIME(4, reconstruction_blocks=1), weights, ModelCard())
     with pytest.raises(ValueError, match="30 px cannot be divided by the scale 4"):
-        evaluate(
-            str(tmp_path / "w.safetensors"),
-            index,
-            size=30,
-            crop=None,
-            split="test",
-            rows=[],
-            limit=None,
-            device=torch.device("cpu"),
-        )
+        evaluate(str(weights), EvaluateOptions([str(weights)], index=index, size=30))
 
 
 def test_command_prints_json_and_a_table(tmp_path, monkeypatch, capsys) -> None:

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from faceops.weights.model_card import merge_cards
+from hime.command_options import ExportOptions
 from hime.network import HIME
 from hime.weights.export import export_files, load_checkpoint
+from hime.weights.export_request import check_request
 from hime.weights.files import load_network, save_weights
 from hime.weights.model_card import ModelCard, read_header
 from hime.weights.onnx_export import export_onnx
@@ -56,7 +58,7 @@ def test_checkpoint_to_weights(tmp_path: Path, half: bool) -> None:
     network = small()
     torch.save(checkpoint_of(network), tmp_path / "last.ckpt")
     output = tmp_path / "net.safetensors"
-    export_files(str(tmp_path / "last.ckpt"), output, half, ModelCard(licence="MIT"), None, None, True)
+    export_files(ExportOptions(str(tmp_path / "last.ckpt"), output=output, half=half, card=ModelCard(licence="MIT")))
     for name, tensor in load_network(output).state_dict().items():
         wanted = network.state_dict()[name]
         assert torch.equal(tensor, wanted.half().float() if half else wanted), name  # averaged, not current
@@ -103,13 +105,13 @@ def test_messages(tmp_path: Path) -> None:
     source = tmp_path / "net.safetensors"
     save_weights(small(), source, SILENT)
     with pytest.raises(ValueError, match="Say what to write"):
-        export_files(str(source), None, False, SILENT, None, None, True)
+        check_request(ExportOptions(str(source)))
     with pytest.raises(ValueError, match=r"must end in \.safetensors"):
-        export_files(str(source), tmp_path / "a.pt", False, SILENT, None, None, True)
+        check_request(ExportOptions(str(source), output=tmp_path / "a.pt"))
     with pytest.raises(ValueError, match="names no training size; give the input's side by --lr-size"):
-        export_files(str(source), None, False, SILENT, tmp_path / "a.onnx", None, True)
+        export_files(ExportOptions(str(source), onnx=tmp_path / "a.onnx"))
     with pytest.raises(ValueError, match="at least one pixel, got a side of -1"):
-        export_files(str(source), None, False, SILENT, tmp_path / "a.onnx", -1, True)
+        export_files(ExportOptions(str(source), onnx=tmp_path / "a.onnx", lr_size=-1))
 
 
 def parity(network: HIME, path: Path, batch: int, references: int, lr_size: int) -> dict[str, float]:
@@ -154,7 +156,7 @@ def test_export_leaves_no_traced_tensors_behind(tmp_path: Path) -> None:
 def test_onnx_without_references(tmp_path: Path) -> None:
     source, path = tmp_path / "net.safetensors", tmp_path / "net.onnx"
     save_weights(small(), source, ModelCard(lr_size=6))
-    export_files(str(source), None, False, SILENT, path, None, False)
+    export_files(ExportOptions(str(source), onnx=path, without_references=True))
     differences = parity(small(), path, 2, 0, 6)
     assert set(differences) == {"image"}
     assert differences["image"] < 1e-4

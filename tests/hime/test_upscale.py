@@ -12,10 +12,11 @@ from torch import nn
 
 from faceops.device import select_device
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.jobs import plan_jobs
+from hime.command_options import UpscaleOptions
 from hime.network import HIME
 from hime.upscaling.exemplars import cover, stack_exemplars
 from hime.upscaling.files import upscale_files
+from hime.upscaling.jobs import plan_upscaling
 from hime.upscaling.picture_upscaling import check_size, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import save_weights
@@ -163,8 +164,9 @@ def files(
     compare: Path | None = None,
     **options: object,
 ) -> int:
-    settings: dict = {"maps": None, "align": "middle", "tile": 128, "device": CPU, "overwrite": False}
-    return upscale_files(plan_jobs([low], output, compare), exemplars, weights, **(settings | options))
+    settings: dict = {"align": "middle", "device": "cpu"}
+    told = UpscaleOptions(low, output=output, exemplars=exemplars, compare=compare, **(settings | options))
+    return upscale_files(plan_upscaling(told), told, weights)
 
 
 def test_picture_to_picture(weights: str, network: HIME, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ from portraitdata.builder.layout import (
     read_stage,
 )
 from portraitdata.commands.build import run_build, run_status
+from portraitdata.commands.build_options import BuildOptions
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
@@ -55,7 +56,9 @@ from pathlib import Path
 if __name__ == "__main__":
     from portraitdata.builder.config_file import read_config
     from portraitdata.commands.build import run_build
-    run_build(read_config(Path(sys.argv[1])), None, sys.argv[2], int(sys.argv[3]))
+    from portraitdata.commands.build_options import BuildOptions
+    config = read_config(Path(sys.argv[1]))
+    run_build(BuildOptions(**vars(config), engine=sys.argv[2], workers=int(sys.argv[3])))
 """
 
 
@@ -80,8 +83,8 @@ def photographs(assets, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def config(assets, photographs, tmp_path_factory) -> BuildConfig:
     return BuildConfig(
-        tmp_path_factory.mktemp("builds") / "whole",
-        (LocalSource("portraits", photographs, "CC-BY-4.0"),),
+        output=tmp_path_factory.mktemp("builds") / "whole",
+        sources=(LocalSource("portraits", photographs, "CC-BY-4.0"),),
         partition=5,
         size=SizeRule(longer_above=200, shorter_from=200),
         faces=FaceSettings(
@@ -241,7 +244,7 @@ def test_nothing_comes_through(whole, tmp_path):
 
 
 def test_status_and_the_command(whole, tmp_path, capsys):
-    run_build(whole, workers=1)
+    run_build(BuildOptions(**vars(whole), workers=1))
     out = capsys.readouterr().out
     assert "near-duplicate" in out
     assert "4 pairs of faces" in out

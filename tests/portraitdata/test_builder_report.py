@@ -17,6 +17,7 @@ from portraitdata.builder.report.explanations import EXPLANATIONS, UNSHOWN, expl
 from portraitdata.builder.report.histograms import histogram
 from portraitdata.builder.report.page import SECTIONS, report_page
 from portraitdata.builder.report.thumbnails import thumbnail
+from portraitdata.commands.build_options import ReportOptions, TakedownOptions
 from portraitdata.commands.report import run_report
 from portraitdata.commands.takedown import run_takedown
 from tests.support.synthetic_build import write_synthetic_build
@@ -47,7 +48,7 @@ def change(path: Path, column: str, row: int, value) -> None:
 
 
 def test_one_file_that_loads_nothing(build, tmp_path, capsys):
-    run_report(build, tmp_path / "report.html")
+    run_report(ReportOptions(build, output=tmp_path / "report.html"))
     assert re.search(r"report\.html: \d\.\d MB", capsys.readouterr().out)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.search(r'<script|<link|@import|@font-face|url\(|srcset|(src|href)="https?:', page)
@@ -168,7 +169,7 @@ def test_as_far_as_a_build_has_come(build):
 
 def test_after_a_takedown(build):
     uids = pq.read_table(build / "shards/images.parquet")["uid"].to_pylist()[:3]
-    run_takedown(build / "shards", uids)
+    run_takedown(TakedownOptions(build / "shards", uid=uids))
     page = report_page(build)
     assert "cannot be read" not in page
     assert "Of 27 candidates 12 are kept" in page
@@ -196,11 +197,11 @@ def test_split_and_pairs(build):
 
 def test_what_is_no_build(tmp_path, build):
     with pytest.raises(FileNotFoundError, match="There is no build"):
-        run_report(tmp_path, tmp_path / "report.html")
+        run_report(ReportOptions(tmp_path, output=tmp_path / "report.html"))
     with pytest.raises(ValueError, match=r"does not end in \.html"):
-        run_report(build, tmp_path / "report.pdf")
+        run_report(ReportOptions(build, output=tmp_path / "report.pdf"))
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        run_report(build, tmp_path / "absent/report.html")
+        run_report(ReportOptions(build, output=tmp_path / "absent/report.html"))
 
 
 def shapes(page: str, ink: str) -> list[np.ndarray]:
@@ -282,7 +283,7 @@ def test_thumbnails_show_what_they_should(build):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, to see what a browser makes of the page")
 def test_in_a_browser(build, tmp_path):
-    run_report(build, tmp_path / "report.html")
+    run_report(ReportOptions(build, output=tmp_path / "report.html"))
     flags = (
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
         *("--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"),

@@ -92,7 +92,7 @@ def test_index_of_local_files_gives_each_its_reason(tmp_path):
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     (folder / "huge.png").write_bytes(data)
     rule = SizeRule(longer_above=30, shorter_from=10, aspect=(0.6, 2.6))
-    config = BuildConfig(tmp_path / "build", (LocalSource("local", folder, "CC0-1.0"),), size=rule)
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", folder, "CC0-1.0"),), size=rule)
     batch = indexed(config)
     assert by_path(batch, "status", "reason") == {
         "empty.jpg": ("dropped", "empty file"),
@@ -121,7 +121,7 @@ def test_metadata_are_read_by_ranges_and_their_columns_honoured(tmp_path):
     pq.write_table(pa.table(table), tmp_path / "list.parquet", row_group_size=3)
     columns = MetadataColumns("link", "w", "h", None, "licence", None, "punsafe", "no_training", "gone")
     source = MetadataSource("web", tmp_path / "list.parquet", columns, licence="unknown")
-    config = BuildConfig(tmp_path / "build", (source,), unsafe_at_most=0.5)
+    config = BuildConfig(output=tmp_path / "build", sources=(source,), unsafe_at_most=0.5)
     batch = indexed(config)
     assert list(zip(batch["url"], batch["reason"], strict=True)) == [
         (urls[0], ""),
@@ -153,7 +153,7 @@ def test_metadata_are_read_by_ranges_and_their_columns_honoured(tmp_path):
 )
 def test_presets_of_metadata(tmp_path, preset, names):
     pq.write_table(pa.table(names), tmp_path / "list.parquet")
-    config = BuildConfig(tmp_path / "build", (MetadataSource("web", tmp_path, preset, "unknown"),))
+    config = BuildConfig(output=tmp_path / "build", sources=(MetadataSource("web", tmp_path, preset, "unknown"),))
     batch = indexed(config)
     assert (batch["url"], batch["prompt"], batch["listed_width"], batch["status"]) == (["u"], ["t"], [4000], ["kept"])
     assert batch["licence"] == (["unknown"] if preset == "photo-concept-bucket" else ["?"])
@@ -161,7 +161,7 @@ def test_presets_of_metadata(tmp_path, preset, names):
 
 def test_a_metadata_table_without_a_column(tmp_path):
     pq.write_table(pa.table({"link": ["u"]}), tmp_path / "list.parquet")
-    config = BuildConfig(tmp_path / "build", (MetadataSource("web", tmp_path, "pd12m"),))
+    config = BuildConfig(output=tmp_path / "build", sources=(MetadataSource("web", tmp_path, "pd12m"),))
     with pytest.raises(
         ValueError, match=r"lacks the columns url, width, height, caption, license, source; it has link"
     ):
@@ -173,7 +173,7 @@ def test_takedown_lists_by_path_and_digest(tmp_path):
     folder.mkdir()
     for number in range(3):
         save_picture(Picture(textured(30, 30, number)), folder / f"{number}.png")
-    config = BuildConfig(tmp_path / "build", (LocalSource("local", folder),), size=ANY_SIZE)
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", folder),), size=ANY_SIZE)
     digest = Quality(config)(indexed(config))["sha256"][1]
     (tmp_path / "build" / "takedown.txt").write_text(f"# asked on Monday\n0.png\n\n{digest}\n")
     batch = indexed(config)
@@ -197,7 +197,9 @@ def test_quality_decodes_judges_and_says_why(tmp_path):
     quality = QualitySettings(
         sharpness_at_least=100.0, scorers=(Scorer("aesthetic", "test_judge.Brightness", 0.5, {"gain": 1.0}),)
     )
-    config = BuildConfig(tmp_path / "build", (LocalSource("local", folder),), size=ANY_SIZE, quality=quality)
+    config = BuildConfig(
+        output=tmp_path / "build", sources=(LocalSource("local", folder),), size=ANY_SIZE, quality=quality
+    )
     (tmp_path / "test_judge.py").write_text(
         "class Brightness:\n"
         "    def __init__(self, gain):\n        self.gain = gain\n"
@@ -307,7 +309,8 @@ def test_download_reads_back_what_the_program_fetched(tmp_path, capfd):
     pq.write_table(pa.table({"url": urls}), tmp_path / "list.parquet")
     (tmp_path / "fetch.py").write_text(SERVED)
     config = BuildConfig(
-        tmp_path / "build", (MetadataSource("web", tmp_path / "list.parquet", MetadataColumns("url"), None),)
+        output=tmp_path / "build",
+        sources=(MetadataSource("web", tmp_path / "list.parquet", MetadataColumns("url"), None),),
     )
     config = replace(config, download=replace(config.download, command=(sys.executable, str(tmp_path / "fetch.py"))))
     batch = Download(config)(indexed(config))
@@ -326,7 +329,7 @@ def test_download_reads_back_what_the_program_fetched(tmp_path, capfd):
 def test_download_without_or_with_a_failing_program(tmp_path):
     pq.write_table(pa.table({"url": ["h/good"]}), tmp_path / "list.parquet")
     source = MetadataSource("web", tmp_path / "list.parquet", MetadataColumns("url"))
-    config = BuildConfig(tmp_path / "build", (source,))
+    config = BuildConfig(output=tmp_path / "build", sources=(source,))
     for command, said in ((("no-such-program",), "no program no-such-program"), (("false",), "status 1")):
         changed = replace(config, download=replace(config.download, command=command))
         with pytest.raises(OSError, match=said):

@@ -8,6 +8,7 @@ from PIL import Image
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.degradation_jobs import plan_degradation
 from portraitdata.commands.degrade import run_degrade
+from portraitdata.commands.scoring_options import DegradeOptions
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.record_files import read_records
 
@@ -18,7 +19,7 @@ def picture(seed, height=64, width=48):
 
 
 def degrade_files(images, output, **options):
-    return run_degrade(plan_degradation(images, output), output, **options)
+    return run_degrade(plan_degradation(images, output), DegradeOptions(images, output=output, **options))
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_an_interruption_is_one_sentence_and_code_130(monkeypatch, capsys, tmp_p
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("portraitdata.exemplars.splits.read_split", interrupted)
+    monkeypatch.setattr("portraitdata.commands.exemplar_index.read_split", interrupted)
     with pytest.raises(SystemExit) as stopped:
         run(monkeypatch, "exemplar-index", tmp_path, "--output", tmp_path / "x.parquet", "--split-file", "a.csv")
     assert stopped.value.code == 130

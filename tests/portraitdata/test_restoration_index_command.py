@@ -11,7 +11,8 @@ from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.similarity import apply
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.recognition.identity import build_identity, embed, similarity
-from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
+from portraitdata.commands.index_options import PortraitIndexOptions
+from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
@@ -27,12 +28,17 @@ def photographs(tmp_path) -> Path:
     return folder
 
 
+def index_pictures(source: Path, output: Path, **options: object) -> None:
+    """Index without looking for faces."""
+    run_portrait_index(PortraitIndexOptions(source, output=output, no_faces=True, **options))
+
+
 def test_photographs_without_looking_for_faces(photographs, tmp_path, capsys):
     (photographs / "broken.jpg").write_bytes(b"\xff\xd8broken")
     (photographs / "zero.png").write_bytes(b"")
     shutil.copy(photographs / "a.png", photographs / "z.png")
     (photographs / "notes.txt").write_text("no picture")
-    run_portrait_index(photographs, tmp_path / "index", None, test_share=0.25, note="four")
+    index_pictures(photographs, tmp_path / "index", test_share=0.25, note="four")
     out, err = capsys.readouterr()
     assert "7 pictures, 4 of them usable" in out
     assert "3 photographs for training, 1 for testing" in out
@@ -52,7 +58,7 @@ def test_photographs_without_looking_for_faces(photographs, tmp_path, capsys):
 
 def test_a_list_says_what_is_for_testing(photographs, tmp_path):
     (tmp_path / "list.txt").write_text("deep/b.png\n\ndeep/er/d.png\n")
-    run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+    index_pictures(photographs, tmp_path / "index", test_list=tmp_path / "list.txt")
     index = PortraitIndex.read(tmp_path / "index")
     assert [index.photograph(number).path for number in index.numbers("test").tolist()] == [
         "deep/b.png",
@@ -61,24 +67,24 @@ def test_a_list_says_what_is_for_testing(photographs, tmp_path):
     assert len(index.numbers("train")) == 2
     (tmp_path / "list.txt").write_text("a.png\nabsent.png\n")
     with pytest.raises(ValueError, match=r"1 of 2 photographs to test on are not among the 4 usable ones, as absent"):
-        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+        index_pictures(photographs, tmp_path / "index", test_list=tmp_path / "list.txt")
     with pytest.raises(ValueError, match="is a text file with a path a line"):
-        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "no-list.txt")
+        index_pictures(photographs, tmp_path / "index", test_list=tmp_path / "no-list.txt")
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(ValueError, match="names no photograph to test on"):
-        run_portrait_index(photographs, tmp_path / "index", None, test_list=tmp_path / "list.txt")
+        index_pictures(photographs, tmp_path / "index", test_list=tmp_path / "list.txt")
 
 
 def test_reduced_copies_are_indexed_instead(photographs, tmp_path, capsys):
     (photographs / "broken.jpg").write_bytes(b"\xff\xd8broken")
-    copies = Copies(tmp_path / "copies", 21)
+    copies = tmp_path / "copies"
     for _ in range(2):  # the second time they are there already
-        run_portrait_index(photographs, tmp_path / "index", None, copies=copies)
+        index_pictures(photographs, tmp_path / "index", copies=copies, shorter_side=21)
         out, err = capsys.readouterr()
         assert "5 pictures, 4 of them usable" in out
         assert "left out: broken.jpg" in err
     index = PortraitIndex.read(tmp_path / "index")
-    assert index.root == copies.folder
+    assert index.root == copies
     places = [(index.photograph(number).path, index.size(number)) for number in range(4)]
     assert places == [
         ("a.png", (30, 20)),
@@ -86,13 +92,13 @@ def test_reduced_copies_are_indexed_instead(photographs, tmp_path, capsys):
         ("deep/c.jpg", (29, 21)),
         ("deep/er/d.jpg", (27, 21)),
     ]
-    assert (copies.folder / "a.png").read_bytes() == (photographs / "a.png").read_bytes()
-    assert load_picture(copies.folder / "deep/er/d.jpg").pixels.mean() == pytest.approx(0.3, abs=0.01)
+    assert (copies / "a.png").read_bytes() == (photographs / "a.png").read_bytes()
+    assert load_picture(copies / "deep/er/d.jpg").pixels.mean() == pytest.approx(0.3, abs=0.01)
     with pytest.raises(ValueError, match="counts pixels, got 0"):
-        run_portrait_index(photographs, tmp_path / "index", None, copies=Copies(tmp_path / "none", 0))
+        index_pictures(photographs, tmp_path / "index", copies=tmp_path / "none", shorter_side=0)
     shutil.copy(photographs / "a.png", photographs / "a.jpg")
     with pytest.raises(ValueError, match="Two pictures are called a but for the suffix"):
-        run_portrait_index(photographs, tmp_path / "index", None, copies=copies)
+        index_pictures(photographs, tmp_path / "index", copies=copies, shorter_side=21)
 
 
 @pytest.mark.parametrize("whole_folder", [False, True])
@@ -101,7 +107,7 @@ def test_photographs_in_archives(photographs, tmp_path, whole_folder):
     archives.mkdir()
     with tarfile.open(archives / "0.tar", "w") as tar:
         tar.add(photographs, ".")
-    run_portrait_index(archives if whole_folder else archives / "0.tar", tmp_path / "index", None)
+    index_pictures(archives if whole_folder else archives / "0.tar", tmp_path / "index")
     index = PortraitIndex.read(tmp_path / "index")
     assert index.root == archives
     assert {index.read_bytes(number) for number in range(4)} == {
@@ -111,19 +117,19 @@ def test_photographs_in_archives(photographs, tmp_path, whole_folder):
 
 def test_what_cannot_be_indexed(photographs, tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no folder or archive"):
-        run_portrait_index(tmp_path / "absent", tmp_path / "index", None)
+        index_pictures(tmp_path / "absent", tmp_path / "index")
     (tmp_path / "bare").mkdir()
     with pytest.raises(ValueError, match=r"There are no pictures in .*bare"):
-        run_portrait_index(tmp_path / "bare", tmp_path / "index", None)
+        index_pictures(tmp_path / "bare", tmp_path / "index")
     (tmp_path / "bare" / "a.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"None of 1 pictures can be used. The first: a\.png is empty"):
-        run_portrait_index(tmp_path / "bare", tmp_path / "index", None)
+        index_pictures(tmp_path / "bare", tmp_path / "index")
     with pytest.raises(ValueError, match=r"is a folder, but .* is a file"):
-        run_portrait_index(photographs, photographs / "a.png", None)
+        index_pictures(photographs, photographs / "a.png")
     with pytest.raises(ValueError, match=r"got 0\.96 for pairs and 0\.95 for duplicates"):
-        run_portrait_index(photographs, tmp_path / "index", FaceSettings(pairs=0.96))
+        run_portrait_index(PortraitIndexOptions(photographs, output=tmp_path / "index", pairs=0.96))
     with pytest.raises(ValueError, match=r"lies in \[0, 1\), got 1"):
-        run_portrait_index(photographs, tmp_path / "index", None, test_share=1.0)
+        index_pictures(photographs, tmp_path / "index", test_share=1.0)
 
 
 @pytest.mark.assets
@@ -137,13 +143,16 @@ def test_faces_are_found_paired_and_kept_in_one_split(assets, tmp_path, capsys):
         save_picture(Picture(reduced[0]), source / f"{name}.png")
     save_picture(Picture(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1))), source / "noise.png")
     weights = assets / "weights"
-    settings = FaceSettings(
+    options = PortraitIndexOptions(
+        source,
+        output=tmp_path / "index",
         detector_weights=str(weights / "detect/yunet_n_640_640.onnx"),
-        identity=str(weights / "identity/mobilefacenet_foamliu.pt"),
+        identity_weights=str(weights / "identity/mobilefacenet_foamliu.pt"),
         min_eyes=40.0,
         duplicates=0.999,
+        test_share=0.34,
     )
-    run_portrait_index(source, tmp_path / "index", settings, test_share=0.34)
+    run_portrait_index(options)
     assert "5 faces in 5 photographs" in capsys.readouterr().out
     index = PortraitIndex.read(tmp_path / "index")
     names = [index.photograph(number).path for number in range(len(index))]
@@ -162,7 +171,7 @@ def test_faces_are_found_paired_and_kept_in_one_split(assets, tmp_path, capsys):
     assert len(index.faces["embedding"][0].as_py()) == 128
     mapped = apply(torch.from_numpy(index.matrix(0)).unsqueeze(0), face.landmarks)[0]
     assert (mapped - FFHQ_512.tensor()).norm(dim=1).median() < 15
-    network = build_identity(settings.identity)
+    network = build_identity(options.identity_weights)
     pairs = RestorationPairs(index, size=256, drop=0.0, keep_face=1.0)
     items = [pairs[serial, serial % len(pairs)] for serial in range(6)]
     batch = finish(collate([item for item in items if item.reference is not None]))

@@ -8,8 +8,8 @@ import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.commands.score import run_score
+from portraitdata.commands.scoring_options import ScoreOptions
 from portraitdata.images.resampling import bicubic, to_8_bit
-from portraitdata.scoring.selection import ScoringSettings
 
 
 @pytest.fixture
@@ -24,9 +24,13 @@ def folders(tmp_path):
     return made
 
 
+def scored(restored: Path, target: Path, convention: str = "rgb", **options: object) -> int:
+    return run_score(ScoreOptions(restored=restored, target=target, convention=convention, **options))
+
+
 def test_prints_means_with_their_convention_and_writes_the_table(folders, tmp_path, capsys):
     output, sheet = tmp_path / "t.csv", tmp_path / "sheet.png"
-    assert run_score(*folders, ScoringSettings("osediff"), output=output, sheet=sheet) == 0
+    assert scored(*folders, convention="osediff", output=output, sheet=sheet) == 0
     told = capsys.readouterr()
     assert "2 images, convention osediff: Y of YCbCr, crop 0" in told.out
     assert "psnr ↑" in told.out
@@ -38,7 +42,7 @@ def test_prints_means_with_their_convention_and_writes_the_table(folders, tmp_pa
 
 
 def test_json_is_alone_on_stdout(folders, tmp_path, capsys):
-    assert run_score(*folders, ScoringSettings("rgb"), "psnr", as_json=True, output=tmp_path / "t.json") == 0
+    assert scored(*folders, metrics="psnr", json=True, output=tmp_path / "t.json") == 0
     told = capsys.readouterr()
     record = json.loads(told.out)
     assert record == json.loads((tmp_path / "t.json").read_text())
@@ -48,7 +52,7 @@ def test_json_is_alone_on_stdout(folders, tmp_path, capsys):
 
 def test_a_bad_image_is_one_line_and_the_exit_status(folders, capsys):
     (folders[0] / "a.png").write_bytes(b"no image")
-    assert run_score(*folders, ScoringSettings("rgb")) == 1
+    assert scored(*folders) == 1
     told = capsys.readouterr()
     assert len(told.err.splitlines()) == 1
     assert str(folders[0] / "a.png") in told.err
@@ -57,26 +61,26 @@ def test_a_bad_image_is_one_line_and_the_exit_status(folders, capsys):
 
 def test_a_missing_partner_is_the_exit_status(folders, capsys):
     (folders[0] / "b.png").unlink()
-    assert run_score(*folders, ScoringSettings("rgb")) == 1
+    assert scored(*folders) == 1
     assert capsys.readouterr().err == f"{folders[0]} has no restored image for 1 name: b.\n"
 
 
 def test_what_is_skipped_is_said(folders, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert run_score(*folders, ScoringSettings("rgb"), "psnr,lpips") == 0
+    assert scored(*folders, metrics="psnr,lpips") == 0
     assert capsys.readouterr().err.startswith("skipped lpips: Its weights alexnet-owt-7be5be79.pth are not in")
 
 
 def test_what_cannot_be_written_is_said_before_any_work(tmp_path):
     nowhere = Path("nowhere")
     with pytest.raises(ValueError, match=r"a \.csv or \.json file, got t\.txt"):
-        run_score(nowhere, nowhere, ScoringSettings("rgb"), output=Path("t.txt"))
+        scored(nowhere, nowhere, output=Path("t.txt"))
     with pytest.raises(FileNotFoundError, match=r"absent that t\.csv is to be written to does not exist"):
-        run_score(nowhere, nowhere, ScoringSettings("rgb"), output=tmp_path / "absent" / "t.csv")
+        scored(nowhere, nowhere, output=tmp_path / "absent" / "t.csv")
     with pytest.raises(ValueError, match=r"The sheet is written to one of \.png"):
-        run_score(nowhere, nowhere, ScoringSettings("rgb"), sheet=tmp_path / "sheet.gif")
+        scored(nowhere, nowhere, sheet=tmp_path / "sheet.gif")
     with pytest.raises(ValueError, match=r"Name the metrics to compute, as psnr,ssim; got ' , '"):
-        run_score(nowhere, nowhere, ScoringSettings("rgb"), " , ")
+        scored(nowhere, nowhere, metrics=" , ")
 
 
 @pytest.mark.assets
@@ -95,8 +99,8 @@ def test_real_portraits(assets, tmp_path, monkeypatch, capsys):
         save_picture(Picture(restored), tmp_path / "restored" / f"{path.stem}.png")
     smiling = portraits[0].with_name(portraits[0].name.replace("neutral", "smiling"))
     shutil.copy(smiling, tmp_path / "references" / portraits[0].name)
-    arguments = (tmp_path / "restored", tmp_path / "target", ScoringSettings("osediff"), "psnr,ssim,id,lmd,lpips")
-    assert run_score(*arguments, references=tmp_path / "references", as_json=True) == 0
+    options = {"metrics": "psnr,ssim,id,lmd,lpips", "references": tmp_path / "references", "json": True}
+    assert scored(tmp_path / "restored", tmp_path / "target", "osediff", **options) == 0
     told = capsys.readouterr()
     record = json.loads(told.out)
     assert list(record["skipped"]) == ["lpips"]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from faceops.images.files import Picture, decode_picture, save_picture
 from portraitdata.commands.study import run_study_make, run_study_score
+from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.study import study_page as page_module
 from portraitdata.study.study_key import StudyKey
 
@@ -36,7 +37,7 @@ def folders(tmp_path) -> Path:
 
 def made(folders: Path, **changed: object) -> str:
     arguments = {"methods": [str(folders / name) for name in HUES], "output": folders / "page.html", "questions": 4}
-    assert run_study_make(**(arguments | {"truth": folders / "truth"} | changed)) == 0
+    assert run_study_make(StudyMakeOptions(**(arguments | {"truth": folders / "truth"} | changed))) == 0
     return (folders / "page.html").read_text(encoding="utf-8")
 
 
@@ -52,7 +53,7 @@ def hue_of(address: str) -> str:
 
 
 def test_one_file_that_loads_nothing_and_names_nobody(folders, capsys):
-    page = made(folders, input_folder=folders / "input")
+    page = made(folders, input=folders / "input")
     assert re.search(r"page\.html: 8 questions about 3 methods, 0\.0 MB", capsys.readouterr().out)
     assert not re.search(r'<link rel="(?!icon")|@import|@font-face|url\(|srcset|(src|href)="(?!data:)|https?:', page)
     assert "<!-- " not in page
@@ -62,7 +63,7 @@ def test_one_file_that_loads_nothing_and_names_nobody(folders, capsys):
 
 
 def test_the_key_says_which_picture_is_whose(folders):
-    data, key = data_of(made(folders, input_folder=folders / "input", repeats=1)), None
+    data, key = data_of(made(folders, input=folders / "input", repeats=1)), None
     key = StudyKey.read(folders / "page.key.json")
     assert (data["study"], key.given) == (key.study, ("truth", "input"))
     assert [question["token"] for question in data["questions"]] == [question.token for question in key.questions]
@@ -131,7 +132,7 @@ def test_refusals(folders):
         ({"questions": 6}, "There are 5 pictures to ask about, so 1 to as many questions; got 6"),
         ({"ask": "similarity", "truth": None}, "show the person; give --truth FOLDER, or --reference FOLDER"),
         ({"ask": "naturalness"}, "show nothing but the candidates; leave --truth, --reference and --input out"),
-        ({"truth": None, "input_folder": folders / "input"}, "show nothing but the candidates"),
+        ({"truth": None, "input": folders / "input"}, "show nothing but the candidates"),
         ({"truth": folders / "absent"}, "There is no folder"),
     ):
         with pytest.raises((ValueError, OSError), match=sentence):
@@ -160,8 +161,9 @@ def test_pictures_that_a_folder_lacks_are_named(folders, capsys):
     (folders / "zyxo-blue" / "qqq1.png").unlink()
     plain(folders / "zyxo-green" / "qqq2.webp", HUES["zyxo-green"])
     plain(folders / "truth" / "more.png", (1.0, 1.0, 1.0))  # which no method has; nobody misses it
-    arguments = ([str(folders / name) for name in HUES], folders / "page.html", 3, "both", folders / "truth")
-    assert run_study_make(*arguments) == 1
+    methods, output = [str(folders / name) for name in HUES], folders / "page.html"
+    options = StudyMakeOptions(methods=methods, output=output, questions=3, ask="both", truth=folders / "truth")
+    assert run_study_make(options) == 1
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 3
     assert told[0].endswith("has qqq2.png and qqq2.webp, which have one name; keep one of them. qqq2 is left out.")
@@ -185,7 +187,7 @@ window.numberOf = (red, green, blue) => {  // of the candidate whose colour this
 
 
 def test_two_people_in_a_browser(browser, folders, capsys):
-    made(folders, input_folder=folders / "input")
+    made(folders, input=folders / "input")
     downloads = folders / "downloads"
     browser.tell("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
     browser.resize(1200, 800)
@@ -201,7 +203,8 @@ def test_two_people_in_a_browser(browser, folders, capsys):
     assert [e for e in browser.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
 
     capsys.readouterr()
-    assert run_study_score(sorted(downloads.iterdir()), [folders / "page.key.json"], folders / "scores.json") == 0
+    answers, key = sorted(downloads.iterdir()), [folders / "page.key.json"]
+    assert run_study_score(StudyScoreOptions(answers, key=key, output=folders / "scores.json")) == 0
     assert "WR_id, similarity: 8 answers of 2 participants, by chance 0.33" in capsys.readouterr().out
     record = json.loads((folders / "scores.json").read_text())
     wins = {

@@ -18,8 +18,10 @@ from portraitdata.builder.layout import funnel, read_stage
 from portraitdata.builder.takedown.archive_rewriting import blank_members, rewrite_without
 from portraitdata.builder.takedown.removal import JOURNAL_FILE, finish
 from portraitdata.builder.takedown.selection import known_faces
-from portraitdata.commands.portrait_index import FaceSettings, run_portrait_index
-from portraitdata.commands.takedown import PersonSearch, run_takedown
+from portraitdata.commands.build_options import TakedownOptions, VerifyOptions
+from portraitdata.commands.index_options import PortraitIndexOptions
+from portraitdata.commands.portrait_index import run_portrait_index
+from portraitdata.commands.takedown import run_takedown
 from portraitdata.commands.verify import run_verify
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.tables import read_index_tables
@@ -64,11 +66,11 @@ def test_a_photograph_goes_everywhere(build, capsys):
     uid = person(index)[1]
     data = before.pop(uid)
     assert len(found_anywhere(build, data)) == 2  # the shard, and the archive of downloads
-    assert run_takedown(index, [uid], reason="asked to", date="2026-02-03") == 0
+    assert run_takedown(TakedownOptions(index, uid=[uid], reason="asked to", date="2026-02-03")) == 0
     assert "1 photographs are taken down" in capsys.readouterr().out
     assert found_anywhere(build, data) == []
     assert contents(index) == before
-    assert run_verify(index, deep=True) == 0
+    assert run_verify(VerifyOptions(index, deep=True)) == 0
     read = PortraitIndex.read(index)
     assert (len(read), read.faces.num_rows, read.pairs.num_rows) == (14, 14, 13)
     assert not (index / "images-00000.tar").exists()
@@ -84,7 +86,7 @@ def test_stages_of_the_build(build):
     url = next(row["url"] for row in read_stage(build, "10_index").to_pylist() if row["uid"] == uid)
     candidates = funnel(build)[0].count
     facts = pq.read_schema(build / "70_split/splits.parquet").metadata
-    run_takedown(build / "shards", [uid])
+    run_takedown(TakedownOptions(build / "shards", uid=[uid]))
     for folder in ("10_index", "20_download", "30_quality", "40_faces", "50_deduplicate"):
         row = next(row for row in read_stage(build, folder).to_pylist() if row["uid"] == uid)
         assert (row["status"], row["stage"], row["reason"], row["takedown"]) == ("dropped", "index", "taken down", True)
@@ -121,7 +123,7 @@ def test_copies_that_the_build_dropped_go_as_well(build):
     stranger = next(row for row in rows if row["reason"] == "equal file")
     stranger["phash"] = look  # alike by chance, and the same file as a photograph of somebody else
     pq.write_table(table.from_pylist(rows, schema=table.schema), path)
-    run_takedown(build / "shards", [uid])
+    run_takedown(TakedownOptions(build / "shards", uid=[uid]))
     assert {row.uid for row in read_takedown_list(build / "takedown.csv")} == {uid, copy["uid"]}
 
 
@@ -133,41 +135,41 @@ def test_a_person_goes_by_one_face(build, embeddings, capsys):
         faces = pq.read_table(index / "faces.parquet").drop_columns(["embedding"])
         pq.write_table(faces, index / "faces.parquet")
     three, others = person(index, 2), person(index, 0) + person(index, 1) + person(index, 3) + person(index, 4)
-    assert run_takedown(index, face=f"{three[1]}:0", dry_run=True) == 0
+    assert run_takedown(TakedownOptions(index, face=f"{three[1]}:0", dry_run=True)) == 0
     assert "3 photographs would be" in capsys.readouterr().out
     assert len(contents(index)) == 15
-    assert run_takedown(index, face=f"{three[1]}:0") == 1  # nobody to ask
+    assert run_takedown(TakedownOptions(index, face=f"{three[1]}:0")) == 1  # nobody to ask
     out, err = capsys.readouterr()
     assert next(line.split()[0] for line in out.splitlines()[:3]) == three[1]
     assert all(uid in out for uid in three)
     assert "--yes removes these photographs" in err
     assert len(contents(index)) == 15
-    assert run_takedown(index, face=f"{three[1]}:0", yes=True) == 0
+    assert run_takedown(TakedownOptions(index, face=f"{three[1]}:0", yes=True)) == 0
     assert sorted(contents(index)) == sorted(others)
-    assert run_verify(index) == 0
-    assert run_takedown(index, face=f"{three[1]}:0", yes=True) == 0  # again does no harm
-    assert run_takedown(index, three) == 0
+    assert run_verify(VerifyOptions(index)) == 0
+    assert run_takedown(TakedownOptions(index, face=f"{three[1]}:0", yes=True)) == 0  # again does no harm
+    assert run_takedown(TakedownOptions(index, uid=three)) == 0
     assert len(contents(index)) == 12
 
 
 def test_all_of_a_shard_and_all_of_the_index(build):
     index = build / "shards"
     uids = pq.read_table(index / "images.parquet")["uid"].to_pylist()
-    run_takedown(index, uids[:5])
+    run_takedown(TakedownOptions(index, uid=uids[:5]))
     assert [path.name for path in sorted(index.glob("*.tar"))] == ["images-00001.tar", "images-00002.tar"]
-    assert run_verify(index, deep=True) == 0
-    run_takedown(index, uids[5:])
+    assert run_verify(VerifyOptions(index, deep=True)) == 0
+    run_takedown(TakedownOptions(index, uid=uids[5:]))
     assert list(index.glob("*.tar")) == []
     assert len(PortraitIndex.read(index)) == 0
-    assert run_verify(index) == 0
+    assert run_verify(VerifyOptions(index)) == 0
 
 
 def test_twice_from_one_shard(build):
     index = build / "shards"
     uids = person(index)
     for uid in uids:
-        run_takedown(index, [uid])
-        assert run_verify(index, deep=True) == 0
+        run_takedown(TakedownOptions(index, uid=[uid]))
+        assert run_verify(VerifyOptions(index, deep=True)) == 0
     assert next(path.name for path in sorted(index.glob("*.tar"))) == "images-00000.r3.tar"
     assert len(read_takedown_list(index / "takedown.csv")) == 3
 
@@ -189,7 +191,7 @@ def killed_takedown(index: Path, uids: list[str], step: int) -> bool:
 
         os.replace, os.unlink = counted(os.replace), counted(os.unlink)
         try:
-            run_takedown(index, uids)
+            run_takedown(TakedownOptions(index, uid=uids))
         finally:
             os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -237,25 +239,25 @@ def test_what_a_killed_process_left_goes_as_well(build):
     data = contents(build / "shards")[uid]
     for left in ("20_download/.part-00000.123.tar", "50_deduplicate/.images.123.parquet", "shards/.x.123.tar"):
         (build / left).write_bytes(data)
-    run_takedown(build / "shards", [uid])
+    run_takedown(TakedownOptions(build / "shards", uid=[uid]))
     assert found_anywhere(build, data) == []
 
 
 def test_what_cannot_be_taken_down(build, tmp_path):
     index = build / "shards"
     with pytest.raises(ValueError, match="There is no photograph nobody in the index"):
-        run_takedown(index, ["nobody"])
+        run_takedown(TakedownOptions(index, uid=["nobody"]))
     with pytest.raises(ValueError, match="There is no face nobody:0 in the index"):
-        run_takedown(index, face="nobody:0")
+        run_takedown(TakedownOptions(index, face="nobody:0"))
     with pytest.raises(ValueError, match="one of --uid, --face and --like"):
-        run_takedown(index, ["x"], face="x:0")
+        run_takedown(TakedownOptions(index, uid=["x"], face="x:0"))
     with pytest.raises(ValueError, match=r"between -1 and 1; got 2\.0"):
-        run_takedown(index, ["x"], search=PersonSearch(similarity=2.0))
+        run_takedown(TakedownOptions(index, uid=["x"], similarity=2.0))
     with pytest.raises(FileNotFoundError, match="a portrait index is a folder"):
-        run_takedown(tmp_path, ["x"])
+        run_takedown(TakedownOptions(tmp_path, uid=["x"]))
     (index / JOURNAL_FILE).write_text(json.dumps({"rows": []}))
     with pytest.raises(ValueError, match="is no journal of a takedown"):
-        run_takedown(index, person(index))
+        run_takedown(TakedownOptions(index, uid=person(index)))
     assert len(contents(index)) == 15
 
 
@@ -266,15 +268,15 @@ def test_files_of_the_user_stay(tmp_path, capsys):
     for number in range(3):
         save_picture(Picture(torch.full((3, 20, 30), number / 10)), photographs / f"{number}.png")
     index = tmp_path / "index"
-    run_portrait_index(photographs, index, None)
+    run_portrait_index(PortraitIndexOptions(photographs, output=index, no_faces=True))
     capsys.readouterr()
     uid = pq.read_table(index / "images.parquet")["uid"][1].as_py()
-    run_takedown(index, [uid])
+    run_takedown(TakedownOptions(index, uid=[uid]))
     assert f"{photographs / '1.png'} is outside {index} and stays as it is." in capsys.readouterr().err
     assert (photographs / "1.png").exists()
     assert len(contents(index)) == 2
     assert read_takedown_list(index / "takedown.csv")[0].sha256.startswith(uid)
-    assert run_verify(index, deep=True) == 0
+    assert run_verify(VerifyOptions(index, deep=True)) == 0
 
 
 def test_the_reader_may_hide_by_uid_and_by_hash(pristine):
@@ -359,15 +361,16 @@ def test_a_person_goes_by_a_photograph_of_hers(assets, tmp_path, capsys):
     detector, identity = (
         str(weights / name) for name in ("detect/yunet_n_640_640.onnx", "identity/mobilefacenet_foamliu.pt")
     )
-    settings = FaceSettings(detector_weights=detector, identity=identity, min_eyes=40.0, duplicates=0.999)
-    run_portrait_index(source, tmp_path / "index", settings)
-    search = PersonSearch(similarity=0.5, detector_weights=detector, identity=identity)
+    networks = {"detector_weights": detector, "identity_weights": identity}
+    options = PortraitIndexOptions(source, output=tmp_path / "index", min_eyes=40.0, duplicates=0.999, **networks)
+    run_portrait_index(options)
+    search = networks | {"similarity": 0.5}
     capsys.readouterr()
-    assert run_takedown(tmp_path / "index", like=folder / "006_smiling.jpg", search=search, yes=True) == 0
+    assert run_takedown(TakedownOptions(tmp_path / "index", like=folder / "006_smiling.jpg", **search, yes=True)) == 0
     out = capsys.readouterr().out
     assert "006_neutral.png" in out
     assert "2 photographs are taken down" in out
     assert len(contents(tmp_path / "index")) == 2
     save_picture(Picture(torch.rand(3, 64, 64)), tmp_path / "noise.png")
     with pytest.raises(ValueError, match=r"No face was found in .*noise\.png"):
-        run_takedown(tmp_path / "index", like=tmp_path / "noise.png", search=search)
+        run_takedown(TakedownOptions(tmp_path / "index", like=tmp_path / "noise.png", **search))

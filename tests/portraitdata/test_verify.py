@@ -9,6 +9,7 @@ import pytest
 
 from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.checks.verification import verify_index
+from portraitdata.commands.build_options import VerifyOptions
 from portraitdata.commands.verify import run_verify
 from tests.support.synthetic_build import write_synthetic_build
 
@@ -37,7 +38,7 @@ def problems(index: Path, deep: bool = False) -> tuple[str, ...]:
 
 
 def test_a_whole_index_has_no_problem(index, capsys):
-    assert run_verify(index, deep=True) == 0
+    assert run_verify(VerifyOptions(index, deep=True)) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert "15 photographs" in out
@@ -92,7 +93,7 @@ def test_a_person_on_both_sides(index, capsys):
     assert sum("has one face in" in line for line in lines) == 2
     assert sum(line.startswith(f"The test face {uid}:0 is 0.") for line in lines) == 1
     pq.write_table(pq.read_table(index / "pairs.parquet").slice(0, 0), index / "pairs.parquet")
-    assert run_verify(index) == 1
+    assert run_verify(VerifyOptions(index)) == 1
     assert "above 0.45: one person on both sides." in capsys.readouterr().err
 
 
@@ -176,7 +177,7 @@ def test_what_was_taken_down_must_not_be_there(index):
 
 def test_no_index(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a portrait index is a folder with images\.parquet"):
-        run_verify(tmp_path)
+        run_verify(VerifyOptions(tmp_path))
 
 
 def test_nearest_in_blocks(monkeypatch):

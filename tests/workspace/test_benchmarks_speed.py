@@ -11,8 +11,7 @@ import torch
 from benchmarks.reporting.table import LeftOutError
 from benchmarks.speed import builder, degradation, gpu, machine_limits, restoring_stages, startup
 from benchmarks.speed.machine_limits import MachineLimits
-from portraitdata.builder.config import BuildConfig, LocalSource
-from portraitdata.builder.layout import StageName
+from portraitdata.builder.config import BuildConfig, LocalSource, StageName
 from portraitdata.degradation import cpu_executor
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
@@ -90,7 +89,7 @@ def test_every_stage_of_the_builder_gets_its_images(monkeypatch: pytest.MonkeyPa
     pictures.mkdir()
     for number in range(6):
         (pictures / f"{number}.jpg").write_bytes(b"never read")
-    config = BuildConfig(tmp_path / "build", (LocalSource("photographs", pictures),), partition=2)
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("photographs", pictures),), partition=2)
     engine = Noting()
     taken = builder._seconds(engine, config)
     assert engine.asked == {"index": [0, 1, 2], "download": [0, 1, 2], "quality": [0, 1, 2], "faces": [0, 1]}

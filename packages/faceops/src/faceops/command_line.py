@@ -1,4 +1,4 @@
-"""Command lines as shells write them, from the signatures of functions.
+"""Command lines as shells write them, from dataclasses of options or the signatures of functions.
 
 jsonargparse alone wants ``'["a.jpg", "b.jpg"]'`` for a list, ``--json true`` for a switch and ``--input_side 640``.
 This parser takes ``a.jpg b.jpg``, ``--json`` and ``--input-side 640``.
@@ -8,15 +8,23 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
+from importlib.metadata import version
 from pickle import UnpicklingError
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, auto_cli
+
+Commands = Mapping[str, "Callable[..., int | None] | str | Commands"]
+"""Commands by name, and groups of them; ``_help`` is what is said of a group.
+
+A command takes a dataclass, whose fields are its options and whose docstring is its help; or a parameter for each.
+"""
 
 
 class ShellParser(ArgumentParser):
-    """Parser for functions whose lists take several words, whose switches take none and whose names have dashes.
+    """Parser of options whose lists take several words, whose switches take none and whose names have dashes.
 
     A parameter is a list if its type is ``Sequence[...]`` of a plain type, a switch if it is a bool with the default
     False. One that need not be named in a call is not named on the command line either, even if it has a default.
@@ -25,19 +33,35 @@ class ShellParser(ArgumentParser):
     _elements: dict[str, type]
     _unnamed: set[str]
 
-    # Whatever jsonargparse passes is passed on: it calls the first for a function, the second for each parameter.
+    # Whatever jsonargparse passes is passed on: it calls one of the first two for a command, the first for each field
+    # that is a dataclass too, and the last for each parameter.
+    def add_class_arguments(
+        self,
+        theclass: type,
+        nested_key: str | None = None,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[str]:
+        """Add the fields of a dataclass."""
+        if nested_key is None:
+            self._read_signature(theclass)
+        return super().add_class_arguments(theclass, nested_key, *args, **kwargs)
+
     def add_function_arguments(self, function: Callable, *args: Any, **kwargs: Any) -> list[str]:  # noqa: ANN401
         """Add the parameters of a function."""
-        hints = typing.get_type_hints(function)
+        self._read_signature(function)
+        return super().add_function_arguments(function, *args, **kwargs)
+
+    def _read_signature(self, command: Callable) -> None:
+        hints = typing.get_type_hints(command)
         self._elements = {
             name: typing.get_args(hint)[0] for name, hint in hints.items() if typing.get_origin(hint) is Sequence
         }
         self._unnamed = {
             name
-            for name, parameter in inspect.signature(function).parameters.items()
+            for name, parameter in inspect.signature(command).parameters.items()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is not parameter.empty
         }
-        return super().add_function_arguments(function, *args, **kwargs)
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Add one argument."""
@@ -56,6 +80,46 @@ class ShellParser(ArgumentParser):
         if args and args[0].startswith("--") and "_" in name and name != "print_config":
             args = (args[0].replace("_", "-"), *args)
         return super().add_argument(*args, **kwargs)
+
+
+def run_chosen(commands: Commands, program: str) -> int | None:
+    """Parse the command line and run its command; the result is the exit status.
+
+    Args:
+        commands: What can be chosen.
+        program: Name of the program and of its package.
+    """
+    takers: dict[type, Callable[..., int | None]] = {}
+    parsed = auto_cli(
+        parsed_components(commands, takers),
+        parser_class=ShellParser,
+        prog=program,
+        description=sys.modules[program].__doc__,
+        version=version(program),
+    )
+    # what takes no dataclass, jsonargparse has run already
+    return takers[type(parsed)](parsed) if type(parsed) in takers else parsed
+
+
+def parsed_components(commands: Commands, takers: dict[type, Callable[..., int | None]]) -> dict[str, Any]:
+    """What jsonargparse parses: for a command the dataclass that it takes, else its function.
+
+    Args:
+        commands: Commands and groups of them.
+        takers: Filled with the command of each dataclass.
+    """
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        if isinstance(command, str):
+            found[name] = command
+        elif isinstance(command, Mapping):
+            found[name] = parsed_components(command, takers)
+        else:
+            first = next(iter(typing.get_type_hints(command).values()), None)
+            found[name] = command
+            if isinstance(first, type) and is_dataclass(first):
+                found[name], takers[first] = first, command
+    return found
 
 
 def as_sentence(error: Exception) -> str:

@@ -5,17 +5,13 @@ needs when it runs.
 """
 
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from jsonargparse import auto_cli
-
-from faceops.command_line import ShellParser, run_command
-from hime.weights.model_card import ModelCard
-
-SILENT_CARD = ModelCard()
+from faceops.command_line import Commands, run_chosen, run_command
+from faceops.images.picture_files import check_there
+from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
+from hime.weights.shipped import choose_weights, find_weights
 
 
 def fit() -> None:
@@ -34,53 +30,17 @@ def predict() -> None:
     """Super-resolve the sets of a datamodule."""
 
 
-def upscale_pictures(
-    low: Path,
-    *,
-    output: Path,
-    exemplars: Sequence[Path] = (),
-    scale: Literal[4, 8] | None = None,
-    weights: str | None = None,
-    perceptual: bool = False,
-    maps: Path | None = None,
-    compare: Path | None = None,
-    align: Literal["auto", "faces", "middle"] = "auto",
-    tile: int = 128,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    overwrite: bool = False,
-) -> int:
-    """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
+def upscale_pictures(options: UpscaleOptions) -> int:
+    """Plan the jobs, then upscale."""
+    from hime.upscaling.jobs import plan_upscaling
 
-    Args:
-        low: Image to enlarge, or a folder of images of one person.
-        output: Image to write, or folder; existing results are skipped.
-        exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
-        scale: Magnification; selects shipped weights, default 4.
-        weights: Name of shipped weights, or a .safetensors file; instead of a scale.
-        perceptual: Use the shipped weights trained with a perceptual loss: sharper, with larger errors.
-        maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
-            beside the best exemplar at the same place, light for the best.
-        compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
-        align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their
-            middle; auto is faces if the detector's weights have been downloaded.
-        tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
-        device: Device; auto takes the first available of cuda, mps and cpu.
-        overwrite: Replace existing results.
-    """
-    from faceops.images.jobs import plan_jobs
-    from faceops.images.picture_files import check_there
-    from hime.weights.shipped import choose_weights, find_weights
-
-    chosen = choose_weights(weights, scale, perceptual)
+    chosen = choose_weights(options.weights, options.scale, options.perceptual)
     find_weights(chosen)
-    for path in (low, *exemplars):
-        check_there(path)
-    jobs = plan_jobs([low], output, compare)
+    jobs = plan_upscaling(options)
 
-    from faceops.device import select_device
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
+    return upscale_files(jobs, options, chosen)
 
 
 def demo(*, output: Path) -> None:
@@ -113,8 +73,6 @@ def profile(
         weights: Name or file of weights whose network to count, instead of a variant and a scale.
         json: Print JSON instead of a table.
     """
-    from hime.weights.shipped import find_weights
-
     if weights is not None:
         find_weights(weights)
 
@@ -130,118 +88,40 @@ def weights() -> None:
     print_weights()
 
 
-def export(
-    source: str,
-    *,
-    output: Path | None = None,
-    half: bool = False,
-    card: ModelCard = SILENT_CARD,
-    onnx: Path | None = None,
-    lr_size: int | None = None,
-    without_references: bool = False,
-) -> None:
-    """Export a training checkpoint to a weights file, or weights to ONNX.
-
-    Args:
-        source: Checkpoint (.ckpt) of hime fit, or name or file of weights.
-        output: Weights file (.safetensors) to write from a checkpoint.
-        half: Store float16, at half the size.
-        card: Model card of the weights.
-        onnx: ONNX file to write.
-        lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
-        without_references: Leave exemplars out of the ONNX graph.
-    """
+def export(options: ExportOptions) -> None:
+    """Refuse what cannot be done, then export."""
     from hime.weights.export_request import check_request
 
-    check_request(source, output, onnx)
+    check_request(options)
 
     from hime.weights.export import export_files
 
-    export_files(source, output, half, card, onnx, lr_size, not without_references)
+    export_files(options)
 
 
-def correlation_map(
-    image: Path,
-    *,
-    output: Path | None = None,
-    window: Sequence[int] = (3, 5, 7),
-    dilation: int = 1,
-    overwrite: bool = False,
-) -> None:
-    """Draw the correlation maps of an image (HIME, Figure 6).
-
-    Args:
-        image: Image file.
-        output: Figure to write; default NAME_correlation.png beside the image.
-        window: Sides k of the windows, odd.
-        dilation: Distance of neighbouring offsets in pixels.
-        overwrite: Replace the figure if it exists.
-    """
-    from faceops.images.picture_files import check_there
-
-    check_there(image)
+def correlation_map(options: CorrelationMapOptions) -> None:
+    """Refuse a missing image, then draw."""
+    check_there(options.image)
 
     from hime.evaluation.correlation_figure import draw_correlation_map
 
-    target = image.with_name(f"{image.stem}_correlation.png") if output is None else output
-    draw_correlation_map(image, target, window, dilation, overwrite)
-    print(target)
+    print(draw_correlation_map(options))
 
 
-def evaluate(
-    names: Sequence[str],
-    *,
-    index: Path,
-    size: int = 128,
-    crop: int | None = None,
-    split: Literal["train", "test", "unused"] = "test",
-    references: Sequence[int] = (0, 1, 3),
-    stranger: bool = False,
-    blank: bool = False,
-    limit: int | None = None,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    json: bool = False,
-) -> None:
-    """Score weights on held-out people: PSNR, SSIM and LPIPS, by number and kind of exemplars.
-
-    Args:
-        names: Names of shipped weights, or .safetensors files.
-        index: Index of exemplar sets, made by ``portraitdata exemplar-index``.
-        size: Side of the high-resolution images in pixels.
-        crop: Side of the centred square cut from each photograph before it is resized; the largest one by default.
-        split: Part of the index to score.
-        references: Numbers of references to score with.
-        stranger: Also score with the photographs of another person.
-        blank: Also score with black images as references.
-        limit: Score this many photographs, evenly spread.
-        device: Device.
-        json: Print JSON instead of a table.
-    """
-    from hime.weights.shipped import find_weights
+def evaluate(options: EvaluateOptions) -> None:
+    """Refuse what is missing, then evaluate."""
     from portraitdata.exemplars.index import check_index
 
-    for name in names:
+    for name in options.names:
         find_weights(name)
-    check_index(index)
+    check_index(options.index)
 
     from hime.evaluation.report import print_evaluation
 
-    print_evaluation(
-        names,
-        index,
-        size,
-        crop,
-        split,
-        references,
-        stranger=stranger,
-        blank=blank,
-        limit=limit,
-        device=device,
-        as_json=json,
-    )
+    print_evaluation(options)
 
 
-TRAINER_COMMANDS: dict[str, Any] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
+TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = (
@@ -249,7 +129,7 @@ OUT_OF_MEMORY = (
     "--data.init_args.batch_size; a picture far larger than a headshot is better cut first."
 )
 
-COMMANDS: dict[str, Any] = {
+COMMANDS: Commands = {
     "upscale": upscale_pictures,
     "evaluate": evaluate,
     "demo": demo,
@@ -267,13 +147,7 @@ def run() -> int | None:
 
         run_recipe()
         return None
-    return auto_cli(
-        TRAINER_COMMANDS | COMMANDS,
-        parser_class=ShellParser,
-        prog="hime",
-        description=sys.modules["hime"].__doc__,
-        version=version("hime"),
-    )
+    return run_chosen({**TRAINER_COMMANDS, **COMMANDS}, "hime")
 
 
 def main() -> None:

@@ -4,15 +4,14 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 
 from faceops.command_line import exit_status
+from faceops.commands.options import AlignOptions
 from faceops.commands.pictures import Found, find_faces, report_failure
-from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
-from faceops.geometry.alignment import Estimator, align
+from faceops.geometry.alignment import align
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 from faceops.images.files import Picture, save_picture
 from faceops.images.picture_files import picture_files
@@ -20,33 +19,10 @@ from faceops.images.picture_files import picture_files
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 
 
-def run_align(
-    images: Sequence[Path],
-    output: Path,
-    size: int = 512,
-    template: Literal["ffhq", "arcface"] = "ffhq",
-    estimator: Estimator = "least_squares",
-    detector: DetectorName = "yunet",
-    threshold: float | None = None,
-    largest: bool = False,
-    overwrite: bool = False,
-    as_json: bool = False,
-) -> int:
+def run_align(options: AlignOptions) -> int:
     """Write every face of every picture as PNG: NAME_1.png, NAME_2.png ... (NAME.png with `largest`).
 
     Goes on after a picture that fails; each failure is a line on stderr.
-
-    Args:
-        images: Pictures, or folders of them.
-        output: Folder to write into; made if absent.
-        size: Side of the crops in pixels.
-        template: Window of the face: ``ffhq`` with hair and chin, ``arcface`` for recognition.
-        estimator: See `align`.
-        detector: See `build_detector`.
-        threshold: Least score of a face; the detector's own if None.
-        largest: Only the largest face of each picture.
-        overwrite: Replace files that exist.
-        as_json: Print where each crop is from instead of its name only.
 
     Returns:
         Exit status, see `exit_status`.
@@ -55,26 +31,26 @@ def run_align(
         ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
         OSError: If the folder cannot be made.
     """
-    files = picture_files(images)
+    files = picture_files(options.images)
     check_names(files)
-    check_inputs_stay(files, output, largest)
-    TEMPLATES[template].scaled(size)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file, but a folder is needed there; name another.")
-    finder = build_detector(detector, threshold=threshold)
+    check_inputs_stay(files, options.output, options.largest)
+    TEMPLATES[options.template].scaled(options.size)
+    if options.output.exists() and not options.output.is_dir():
+        raise ValueError(f"{options.output} is a file, but a folder is needed there; name another.")
+    finder = build_detector(options.detector, threshold=options.threshold)
     records: list[dict[str, object]] = []
     failures = 0
     for file in files:
         try:
-            found = find_faces(file, finder, largest)
-            for record in write_crops(found, output, size, template, estimator, largest, overwrite):
+            found = find_faces(file, finder, options.largest)
+            for record in write_crops(found, options):
                 records.append(record)
-                if not as_json:
+                if not options.json:
                     print(record["crop"])
         except (ValueError, OSError) as error:
             failures += 1
             report_failure(file, error)
-    if as_json:
+    if options.json:
         print(json.dumps(records, indent=2))
     return exit_status(len(files), len(files) - failures)
 
@@ -113,15 +89,7 @@ def check_inputs_stay(files: Sequence[Path], output: Path, single: bool) -> None
             raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
 
 
-def write_crops(
-    found: Found,
-    output: Path,
-    size: int,
-    template: Literal["ffhq", "arcface"],
-    estimator: Estimator,
-    single: bool,
-    overwrite: bool,
-) -> list[dict[str, object]]:
+def write_crops(found: Found, options: AlignOptions) -> list[dict[str, object]]:
     """Align the faces of one picture and write them.
 
     Returns:
@@ -131,13 +99,14 @@ def write_crops(
         FileExistsError: If a file exists and must not be overwritten; nothing is written then.
     """
     pixels = found.picture.pixels.unsqueeze(0)
-    aligned = align(pixels, found.faces, size, TEMPLATES[template], estimator)
-    name = found.path.stem
-    targets = [output / (f"{name}.png" if single else f"{name}_{k}.png") for k in range(1, len(aligned) + 1)]
+    aligned = align(pixels, found.faces, options.size, TEMPLATES[options.template], options.estimator)
+    stem = found.path.stem
+    names = [f"{stem}.png" if options.largest else f"{stem}_{k}.png" for k in range(1, len(aligned) + 1)]
+    targets = [options.output / name for name in names]
     for target in targets:
-        if target.exists() and not overwrite:
+        if target.exists() and not options.overwrite:
             raise FileExistsError(f"{target} exists already; give --overwrite to replace it, or name another folder.")
-    output.mkdir(parents=True, exist_ok=True)
+    options.output.mkdir(parents=True, exist_ok=True)
     for crop, target in zip(aligned.crops, targets, strict=True):
         save_picture(Picture(crop.clamp(0, 1), bits=found.picture.bits, grey=found.picture.grey), target)
     return [

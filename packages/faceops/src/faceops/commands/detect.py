@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from faceops.command_line import exit_status
+from faceops.commands.options import DetectOptions
 from faceops.commands.pictures import report_failure
 from faceops.detection.detector import Detector
-from faceops.detection.detector_names import DetectorName
 from faceops.detection.drawing import draw_faces
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
@@ -18,25 +18,8 @@ from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.picture_files import picture_files
 
 
-def run_detect(
-    images: Sequence[Path],
-    as_json: bool = False,
-    draw: Path | None = None,
-    detector: DetectorName = "yunet",
-    weights: str | None = None,
-    threshold: float | None = None,
-    tiny: bool = False,
-) -> int:
+def run_detect(options: DetectOptions) -> int:
     """Find the faces of every picture; go on after a picture that fails, which is a line on stderr.
-
-    Args:
-        images: Pictures, or folders of them.
-        as_json: Print JSON instead of a line for each picture.
-        draw: Folder for copies with boxes and landmarks drawn in, as NAME.png; made if absent.
-        detector: See `build_detector`.
-        weights: File or name of its weights.
-        threshold: Least score of a face; the detector's own if None.
-        tiny: Look for tiny faces too.
 
     Returns:
         Exit status, see `exit_status`.
@@ -45,21 +28,21 @@ def run_detect(
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    files = picture_files(images)
-    if draw is not None:
-        check_drawings(files, draw)
-    finder = build_detector(detector, weights, threshold, tiny=tiny)
+    files = picture_files(options.images)
+    if options.draw is not None:
+        check_drawings(files, options.draw)
+    finder = build_detector(options.detector, options.weights, options.threshold, tiny=options.tiny)
     records = []
     for file in files:
         try:
-            faces = detect_file(file, finder, draw)
+            faces = detect_file(file, finder, options.draw)
         except (ValueError, OSError) as error:
             report_failure(file, error)
             continue
         records.append({"image": str(file), "faces": face_records(faces)})
-        if not as_json:
+        if not options.json:
             print(summary(file, faces))
-    if as_json:
+    if options.json:
         print(json.dumps(records, indent=2))
     return exit_status(len(files), len(records))
 

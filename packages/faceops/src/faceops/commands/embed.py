@@ -10,36 +10,19 @@ from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.command_line import exit_status
+from faceops.commands.options import EmbedOptions
 from faceops.commands.pictures import Found, find_faces, report_failure
-from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.images.picture_files import picture_files
-from faceops.recognition.identity import DEFAULT_NETWORK, build_identity, embed
+from faceops.recognition.identity import build_identity, embed
 
 
-def run_embed(
-    images: Sequence[Path],
-    output: Path | None = None,
-    network: str = DEFAULT_NETWORK,
-    detector: DetectorName = "yunet",
-    threshold: float | None = None,
-    largest: bool = False,
-    overwrite: bool = False,
-) -> int:
+def run_embed(options: EmbedOptions) -> int:
     """Write the embeddings of all faces of all pictures, as NumPy arrays, or print them as JSON.
 
-    Goes on after a picture that fails; each failure is a line on stderr. Embeddings are biometric data: they tell who
-    somebody is as well as the photograph does.
-
-    Args:
-        images: Pictures, or folders of them.
-        output: File (.npz) for the arrays ``embeddings`` (n, d), ``images``, ``boxes``, ``landmarks`` and ``scores``;
-            None prints a line of JSON for each face.
-        network: Recognition network, see `build_identity`.
-        detector: See `build_detector`.
-        threshold: Least score of a face; the detector's own if None.
-        largest: Only the largest face of each picture.
-        overwrite: Replace the file if it exists.
+    The arrays are ``embeddings`` (n, d), ``images``, ``boxes``, ``landmarks`` and ``scores``. Goes on after a picture
+    that fails; each failure is a line on stderr. Embeddings are biometric data: they tell who somebody is as well as
+    the photograph does.
 
     Returns:
         Exit status, see `exit_status`.
@@ -48,25 +31,26 @@ def run_embed(
         ValueError: If an argument is out of range.
         FileExistsError: If the file exists and must not be overwritten.
     """
-    if output is not None:
-        check_output(output, overwrite)
-    files = picture_files(images)
-    encoder, finder = build_identity(network), build_detector(detector, threshold=threshold)
+    if options.output is not None:
+        check_output(options.output, options.overwrite)
+    files = picture_files(options.images)
+    encoder = build_identity(options.network)
+    finder = build_detector(options.detector, threshold=options.threshold)
     results: list[tuple[Found, Tensor]] = []
     for file in files:
         try:
-            found = find_faces(file, finder, largest)
+            found = find_faces(file, finder, options.largest)
         except (ValueError, OSError) as error:
             report_failure(file, error)
             continue
         with torch.inference_mode():
             vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)
         results.append((found, vectors))
-        if output is None:
+        if options.output is None:
             print_lines(found, vectors)
-    if output is not None and results:
-        write_arrays(results, output)
-        print(output)
+    if options.output is not None and results:
+        write_arrays(results, options.output)
+        print(options.output)
     return exit_status(len(files), len(results))
 
 

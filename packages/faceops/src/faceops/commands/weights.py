@@ -1,7 +1,6 @@
 """``faceops weights``: which weights there are, where they lie, and how they get there."""
 
 import sys
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
@@ -10,7 +9,6 @@ from rich.table import Table
 from faceops.weights.cache import (
     DamagedWeightsError,
     MissingWeightsError,
-    add_weights,
     cache_folder,
     cached_path,
     fetch_weights,
@@ -49,15 +47,6 @@ def megabytes(size: int | None) -> str:
     return "?" if size is None else f"{size / 1e6:.1f}"
 
 
-def run_where(name: str | None) -> None:
-    """Print the cache folder, or the file of some weights, whether it is there or not.
-
-    Raises:
-        MissingWeightsError: If there is no such name.
-    """
-    print(cache_folder() if name is None else cached_path(find_entry(name)))
-
-
 def run_fetch(name: str) -> None:
     """Fetch weights into the cache, going on where an earlier download broke off, and print the file.
 
@@ -93,14 +82,3 @@ def run_verify(name: str | None) -> int:
     if not entries:
         print(f"There are no weights in {cache_folder()}.", file=sys.stderr)
     return 1 if failures else 0
-
-
-def run_add(file: Path, name: str | None) -> None:
-    """Copy a file that came another way into the cache and print where it is.
-
-    Raises:
-        MissingWeightsError: If there is no such file or name.
-        DamagedWeightsError: If it is not what it should be.
-    """
-    entry, path = add_weights(file, name)
-    print(f"{entry.name}: {path}")

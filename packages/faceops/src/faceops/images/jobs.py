@@ -48,6 +48,7 @@ def plan_jobs(
     suffixes: Sequence[str] = WRITABLE_SUFFIXES,
     result_name: Callable[[str], str] = writable,
     kept: Sequence[Path] = (),
+    more: Callable[[Sequence[Job]], Mapping[Path, Sequence[Path]]] | None = None,
 ) -> list[Job]:
     """Plan a job for every image.
 
@@ -59,6 +60,7 @@ def plan_jobs(
         suffixes: What results may end in, in lower case.
         result_name: Name of a result in a folder, from the name of its input.
         kept: Further files that are read, and must not be replaced either.
+        more: Further files that the jobs write, by the source of their job.
 
     Raises:
         ValueError: If there is no picture, a result would replace an input or another result, or a file is where a
@@ -86,7 +88,7 @@ def plan_jobs(
         )
         for file, name in files.items()
     ]
-    check_targets(jobs, kept=kept)
+    check_targets(jobs, {} if more is None else more(jobs), kept)
     return jobs
 
 
@@ -144,9 +146,7 @@ def check_suffix(target: Path, suffixes: Sequence[str]) -> None:
         )
 
 
-def check_targets(
-    jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]] | None = None, kept: Sequence[Path] = ()
-) -> None:
+def check_targets(jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]], kept: Sequence[Path]) -> None:
     """Refuse, before any work is done, what could not be written or would replace what must stay.
 
     Args:
@@ -160,7 +160,7 @@ def check_targets(
     sources = {path.resolve() for path in (*kept, *(job.source for job in jobs))}
     planned: dict[Path, Path] = {}
     for job in jobs:
-        for target in (*job.targets, *(more or {}).get(job.source, ())):
+        for target in (*job.targets, *more.get(job.source, ())):
             place = target.resolve()
             if place in sources:
                 raise ValueError(f"{target} is an input and would be replaced; name another folder or file.")

@@ -1,6 +1,6 @@
 """Distillation of the base model's prior into the restorer, with one denoiser in three roles (L_reg of HeadsUp, Eq. 2).
 
-What OSEDiff keeps three denoisers for, one does: with the generator's adapter it restores, with the regulariser's it
+What OSEDiff keeps three denoisers for, one does: with the generator's adapter it restores, with the regularizer's it
 is "fake", without any it is "real".
 """
 
@@ -30,7 +30,7 @@ class Distillation:
     """Distillation of the prior.
 
     Args:
-        form: ``vsd`` with a regulariser that is trained along, as in HeadsUp and OSEDiff; ``csd`` without one, as in
+        form: ``vsd`` with a regularizer that is trained along, as in HeadsUp and OSEDiff; ``csd`` without one, as in
             PiSA-SR: four of nine passes through the denoiser are saved; ``none`` not at all.
         guidance: Scale of the teacher's guidance away from the negative prompt.
         earliest: Least timestep at which latents are judged, as a share of all.
@@ -64,7 +64,7 @@ def prior_gradient(
     """G at random timesteps, see `headsup.losses.score_distillation`; the generator's adapter is active afterwards.
 
     Args:
-        restorer: Whose denoiser is teacher and regulariser.
+        restorer: Whose denoiser is teacher and regularizer.
         z: Restored latents.
         prompt: Embedded prompts.
         negative: Embedded negative prompt.
@@ -93,10 +93,10 @@ def regularizer_loss(
     prompt: Float[Tensor, "b n d"],
     sources: Sequence[torch.Generator],
 ) -> Float[Tensor, ""]:
-    """The regulariser's own loss at random timesteps; its adapter must be active, also when `backward` runs.
+    """The regularizer's own loss at random timesteps; its adapter must be active, also when `backward` runs.
 
     Args:
-        restorer: Whose denoiser is the regulariser.
+        restorer: Whose denoiser is the regularizer.
         z: Restored latents; no gradient comes back to them.
         prompt: Embedded prompts.
         sources: Random numbers for each sample, see `headsup.model.seeded_noise.generators`.

@@ -7,14 +7,10 @@ truth's, added to that of the whole face, makes such a replacement dear. Not in 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from faceops.geometry.face_parts import LEFT_EYE, MOUTH, RIGHT_EYE
 from headsup.losses.faces import mean_over_faces
 
-PARTS: tuple[tuple[float, float, float, float], ...] = (
-    (0.26, 0.39, 0.50, 0.55),
-    (0.50, 0.39, 0.74, 0.55),
-    (0.33, 0.63, 0.67, 0.84),
-)
-"""Left, top, right and bottom of both eyes and the mouth in a face aligned to FFHQ, in sides of it."""
+PARTS = (LEFT_EYE, RIGHT_EYE, MOUTH)
 
 
 def face_parts(

@@ -9,7 +9,7 @@ class ConditionedInput(nn.Module):
     """First convolution for two kinds of input, told apart by their channels.
 
     C channels, a noisy latent, go through the frozen convolution of the base model: that is what teacher and
-    regulariser see. C + F + 1 channels, LQ latent, what comes of the references (their latent in the paper, so F is C)
+    regularizer see. C + F + 1 channels, LQ latent, what comes of the references (their latent in the paper, so F is C)
     and mask, go through the generator's own trained convolution. Its first C channels and its bias begin as the base's,
     the others as zero, so that at first nothing but the LQ latent counts.
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from headsup.model.autoencoder import decode, encode
 from headsup.model.backbone import Backbone
 from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.guidance import Guidance, Guided, Output, guided_decode
-from headsup.model.reference_attention import ReferenceAttention, References, mask_of, no_references
+from headsup.model.reference_attention import ReferenceAttention, References, mask_of, no_references, reduced
 from headsup.model.reference_layout import ReferenceLayout, lay_out_first
 
 Trained = Literal["adapters", "all"]
@@ -119,7 +118,7 @@ class OneStepRestorer(nn.Module):
         add_adapter(self.vae, GENERATOR, encoder_targets(self.vae), self.rank, self.alpha, self.seed)
 
     def keep_prior(self) -> None:
-        """Keep a frozen copy of the base's denoiser, with the regulariser's adapter, before all weights are trained.
+        """Keep a frozen copy of the base's denoiser, with the regularizer's adapter, before all weights are trained.
 
         Where adapters are trained, the base itself stays as it is and no copy is needed. Called twice, it does nothing.
         """
@@ -161,7 +160,7 @@ class OneStepRestorer(nn.Module):
         return own | found | encoder | beyond
 
     def regularizer_parameters(self) -> dict[str, nn.Parameter]:
-        """Adapter of the regulariser, by name."""
+        """Adapter of the regularizer, by name."""
         part, network = ("unet", self.unet) if self.prior is None else ("prior", self.prior)
         return {f"{part}.{name}": p for name, p in adapter_parameters(network, REGULARIZER).items()}
 
@@ -276,7 +275,7 @@ class OneStepRestorer(nn.Module):
         t: Int[Tensor, " b"],
         prompt: Float[Tensor, "b n d"],
     ) -> Float[Tensor, "b c lh lw"]:
-        """Prediction of the regulariser (its adapter) or the teacher (None) for noisy latents."""
+        """Prediction of the regularizer (its adapter) or the teacher (None) for noisy latents."""
         with self.switch.using(adapter):
             return self.predict(z_t, t, prompt) if self.prior is None else predicted(self.prior, z_t, t, prompt)
 
@@ -287,10 +286,3 @@ def predicted(
     """Prediction of a denoiser, computed in its own type, in float32."""
     result: Tensor = unet(x.to(unet.dtype), t, prompt.to(unet.dtype)).sample
     return result.float()
-
-
-def reduced(faces: Float[Tensor, "n 3 s s"], side: int) -> Float[Tensor, "n 3 r r"]:
-    """Faces of at most so many pixels; smaller ones as they are."""
-    if faces.shape[-1] <= side:
-        return faces
-    return F.interpolate(faces, (side, side), mode="bilinear", antialias=True)

@@ -185,3 +185,10 @@ def waves(places: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n k"]:
     """Sines and cosines of places."""
     angles = torch.pi * (places[..., None] * places.new_tensor(FREQUENCIES)).flatten(-2)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def reduced(faces: Float[Tensor, "n 3 s s"], side: int) -> Float[Tensor, "n 3 r r"]:
+    """Faces of at most so many pixels; smaller ones as they are."""
+    if faces.shape[-1] <= side:
+        return faces
+    return F.interpolate(faces, (side, side), mode="bilinear", antialias=True)

@@ -31,7 +31,7 @@ PASSES: dict[Mode, dict[Part, int]] = {
 
 In training with checkpointing and ``vsd`` (see `headsup.losses.distillation`) each part is run, run again and
 differentiated, which without gradients of the frozen weights takes as long as a forward pass: 3. The denoiser's are 3
-for the generator, 2 for the teacher, 1 for the regulariser's judgement and 3 for its own training.
+for the generator, 2 for the teacher, 1 for the regularizer's judgement and 3 for its own training.
 """
 
 GUIDANCE_PASSES: dict[Mode, int] = {"train": 3, "restore": 1}

@@ -38,10 +38,10 @@ def report_profile(architecture: Architecture, size: int, mode: Mode, settings: 
 def osediff_bytes(parameters: dict[str, int]) -> dict[str, int]:
     """Weights that OSEDiff's training holds, by kind; the optimizers' states come on top.
 
-    Read from its code: generator and regulariser each have a denoiser, an autoencoder and a text encoder of their own,
+    Read from its code: generator and regularizer each have a denoiser, an autoencoder and a text encoder of their own,
     and the teacher is a third denoiser. Trained networks are float32 with all their frozen weights, as are the
     autoencoders and the generator's text encoder; the teacher, the other text encoder and the tagger are float16. The
-    regulariser uses neither its autoencoder nor its text encoder.
+    regularizer uses neither its autoencoder nor its text encoder.
     """
     vae = parameters["vae_encoder"] + parameters["vae_decoder"]
     trained = parameters["lora_unet"] + parameters["lora_regularizer"]

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.restoring.options import ColourMethod
+from headsup.restoring.colour_method import ColourMethod
 
 LEVELS = 5
 """Levels of the wavelet decomposition: frequencies up to a period of about 64 pixels are colour."""

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from faceops.geometry.alignment import align
+from faceops.geometry.face_parts import EYES, LIPS, Box
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.references.face_recognition import EmbeddedFaces
 from headsup.restoring.references.matching import Match, called
@@ -19,12 +20,6 @@ from portraitdata.images.resampling import bicubic
 
 SIDE = 64
 """Of the aligned faces that are compared, in pixels: no more than small faces have; smaller ones are not judged."""
-
-Box = tuple[float, float, float, float]
-
-EYES: Box = (0.26, 0.39, 0.74, 0.55)
-MOUTH: Box = (0.36, 0.66, 0.64, 0.80)
-"""Left, top, right and bottom in sides of a face aligned to FFHQ; of the mouth the lips alone, not what is around."""
 
 SLACK = 2
 """Pixels by which a part may be elsewhere, as landmarks of damaged faces are not exact."""
@@ -40,7 +35,7 @@ LEAD = 0.18
 
 The least of some bounds that at most 5 % of the faces with their own photograph as reference exceed, for each kind of
 damage, among the first half of 62 people of the Face Research Lab London Set. The benchmark `reference_expressions`
-judges it on the other half; the boxes above were chosen on all of them.
+judges it on the other half; the boxes of eyes and lips were chosen on all of them.
 """
 
 FLAT = 0.01
@@ -85,7 +80,7 @@ def expressions_differ(face: Float[Tensor, "3 s s"], reference: Float[Tensor, "3
         reference: Likewise.
     """
     own, other = softened(face), softened(reference)
-    eyes, mouth = (part_correlation(own, other, part) for part in (EYES, MOUTH))
+    eyes, mouth = (part_correlation(own, other, part) for part in (EYES, LIPS))
     return eyes is not None and mouth is not None and eyes >= RECOGNISABLE and eyes - mouth > LEAD
 
 
@@ -104,10 +99,10 @@ def part_correlation(
 
     Example:
         >>> noise = np.random.default_rng(0).random((64, 64), dtype=np.float32)
-        >>> correlation = part_correlation(noise, np.roll(noise / 2, 1, axis=1), MOUTH)
+        >>> correlation = part_correlation(noise, np.roll(noise / 2, 1, axis=1), LIPS)
         >>> round(correlation, 3)
         1.0
-        >>> part_correlation(noise, np.ones_like(noise), MOUTH) is None
+        >>> part_correlation(noise, np.ones_like(noise), LIPS) is None
         True
     """
     left, top, right, bottom = (round(edge * SIDE) for edge in part)

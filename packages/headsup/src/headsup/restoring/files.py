@@ -1,6 +1,6 @@
-"""``headsup restore`` and ``headsup blend``: picture files in, picture files out."""
+"""``headsup restore``: picture files in, picture files out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
 from faceops.images.jobs import Job, missing_jobs
-from headsup.restoring.blending import FACE_SIZE, check_face_size
+from headsup.command_options import BlendFilesOptions, RestoreFilesOptions, ServeOptions
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
@@ -41,6 +41,11 @@ class RestorerSource:
     device: DeviceName = "auto"
     precision: Precision = "auto"
 
+    @classmethod
+    def stated(cls, command: RestoreFilesOptions | BlendFilesOptions | ServeOptions) -> "RestorerSource":
+        """As a command line states it."""
+        return cls(command.weights, command.base, command.prompt, command.device, command.precision)
+
     def in_bfloat16(self, device: torch.device) -> bool:
         """Tell whether the frozen weights are kept in bfloat16 on a device."""
         return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
@@ -56,17 +61,13 @@ class RestorerSource:
         return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device))
 
 
-def restore_files(
-    jobs: Sequence[Job],
-    options: RestoreOptions,
-    weights: RestorerSource,
-    references: Sequence[Path] = (),
-    face_box: Sequence[float] = (),
-    report: Path | None = None,
-    force: bool = False,
-    overwrite: bool = False,
-) -> int:
-    """``headsup restore``; see its help for the arguments, and `headsup.restoring.jobs.plan_request` for the jobs.
+def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreFilesOptions) -> int:
+    """Restore picture files.
+
+    Args:
+        jobs: What to do, see `headsup.restoring.jobs.plan_request`.
+        stated: How each picture is restored, see `headsup.restoring.options.stated_options`.
+        options: The rest of what the command line says.
 
     Returns:
         Exit status, see `faceops.command_line.exit_status`.
@@ -77,57 +78,30 @@ def restore_files(
         OSError: Likewise.
     """
     console = error_console()
-    box = checked_box(face_box, len(jobs))
-    wanted = missing_jobs(jobs, overwrite, console)
+    box = checked_box(options.face_box, len(jobs))
+    wanted = missing_jobs(jobs, options.overwrite, console)
     if not wanted:
         return 0
-    shown = report is not None or any(job.sheet is not None for job in jobs)
-    recognition = wanted_recognition(bool(references), shown, console)
+    shown = options.report is not None or any(job.sheet is not None for job in jobs)
+    recognition = wanted_recognition(bool(options.reference), shown, console)
     if box is not None and recognition is None:
         console.print("--face-box says which face the references are for; without any it is not used.")
-    people = wanted_people(references, recognition, force, console)
-    restorer = weights.load()
-    setup = Setup(restorer, options, people, recognition, box, force, scores=report is not None)
-    written = None if report is None else Report(report, run_record(restorer, options, weights, references))
-    return run_jobs(jobs, wanted, setup, written, console)
+    people = wanted_people(options.reference, recognition, options.force, console)
+    source = RestorerSource.stated(options)
+    restorer = source.load()
+    setup = Setup(restorer, stated, people, recognition, box, options.force, scores=options.report is not None)
+    run = run_record(restorer, stated, source, options.reference)
+    report = None if options.report is None else Report(options.report, run)
+    return run_jobs(jobs, wanted, partial(restore_file, setup=setup), report, console)
 
 
-def blend_files(
+def run_jobs(
     jobs: Sequence[Job],
-    options: RestoreOptions,
-    weights: RestorerSource,
-    face_weights: RestorerSource,
-    face_size: int = FACE_SIZE,
-    report: Path | None = None,
-    overwrite: bool = False,
+    wanted: Sequence[Job],
+    work: Callable[[Job], PictureRecord],
+    report: Report | None,
+    console: Console,
 ) -> int:
-    """``headsup blend``; see its help for the arguments, and `headsup.restoring.jobs.plan_request` for the jobs.
-
-    Returns:
-        Exit status, see `faceops.command_line.exit_status`.
-
-    Raises:
-        ValueError: If nothing can be done.
-        OSError: Likewise; without the network that finds faces, and if that cannot be fetched.
-    """
-    console = error_console()
-    check_face_size(face_size)
-    wanted = missing_jobs(jobs, overwrite, console)
-    if not wanted:
-        return 0
-    recognition = load_recognition(fetch=True)
-    general, face = weights.load(), face_weights.load()
-    setup = Setup(general, options, recognition=recognition, scores=report is not None, face=face, face_size=face_size)
-    run = replace(
-        run_record(general, options, weights, ()),
-        face_weights=str(face_weights.weights),
-        face_base=face.restorer.source,
-        face_size=face_size,
-    )
-    return run_jobs(jobs, wanted, setup, None if report is None else Report(report, run), console)
-
-
-def run_jobs(jobs: Sequence[Job], wanted: Sequence[Job], setup: Setup, report: Report | None, console: Console) -> int:
     """Do the wanted ones of all jobs; the others are reported as there already.
 
     Returns:
@@ -141,18 +115,18 @@ def run_jobs(jobs: Sequence[Job], wanted: Sequence[Job], setup: Setup, report: R
         for job in jobs:
             if job not in wanted:
                 report.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    batch = Batch(partial(restore_job, setup=setup, report=report), "restoring", "restored")
+    batch = Batch(partial(report_job, work=work, report=report), "restoring", "restored")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
 
-def restore_job(job: Job, setup: Setup, report: Report | None) -> Outcome[PictureRecord]:
-    """Restore one picture and report it.
+def report_job(job: Job, work: Callable[[Job], PictureRecord], report: Report | None) -> Outcome[PictureRecord]:
+    """Do one job and report it.
 
     Raises:
         OSError: If the report cannot be written.
     """
-    outcome = attempt(job, partial(restore_file, setup=setup), OUT_OF_MEMORY)
+    outcome = attempt(job, work, OUT_OF_MEMORY)
     if outcome.result is None:
         record = PictureRecord(str(job.source), str(job.output), "failed", error=outcome.reason)
     else:

@@ -1,11 +1,10 @@
 """Options of a restoration."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
 
-ColourMethod = Literal["wavelet", "adain", "none"]
-"""Ways to keep the colours of the input; see `headsup.restoring.colour`."""
+from headsup.command_options import BlendFilesOptions, RestoreFilesOptions
+from headsup.restoring.colour_method import ColourMethod
 
 DEFAULT_SCALE = 4.0
 """Sides of the result divided by those of the picture, where nothing is said and the picture is small enough."""
@@ -90,6 +89,17 @@ def default_scale(height: int, width: int) -> float:
         (4.0, 2.0, 1.1547005383792515, 1.0)
     """
     return min(DEFAULT_SCALE, max(1.0, math.sqrt(DEFAULT_PIXELS / (height * width))))
+
+
+def stated_options(command: RestoreFilesOptions | BlendFilesOptions) -> RestoreOptions:
+    """Options of a restoration, as a command line states them; blending has none about references.
+
+    Raises:
+        ValueError: If one is out of range.
+    """
+    shared = {field.name for field in fields(RestoreOptions)} & {field.name for field in fields(command)} - {"size"}
+    size = None if command.size is None else parse_size(command.size)
+    return RestoreOptions(size=size, **{name: getattr(command, name) for name in shared})
 
 
 def parse_size(text: str) -> tuple[int, int]:

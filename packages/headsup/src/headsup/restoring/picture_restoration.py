@@ -1,15 +1,14 @@
-"""One picture file in, one picture file out: what `headsup restore` and `headsup blend` do for each."""
+"""One picture file in, one picture file out: what `headsup restore` does for each."""
 
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceops.images.decoding import MAX_PIXELS, open_header
 from faceops.images.errors import DECODING_ERRORS
 from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
 from faceops.images.jobs import Job
-from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
@@ -30,9 +29,6 @@ from headsup.restoring.report import FaceRecord, PictureRecord
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
 """Stages whose seconds a report gives, in order; "paste" only where faces are pasted."""
 
-NO_FACE = "No face was found, so the picture is what the general restorer makes of it."
-"""Note of blending where no face is found."""
-
 
 @dataclass(frozen=True, eq=False)
 class Setup:
@@ -50,11 +46,6 @@ class Setup:
     """See `headsup.restoring.references.matching.match_people`."""
     scores: bool = False
     """True if faces are measured for a report."""
-    face: PhotoRestorer | None = None
-    """Restorer of faces, which are pasted over what `restorer` makes of the whole, see `headsup.restoring.blending`.
-    There must be networks then, and there are no people. None if `restorer` does all."""
-    face_size: int = FACE_SIZE
-    """Side of these faces in pixels."""
 
 
 def restore_file(job: Job, setup: Setup) -> PictureRecord:
@@ -69,37 +60,60 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     """
     seconds: dict[str, float] = {}
     with measured(seconds, "read"):
-        data = read_image_file(job.source)
-        picture = decode_picture(data, str(job.source))
-        size = picture.pixels.shape[1], picture.pixels.shape[2]
-        check_size(size, setup.options)
+        data, picture = read_input(job, setup.options)
+    size = picture.pixels.shape[1], picture.pixels.shape[2]
     with measured(seconds, "faces"), with_cli_advice():
         seen, matching = detect_and_match(picture, setup, str(job.source))
-        remark = setup.options.remark(*size)
-        notes = [] if remark is None else [remark]
-        notes += [*first_of_several(data), *matching.notes, *notes_on_input_itself(matching, data, size)]
+        notes = [*notes_on_file(data, size, setup.options), *matching.notes]
+        notes += notes_on_input_itself(matching, data, size)
         notes += expression_notes(picture.pixels, seen, matching.matches)
     restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "scores"):
         faces = measured_faces(setup, seen, matching, restored, size)
     with measured(seconds, "write"):
-        for target in job.targets:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        if job.sheet is not None:
-            save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
-        save_picture(restored.picture, job.output)  # last: what has a result is not done again
+        record = write_results(job, restored, size, seen, matching)
+    return replace(record, seconds=in_order(seconds | restored.seconds), faces=faces, notes=notes)
+
+
+def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
+    """The file of a picture, and the picture.
+
+    Raises:
+        ValueError: If it cannot be read, or the result would be too large.
+        OSError: Likewise.
+    """
+    data = read_image_file(job.source)
+    picture = decode_picture(data, str(job.source))
+    check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options)
+    return data, picture
+
+
+def notes_on_file(data: bytes, size: tuple[int, int], options: RestoreOptions) -> list[str]:
+    """Sentences about a file and the size of its result, whoever is in it."""
+    remark = options.remark(*size)
+    return [*([] if remark is None else [remark]), *first_of_several(data)]
+
+
+def write_results(
+    job: Job, restored: Restored, size: tuple[int, int], seen: EmbeddedFaces | None, matching: Matching
+) -> PictureRecord:
+    """Write the sheet, if there is to be one, and the result.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    for target in job.targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if job.sheet is not None:
+        save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
+    save_picture(restored.picture, job.output)  # last: what has a result is not done again
     height, width = restored.picture.pixels.shape[1:]
-    taken = seconds | restored.seconds
-    return PictureRecord(
-        str(job.source),
-        str(job.output),
-        "restored",
-        input_size=(size[1], size[0]),
-        output_size=(width, height),
-        seconds={name: taken[name] for name in STAGES if name in taken},
-        faces=faces,
-        notes=notes,
-    )
+    return PictureRecord(str(job.source), str(job.output), "restored", (size[1], size[0]), (width, height))
+
+
+def in_order(seconds: dict[str, float]) -> dict[str, float]:
+    """Times of the stages, in the order of `STAGES`."""
+    return {name: seconds[name] for name in STAGES if name in seconds}
 
 
 def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
@@ -133,18 +147,14 @@ def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[Embedde
         return None, Matching((), ())
     seen = detect_and_embed(picture.pixels, setup.recognition, setup.face_box)
     if not setup.people:
-        nothing_to_paste = setup.face is not None and len(seen) == 0
-        return seen, Matching((None,) * len(seen), (NO_FACE,) if nothing_to_paste else ())
+        return seen, Matching((None,) * len(seen), ())
     matching = match_people(seen, setup.people, name, setup.force)
     return seen, only_largest(matching) if setup.restorer.layout == "whole" else matching
 
 
 def restored_by(setup: Setup, picture: Picture, seen: EmbeddedFaces | None, matching: Matching) -> Restored:
-    """The picture, restored by the one restorer with what references there are, or blended."""
-    if setup.face is None:
-        return setup.restorer(picture, setup.options, None if seen is None else reference_faces(seen, matching))
-    assert seen is not None
-    return blend(setup.restorer, setup.face, picture, setup.options, seen.faces, setup.face_size)
+    """The picture, restored with what references there are."""
+    return setup.restorer(picture, setup.options, None if seen is None else reference_faces(seen, matching))
 
 
 def measured_faces(
@@ -153,8 +163,7 @@ def measured_faces(
     """Report entries of the faces; none without a report or without face detection."""
     if not setup.scores or seen is None or setup.recognition is None:
         return []
-    pasted = None if setup.face is None else setup.face_size
-    return face_records(seen, matching.matches, restored, size, setup.recognition, pasted)
+    return face_records(seen, matching.matches, restored, size, setup.recognition)
 
 
 def first_of_several(data: bytes) -> list[str]:

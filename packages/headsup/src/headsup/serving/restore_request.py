@@ -5,7 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from headsup.restoring.options import ColourMethod, RestoreOptions
+from headsup.restoring.colour_method import ColourMethod
+from headsup.restoring.options import RestoreOptions
 
 Box = tuple[float, float, float, float]
 

@@ -14,6 +14,7 @@ from uvicorn import Config, Server
 
 from faceops.command_line import as_sentence
 from faceops.detection.selection import build_detector
+from headsup.command_options import ServeOptions
 from headsup.restoring.files import RestorerSource
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
@@ -87,43 +88,35 @@ NO_REFERENCES = (
 )
 
 
-def serve_page(
-    host: str,
-    port: int,
-    weights: RestorerSource,
-    limits: Limits,
-    memory: float | None = None,
-    open_browser: bool = False,
-) -> None:
+def serve_page(options: ServeOptions) -> None:
     """Serve the page until the process is interrupted or told to end; photographs and results are then removed.
-
-    Args:
-        port: Likewise; 0 for any that is free.
-        memory: Gigabytes that a restoration may take with the weights.
 
     Raises:
         ValueError: If the restorer cannot be used.
         OSError: If something is missing, or the address is taken.
     """
+    limits = Limits(options.largest_upload_mb, options.largest_megapixels)
+    source = RestorerSource.stated(options)
     files = TemporaryDirectory(prefix="headsup-", ignore_cleanup_errors=True)
-    with listen(host, port) as listener, files as folder:
+    with listen(options.host, options.port) as listener, files as folder:
         try:
             end_on_signals()
-            restorer = weights.load()
+            restorer = source.load()
             recognition = load_recognition(fetch=False)
             with closing(JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
                 preview = Preview(None if recognition is None else build_detector(DETECTOR))
                 threshold = None if recognition is None else recognition.threshold
-                name, device = Path(weights.weights).stem, str(restorer.device)
-                server = build_server(Site(queue, limits, preview, name, device, threshold, memory), host)
+                name, device = Path(options.weights).stem, str(restorer.device)
+                site = Site(queue, limits, preview, name, device, threshold, options.memory)
+                server = build_server(site, options.host)
                 if not is_local(listener):
-                    print(OPEN_TO_ALL.format(host=host), file=sys.stderr)
+                    print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
                 if recognition is None:
                     print(NO_REFERENCES, file=sys.stderr)
-                url = page_url(host, listener)
+                url = page_url(options.host, listener)
                 print(f"Restore photographs at {url} (Ctrl-C ends it).", flush=True)
-                if open_browser:
+                if options.open_browser:
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
                 server.run(sockets=[listener])
         except KeyboardInterrupt:

@@ -13,7 +13,6 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from faceops.geometry.alignment import alignment_matrix
 from faceops.recognition.identity import build_identity
 from headsup.losses.adversarial import adversarial_discriminator_loss
 from headsup.losses.discriminator import FaceDiscriminator
@@ -25,15 +24,14 @@ from headsup.losses.objective import LossWeights, Objective
 from headsup.losses.score_distillation import score_distillation_loss
 from headsup.model.one_step import OneStepRestorer, Restoration
 from headsup.model.prompts import ConstantPrompt, Prompts
-from headsup.model.reference_attention import References
 from headsup.model.settings import RestorerSettings
+from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
 from headsup.weights.files import apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
-from portraitdata.restoration.face_masks import at_latent_resolution
 from portraitdata.training.stepping import optimizers_of, stepping
 
 DEFAULT_SETTINGS = RestorerSettings()
@@ -59,7 +57,7 @@ class RestorerOptimizers(NamedTuple):
 
 
 class RestorerTrainer(LightningModule):
-    """The restorer by Eq. 2, its regulariser by its own loss, and perhaps a discriminator, stepped in turn.
+    """The restorer by Eq. 2, its regularizer by its own loss, and perhaps a discriminator, stepped in turn.
 
     Checkpoints hold what is trained and the optimizers' states, none of the frozen weights.
 
@@ -76,7 +74,7 @@ class RestorerTrainer(LightningModule):
         discriminator_channels: Channels of the discriminators at their highest resolution.
         discriminator_square: Side of the squares of pixels that they judge; 2 is four times as fast.
         generator_optimizer: Makes the optimizer of the generator.
-        regularizer_optimizer: Makes the optimizer of the regulariser.
+        regularizer_optimizer: Makes the optimizer of the regularizer.
         discriminator_optimizer: Makes the optimizer of the discriminator.
         learning_rate: How the optimizers' rates change with the steps.
         accumulate: Batches per step. The Trainer's own flag is refused where several networks are stepped by hand.
@@ -158,7 +156,7 @@ class RestorerTrainer(LightningModule):
 
     @property
     def has_regularizer(self) -> bool:
-        """True if a regulariser is trained along."""
+        """True if a regularizer is trained along."""
         return self.distillation.form == "vsd" and bool(self.loss_weights.distillation)
 
     @property
@@ -198,22 +196,14 @@ class RestorerTrainer(LightningModule):
         lq = bicubic(batch.lq, height, width).clamp(0, 1)
         if self.channels_last:
             lq = lq.contiguous(memory_format=torch.channels_last)
+        references = batch_references(batch, self.loaded_restorer.factor)
         restored: Restoration = self.loaded_restorer(
-            lq, self.prompts(lq, batch.prompts), self.references(batch), self.settings.layout
+            lq, self.prompts(lq, batch.prompts), references, self.settings.layout
         )
         return restored
 
-    def references(self, batch: RestorationBatch) -> References:
-        """The references of a batch, and where in the inputs they belong."""
-        rows = (batch.present & (batch.referenced >= 0)).nonzero().flatten()
-        landmarks = batch.faces.landmarks[batch.referenced[rows]].float()
-        matrix = alignment_matrix(landmarks, batch.reference.shape[-1])
-        mask = at_latent_resolution(batch.mask, self.loaded_restorer.factor)[rows]
-        people = torch.arange(len(rows), device=rows.device)
-        return References(batch.reference[rows], people, rows, matrix, mask)
-
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> None:
-        """Step the restorer, then its regulariser and the discriminators on what it has restored."""
+        """Step the restorer, then its regularizer and the discriminators on what it has restored."""
         for optimizer in optimizers_of(self):
             self.learning_rate.set(optimizer.optimizer, self.global_step)
         generator, regularizer, discriminators = self.named_optimizers()
@@ -245,7 +235,7 @@ class RestorerTrainer(LightningModule):
     def step_regularizer(
         self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch, sources: Sequence[torch.Generator]
     ) -> None:
-        """Let the regulariser follow what is restored."""
+        """Let the regularizer follow what is restored."""
         with (
             self.loaded_restorer.switch.using("regularizer"),
             stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward,

@@ -1,13 +1,13 @@
 """A training checkpoint as a weights file."""
 
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from faceops.weights.model_card import merge_cards
+from headsup.command_options import ExportOptions
 from headsup.model.settings import RestorerSettings
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
@@ -17,22 +17,14 @@ PREFIX = "restorer."
 """Prefix of the restorer's parameters in a checkpoint."""
 
 
-def export_checkpoint(
-    checkpoint: Path, output: Path, card: ModelCard, base: str | None = None, half: bool = False
-) -> None:
+def export_checkpoint(options: ExportOptions) -> None:
     """Write what the generator has learnt; the moving average, where the run had one.
-
-    Args:
-        checkpoint: Checkpoint of ``headsup fit``.
-        output: Weights file to write.
-        card: What to say about the weights; the steps are filled in.
-        base: Where the base model will be found, if not where the run found it.
-        half: Store float16.
 
     Raises:
         ValueError: If the file is no checkpoint of a restorer, has unknown settings, or a value is not finite.
         OSError: If a file cannot be read or written.
     """
+    checkpoint = options.checkpoint
     content = load_safely(checkpoint)
     if not isinstance(content, dict) or "headsup" not in content:
         raise ValueError(f"{checkpoint} is no checkpoint of a restorer that `headsup fit` has trained.")
@@ -44,10 +36,10 @@ def export_checkpoint(
             "Update headsup and export again."
         )
     settings = RestorerSettings(**stated)
-    if base is not None:
-        settings = replace(settings, base=base)
+    if options.base is not None:
+        settings = replace(settings, base=options.base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))
-    save_weights(generator_tensors(content), settings, output, merge_cards(stored, card), half)
+    save_weights(generator_tensors(content), settings, options.output, merge_cards(stored, options.card), options.half)
 
 
 def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:

@@ -3,10 +3,10 @@
 import json
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
+from headsup.command_options import MergeOptions
 from headsup.model.adapters import GENERATOR, adapted_layers
 from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.one_step import OneStepRestorer
@@ -45,33 +45,28 @@ def merge_adapters(restorer: OneStepRestorer) -> None:
     restorer.unet.register_to_config(in_channels=first.own.in_channels)
 
 
-def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Path) -> None:
+def merge_weights(options: MergeOptions) -> None:
     """Merge weights into their base model and write a folder in diffusers' layout; it appears complete or not at all.
 
     Its denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. What it predicts at the trained timestep
     gives the restored latent in closed form (HeadsUp, Section 2.4). ``headsup.json`` in the folder says which
     timestep, and where a reference lies.
 
-    Args:
-        weights: Name of shipped weights, or a .safetensors file.
-        base: Base model, if it is not where the weights say.
-        prompt: Text whose embedding is written along, with that of the negative prompt.
-        output: Folder to write.
-
     Raises:
         FileExistsError: If the folder is there.
         ValueError: If something does not fit.
         OSError: If something is missing or cannot be written.
     """
+    output = options.output
     if output.exists():
         raise FileExistsError(f"{output} exists already; name another folder.")
-    restorer, settings = load_restorer(weights, base)
+    restorer, settings = load_restorer(options.weights, options.base)
     if restorer.guidance is not None or restorer.attention is not None:
         raise ValueError(
-            f"The weights {weights} have parts that diffusers' layout has no place for: a branch that guides the "
-            "decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
+            f"The weights {options.weights} have parts that diffusers' layout has no place for: a branch that guides "
+            "the decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
         )
-    prompts = ConstantPrompt(prompt)
+    prompts = ConstantPrompt(options.prompt)
     prompts.prepare(settings.base)
     merge_adapters(restorer)
     last = restorer.unet.conv_out

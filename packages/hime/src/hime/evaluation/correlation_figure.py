@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from hime.command_options import CorrelationMapOptions
 from hime.losses.correlation import correlation_map
 
 if TYPE_CHECKING:
@@ -95,18 +96,26 @@ FORMATS = ".png", ".pdf", ".svg", ".jpg", ".webp"
 """Suffixes of figures."""
 
 
-def draw_correlation_map(
-    image: Path, output: Path, windows: Sequence[int], dilation: int = 1, overwrite: bool = False
-) -> None:
+def figure_path(options: CorrelationMapOptions) -> Path:
+    """File of the figure: as it is named, or beside the image.
+
+    Example:
+        >>> figure_path(CorrelationMapOptions(Path("album/a.jpg"))).as_posix()
+        'album/a_correlation.png'
+    """
+    return options.output or options.image.with_name(f"{options.image.stem}_correlation.png")
+
+
+def draw_correlation_map(options: CorrelationMapOptions) -> Path:
     """Read an image, draw its `correlation_figure` and save it.
 
     An image with a side over 256 pixels is reduced to that first; texture is a matter of the resolution.
 
-    Args:
-        output: File to write; the suffix (.png, .pdf, .svg, .jpg, .webp) is the format.
+    Returns:
+        The file; its suffix (.png, .pdf, .svg, .jpg, .webp) is the format.
 
     Raises:
-        FileNotFoundError: If the folder of `output` does not exist.
+        FileNotFoundError: If the folder of the figure does not exist.
         FileExistsError: If the file exists and must not be overwritten.
         ImageFileError: If the image is missing or cannot be read.
         ValueError: If a window, the dilation or the suffix does not fit, or the output is the image.
@@ -115,17 +124,19 @@ def draw_correlation_map(
     from faceops.images.files import load_picture
     from portraitdata.images.resampling import bicubic
 
+    image, output = options.image, figure_path(options)
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"A figure must end in one of {', '.join(FORMATS)}, got {output.name}.")
     if output.resolve() == image.resolve():
         raise ValueError(f"{output} is the image itself and would be replaced; name another file.")
-    if output.exists() and not overwrite:
+    if output.exists() and not options.overwrite:
         raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
     pixels = load_picture(image).pixels
     height, width = pixels.shape[-2:]
     shrink = LONGEST_SIDE / max(height, width)
     if shrink < 1:
         pixels = bicubic(pixels, max(1, round(height * shrink)), max(1, round(width * shrink))).clamp(0, 1)
-    figure = correlation_figure(pixels, windows, dilation)
+    figure = correlation_figure(pixels, options.window, options.dilation)
     with replacing(output) as temporary:
         figure.savefig(temporary, dpi=120)
+    return output

@@ -1,40 +1,19 @@
 """``hime evaluate``: the table of an evaluation."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from faceops.device import DeviceName, select_device
+from hime.command_options import EvaluateOptions
 from hime.evaluation.quality import QualityScores
-from hime.evaluation.scores import conditions, evaluate
-from portraitdata.exemplars.index import Split
+from hime.evaluation.scores import evaluate
 
 
-def print_evaluation(
-    names: Sequence[str],
-    index: Path,
-    size: int,
-    crop: int | None,
-    split: Split,
-    references: Sequence[int],
-    *,
-    stranger: bool,
-    blank: bool,
-    limit: int | None,
-    device: DeviceName,
-    as_json: bool,
-) -> None:
+def print_evaluation(options: EvaluateOptions) -> None:
     """Print the scores of every weights file under every condition; see `hime.evaluation.scores.evaluate`."""
-    rows = conditions(references, stranger, blank)
-    chosen = select_device(device)
-    tables = {
-        name: evaluate(name, index, size=size, crop=crop, split=split, rows=rows, limit=limit, device=chosen)
-        for name in names
-    }
-    if as_json:
+    tables = {name: evaluate(name, options) for name in options.names}
+    if options.json:
         print(json.dumps(tables, indent=2))
         return
     console = Console()

@@ -1,17 +1,18 @@
 """Scores of a network on held-out people: with how many references, and whose."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 from rich.progress import Progress
 from torch.utils.data import DataLoader, Dataset
 
+from faceops.device import select_device
+from hime.command_options import EvaluateOptions
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME
 from hime.weights.files import load_network
-from portraitdata.exemplars.index import ExemplarIndex, Split
+from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.exemplars.sets import EvaluationExemplarSets, ExemplarSet
 from portraitdata.images.resampling import bicubic, to_8_bit
 
@@ -76,39 +77,24 @@ def _batches(sets: Dataset[ExemplarSet], batch_size: int) -> Iterator[tuple[torc
         yield torch.stack([item.images for item in batch]), torch.stack([item.present for item in batch])
 
 
-def evaluate(
-    weights: str,
-    index: Path,
-    *,
-    size: int,
-    crop: int | None,
-    split: Split,
-    rows: Sequence[Condition],
-    limit: int | None,
-    device: torch.device,
-) -> dict[str, dict[str, float]]:
+def evaluate(weights: str, options: EvaluateOptions) -> dict[str, dict[str, float]]:
     """Scores of named weights under every condition, with a progress bar.
 
-    Args:
-        weights: Name or path, as for ``hime upscale``.
-        index: Index of exemplar sets (``portraitdata exemplar-index``).
-        size: Side of the high-resolution images, in pixels.
-        crop: Side of the centred square cut from each photo before it is resized, in pixels; None for the largest.
-        split: Split of the index to score.
-        limit: Sets to score, evenly spread over the split; None for all.
-
     Raises:
-        ValueError: If the size is no multiple of the network's scale.
+        ValueError: If the size is no multiple of the network's scale, or a number of references is negative.
     """
+    rows = conditions(options.references, options.stranger, options.blank)
+    device, size = select_device(options.device), options.size
     network = load_network(weights).to(device).eval()
     if size % network.scale:
         raise ValueError(f"A size of {size} px cannot be divided by the scale {network.scale} of {weights}.")
     table: dict[str, dict[str, float]] = {}
-    photographs = ExemplarIndex.read(index)
+    photographs = ExemplarIndex.read(options.index)
     with Progress(transient=True) as progress:
         for row in progress.track(rows, description="evaluating"):
+            most = max(row.references, 1)
             sets = EvaluationExemplarSets(
-                photographs, size, max(row.references, 1), crop, split, choose=row.whose, limit=limit
+                photographs, size, most, options.crop, options.split, choose=row.whose, limit=options.limit
             )
             table[row.name] = evaluate_condition(network, sets, row.references, device=device)
     return table

@@ -7,59 +7,26 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from faceops.command_line import exit_status
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
+from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.jobs import Job, check_targets, missing_jobs
+from faceops.images.jobs import Job, missing_jobs
 from faceops.images.picture_files import picture_files
 from faceops.weights.cache import cached_path, find_entry
+from hime.command_options import UpscaleOptions
 from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.jobs import MapFiles, planned_maps
 from hime.upscaling.picture_upscaling import Upscaled, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights
 from portraitdata.images.resampling import bicubic
-
-
-@dataclass(frozen=True)
-class MapFiles:
-    """Heat maps of one picture, one of each kind for every exemplar."""
-
-    folder: Path
-    exemplars: int
-    """Number of them."""
-
-    def of(self, kind: str) -> list[Path]:
-        """Files of the maps of the kind weight or similarity, in the order of the exemplars."""
-        return [self.folder / f"{kind}_{number}.png" for number in range(1, self.exemplars + 1)]
-
-    @property
-    def paths(self) -> list[Path]:
-        """All files."""
-        return [*self.of("similarity"), *self.of("weight")]
-
-
-def planned_maps(jobs: Sequence[Job], folder: Path, exemplars: int) -> dict[Path, MapFiles]:
-    """Heat maps of every picture, by its file; none without exemplars.
-
-    Args:
-        folder: Folder of the maps if there is one picture, folder of such folders if there are several.
-
-    Raises:
-        ValueError: If a file is where the folder must be.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
-    if not exemplars:
-        return {}
-    return {job.source: MapFiles(folder if len(jobs) == 1 else folder / job.name, exemplars) for job in jobs}
 
 
 def save_maps(result: Upscaled, files: MapFiles) -> None:
@@ -119,17 +86,13 @@ def run_job(job: Job, setup: Setup) -> None:
     save_picture(result.picture, job.output)  # last: what has a result is not done again
 
 
-def upscale_files(
-    jobs: Sequence[Job],
-    exemplars: Sequence[Path],
-    weights: str,
-    maps: Path | None,
-    align: AlignMode,
-    tile: int,
-    device: torch.device,
-    overwrite: bool,
-) -> int:
-    """``hime upscale``; see its help for the arguments, and `faceops.images.jobs.plan_jobs` for the jobs.
+def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) -> int:
+    """Upscale picture files.
+
+    Args:
+        jobs: What to do, see `hime.upscaling.jobs.plan_upscaling`.
+        options: How.
+        weights: Name or file of the weights.
 
     Returns:
         Exit status, see `exit_status`.
@@ -139,10 +102,9 @@ def upscale_files(
         OSError: Likewise.
     """
     console = error_console()
-    photographs = picture_files(exemplars)
-    drawn = {} if maps is None else planned_maps(jobs, maps, len(photographs))
-    check_targets(jobs, {source: files.paths for source, files in drawn.items()}, kept=photographs)
-    wanted = missing_jobs(jobs, overwrite, console)
+    device, tile = select_device(options.device), options.tile
+    photographs = picture_files(options.exemplars)
+    wanted = missing_jobs(jobs, options.overwrite, console)
     if not wanted:
         return 0
     loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
@@ -150,11 +112,12 @@ def upscale_files(
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
     if not loaded:
         console.print("No exemplars are given; with photographs of the same person results are better.")
-        if maps is not None:
-            console.print(f"Maps show exemplars, so there are none to write to {maps}.", markup=False)
+        if options.maps is not None:
+            console.print(f"Maps show exemplars, so there are none to write to {options.maps}.", markup=False)
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
-    detector = exemplar_detector(align) if loaded else None
-    setup = Setup(network, loaded, tiling, trained_lr_size, detector, drawn)
+    detector = exemplar_detector(options.align) if loaded else None
+    maps = planned_maps(jobs, options.maps, len(photographs))
+    setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps)
     batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "upscaling", "upscaled")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)

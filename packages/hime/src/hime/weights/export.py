@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faceops.weights.model_card import known_fields, merge_cards
+from hime.command_options import ExportOptions
 from hime.network import HIME
-from hime.weights.export_request import check_request, is_checkpoint
+from hime.weights.export_request import is_checkpoint
 from hime.weights.files import load_network, network_from, save_weights
 from hime.weights.model_card import ModelCard, read_header
 from hime.weights.shipped import find_weights
@@ -42,35 +43,27 @@ def load_checkpoint(path: Path) -> tuple[HIME, ModelCard]:
     return network, known_fields(ModelCard, {"steps": checkpoint.get("global_step"), **record.get("card", {})})
 
 
-def export_files(
-    source: str,
-    output: Path | None,
-    half: bool,
-    card: ModelCard,
-    onnx: Path | None,
-    lr_size: int | None,
-    references: bool,
-) -> None:
-    """``hime export``; see its help for the arguments.
+def export_files(options: ExportOptions) -> None:
+    """Write what is asked for, see `hime.weights.export_request.check_request`.
 
     Raises:
-        ValueError: If there is nothing to write, or the source does not fit.
+        ValueError: If the source does not fit.
         OSError: If a file cannot be read or written.
     """
-    check_request(source, output, onnx)
+    source = options.source
     if is_checkpoint(source):
         network, stored = load_checkpoint(Path(source))
     else:
         network, stored = load_network(source), read_header(find_weights(source)).card
-    merged = merge_cards(stored, card)
-    if output is not None:
-        save_weights(network, output, merged, half)
-        print(output)
-    if onnx is not None:
+    merged = merge_cards(stored, options.card)
+    if options.output is not None:
+        save_weights(network, options.output, merged, options.half)
+        print(options.output)
+    if options.onnx is not None:
         from hime.weights.onnx_export import export_onnx
 
-        size = merged.lr_size if lr_size is None else lr_size
+        size = merged.lr_size if options.lr_size is None else options.lr_size
         if size is None:
             raise ValueError("The card of these weights names no training size; give the input's side by --lr-size.")
-        export_onnx(network, onnx, size, references)
-        print(onnx)
+        export_onnx(network, options.onnx, size, not options.without_references)
+        print(options.onnx)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
-from portraitdata.builder.layout import FACES, FOLDER_OF, PLAN_FILE, SINGLE_FILE, STAGES, StageName, part_path
+from portraitdata.builder.layout import FACES, FOLDER_OF, PLAN_FILE, SINGLE_FILE, STAGES, part_path
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs

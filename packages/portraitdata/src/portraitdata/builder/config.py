@@ -6,6 +6,11 @@ from typing import Any, Literal
 
 from faceops.detection.detector_names import DetectorName
 
+StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
+"""Stages of a build, in their order."""
+
+EngineName = Literal["processes", "ray"]
+
 Reading = Literal["either-orientation", "literal"]
 """Reading of the paper's sentence on sizes; see `portraitdata.builder.stages.index_stage`."""
 
@@ -164,23 +169,34 @@ class ShardSettings:
     """In one tar file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BuildConfig:
     """Everything that decides what a build contains.
+
+    Args:
+        output: Folder of the build.
+        sources: Where images come from.
+        partition: Images that are processed together and written as one file per stage.
+        takedown: File of URLs, uids or SHA-256 sums to leave out, one per line.
+        unsafe_at_most: Largest probability of being unsafe for work, if the metadata have one.
+        size: Accepted sizes.
+        download: Settings of img2dataset.
+        quality: Sharpness and other quality scorers.
+        faces: Accepted faces, and the networks that detect and embed them.
+        duplicates: Criteria for duplicates.
+        pairs: Criteria for faces of one person.
+        split: Test share and seed.
+        shards: Packing of the result.
 
     Raises:
         ValueError: If a number is out of range, or two sources have one name.
     """
 
     output: Path
-    """Folder of the build."""
     sources: tuple[MetadataSource | LocalSource, ...]
     partition: int = 1000
-    """Candidates in one partition: the unit that is done or not done."""
     takedown: Path | None = None
-    """List like `takedown.txt` of the build, kept elsewhere."""
     unsafe_at_most: float = 1.0
-    """Largest probability, by the metadata, that an image is not safe for work."""
     size: SizeRule = SizeRule()
     download: DownloadSettings = DownloadSettings()
     quality: QualitySettings = QualitySettings()

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from faceops.atomic_files import replacing
-from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.layout import CONFIG_FILE, STAGES, StageName
+from portraitdata.builder.config import BuildConfig, StageName
+from portraitdata.builder.layout import CONFIG_FILE, STAGES
 
 STAGE_OF: dict[str, StageName] = {
     "download": "download",

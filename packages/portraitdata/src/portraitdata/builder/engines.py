@@ -5,15 +5,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.layout import StageName
+from portraitdata.builder.config import BuildConfig, EngineName, StageName
 from portraitdata.builder.partition_work import work
 from portraitdata.builder.ray_engine import RayData
 from portraitdata.builder.workers import begin_worker, one_thread, one_thread_to_inherit
-
-EngineName = Literal["processes", "ray"]
 
 
 @runtime_checkable

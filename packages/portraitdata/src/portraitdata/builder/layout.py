@@ -9,19 +9,18 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceops.atomic_files import replacing
+from portraitdata.builder.config import StageName
 from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
 
-StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
-"""Stages in their order."""
-
 STAGES: tuple[StageName, ...] = get_args(StageName)
+"""In their order."""
 
 CONFIG_FILE = "config.yaml"
 """File of the build's configuration."""

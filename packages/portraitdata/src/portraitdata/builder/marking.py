@@ -14,8 +14,8 @@ from faceops.images.errors import (
     UnsupportedImageError,
 )
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE, StageName
+from portraitdata.builder.config import BuildConfig, StageName
+from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE
 
 TAKEN_DOWN = "taken down"
 

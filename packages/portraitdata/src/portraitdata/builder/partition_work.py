@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portraitdata.builder.candidates import Batch, candidates
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import (
     FACES,
     FACES_SCHEMA,
@@ -18,7 +18,6 @@ from portraitdata.builder.layout import (
     IMAGES_SCHEMA,
     PLAN_FILE,
     STAGES,
-    StageName,
     part_path,
     write_rows,
 )

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.layout import StageName
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.partition_work import work
 from portraitdata.builder.workers import begin_worker
 

@@ -1,6 +1,7 @@
 """``portraitdata build`` and ``portraitdata status``: make a data set of portraits, and see what became of what."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import rich.table
@@ -8,43 +9,34 @@ from rich.console import Console
 
 from portraitdata.builder.build import build
 from portraitdata.builder.config import BuildConfig
-from portraitdata.builder.engines import EngineName, running_engine
+from portraitdata.builder.engines import running_engine
 from portraitdata.builder.layout import (
     KEPT,
     SHARDS,
     SINGLE_FILE,
     SPLIT,
     SPLIT_PAIRS_FILE,
-    StageName,
     check_build,
     funnel,
     read_split_facts,
     read_stage,
 )
+from portraitdata.commands.build_options import BuildOptions
 from portraitdata.restoration.index.schemas import read_table
 
 
-def run_build(
-    config: BuildConfig,
-    from_stage: StageName | None = None,
-    engine: EngineName = "processes",
-    workers: int | None = None,
-) -> None:
+def run_build(options: BuildOptions) -> None:
     """Build, and print the funnel.
-
-    Args:
-        config: What to build and where.
-        from_stage: Do this stage and those after it again.
-        engine: Who works at the partitions.
-        workers: Processes or actors; as many as there are cores by default.
 
     Raises:
         ValueError: If the configuration has changed, a source is none, or nothing came through.
         OSError: If something cannot be read or written.
         ImportError: If Ray is wanted and not installed.
     """
-    with running_engine(engine, workers if workers is not None else os.cpu_count() or 1) as running:
-        build(config, running, from_stage)
+    config = BuildConfig(**{field.name: getattr(options, field.name) for field in fields(BuildConfig)})
+    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    with running_engine(options.engine, workers) as running:
+        build(config, running, options.from_stage)
     run_status(config.output)
 
 

@@ -15,10 +15,11 @@ from faceops.command_line import exit_status
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import Job, missing_jobs
+from portraitdata.commands.scoring_options import DegradeOptions
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit
-from portraitdata.degradation.presets import ClassicalPreset, Preset, PresetName, preset_of
+from portraitdata.degradation.presets import ClassicalPreset, Preset, preset_of
 from portraitdata.degradation.record_files import RecordedPicture, read_records, write_records
 
 DEFAULT_SCALE = 4
@@ -58,32 +59,15 @@ class Draws:
         return picture
 
 
-def run_degrade(
-    jobs: Sequence[Job],
-    output: Path,
-    preset: PresetName = "realesrgan",
-    scale: int | None = None,
-    seed: int = 0,
-    sharpen: bool = False,
-    records: Path | None = None,
-    replay: Path | None = None,
-    overwrite: bool = False,
-) -> int:
+def run_degrade(jobs: Sequence[Job], options: DegradeOptions) -> int:
     """Degrade pictures and write them as PNG.
 
     Goes on after a picture that fails; each failure is a line on stderr. Pictures whose sides are no multiples of the
-    scale are cropped in the middle.
+    scale are cropped in the middle. Lines that the file of records has of other pictures are kept.
 
     Args:
         jobs: What to do, see `portraitdata.commands.degradation_jobs.plan_degradation`.
-        output: File or folder of the results, as it was given.
-        preset: Numbers to draw from.
-        scale: Sides of a picture divided by sides of the degraded one; 4 by default, and 1 for face presets.
-        seed: Seed of the draws, zero or more; what becomes of a picture follows from it and from the picture's name.
-        sharpen: Sharpen every picture first.
-        records: File to write what was done to; lines that it has of other pictures are kept.
-        replay: File of such lines to do again, instead of drawing; preset, scale, seed and sharpen are then not used.
-        overwrite: Degrade pictures again whose file exists.
+        options: How.
 
     Returns:
         Exit status, see `faceops.command_line.exit_status`.
@@ -92,16 +76,11 @@ def run_degrade(
         ValueError: If an argument is out of range, or the only picture fails.
         OSError: If a folder or file cannot be read or made.
     """
-    numbers = preset_of(preset)
-    if sharpen:
-        numbers = replace(numbers, sharpen_probability=1.0)
-    if scale is None:
-        scale = 1 if isinstance(numbers, ClassicalPreset) else DEFAULT_SCALE
-    draw_record(numbers, scale, scale, scale, (seed,))  # refuses what would fail for every picture
-    draws = Draws(numbers, scale, seed, None if replay is None else read_records(replay))
+    draws = draws_of(options)
+    records = options.records
     recorded = read_records(records) if records is not None and records.exists() else {}
     console = error_console()
-    todo = missing_jobs(jobs, overwrite, console)
+    todo = missing_jobs(jobs, options.overwrite, console)
     work = partial(attempt, work=partial(degrade_picture, draws=draws, recorded=recorded))
     batch = Batch(work, "degrading", "degraded", lists_results=False)
     try:
@@ -110,7 +89,7 @@ def run_degrade(
         if records is not None:
             records.parent.mkdir(parents=True, exist_ok=True)
             write_records(recorded.values(), records)
-    report(jobs, todo, failures, output)
+    report(jobs, todo, failures, options.output)
     finished = {job.name for job in jobs} - {job.name for job in todo}
     unknown = finished - set(recorded)
     if records is not None and unknown:
@@ -120,6 +99,23 @@ def run_degrade(
             file=sys.stderr,
         )
     return exit_status(len(jobs), len(jobs) - failures)
+
+
+def draws_of(options: DegradeOptions) -> Draws:
+    """Where the records of a command come from.
+
+    Raises:
+        ValueError: If an option would fail for every picture.
+        OSError: If the file of records to apply cannot be read.
+    """
+    preset = preset_of(options.preset)
+    if options.sharpen:
+        preset = replace(preset, sharpen_probability=1.0)
+    scale = options.scale
+    if scale is None:
+        scale = 1 if isinstance(preset, ClassicalPreset) else DEFAULT_SCALE
+    draw_record(preset, scale, scale, scale, (options.seed,))
+    return Draws(preset, scale, options.seed, None if options.replay is None else read_records(options.replay))
 
 
 def degrade_picture(job: Job, draws: Draws, recorded: dict[str, RecordedPicture]) -> None:

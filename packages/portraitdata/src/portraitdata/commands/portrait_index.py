@@ -2,26 +2,24 @@
 
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
-from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
+from faceops.recognition.identity import build_identity
+from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture, face_columns, look_at_all
+from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns, look_at_all
 from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.reduced_copies import copy_reduced
 from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS, face_name
 from portraitdata.restoration.index.similar_faces import (
-    DUPLICATE_THRESHOLD,
-    PAIR_THRESHOLD,
     SPLIT_THRESHOLD,
     SimilarFaces,
     SplitPeople,
@@ -33,74 +31,34 @@ NAMED = 20
 """Files left out that are named one by one."""
 
 
-@dataclass(frozen=True)
-class FaceSettings:
-    """Settings of detection and comparison of faces."""
-
-    detector: DetectorName = "yunet"
-    detector_weights: str | None = None
-    identity: str = DEFAULT_NETWORK
-    min_eyes: float = MIN_EYES
-    pairs: float = PAIR_THRESHOLD
-    duplicates: float = DUPLICATE_THRESHOLD
-
-
-@dataclass(frozen=True)
-class Copies:
-    """Reduced copies that are indexed in place of the pictures."""
-
-    folder: Path
-    side: int = 1000
-    """Largest shorter side, in pixels."""
-
-
-def run_portrait_index(
-    source: Path,
-    output: Path,
-    faces: FaceSettings | None,
-    test_share: float = 0.1,
-    seed: int = 0,
-    note: str = "",
-    test_list: Path | None = None,
-    copies: Copies | None = None,
-) -> None:
+def run_portrait_index(options: PortraitIndexOptions) -> None:
     """Index pictures, and print how many came through each step.
-
-    Args:
-        source: Folder of pictures, tar archive, or folder of archives.
-        output: Folder to write the index into.
-        faces: How faces are found; None indexes photographs without looking for faces.
-        test_share: Share of the photographs that is for testing.
-        seed: Seed of the split.
-        note: Remark to keep in the index.
-        test_list: Text file with the paths of the photographs that are for testing; the split is then not drawn.
-        copies: Where to put reduced copies, which are indexed instead.
 
     Raises:
         ValueError: If an argument is out of range or there is nothing to index.
         FileNotFoundError: If there is no source, or weights are missing.
         OSError: If the index cannot be written.
     """
+    output, least, most = options.output, options.pairs, options.duplicates
     if output.exists() and not output.is_dir():
         raise ValueError(f"An index of portraits is a folder, but {output} is a file.")
-    least, most = (PAIR_THRESHOLD, DUPLICATE_THRESHOLD) if faces is None else (faces.pairs, faces.duplicates)
     if not 0 < least < most <= 1:
         raise ValueError(
             "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; "
             f"got {least} for pairs and {most} for duplicates."
         )
-    held_out = None if test_list is None else read_held_out(test_list)
-    root, files, unread = _files(source, copies)
-    seeing = _seeing(root, faces)
+    held_out = None if options.test_list is None else read_held_out(options.test_list)
+    root, files, unread = _files(options)
+    seeing = _seeing(root, options)
     pictures, skipped = look_at_all(files, seeing)
     for line in _left_out(unread + skipped):
         print(line, file=sys.stderr)
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
-    split = _split(pictures, near, test_share, seed, least)
+    split = _split(pictures, near, options.test_share, options.seed, least)
     if held_out is not None:
         split = replace(split, splits=held_out_splits([picture.photograph.path for picture in pictures], held_out))
     pairs = near.select((near.cosine > least) & (near.cosine <= most))
-    index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), note)
+    index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), options.note)
     index.write(output)
     duplicates = int((near.cosine > most).sum())
     for line in funnel(len(files) + len(unread), index, seeing.small_faces, duplicates, split):
@@ -108,20 +66,20 @@ def run_portrait_index(
     print(output)
 
 
-def _files(source: Path, copies: Copies | None) -> tuple[Path, list[Photograph], list[Skipped]]:
+def _files(options: PortraitIndexOptions) -> tuple[Path, list[Photograph], list[Skipped]]:
     """Root and files to index, and what could not be copied."""
-    root, files = find_picture_files(source)
-    if copies is None:
+    root, files = find_picture_files(options.source)
+    if options.copies is None:
         return root, files, []
-    unread = copy_reduced(root, files, copies.folder, copies.side)
-    return *find_picture_files(copies.folder), unread
+    unread = copy_reduced(root, files, options.copies, options.shorter_side)
+    return *find_picture_files(options.copies), unread
 
 
-def _seeing(root: Path, faces: FaceSettings | None) -> FacePass:
-    if faces is None:
+def _seeing(root: Path, options: PortraitIndexOptions) -> FacePass:
+    if options.no_faces:
         return FacePass(root, None, None)
-    detector = build_detector(faces.detector, faces.detector_weights)
-    return FacePass(root, detector, build_identity(faces.identity), faces.min_eyes)
+    detector = build_detector(options.detector, options.detector_weights)
+    return FacePass(root, detector, build_identity(options.identity_weights), options.min_eyes)
 
 
 def _left_out(skipped: list[Skipped]) -> list[str]:

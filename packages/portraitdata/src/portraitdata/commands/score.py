@@ -2,11 +2,13 @@
 
 import sys
 import warnings
+from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
 
 from faceops.images.encoding import WRITABLE_SUFFIXES
+from portraitdata.commands.scoring_options import ScoreOptions
 from portraitdata.scoring.conventions import describe
 from portraitdata.scoring.folders import score_folders
 from portraitdata.scoring.learned_metrics import NonCommercialWarning
@@ -15,31 +17,8 @@ from portraitdata.scoring.selection import ScoringSettings, check_names
 from portraitdata.scoring.table import ScoreTable, check_table_path
 
 
-def run_score(
-    restored: Path,
-    target: Path,
-    settings: ScoringSettings,
-    metrics: str = "psnr,ssim",
-    references: Path | None = None,
-    masks: Path | None = None,
-    output: Path | None = None,
-    as_json: bool = False,
-    sheet: Path | None = None,
-    restored_suffix: str = "",
-) -> int:
+def run_score(options: ScoreOptions) -> int:
     """Score a folder, print the means or JSON, write the table.
-
-    Args:
-        restored: Folder of restored images.
-        target: Folder of what they should be.
-        settings: How metrics are computed.
-        metrics: Names with commas between them.
-        references: Folder of photographs of the same people.
-        masks: Folder of the masks that faces were pasted with.
-        output: File for the table, .csv or .json.
-        as_json: Print the table as JSON instead of the means.
-        sheet: Image file for the worst images.
-        restored_suffix: What the names of restored files have after those of the targets.
 
     Returns:
         Exit status: 1 if a file has no score that should have one.
@@ -48,35 +27,52 @@ def run_score(
         ValueError: If there is nothing to score, or an argument is of no use.
         OSError: If a folder or file is not there or cannot be written.
     """
-    check_outputs(output, sheet)
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    check_outputs(options.output, options.sheet)
+    names = [name.strip() for name in options.metrics.split(",") if name.strip()]
     if not names:
-        raise ValueError(f"Name the metrics to compute, as psnr,ssim; got {metrics!r}.")
+        raise ValueError(f"Name the metrics to compute, as psnr,ssim; got {options.metrics!r}.")
     check_names(names)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", NonCommercialWarning)
         table = score_folders(
-            restored, target, names, settings, references=references, masks=masks, restored_suffix=restored_suffix
+            options.restored,
+            options.target,
+            names,
+            ScoringSettings(**{field.name: getattr(options, field.name) for field in fields(ScoringSettings)}),
+            references=options.references,
+            masks=options.masks,
+            restored_suffix=options.restored_suffix,
         )
     for notice in dict.fromkeys(str(warning.message) for warning in caught):
         print(f"note: {notice}", file=sys.stderr)
     print_remarks(table)
-    if as_json:
+    if options.json:
         print(table.as_json())
     else:
         images = "1 image" if len(table.rows) == 1 else f"{len(table.rows)} images"
-        described = describe(settings.convention, settings.crop)
-        Console().print(table.summary(f"{images}, convention {settings.convention}: {described}"))
-    if output is not None:
-        table.write(output)
-        print(output, file=sys.stderr if as_json else sys.stdout)
-    if sheet is not None:
+        described = describe(options.convention, options.crop)
+        Console().print(table.summary(f"{images}, convention {options.convention}: {described}"))
+    write_files(table, options)
+    return 1 if table.problems else 0
+
+
+def write_files(table: ScoreTable, options: ScoreOptions) -> None:
+    """Write the table and the sheet where they are wanted, and say where they are.
+
+    Raises:
+        OSError: If one cannot be written.
+    """
+    said = sys.stderr if options.json else sys.stdout
+    if options.output is not None:
+        table.write(options.output)
+        print(options.output, file=said)
+    if options.sheet is not None:
         from portraitdata.scoring.sheet import write_sheet
 
-        write_sheet(table, pair_folders(restored, target, restored_suffix=restored_suffix).pairs, sheet)
-        print(sheet, file=sys.stderr if as_json else sys.stdout)
-    return 1 if table.problems else 0
+        paired = pair_folders(options.restored, options.target, restored_suffix=options.restored_suffix)
+        write_sheet(table, paired.pairs, options.sheet)
+        print(options.sheet, file=said)
 
 
 def check_outputs(output: Path | None, sheet: Path | None) -> None:

@@ -1,13 +1,13 @@
 """``portraitdata study``: a page with questions to people out, the win rates of their answers in."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
 from faceops.atomic_files import replacing
+from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.study.questions import QuestionKind, draw_questions
 from portraitdata.study.study_key import StudyKey
 from portraitdata.study.study_pictures import Given, match_pictures, method_folders
@@ -20,22 +20,8 @@ KINDS: dict[str, tuple[QuestionKind, ...]] = {
 }
 
 
-def run_study_make(
-    methods: Sequence[str],
-    output: Path,
-    questions: int,
-    ask: Literal["naturalness", "similarity", "both"] | None = None,
-    truth: Path | None = None,
-    reference: Path | None = None,
-    input_folder: Path | None = None,
-    repeats: int = 0,
-    seed: int = 0,
-    width: int = 512,
-    lossless: bool = False,
-) -> int:
+def run_study_make(options: StudyMakeOptions) -> int:
     """Write the page of a study, and its key beside it.
-
-    Arguments are those of the command, `portraitdata.study_cli.study_make`.
 
     Returns:
         Exit status: 1 if a picture that some folder has cannot be asked about.
@@ -44,25 +30,30 @@ def run_study_make(
         ValueError: If there is nothing to ask, pictures differ in size, or an argument is of no use.
         OSError: If a folder or file is not there or cannot be written, or there is the key of another study.
     """
+    output = options.output
     if output.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"The page of a study is an HTML file, but {output} does not end in .html.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"The folder {output.parent} that {output.name} is to be written to does not exist.")
-    if width < 1:
-        raise ValueError(f"A picture is at least one pixel wide, got --width {width}.")
-    folders: dict[Given, Path | None] = {"truth": truth, "reference": reference, "input": input_folder}
+    if options.width < 1:
+        raise ValueError(f"A picture is at least one pixel wide, got --width {options.width}.")
+    folders: dict[Given, Path | None] = {
+        "truth": options.truth,
+        "reference": options.reference,
+        "input": options.input,
+    }
     given = {kind: folder for kind, folder in folders.items() if folder is not None}
-    kinds = question_kinds(ask, given)
-    named = method_folders(methods)
+    kinds = question_kinds(options.ask, given)
+    named = method_folders(options.methods)
     pictures, problems = match_pictures(named, given)
     for problem in problems:
         print(problem, file=sys.stderr)
     from portraitdata.study.study_page import study_page  # with torch, which takes seconds to import
 
     names = [picture.name for picture in pictures]
-    drawn = draw_questions(names, list(named), kinds, questions, repeats=repeats, seed=seed)
-    key = StudyKey(tuple(named), drawn, tuple(given), seed)
-    page = study_page(key, pictures, width, lossless)
+    drawn = draw_questions(names, list(named), kinds, options.questions, repeats=options.repeats, seed=options.seed)
+    key = StudyKey(tuple(named), drawn, tuple(given), options.seed)
+    page = study_page(key, pictures, options.width, options.lossless)
     place = output.with_suffix(".key.json")
     key.write(place)
     with replacing(output) as temporary:
@@ -92,13 +83,8 @@ def question_kinds(
     return kinds
 
 
-def run_study_score(answers: Sequence[Path], keys: Sequence[Path], output: Path | None = None) -> int:
+def run_study_score(options: StudyScoreOptions) -> int:
     """Print the win rates of the methods, and write them.
-
-    Args:
-        answers: Files that participants sent.
-        keys: Keys of their pages.
-        output: JSON file to write.
 
     Returns:
         Exit status: 1 if a file of answers does not count.
@@ -107,9 +93,10 @@ def run_study_score(answers: Sequence[Path], keys: Sequence[Path], output: Path 
         ValueError: If none counts, a key cannot be used, or the output is no JSON file.
         OSError: If a key is not there, or the output cannot be written.
     """
+    output = options.output
     if output is not None and output.suffix.lower() != ".json":
         raise ValueError(f"The scores of a study are written to a .json file, got {output}.")
-    scores = score_study(answers, [StudyKey.read(path) for path in keys])
+    scores = score_study(options.answers, [StudyKey.read(path) for path in options.key])
     for sentence in (*scores.answers.notes, *scores.answers.problems):
         print(sentence, file=sys.stderr)
     for kind in scores.rates:

@@ -1,17 +1,13 @@
 """``portraitdata verify``: whether a portrait index and its archives are what they say."""
 
 import sys
-from pathlib import Path
 
 from portraitdata.builder.checks.verification import verify_index
+from portraitdata.commands.build_options import VerifyOptions
 
 
-def run_verify(index: Path, deep: bool = False) -> int:
+def run_verify(options: VerifyOptions) -> int:
     """Check an index and print what was checked; every problem is a line on stderr.
-
-    Args:
-        index: Folder of the index.
-        deep: Decode every photograph, too.
 
     Returns:
         1 if there is a problem, else 0.
@@ -20,7 +16,7 @@ def run_verify(index: Path, deep: bool = False) -> int:
         FileNotFoundError: If there is no index.
         ValueError: If a table is none of a portrait index.
     """
-    found = verify_index(index, deep)
+    found = verify_index(options.index, options.deep)
     for line in found.problems:
         print(line, file=sys.stderr)
     for line in found.notes:
@@ -31,7 +27,7 @@ def run_verify(index: Path, deep: bool = False) -> int:
     )
     if found.largest_cross_similarity is not None:
         print(f"largest similarity of a test face and a training face: {found.largest_cross_similarity:.3f}")
-    print(f"{index}: {_verdict(len(found.problems))}")
+    print(f"{options.index}: {_verdict(len(found.problems))}")
     return int(bool(found.problems))
 
 

@@ -8,14 +8,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, DuplicateSettings
+from portraitdata.builder.config import BuildConfig, DuplicateSettings, StageName
 from portraitdata.builder.layout import (
     DEDUPLICATE,
     FACES,
     FACES_IMAGES,
     IMAGES_SCHEMA,
     SINGLE_FILE,
-    StageName,
     read_stage,
     write_rows,
 )

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from faceops.atomic_files import replacing
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, DownloadSettings
-from portraitdata.builder.layout import DOWNLOAD, StageName
+from portraitdata.builder.config import BuildConfig, DownloadSettings, StageName
+from portraitdata.builder.layout import DOWNLOAD
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows
 from portraitdata.exemplars.sources.tars import tar_members
 

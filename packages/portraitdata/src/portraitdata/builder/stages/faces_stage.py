@@ -6,9 +6,8 @@ from typing import Any
 from faceops.detection.selection import build_detector
 from faceops.recognition.identity import build_identity
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.image_bytes import ImageBytes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop_where
 from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns
 

@@ -7,9 +7,8 @@ the height at least 2160, which drops every upright portrait below 3840 x 2400, 
 """
 
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, SizeRule
+from portraitdata.builder.config import BuildConfig, SizeRule, StageName
 from portraitdata.builder.image_bytes import ImageBytes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop_where
 from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.exemplars.sources.scanning import photograph_size

@@ -13,9 +13,8 @@ from torch import Tensor
 from faceops.images.decoding import decode_raster
 from faceops.images.files import srgb_bytes
 from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, Scorer
+from portraitdata.builder.config import BuildConfig, Scorer, StageName
 from portraitdata.builder.image_bytes import ImageBytes
-from portraitdata.builder.layout import StageName
 from portraitdata.builder.marking import Drop, Takedown, drop_where, kept_rows
 from portraitdata.builder.stages.index_stage import fits, wrong_size
 from portraitdata.builder.stages.perceptual_hash import perceptual_hash

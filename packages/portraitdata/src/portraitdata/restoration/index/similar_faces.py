@@ -17,9 +17,6 @@ from portraitdata.exemplars.index import Split
 PAIR_THRESHOLD = 0.65
 """Least similarity of two faces that are a pair: gamma of HeadsUp, Section 3; its value in Appendix C."""
 
-DUPLICATE_THRESHOLD = 0.95
-"""More similar faces are taken for one shot twice: as a reference such a face would give the answer away."""
-
 SPLIT_THRESHOLD = 0.45
 """Least similarity of two faces that are kept in one split; lower than that of pairs, to be on the safe side."""
 

@@ -1,24 +1,13 @@
-"""Command line of the user study; imports nothing heavy."""
+"""Options of the commands of the user study: docstrings are their help."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 
-def study_make(
-    *,
-    methods: Sequence[str],
-    output: Path,
-    questions: int,
-    ask: Literal["naturalness", "similarity", "both"] | None = None,
-    truth: Path | None = None,
-    reference: Path | None = None,
-    input: Path | None = None,
-    repeats: int = 0,
-    seed: int = 0,
-    width: int = 512,
-    lossless: bool = False,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class StudyMakeOptions:
     """Write a questionnaire that asks which method's image is best, as in HeadsUp's user study, and its key.
 
     Images are matched by name without the suffix, in folders at any depth. The page is one self-contained HTML file
@@ -38,12 +27,22 @@ def study_make(
         width: Largest width of the images in pixels; wider ones are reduced.
         lossless: Embed PNG instead of JPEG of quality 95.
     """
-    from portraitdata.commands.study import run_study_make
 
-    return run_study_make(methods, output, questions, ask, truth, reference, input, repeats, seed, width, lossless)
+    methods: Sequence[str]
+    output: Path
+    questions: int
+    ask: Literal["naturalness", "similarity", "both"] | None = None
+    truth: Path | None = None
+    reference: Path | None = None
+    input: Path | None = None
+    repeats: int = 0
+    seed: int = 0
+    width: int = 512
+    lossless: bool = False
 
 
-def study_score(answers: Sequence[Path], *, key: Sequence[Path], output: Path | None = None) -> int:
+@dataclass(frozen=True)
+class StudyScoreOptions:
     """Print how often each method was chosen, with 95% intervals: WR_N and WR_id of HeadsUp.
 
     Args:
@@ -51,13 +50,8 @@ def study_score(answers: Sequence[Path], *, key: Sequence[Path], output: Path | 
         key: Key of their page; several for several pages about the same methods.
         output: JSON file to write.
     """
-    from portraitdata.commands.study import run_study_score
 
-    return run_study_score(answers, key, output)
-
-
-STUDY_COMMANDS: dict[str, Any] = {
-    "_help": "Ask people which method restores best, and count what they say.",
-    "make": study_make,
-    "score": study_score,
-}
+    answers: Sequence[Path]
+    _: KW_ONLY
+    key: Sequence[Path]
+    output: Path | None = None

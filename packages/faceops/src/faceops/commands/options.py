@@ -1,0 +1,108 @@
+"""Options of the commands: docstrings are their help. Torch is not imported, which takes seconds."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Literal
+
+from faceops.detection.detector_names import DetectorName
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """Detect faces: boxes, scores, five landmarks, eye distance.
+
+    Args:
+        images: Images, or folders of images.
+        json: Print JSON instead of one line per image.
+        draw: Folder to write copies with boxes and landmarks drawn in.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        weights: File or name of the detector's weights; the default ones if not given.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        tiny: Also detect tiny faces; takes several times as long.
+    """
+
+    images: Sequence[Path]
+    _: KW_ONLY
+    json: bool = False
+    draw: Path | None = None
+    detector: DetectorName = "yunet"
+    weights: str | None = None
+    threshold: float | None = None
+    tiny: bool = False
+
+
+@dataclass(frozen=True)
+class AlignOptions:
+    """Crop the faces of photographs and align them to a template.
+
+    Args:
+        images: Images, or folders of images.
+        output: Folder to write into; created if missing.
+        size: Side of the crops in pixels.
+        template: Template of the crop; ffhq with hair and chin, arcface for recognition.
+        estimator: How the transform is fitted to the landmarks; lmeds ignores outliers.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        largest: Use only the largest face of each image.
+        overwrite: Replace files that exist.
+        json: Print JSON with the source and matrix of each crop instead of its name.
+    """
+
+    images: Sequence[Path]
+    _: KW_ONLY
+    output: Path
+    size: int = 512
+    template: Literal["ffhq", "arcface"] = "ffhq"
+    estimator: Literal["least_squares", "lmeds"] = "least_squares"
+    detector: DetectorName = "yunet"
+    threshold: float | None = None
+    largest: bool = False
+    overwrite: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Tell whether two photographs show the same person.
+
+    Args:
+        first: Image; its largest face is used.
+        second: Image; its largest face is used.
+        network: Name or file of the weights of a recognition network.
+        threshold: Lowest similarity of two faces of one person, between -1 and 1; the network's own by default.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        json: Print JSON instead of a sentence.
+    """
+
+    first: Path
+    second: Path
+    _: KW_ONLY
+    network: str = "mobilefacenet"
+    threshold: float | None = None
+    detector: DetectorName = "yunet"
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """Compute the embeddings of faces. They are biometric data: protect them like the photographs.
+
+    Args:
+        images: Images, or folders of images.
+        output: File (.npz) to write; without it one line of JSON per face is printed.
+        network: Name or file of the weights of a recognition network.
+        detector: Face detector; the weights of scrfd are for non-commercial research only.
+        threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
+        largest: Use only the largest face of each image.
+        overwrite: Replace the file if it exists.
+    """
+
+    images: Sequence[Path]
+    _: KW_ONLY
+    output: Path | None = None
+    network: str = "mobilefacenet"
+    detector: DetectorName = "yunet"
+    threshold: float | None = None
+    largest: bool = False
+    overwrite: bool = False

@@ -1,0 +1,184 @@
+"""Options of the commands: docstrings are their help. Torch is not imported, which takes seconds."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Literal
+
+from headsup.weights.model_card import ModelCard
+from headsup.weights.shipped import DEFAULT_WEIGHTS
+
+SILENT_CARD = ModelCard()
+
+
+@dataclass(frozen=True)
+class RestoreFilesOptions:
+    """Restore photographs of any size, optionally with reference photographs of the people in them.
+
+    Args:
+        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
+        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        reference: Photographs of the people, or folders of them; matched with the faces automatically.
+        scale: Magnification; default 4, less for large photographs.
+        size: Size of the result in pixels, such as 1600x1200; instead of a scale.
+        weights: Name of shipped weights, or a .safetensors file written by headsup export.
+        base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        fidelity: Closeness to the input, from 0 (all restored detail) to 1 (damage removed, nothing invented).
+        colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        overlap: Overlap of neighbouring tiles in pixels.
+        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
+        precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
+        face_box: Left, top, right and bottom of the face in pixels, where detection finds none or the wrong one.
+        confine_references: Limit the effect of a reference to its face; false is one pass, as in the paper, and faster.
+        reference_strength: Influence of the references, from 0 (none) to 1.
+        report: JSON report of sizes, times, faces and similarities; rewritten after each image.
+        compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
+        force: Use references that seem to show someone else, and continue where no face is detected.
+        overwrite: Replace existing results.
+    """
+
+    inputs: Sequence[Path]
+    _: KW_ONLY
+    output: Path
+    reference: Sequence[Path] = ()
+    scale: float | None = None
+    size: str | None = None
+    weights: str = DEFAULT_WEIGHTS
+    base: str | None = None
+    fidelity: float = 0.0
+    colour: Literal["wavelet", "adain", "none"] = "wavelet"
+    tile: int = 1024
+    overlap: int = 256
+    memory: float | None = None
+    prompt: str = ""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    face_box: Sequence[float] = ()
+    confine_references: bool = True
+    reference_strength: float = 1.0
+    report: Path | None = None
+    compare: Path | None = None
+    force: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class BlendFilesOptions:
+    """Restore photographs with one restorer and paste faces of another into them; a baseline for comparisons.
+
+    Args:
+        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
+        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        weights: Restorer of the whole image; name of shipped weights, or a .safetensors file of headsup export.
+        face_weights: Restorer of the aligned faces, likewise.
+        face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.
+        scale: Magnification; default 4, less for large photographs.
+        size: Size of the result in pixels, such as 1600x1200; instead of a scale.
+        base: Base model of the whole, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        face_base: Base model of the faces, likewise.
+        fidelity: Closeness to the input, from 0 (all restored detail) to 1 (the enlarged input).
+        colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        overlap: Overlap of neighbouring tiles in pixels.
+        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
+        precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
+        report: JSON report of sizes, times, faces and their seams; rewritten after each image.
+        compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
+        overwrite: Replace existing results.
+    """
+
+    inputs: Sequence[Path]
+    _: KW_ONLY
+    output: Path
+    weights: str
+    face_weights: str
+    face_size: int = 512
+    scale: float | None = None
+    size: str | None = None
+    base: str | None = None
+    face_base: str | None = None
+    fidelity: float = 0.0
+    colour: Literal["wavelet", "adain", "none"] = "wavelet"
+    tile: int = 1024
+    overlap: int = 256
+    memory: float | None = None
+    prompt: str = ""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    report: Path | None = None
+    compare: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """Serve a web page on this machine that restores photographs.
+
+    Args:
+        host: Address to listen at; the default is reachable from this machine only.
+        port: Port to listen at; 0 for any that is free.
+        weights: Name of shipped weights, or a .safetensors file of headsup export.
+        base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        prompt: Description of the images, for base models with a text encoder.
+        device: Device; auto takes the first available of cuda, mps and cpu.
+        precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
+        memory: Limit of the memory of a restoration, weights included, in gigabytes.
+        largest_upload_mb: Largest upload in megabytes.
+        largest_megapixels: Largest photograph, reference or result in megapixels.
+        open_browser: Open the page in the browser.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    weights: str = DEFAULT_WEIGHTS
+    base: str | None = None
+    prompt: str = ""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    memory: float | None = None
+    largest_upload_mb: float = 50.0
+    largest_megapixels: float = 25.0
+    open_browser: bool = False
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Export a training checkpoint to a weights file.
+
+    Args:
+        checkpoint: Checkpoint (.ckpt) of headsup fit of a restorer.
+        output: Weights file (.safetensors) to write.
+        base: Place of the base model for users of the file, if not that of the training.
+        card: Model card of the weights.
+        half: Store float16, at half the size.
+    """
+
+    checkpoint: Path
+    _: KW_ONLY
+    output: Path
+    base: str | None = None
+    card: ModelCard = SILENT_CARD
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """Merge the adapters into the base model and write a diffusers folder for other software.
+
+    Args:
+        weights: Name of shipped weights, or a .safetensors file.
+        output: Folder to write; it must not exist yet.
+        base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
+        prompt: Text whose embedding is included.
+    """
+
+    weights: str
+    _: KW_ONLY
+    output: Path
+    base: str | None = None
+    prompt: str = ""

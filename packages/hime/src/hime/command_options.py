@@ -1,0 +1,122 @@
+"""Options of the commands: docstrings are their help. Torch is not imported, which takes seconds."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Literal
+
+from hime.weights.model_card import ModelCard
+
+SILENT_CARD = ModelCard()
+
+
+@dataclass(frozen=True)
+class UpscaleOptions:
+    """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
+
+    Args:
+        low: Image to enlarge, or a folder of images of one person.
+        output: Image to write, or folder; existing results are skipped.
+        exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
+        scale: Magnification; selects shipped weights, default 4.
+        weights: Name of shipped weights, or a .safetensors file; instead of a scale.
+        perceptual: Use the shipped weights trained with a perceptual loss: sharper, with larger errors.
+        maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
+            beside the best exemplar at the same place, light for the best.
+        compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
+        align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their
+            middle; auto is faces if the detector's weights have been downloaded.
+        tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
+        device: Device; auto takes the first available of cuda, mps and cpu.
+        overwrite: Replace existing results.
+    """
+
+    low: Path
+    _: KW_ONLY
+    output: Path
+    exemplars: Sequence[Path] = ()
+    scale: Literal[4, 8] | None = None
+    weights: str | None = None
+    perceptual: bool = False
+    maps: Path | None = None
+    compare: Path | None = None
+    align: Literal["auto", "faces", "middle"] = "auto"
+    tile: int = 128
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Score weights on held-out people: PSNR, SSIM and LPIPS, by number and kind of exemplars.
+
+    Args:
+        names: Names of shipped weights, or .safetensors files.
+        index: Index of exemplar sets, made by ``portraitdata exemplar-index``.
+        size: Side of the high-resolution images in pixels.
+        crop: Side of the centred square cut from each photograph before it is resized; the largest one by default.
+        split: Part of the index to score.
+        references: Numbers of references to score with.
+        stranger: Also score with the photographs of another person.
+        blank: Also score with black images as references.
+        limit: Score this many photographs, evenly spread.
+        device: Device.
+        json: Print JSON instead of a table.
+    """
+
+    names: Sequence[str]
+    _: KW_ONLY
+    index: Path
+    size: int = 128
+    crop: int | None = None
+    split: Literal["train", "test", "unused"] = "test"
+    references: Sequence[int] = (0, 1, 3)
+    stranger: bool = False
+    blank: bool = False
+    limit: int | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Export a training checkpoint to a weights file, or weights to ONNX.
+
+    Args:
+        source: Checkpoint (.ckpt) of hime fit, or name or file of weights.
+        output: Weights file (.safetensors) to write from a checkpoint.
+        half: Store float16, at half the size.
+        card: Model card of the weights.
+        onnx: ONNX file to write.
+        lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
+        without_references: Leave exemplars out of the ONNX graph.
+    """
+
+    source: str
+    _: KW_ONLY
+    output: Path | None = None
+    half: bool = False
+    card: ModelCard = SILENT_CARD
+    onnx: Path | None = None
+    lr_size: int | None = None
+    without_references: bool = False
+
+
+@dataclass(frozen=True)
+class CorrelationMapOptions:
+    """Draw the correlation maps of an image (HIME, Figure 6).
+
+    Args:
+        image: Image file.
+        output: Figure to write; default NAME_correlation.png beside the image.
+        window: Sides k of the windows, odd.
+        dilation: Distance of neighbouring offsets in pixels.
+        overwrite: Replace the figure if it exists.
+    """
+
+    image: Path
+    _: KW_ONLY
+    output: Path | None = None
+    window: Sequence[int] = (3, 5, 7)
+    dilation: int = 1
+    overwrite: bool = False
