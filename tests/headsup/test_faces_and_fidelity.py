@@ -99,21 +99,22 @@ def test_without_faces_a_restored_image_that_is_no_number_does_no_harm():
 def test_fidelity_by_hand():
     truth = torch.zeros(2, 3, 4, 4)
     restored = torch.stack([torch.full((3, 4, 4), 0.5), torch.full((3, 4, 4), 0.1)])
-    # squares 0.25 and 0.01, distances 5 and 1
-    expected = (0.25 + 0.8 * 5 + 0.01 + 0.8 * 1) / 2
+    # of pixels in [-1, 1] squares 1 and 0.04, distances 5 and 1
+    expected = (1 + 0.8 * 5 + 0.04 + 0.8 * 1) / 2
     assert FaceFidelity(Distance())(restored, truth).item() == pytest.approx(expected)
-    assert face_fidelity(restored, truth, Distance(), 0.0).item() == pytest.approx(0.13)
-    assert face_fidelity(restored, truth, None).item() == pytest.approx(0.13)
+    assert face_fidelity(restored, truth, Distance(), 0.0).item() == pytest.approx(0.52)
+    assert face_fidelity(restored, truth, None).item() == pytest.approx(0.52)
+    assert face_fidelity(restored, truth, None, l2_weight=0.25).item() == pytest.approx(0.13)
 
 
 def test_fidelity_has_no_gradient_to_the_truth():
     restored, truth = images(8, seed=1).requires_grad_(), images(8, seed=2).requires_grad_()
     face_fidelity(restored, truth, None).backward()
-    torch.testing.assert_close(restored.grad, 2 * (restored - truth).detach() / restored.numel())
+    torch.testing.assert_close(restored.grad, 8 * (restored - truth).detach() / restored.numel())
     assert truth.grad is None
 
 
 def test_fidelity_of_half_precision_is_computed_in_float32():
     restored, truth = images(8, seed=1).bfloat16(), images(8, seed=2)
-    expected = (restored.float() - truth).square().mean()
+    expected = 4 * (restored.float() - truth).square().mean()
     torch.testing.assert_close(face_fidelity(restored, truth, None), expected)

@@ -15,6 +15,7 @@ from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.face_parts import FaceParts
 from headsup.losses.faces import FacePairs, face_pairs
 from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.squared_error import squared_error
 from portraitdata.restoration.batches import RestorationBatch
 
 
@@ -26,17 +27,18 @@ class LossWeights:
     adversarial loss the paper gives no weight, and no row of its ablation has it: it is off.
 
     Args:
-        l2: Mean squared error of the image.
+        l2: Mean squared error of the image, of pixels in [-1, 1] as OSEDiff's (`headsup.losses.squared_error`).
         lpips: LPIPS of the image.
         distillation: Score distillation of the latent; lambda_reg.
-        fidelity: lambda^fid of the faces (Eq. 3).
+        fidelity: lambda^fid of the faces (Eq. 3), whose squared error is of pixels in [-1, 1], too.
         fidelity_lpips: lambda_LPIPS within it.
         identity: lambda^id.
         adversarial: lambda^adv.
-        l1: Mean absolute error of the image. This and what follows is beyond the paper.
+        l1: Mean absolute error of the image, of pixels in [0, 1]. This and what follows is beyond the paper.
         faithful: Mean absolute error of the faithful image, see `headsup.model.guidance`.
         parts: Eyes and mouths, see `headsup.losses.face_parts`.
         picture_adversarial: As `adversarial`, of the whole images and by a discriminator of their own.
+        fidelity_l2: Weight of the squared error within `fidelity`; 1 in the paper.
     """
 
     l2: float = 1.0
@@ -50,6 +52,7 @@ class LossWeights:
     faithful: float = 0.0
     parts: float = 0.0
     picture_adversarial: float = 0.0
+    fidelity_l2: float = 1.0
 
 
 class Objective(nn.Module):
@@ -84,7 +87,7 @@ class Objective(nn.Module):
             )
         self.weights, self.face_size = weights, face_size
         self.perceptual, self.identity = perceptual, identity
-        self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips)
+        self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips, weights.fidelity_l2)
         self.parts = FaceParts(perceptual)
         judge = partial(FaceDiscriminator, discriminator_channels, square=discriminator_square)
         self.discriminator = judge() if weights.adversarial else None
@@ -146,7 +149,7 @@ class Objective(nn.Module):
             logits = self.picture_discriminator(restored)
             terms["picture_adversarial"] = weights.picture_adversarial * adversarial_generator_loss(logits)
         if weights.l2:
-            terms["l2"] = weights.l2 * F.mse_loss(restored.float(), batch.hq)
+            terms["l2"] = weights.l2 * squared_error(restored, batch.hq).mean()
         if weights.lpips and self.perceptual is not None:
             terms["lpips"] = weights.lpips * self.perceptual(restored, batch.hq).mean()
         if faces is not None:
