@@ -9,15 +9,18 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
+import headsup.model.one_step
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights
+from headsup.model.prompts import TaggedPrompts
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import box_masks
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
@@ -240,6 +243,44 @@ def batch(faces: int, reference: bool) -> RestorationBatch:
         names=["a", "b"],
         same_person=present,
     )
+
+
+class Seeing:
+    """A tagger that says how bright a picture is, and notes what it has seen."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, images):
+        self.seen.append(images.clone())
+        return [f"{image.mean():.9f}" for image in images]
+
+
+def test_generator_teacher_and_regulariser_have_one_prompt_for_an_image(tmp_path, monkeypatch) -> None:
+    """What the tagger says of the inputs as the restorer sees them; asked once for a batch."""
+    tagger, given = Seeing(), []
+    module = model(weights=IMAGES, prompts=TaggedPrompts(tagger))
+    module.configure_model()
+    predict = headsup.model.one_step.predicted
+
+    def noted(unet, x, t, prompt):
+        given.append(prompt.clone())
+        return predict(unet, x, t, prompt)
+
+    monkeypatch.setattr(headsup.model.one_step, "predicted", noted)
+    known = batch(0, False)
+    run = trainer(tmp_path, max_steps=1)
+    run.fit(module, DataLoader([known], batch_size=None, collate_fn=lambda item: item))
+    assert len(tagger.seen) == 1
+    torch.testing.assert_close(tagger.seen[0], bicubic(known.lq, 32, 32).clamp(0, 1))
+    restoring, guided, fake, follows = given  # guided: with and without the negative prompt
+    negative = module.prompts.negative().expand(2, -1, -1)
+    assert guided.equal(torch.cat([restoring, negative]))
+    assert fake.equal(restoring)
+    assert follows.equal(restoring)
+    assert not restoring[0].equal(restoring[1])
+    module(known)
+    assert tagger.seen[1].equal(tagger.seen[0])
 
 
 def test_batches_without_faces_and_without_references(tmp_path) -> None:
