@@ -172,6 +172,7 @@ def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -
     assert spectral
     assert checkpoint["headsup"]["steps"] == checkpoint["global_step"] == 2
     assert checkpoint["headsup"]["settings"]["base"] == "random:tiny"
+    assert checkpoint["headsup"]["prediction_type"] == "epsilon"
     logged = {name for name in run.logged_metrics if name.startswith("train/")}
     names = {"l2", "fidelity", "adversarial", "distillation", "regularizer", "discriminator"}
     assert logged == {f"train/{name}" for name in names}

@@ -31,7 +31,7 @@ from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
-from headsup.weights.files import apply_weights, read_weights
+from headsup.weights.files import PREDICTION, apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import at_latent_resolution
@@ -320,4 +320,8 @@ class RestorerTrainer(LightningModule):
         # spectral normalisation goes on from the vectors in the discriminator's buffers
         trained |= {name for name, _ in self.named_buffers() if "discriminator." in name}
         checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}
-        checkpoint["headsup"] = {"settings": vars(self.settings), "steps": int(checkpoint["global_step"])}
+        checkpoint["headsup"] = {
+            "settings": vars(self.settings),
+            "steps": int(checkpoint["global_step"]),
+            PREDICTION: self.loaded_restorer.schedule.prediction_type,
+        }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from faceops.weights.model_card import merge_cards
 from headsup.model.settings import RestorerSettings
-from headsup.weights.files import save_weights
+from headsup.weights.files import PREDICTION, save_weights
 from headsup.weights.model_card import ModelCard
 from portraitdata.networks.safe_loading import load_safely
 
@@ -47,7 +47,8 @@ def export_checkpoint(
     if base is not None:
         settings = replace(settings, base=base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))
-    save_weights(generator_tensors(content), settings, output, merge_cards(stored, card), half)
+    predicts = content["headsup"].get(PREDICTION)
+    save_weights(generator_tensors(content), settings, output, merge_cards(stored, card), half, predicts)
 
 
 def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:
