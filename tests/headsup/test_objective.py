@@ -38,7 +38,8 @@ def batch(hq: torch.Tensor) -> RestorationBatch:
     mask = torch.zeros(count, 1, *hq.shape[2:], dtype=torch.bool)
     none = torch.full((count,), -1)
     texts = [""] * count
-    return RestorationBatch(hq, hq, pictures(9, count, 8), nobody, mask, Faces.none(), none, texts, texts, nobody)
+    reference, faces, matrices = pictures(9, count, 8), Faces.none(), torch.zeros(0, 2, 3)
+    return RestorationBatch(hq, hq, reference, nobody, mask, faces, none, texts, texts, nobody, matrices)
 
 
 def pairs(restored: torch.Tensor, truth: torch.Tensor) -> FacePairs:
@@ -53,7 +54,8 @@ def osediff(images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 def weights_of(*configs: str) -> LossWeights:
     weights: dict[str, float] = {}
     for name in configs:
-        weights |= yaml.safe_load((CONFIGS / name).read_text())["model"]["init_args"].get("weights", {})
+        model = yaml.safe_load((CONFIGS / name).read_text()).get("model", {"init_args": {}})
+        weights |= model["init_args"].get("weights", {})
     return LossWeights(**{name: float(value) for name, value in weights.items()})
 
 

@@ -118,7 +118,7 @@ def test_weights_of_another_prediction_type_are_refused(restorer, v_base, tmp_pa
     save_weights(restorer.generator_parameters(), SETTINGS, path, CARD, prediction_type="epsilon")
     assert read_weights(path).prediction_type == "epsilon"
     assert load_restorer(path)[0].schedule.prediction_type == "epsilon"
-    with pytest.raises(ValueError, match=r"epsilon\.safetensors were trained on a base model that predicts epsilon, the "):
+    with pytest.raises(ValueError, match=r"epsilon\.safetensors were trained on a base model that predicts epsilon, "):
         load_restorer(path, base=v_base)
 
 

@@ -116,13 +116,14 @@ class Objective(nn.Module):
         return [network for network in (self.discriminator, self.picture_discriminator) if network is not None]
 
     def faces(self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch) -> FacePairs:
-        """Faces of restored and true images, aligned by the landmarks of the index: no detector runs in training.
+        """Faces of restored and true images, aligned by the matrices of the index: no detector runs in training.
 
         The reference of another person is none here: the restored face is not to look like it.
         """
         batch = batch.of_whole_faces()
         referenced = torch.where(batch.same_person, batch.referenced, -1)
-        return face_pairs(restored, batch.hq, batch.faces, batch.reference, referenced, self.face_size)
+        matrix = batch.aligning(self.face_size)
+        return face_pairs(restored, batch.hq, batch.faces, matrix, batch.reference, referenced, self.face_size)
 
     def forward(
         self,

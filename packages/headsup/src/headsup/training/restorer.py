@@ -14,7 +14,6 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from faceops.geometry.alignment import alignment_matrix
 from faceops.recognition.identity import build_identity
 from headsup.losses.adversarial import adversarial_discriminator_loss
 from headsup.losses.discriminator import FaceDiscriminator
@@ -214,8 +213,7 @@ class RestorerTrainer(LightningModule):
     def references(self, batch: RestorationBatch) -> References:
         """The references of a batch, and where in the inputs they belong."""
         rows = (batch.present & (batch.referenced >= 0)).nonzero().flatten()
-        landmarks = batch.faces.landmarks[batch.referenced[rows]].float()
-        matrix = alignment_matrix(landmarks, batch.reference.shape[-1])
+        matrix = batch.aligning(batch.reference.shape[-1])[batch.referenced[rows]]
         mask = at_latent_resolution(batch.mask, self.loaded_restorer.factor)[rows]
         people = torch.arange(len(rows), device=rows.device)
         return References(batch.reference[rows], people, rows, matrix, mask)

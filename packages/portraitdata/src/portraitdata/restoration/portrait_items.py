@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
-from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.grey_pictures import grey_picture
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
@@ -89,6 +89,7 @@ class PortraitItems:
             lq=lq,
             record=record,
             faces=view.faces(index.geometry(faces)),
+            matrices=view.matrices(torch.from_numpy(index.matrices(faces)), REFERENCE_SIZE).float(),
             reference=None if reference is None else torch.from_numpy(reference.pixels),
             referenced=-1 if reference is None else reference.place,
             prompt=index.prompt(number),
