@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hime.blocks.deformable import DeformableConv2d
 from hime.blocks.residual import LEAK
 from hime.blocks.sampling import warp
-from hime.blocks.spynet import SPyNet
+from hime.blocks.spynet import FlowGrid, SPyNet
 from portraitdata.images.resampling import bicubic
 
 TAPS = 9
@@ -121,12 +121,21 @@ class FlowGuidedAlignment(nn.Module):
         hidden: Channels of the offset estimator.
         groups: Groups of channels that move together.
         layers: Hidden layers of the offset estimator.
+        grid: How a flow field is enlarged, see `hime.blocks.spynet.SPyNet`.
     """
 
-    def __init__(self, channels: int, scale: int, hidden: int = 64, groups: int = 8, layers: int = 4) -> None:
+    def __init__(
+        self,
+        channels: int,
+        scale: int,
+        hidden: int = 64,
+        groups: int = 8,
+        layers: int = 4,
+        grid: FlowGrid = "centres",
+    ) -> None:
         super().__init__()
         self.scale = scale
-        self.flow = SPyNet()
+        self.flow = SPyNet(grid=grid)
         self.estimator = OffsetEstimator(channels, hidden, groups, layers)
         self.conv = DeformableConv2d(channels, channels)
 

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME, SuperResolution
-from hime.training.initial_weights import begin_as
+from hime.training.initial_weights import begin_as, begin_flow
 from hime.training.schedule import WarmupCosine
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
@@ -46,14 +46,19 @@ class SuperResolver(LightningModule):
     network: HIME
     warmup_steps: int
 
-    def prepare(self, network: HIME, initial_weights: str | None, warmup_steps: int) -> None:
-        """Take the network, and start it from trained weights if any are named.
+    def prepare(
+        self, network: HIME, initial_weights: str | None, warmup_steps: int, flow_weights: str | None = None
+    ) -> None:
+        """Take the network, and start it from trained weights if any are named, its flow from published ones.
 
         Raises:
             ValueError: If the weights are of another kind of network.
+            FileNotFoundError: If there is no such file.
         """
         if initial_weights is not None:
             begin_as(network, initial_weights)
+        if flow_weights is not None:
+            begin_flow(network, flow_weights)
         self.network = network.to(memory_format=torch.channels_last)
         self.warmup_steps = warmup_steps
         self.quality = QualityScores()
