@@ -29,16 +29,22 @@ class Counting:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.calls = 0
+        self.places: list[torch.device] = []
 
     def __call__(self, texts):
         self.asked += texts
+        self.calls += 1
         return torch.stack([torch.full((2, 4), float(len(text))) for text in texts])
+
+    def to(self, device):
+        self.places.append(device)
 
 
 @pytest.fixture
 def encoder(monkeypatch) -> Counting:
     found = Counting()
-    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source: found)
+    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source, dtype=torch.float32: found)
     return found
 
 
@@ -75,7 +81,25 @@ def test_texts_of_the_index_are_encoded_once(encoder):
     again = prompts(LQ[:2], ["four", "one"])
     assert again[:, 0, 0].tolist() == [4, 3]
     assert encoder.asked == ["one", "nobody", "four"]
+    assert encoder.calls == 1  # a batch at once
     assert prompts.negative()[0, 0, 0] == len(NEGATIVE)
+
+
+def test_the_text_encoder_is_where_the_images_are(encoder):
+    """Also for the negative prompt, which has no images to tell where."""
+    prompts = IndexPrompts()
+    prompts.prepare("any")
+    assert prompts(torch.empty(1, 3, 8, 8, device="meta"), ["one"]).device.type == "meta"
+    prompts.negative()
+    assert [place.type for place in encoder.places] == ["meta"]
+
+
+def test_a_batch_of_more_new_texts_than_are_remembered(encoder, monkeypatch):
+    monkeypatch.setattr(headsup.model.prompts, "REMEMBERED", 2)
+    prompts = IndexPrompts()
+    prompts.prepare("any")
+    assert prompts(LQ, ["a", "bb", "ccc"])[:, 0, 0].tolist() == [1, 2, 3]
+    assert list(prompts.known) == ["bb", "ccc"]
 
 
 def test_the_oldest_text_is_forgotten(encoder, monkeypatch):
@@ -172,6 +196,31 @@ def test_clip_embeds_its_tokens(clip):
     prompts = IndexPrompts()
     prompts.prepare(str(clip))
     torch.testing.assert_close(prompts(LQ[:1], ["ab c"])[0], expected[0], rtol=0, atol=1e-5)
+
+
+def test_clip_is_kept_in_the_type_of_the_base(clip):
+    """Its embeddings are computed in it, too, and the same in and out of autocast: they are remembered."""
+    prompts = IndexPrompts()
+    prompts.prepare(str(clip), torch.bfloat16)
+    assert {parameter.dtype for parameter in prompts.encoder.model.parameters()} == {torch.bfloat16}
+    found = prompts(LQ[:1], ["ab c"])
+    assert found.dtype == torch.bfloat16
+    exact = load_text_encoder(str(clip))
+    torch.testing.assert_close(found.float(), exact(["ab c"]), rtol=0, atol=0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert exact(["ab c"]).equal(load_text_encoder(str(clip))(["ab c"]))
+        assert exact(["ab c"]).dtype == torch.float32
+
+
+@pytest.mark.gpu
+def test_clip_embeds_on_the_gpu_of_the_images(clip):
+    prompts = IndexPrompts()
+    prompts.prepare(str(clip), torch.bfloat16)
+    found = prompts(LQ[:1].cuda(), ["ab c"])
+    assert (found.device.type, found.dtype) == ("cuda", torch.bfloat16)
+    assert prompts.encoder.model.device.type == "cuda"
+    expected = load_text_encoder(str(clip))(["ab c"])
+    torch.testing.assert_close(found.float().cpu(), expected, rtol=0, atol=0.1)
 
 
 def test_a_folder_without_a_text_encoder_is_refused(tmp_path):

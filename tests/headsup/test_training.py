@@ -1,5 +1,7 @@
 """The recipe of the restorer: what is stepped, what is kept, and that a resumed run is the same run."""
 
+import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +11,27 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
+import headsup.model.one_step
+import portraitdata.restoration.datamodule
+from faceops.geometry.alignment import alignment_matrix, crop_faces
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.similarity import compose
+from faceops.images.files import Picture, save_picture
 from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights, Objective
+from headsup.model.prompts import TaggedPrompts
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
+from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.restoration.datamodule import RestorationDataModule, Source
 from portraitdata.restoration.face_masks import box_masks
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
 
 pytestmark = [
@@ -147,6 +158,54 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, arguments) -> None:
     assert any(not averages[0][n].equal(one["state_dict"][f"restorer.{n}"]) for n in averages[0])
 
 
+class Begun(Callback):
+    """What a run has when its first step begins."""
+
+    def __init__(self, running: GeneratorAverage) -> None:
+        self.running = running
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        self.average = copy.deepcopy(self.running.average)
+        self.step = trainer.global_step
+        self.values = trained_values(pl_module)
+        self.moments = [copy.deepcopy(optimizer.state_dict()["state"]) for optimizer in trainer.optimizers]
+
+
+def mixture(indexes: list[Path], weights: Sequence[float]) -> RestorationDataModule:
+    sources = [Source(index, weight) for index, weight in zip(indexes, weights, strict=True)]
+    return RestorationDataModule(sources, size=32, batch_size=2, samples=8, keep_face=1.0)
+
+
+def test_stage_two_is_the_same_run_with_another_mixture_and_length(tmp_path) -> None:
+    """Generator, regularizer, discriminator, their optimizers and the average go on from stage one's checkpoint."""
+    indexes = [write_synthetic_portrait_index(tmp_path / name, people=4, portraits=3, size=32) for name in "ab"]
+
+    def callbacks(average: GeneratorAverage) -> list[Callback]:
+        return [ModelCheckpoint(tmp_path, "kept", every_n_train_steps=1, enable_version_counter=False), average]
+
+    stage_one = trainer(tmp_path, max_steps=2, callbacks=callbacks(GeneratorAverage(decay=0.5)))
+    stage_one.fit(model(), mixture(indexes, [1.7, 0.3]))
+    kept = torch.load(tmp_path / "kept.ckpt", weights_only=True)
+    average = GeneratorAverage(decay=0.5)
+    begun = Begun(average)
+    stage_two = trainer(tmp_path, max_steps=4, callbacks=[*callbacks(average), begun])
+    stage_two.fit(model(), mixture(indexes, [1.0, 1.0]), ckpt_path=tmp_path / "kept.ckpt")
+
+    assert begun.step == kept["global_step"] == 2
+    assert all(any(part in name for name in begun.values) for part in ("generator", "regularizer", "discriminator"))
+    torch.testing.assert_close(begun.values, {n: kept["state_dict"][n] for n in begun.values}, rtol=0, atol=0)
+    assert len(begun.moments) == len(kept["optimizer_states"]) == 3
+    for found, expected in zip(begun.moments, kept["optimizer_states"], strict=True):
+        torch.testing.assert_close(found, expected["state"], rtol=0, atol=0)
+        assert {int(moments["step"]) for moments in found.values()} == {2}
+    for optimizer in stage_two.optimizers:
+        assert {int(moments["step"]) for moments in optimizer.state_dict()["state"].values()} == {4}
+    (before,) = (state["average"] for state in kept["callbacks"].values() if "average" in state)
+    torch.testing.assert_close(begun.average, before, rtol=0, atol=0)
+    assert any(not value.equal(kept["state_dict"][f"restorer.{name}"]) for name, value in before.items())
+    assert stage_two.global_step == 4
+
+
 def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -> None:
     module = model()
     module.configure_model()
@@ -170,6 +229,7 @@ def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -
     assert spectral
     assert checkpoint["headsup"]["steps"] == checkpoint["global_step"] == 2
     assert checkpoint["headsup"]["settings"]["base"] == "random:tiny"
+    assert checkpoint["headsup"]["prediction_type"] == "epsilon"
     logged = {name for name in run.logged_metrics if name.startswith("train/")}
     names = {"l2", "fidelity", "adversarial", "distillation", "regularizer", "discriminator"}
     assert logged == {f"train/{name}" for name in names}
@@ -240,7 +300,46 @@ def batch(faces: int, reference: bool) -> RestorationBatch:
         prompts=["", ""],
         names=["a", "b"],
         same_person=present,
+        matrices=alignment_matrix(landmarks),
     )
+
+
+class Seeing:
+    """A tagger that says how bright a picture is, and notes what it has seen."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, images):
+        self.seen.append(images.clone())
+        return [f"{image.mean():.9f}" for image in images]
+
+
+def test_generator_teacher_and_regularizer_have_one_prompt_for_an_image(tmp_path, monkeypatch) -> None:
+    """What the tagger says of the inputs as the restorer sees them; asked once for a batch."""
+    tagger, given = Seeing(), []
+    module = model(weights=IMAGES, prompts=TaggedPrompts(tagger))
+    module.configure_model()
+    predict = headsup.model.one_step.predicted
+
+    def noted(unet, x, t, prompt):
+        given.append(prompt.clone())
+        return predict(unet, x, t, prompt)
+
+    monkeypatch.setattr(headsup.model.one_step, "predicted", noted)
+    known = batch(0, False)
+    run = trainer(tmp_path, max_steps=1)
+    run.fit(module, DataLoader([known], batch_size=None, collate_fn=lambda item: item))
+    assert len(tagger.seen) == 1
+    torch.testing.assert_close(tagger.seen[0], bicubic(known.lq, 32, 32).clamp(0, 1))
+    restoring, guided, fake, follows = given  # guided: with and without the negative prompt
+    negative = module.prompts.negative().expand(2, -1, -1)
+    assert guided.equal(torch.cat([restoring, negative]))
+    assert fake.equal(restoring)
+    assert follows.equal(restoring)
+    assert not restoring[0].equal(restoring[1])
+    module(known)
+    assert tagger.seen[1].equal(tagger.seen[0])
 
 
 def test_batches_without_faces_and_without_references(tmp_path) -> None:
@@ -281,13 +380,80 @@ def test_an_image_that_lost_nothing_has_no_adversarial_loss() -> None:
     assert losses[0.1](flat, known, None)["picture_adversarial"] == 0
 
 
+class Sees:
+    """A detector that finds one face in the middle."""
+
+    def __call__(self, images):
+        points = FFHQ_512.scaled(24).tensor().float() + 4
+        box = torch.tensor([[6.0, 6.0, 25.0, 25.0]])
+        return Faces(torch.zeros(1, dtype=torch.int64), box, points.unsqueeze(0), torch.ones(1))
+
+
+def write_pair(folder: Path, brightness: float) -> Path:
+    """A paired test set of one picture with a reference of one colour."""
+    for name, size in (("hq", 32), ("lq", 8)):
+        colours = torch.rand(3, size, size, generator=torch.Generator().manual_seed(size))
+        save(folder / name / "a.png", colours)
+    save(folder / "reference" / "a.png", torch.full((3, 512, 512), brightness))
+    return folder
+
+
+def save(path: Path, pixels: torch.Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(Picture(pixels), path)
+
+
+@pytest.mark.parametrize("stage", ["validate", "test", "predict"])
+def test_references_of_paired_test_sets_are_used(tmp_path, monkeypatch, stage) -> None:
+    monkeypatch.setattr(portraitdata.restoration.datamodule, "build_detector", lambda name: Sees())
+    module = model(restorer=RestorerSettings("random:tiny", layout="placed"), weights=IMAGES)
+    module.configure_model()
+    with torch.no_grad():
+        for parameter in module.loaded_restorer.generator_parameters().values():
+            parameter.add_(0.02)
+    seen: list[torch.Tensor] = []
+    used: list[int] = []
+    forward = module.forward
+
+    def noted(batch):
+        used.append(len(batch_references(batch, module.loaded_restorer.factor)))
+        restored = forward(batch)
+        seen.append(restored.picture.clone())
+        return restored
+
+    module.forward = noted
+    for brightness in (0.0, 1.0):
+        folder = write_pair(tmp_path / str(brightness), brightness)
+        data = RestorationDataModule([Source(tmp_path / "none")], size=32, paired=[folder])
+        getattr(trainer(tmp_path, limit_val_batches=1.0), stage)(module, data)
+    assert used == [1, 1]
+    assert (seen[0] - seen[1]).abs().max() > 1e-4
+
+
+def test_faces_are_cut_out_and_looked_up_by_the_matrices_of_the_index() -> None:
+    module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
+    module.configure_model()
+    known = batch(2, True)
+    shift = torch.tensor([[[1.0, 0.0, 20.0], [0.0, 1.0, -10.0]]])  # at 512 pixels
+    moved = known._replace(matrices=compose(shift, known.matrices))
+    torch.testing.assert_close(
+        batch_references(moved, module.loaded_restorer.factor).matrix[0],
+        compose(shift, alignment_matrix(known.faces.landmarks[:1]))[0],
+    )
+    expected = crop_faces(known.hq, moved.aligning(32), known.faces.image_index, 32).crops
+    pairs = module.objective.faces(known.hq, moved)
+    torch.testing.assert_close(pairs.truth, expected)
+    torch.testing.assert_close(pairs.restored, expected)
+    assert (pairs.truth - module.objective.faces(known.hq, known).truth).abs().max() > 0.1
+
+
 def test_a_close_up_has_its_reference_but_no_losses_on_its_face() -> None:
     module = model(restorer=RestorerSettings("random:tiny", layout="placed"))
     module.configure_model()
     known = batch(2, True)
     moved = known.faces.landmarks.clone()
     moved[0, :, 0] -= 20  # the eyes beyond the left border
-    close = known._replace(faces=replace(known.faces, landmarks=moved))
+    close = known._replace(faces=replace(known.faces, landmarks=moved), matrices=alignment_matrix(moved))
     assert len(module.objective.faces(known.hq, known)) == 2
     pairs, whole = module.objective.faces(close.hq, close), module.objective.faces(known.hq, known)
     assert len(pairs) == 1

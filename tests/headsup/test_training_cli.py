@@ -37,7 +37,7 @@ def headsup(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
 
 def test_there_is_a_command_for_every_run() -> None:
     assert len(ROWS) == 5
-    assert len(set(COMMANDS)) == len(COMMANDS) == 21
+    assert len(set(COMMANDS)) == len(COMMANDS) == 25
     named = {word.removeprefix("$C/") for command in COMMANDS for word in shlex.split(command)}
     assert {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")} - named == {
         "data/tiny_guided.yaml",
@@ -80,12 +80,13 @@ def test_a_row_of_the_ablation_is_that_of_the_paper_and_of_the_miniature(row, of
     assert headsup(monkeypatch, "fit", *argv, "--print_config") == 0
     config = yaml.safe_load(capsys.readouterr().out)
     model = config["model"]["init_args"]
-    assert config["trainer"]["max_steps"] == (110_000 if paper else 600)
+    assert config["trainer"]["max_steps"] == (150_000 if paper else 600)
     assert config["data"]["init_args"]["references"] == ("reference" in row.stem)
     assert (model["weights"]["fidelity"], model["weights"]["identity"]) == {"1": (0, 0), "2": (1, 0), "3": (0, 4)}.get(
         row.stem[3], (1, 4)
     )
-    assert (model["initial_weights"] == "outputs/tiny_stage1.safetensors") != paper
+    assert model["initial_weights"] == (None if paper else "outputs/tiny_stage1.safetensors")
+    assert (config["ckpt_path"] is not None) == paper
     assert model["weights"]["distillation"] == (1 if paper else 0.05)
 
 
@@ -97,10 +98,33 @@ def test_stages_have_the_papers_steps_and_mixtures(stage, ratios, monkeypatch, c
     data, trainer, model = config["data"]["init_args"], config["trainer"], config["model"]["init_args"]
     assert tuple(source["weight"] for source in data["sources"]) == ratios
     assert (data["size"], data["drop"], trainer["devices"]) == (1024, 0.2, 8)
-    assert trainer["max_steps"] == {1: 40_000, 2: 110_000}[stage]
+    assert trainer["max_steps"] == {1: 40_000, 2: 40_000 + 110_000}[stage]
+    assert model["initial_weights"] is None  # the checkpoint has them, and all that stage one has learnt besides
+    assert config["ckpt_path"] == {1: None, 2: "runs/headsup/version_0/checkpoints/last.ckpt"}[stage]
     assert model["generator_optimizer"] == "headsup.training.restorer.adamw"
     weights = model["weights"]
     assert (weights["fidelity"], weights["fidelity_lpips"], weights["identity"]) == (1, 0.8, 4)
+    assert (weights["l2"], weights["lpips"], weights["fidelity_l2"]) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("row", ROWS[:4], ids=lambda path: path.stem)
+def test_a_row_of_the_ablation_goes_on_from_a_stage_one_of_its_own(row, monkeypatch, capsys) -> None:
+    """The same losses and no references in both stages; the checkpoint is where stage one leaves it."""
+    configs = []
+    for command in COMMANDS:
+        words = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
+        if str(row) in words and str(CONFIGS / "tiny.yaml") not in words:
+            assert headsup(monkeypatch, *words, "--print_config") == 0
+            configs.append(yaml.safe_load(capsys.readouterr().out))
+    first, second = configs
+    assert (first["trainer"]["max_steps"], second["trainer"]["max_steps"]) == (40_000, 150_000)
+    assert first["model"] == second["model"]
+    assert first["data"]["init_args"]["references"] is second["data"]["init_args"]["references"] is False
+    logger = first["trainer"]["logger"]["init_args"]
+    assert first["ckpt_path"] is None
+    assert second["ckpt_path"] == f"{logger['save_dir']}/{logger['name']}/version_0/checkpoints/last.ckpt"
+    assert [source["weight"] for source in first["data"]["init_args"]["sources"]] == [0.15, 0.05, 1.7, 0.3]
+    assert [source["weight"] for source in second["data"]["init_args"]["sources"]] == [1.5, 0.5, 1.7, 0.3]
 
 
 def test_what_a_constructor_misses_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:

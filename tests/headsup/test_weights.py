@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from headsup.command_options import ExportOptions
 from headsup.model.backbone import description, load_backbone
@@ -99,6 +100,50 @@ def test_weights_of_another_base_model_are_refused(restorer, tmp_path):
         save_weights(changed, SETTINGS, path, CARD)
         with pytest.raises(ValueError, match="are for the base model random:tiny and do not fit random:tiny"):
             apply_weights(restorer, read_weights(path), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def v_base(tmp_path_factory):
+    """The architecture of the base model, as one that predicts v."""
+    folder = tmp_path_factory.mktemp("v_base")
+    base = load_backbone("random:tiny")
+    for part, network in (("unet", base.unet), ("vae", base.vae)):
+        save_part(network, folder, part)
+    save_scheduler(folder, description("tiny", "scheduler") | {"prediction_type": "v_prediction"})
+    return str(folder)
+
+
+def test_weights_of_another_prediction_type_are_refused(restorer, v_base, tmp_path):
+    """They would fit in names and shapes, and what is predicted would be taken for something else."""
+    path = tmp_path / "epsilon.safetensors"
+    save_weights(restorer.generator_parameters(), SETTINGS, path, CARD, prediction_type="epsilon")
+    assert read_weights(path).prediction_type == "epsilon"
+    assert load_restorer(path)[0].schedule.prediction_type == "epsilon"
+    with pytest.raises(ValueError, match=r"epsilon\.safetensors were trained on a base model that predicts epsilon, "):
+        load_restorer(path, base=v_base)
+
+
+def test_weights_that_do_not_say_what_is_predicted_still_load(file, v_base):
+    assert read_weights(file).prediction_type is None
+    assert load_restorer(file, base=v_base)[0].schedule.prediction_type == "v_prediction"
+
+
+def test_an_unknown_prediction_type_is_refused(file, tmp_path):
+    with safe_open(file, framework="pt") as opened:
+        header = opened.metadata()
+    path = tmp_path / "sample.safetensors"
+    save_file(load_file(file), path, header | {"prediction_type": "sample"})
+    with pytest.raises(ValueError, match="prediction_type is 'sample', known are epsilon and v_prediction"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(("recorded", "expected"), [({"prediction_type": "v_prediction"}, "v_prediction"), ({}, None)])
+def test_an_export_says_what_the_run_predicted(restorer, tmp_path, recorded, expected):
+    values = {f"restorer.{name}": value.detach() for name, value in restorer.generator_parameters().items()}
+    checkpoint = {"headsup": {"settings": vars(SETTINGS), "steps": 1, **recorded}, "state_dict": values}
+    torch.save(checkpoint, tmp_path / "run.ckpt")
+    export_checkpoint(tmp_path / "run.ckpt", tmp_path / "w.safetensors", ModelCard())
+    assert read_weights(tmp_path / "w.safetensors").prediction_type == expected
 
 
 def test_what_float16_cannot_hold_is_refused(tmp_path):

@@ -38,7 +38,7 @@ def hime(monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
 
 
 def test_there_is_a_command_for_every_experiment() -> None:
-    assert len(set(COMMANDS)) == 36
+    assert len(set(COMMANDS)) == 38
     named = {word.removeprefix("$C/") for command in COMMANDS for word in shlex.split(command)}
     files = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
     assert files - named == {"smoke.yaml", "miniature.yaml"}
@@ -51,6 +51,21 @@ def test_every_documented_command_parses(command, monkeypatch, capsys) -> None:
     argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
     assert hime(monkeypatch, *argv, "--print_config") == 0, capsys.readouterr().err
     assert "Unable to serialize" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_references_are_other_photographs_unless_a_config_says_that_copies_are_mixed_in(
+    command, monkeypatch, capsys
+) -> None:
+    argv = shlex.split(command.replace("$C", str(CONFIGS)))[1:]
+    assert hime(monkeypatch, *argv, "--print_config") == 0
+    data = yaml.safe_load(capsys.readouterr().out)["data"]["init_args"]
+    said = "self_exemplars.yaml" in command or "/lfw/" in command
+    assert (data["self_exemplars"] is not None) == said
+    if not said:
+        counts = {"references_0": 0, "references_1": 1}
+        assert data["references"] == next((n for name, n in counts.items() if name in command), 3)
+        assert (data["reference_counts"], data["blank"]) == (None, 0.0)
 
 
 def test_what_is_laid_over_a_file_is_laid_over_one_another(monkeypatch, capsys) -> None:

@@ -46,6 +46,14 @@ def network() -> HIME:
     return network
 
 
+def test_files_of_before_the_grid_of_the_flow_still_load(network: HIME) -> None:
+    arguments = network.arguments._asdict()
+    assert arguments.pop("flow_grid") == "centres"
+    assert network_from(arguments, network.state_dict(), "x").arguments == network.arguments
+    corners = arguments | {"flow_grid": "corners"}
+    assert network_from(corners, network.state_dict(), "x").alignment.flow.grid == "corners"
+
+
 def test_arguments_rebuild_the_network(network: HIME) -> None:
     assert network.arguments == HimeArguments(4, "flow_dcn", "cofa", 8, 1, 2, 1, 8, 1, 4)
     HIME(*network.arguments).load_state_dict(network.state_dict())

@@ -27,14 +27,28 @@ from portraitdata.builder.config import (
     Scorer,
     SizeRule,
 )
-from portraitdata.builder.layout import IMAGES_SCHEMA, PAIRS_SCHEMA
+from portraitdata.builder.layout import (
+    DEDUPLICATE,
+    FACES,
+    FACES_SCHEMA,
+    IMAGES_SCHEMA,
+    KEPT,
+    PAIRS,
+    PAIRS_SCHEMA,
+    SINGLE_FILE,
+    SPLIT,
+    part_path,
+    read_stage,
+    write_rows,
+)
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.download_stage import Download, command_line
 from portraitdata.builder.stages.index_stage import Index, fits, may_fit
+from portraitdata.builder.stages.mine_pairs import NOT_ALIKE, mine_pairs
 from portraitdata.builder.stages.perceptual_hash import alike_hashes, perceptual_hash
 from portraitdata.builder.stages.q_align import QAlign
 from portraitdata.builder.stages.quality_stage import Quality, build_judge
-from portraitdata.builder.stages.split_people import one_reference
+from portraitdata.builder.stages.split_people import one_reference, split_images
 
 ANY_SIZE = SizeRule(longer_above=10, shorter_from=10)
 
@@ -336,3 +350,55 @@ def test_download_without_or_with_a_failing_program(tmp_path):
             Download(changed)(indexed(changed))
     given = replace(config.download, user_agent="me", options=("--retries=5",))
     assert command_line(tmp_path, 1, given)[-2:] == ["--user_agent_token=me", "--retries=5"]
+
+
+def rows_of(schema, rows):
+    """A table of these rows, with nothing of its type in the columns that they do not name."""
+    empty = {pa.string(): "", pa.bool_(): False, pa.int32(): 0, pa.int64(): 0, pa.float32(): 0.0}
+    blank = {
+        field.name: empty.get(field.type, [0.0] * getattr(field.type, "list_size", 0))
+        for field in schema
+        if not field.nullable
+    }
+    return pa.Table.from_pylist([blank | row for row in rows], schema)
+
+
+STRANGERS = 10
+"""Images of nobody else: enough that two alike images are no giant group, whose threshold is raised."""
+
+
+def write_faces(config, cosine):
+    """Two images whose faces are that similar, and strangers, each with a face at right angles to all others."""
+    axes = np.eye(STRANGERS + 2)
+    axes[1] = cosine * axes[0] + np.sqrt(1 - cosine**2) * axes[1]
+    uids = [f"u{number:02d}" for number in range(len(axes))]
+    images = [{"uid": uid, "status": KEPT} for uid in uids]
+    faces = [{"uid": uid, "embedding": axis.tolist()} for uid, axis in zip(uids, axes, strict=True)]
+    write_rows(rows_of(IMAGES_SCHEMA, images), config.output / DEDUPLICATE / SINGLE_FILE[DEDUPLICATE])
+    write_rows(rows_of(FACES_SCHEMA, faces), part_path(config.output, FACES, 0))
+    return uids
+
+
+@pytest.mark.parametrize("cosine", [0.5, 0.6])
+def test_faces_that_are_alike_but_no_pair_are_noted_and_not_torn_apart_by_the_split(tmp_path, cosine):
+    """Between the threshold of the split and that of pairs."""
+    config = BuildConfig(tmp_path / "build", (LocalSource("local", tmp_path, "CC0-1.0"),))
+    one, other, *strangers = write_faces(config, cosine)
+    mine_pairs(config)
+    (pair,) = read_stage(config.output, PAIRS).to_pylist()
+    assert (pair["face_a"], pair["face_b"], pair["reason"]) == (f"{one}:0", f"{other}:0", NOT_ALIKE)
+    assert pair["cosine"] == pytest.approx(cosine, abs=1e-3)
+    tested = set()
+    for seed in range(8):
+        split_images(replace(config, split=replace(config.split, test_share=0.4, seed=seed)))
+        split = {row["uid"]: row["split"] for row in read_stage(config.output, SPLIT).to_pylist()}
+        assert split[one] == split[other]
+        tested |= {uid for uid, part in split.items() if part == "test"}
+    assert tested >= set(strangers)
+
+
+def test_faces_below_the_threshold_of_the_split_are_not_noted(tmp_path):
+    config = BuildConfig(tmp_path / "build", (LocalSource("local", tmp_path, "CC0-1.0"),))
+    write_faces(config, 0.4)
+    mine_pairs(config)
+    assert read_stage(config.output, PAIRS).num_rows == 0

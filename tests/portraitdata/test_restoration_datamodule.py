@@ -1,4 +1,6 @@
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -88,9 +90,9 @@ def trainer(folder: Path, max_steps: int = -1, callbacks: tuple = (), **options)
     return Trainer(**(settings | options))
 
 
-def one_process(indexes: list[Path], workers: int = 0) -> list[list[tuple]]:
+def one_process(indexes: list[Path], workers: int = 0, weights: Sequence[float] = (1.5, 0.5)) -> list[list[tuple]]:
     """Two epochs of the mixture, read without Lightning by one process that is never interrupted."""
-    mixture = Mixture([RestorationPairs(index, size=48, drop=0.3) for index in indexes], [1.5, 0.5], SAMPLES)
+    mixture = Mixture([RestorationPairs(index, size=48, drop=0.3) for index in indexes], weights, SAMPLES)
     steps = []
     for epoch in (0, 1):
         sampler = SeededSequence(SAMPLES, BATCH_SIZE, epoch=epoch)
@@ -125,6 +127,26 @@ def test_a_resumed_run_goes_on_where_it_was(indexes, tmp_path, uninterrupted, st
         second, data(indexes, num_workers=workers), ckpt_path=tmp_path / "last.ckpt", weights_only=False
     )
     assert first.steps + second.steps == uninterrupted
+
+
+@pytest.mark.parametrize("stop", [3, BATCHES, 7])
+def test_another_mixture_begins_with_the_sample_that_comes_next(indexes, tmp_path, stop):
+    """As stage two goes on from stage one: within an epoch, at its end, after it."""
+    weights = [0.25, 1.75]
+    sources = [Source(index, weight) for index, weight in zip(indexes, weights, strict=True)]
+    first, second = Recorder(), Recorder()
+    saver = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_last=True, filename="{step}")
+    trainer(tmp_path, max_steps=stop, callbacks=(saver,)).fit(first, data(indexes))
+    changed = data(indexes)
+    changed.sources = sources
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The resumed epoch was begun differently")
+        trainer(tmp_path).fit(second, changed, ckpt_path=tmp_path / "last.ckpt", weights_only=False)
+    before, after = one_process(indexes), one_process(indexes, weights=weights)
+    assert first.steps == before[:stop]
+    assert second.steps == after[stop:]
+    seen = [image[2] for step in first.steps + second.steps for image in step]
+    assert len(set(seen)) == len(seen) == 2 * SAMPLES  # no sample twice and none left out
 
 
 def test_two_ranks_resumed_within_an_epoch_see_what_one_process_sees(indexes, uninterrupted):

@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.errors import ImageFileError
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.restoration.batches import collate, finish
@@ -50,6 +53,47 @@ def test_some_have_a_reference(tmp_path):
     assert batch.reference[1].equal(load_picture(tmp_path / "reference" / "b.png").pixels)
     assert (len(batch.faces), batch.referenced.tolist(), batch.mask.any().item()) == (0, [-1, -1], False)
     assert batch.lq.shape == (2, 3, 8, 6)
+
+
+class Seeing:
+    """A detector that finds a small and a large face in a picture that is not black."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, ...]] = []
+
+    def __call__(self, images):
+        self.sizes.append(tuple(images.shape))
+        if not images.any():
+            return Faces.none()
+        points = torch.stack([FFHQ_512.scaled(side).tensor().float() + 2 for side in (8, 16)])
+        points[1, 2] += 3  # a nose that does not fit
+        boxes = torch.tensor([[2.0, 2.0, 9.0, 9.0], [2.0, 2.0, 17.0, 17.0]])
+        return Faces(torch.zeros(2, dtype=torch.int64), boxes, points, torch.ones(2))
+
+
+def test_a_reference_is_for_the_largest_face_of_the_truth(tmp_path):
+    make_set(tmp_path, "hq", "lq")
+    picture(tmp_path / "reference" / "b.png", 512, 512)
+    detector = Seeing()
+    pairs = PairedImages(tmp_path, detector=detector)
+    assert pairs.has_references
+    batch = finish(collate([pairs[0], pairs[1]]))
+    assert detector.sizes == [(1, 3, 32, 24)]  # the truth of the picture that has one, and no other
+    assert batch.referenced.tolist() == [-1, 1]
+    assert batch.faces.image_index.tolist() == [1, 1]
+    assert batch.mask[1, 0].nonzero().aminmax(dim=0).max.tolist() == [17, 17]
+    assert not batch.mask[0].any()
+    expected = alignment_matrix(batch.faces.landmarks.double(), estimator="lmeds").float()
+    torch.testing.assert_close(batch.matrices, expected)
+
+
+def test_a_reference_of_nobody_is_not_used_and_said_to_be(tmp_path):
+    make_set(tmp_path, "hq", "lq", names=("a",))
+    picture(tmp_path / "reference" / "a.png", 512, 512)
+    save_picture(Picture(torch.zeros(3, 32, 24)), tmp_path / "hq" / "a.png")
+    with pytest.warns(UserWarning, match=r"No face is found in .*a\.png, so its reference is for nobody"):
+        item = PairedImages(tmp_path, detector=Seeing())[0]
+    assert (item.referenced, len(item.faces)) == (-1, 0)
 
 
 def test_a_reference_must_be_aligned(tmp_path):

@@ -9,6 +9,9 @@ import pyarrow as pa
 import pytest
 import torch
 
+from faceops.geometry.alignment import alignment_matrix
+from faceops.geometry.landmarks import FFHQ_512
+from faceops.geometry.similarity import apply
 from faceops.images.errors import DamagedImageError
 from faceops.images.files import load_picture
 from portraitdata.degradation.batched.executor import degrade_batch
@@ -311,3 +314,43 @@ def test_only_whole_faces_are_left_and_their_references_with_them(index):
     assert whole.referenced.tolist() == [0, -1, 1, -1]
     assert whole.faces.landmarks.equal(batch.faces.landmarks[[0, 2]])
     assert whole.hq is batch.hq
+
+
+def test_faces_are_aligned_by_the_matrix_of_the_index_and_not_by_their_landmarks(index):
+    """A nose that is found elsewhere: least median of squares leaves it out, least squares does not."""
+    landmarks = torch.tensor(index.faces["landmarks"].to_pylist(), dtype=torch.float64).unflatten(1, (5, 2))
+    landmarks[:, 2] += torch.tensor([9.0, -7.0])
+    matrices = alignment_matrix(landmarks, estimator="lmeds")
+    columns = {"landmarks": landmarks.flatten(1).tolist(), "matrix": matrices.flatten(1).tolist()}
+    faces = index.faces
+    for name, values in columns.items():
+        place = faces.column_names.index(name)
+        faces = faces.set_column(place, faces.schema.field(name), pa.array(values, faces.schema.field(name).type))
+    noisy = replace(index, faces=faces)
+    pairs, known, apart = training(noisy, keep_face=1.0), set(), []
+    for serial in range(12):
+        item = pairs[serial, serial]
+        (number,) = [n for n in range(len(noisy)) if noisy.photograph(n).path == item.name]
+        (face,) = noisy.faces_of(number)
+        aligned = apply(torch.from_numpy(noisy.matrices(np.array([face]))), landmarks[face].unsqueeze(0))[0]
+        found = apply(item.matrices, item.faces.landmarks)[0].double()
+        plain, mirrored = (found - aligned).abs().max(), (511 - found[[1, 0, 2, 4, 3], 0] - aligned[:, 0]).abs().max()
+        assert min(plain, mirrored) < 0.1
+        known.add(bool(plain < mirrored))
+        by_least_squares = apply(alignment_matrix(item.faces.landmarks), item.faces.landmarks)[0]
+        apart.append((by_least_squares - found).abs().max().item())
+        torch.testing.assert_close(finish(collate([item])).aligning(512), item.matrices, rtol=0, atol=1e-3)
+    assert known == {True, False}
+    assert max(apart) > 2  # pixels of 512: twenty times what is forgiven above
+
+
+def test_matrices_of_a_batch_are_of_its_faces_in_their_order(index):
+    items = [training(index, keep_face=1.0)[serial, serial] for serial in range(4)]
+    batch = finish(collate(items))
+    assert batch.matrices.equal(torch.cat([item.matrices for item in items]))
+    points = apply(batch.aligning(128), batch.faces.landmarks)
+    torch.testing.assert_close(points, FFHQ_512.scaled(128).tensor().float().expand(4, 5, 2), rtol=0, atol=12)
+    outside = batch.faces.landmarks.clone()
+    outside[1, 0, 0] = -9
+    close = batch._replace(faces=replace(batch.faces, landmarks=outside)).of_whole_faces()
+    assert close.matrices.equal(batch.matrices[[0, 2, 3]])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceops.geometry.faces import Faces
+from faceops.geometry.similarity import apply
 from faceops.images.files import Picture, save_picture
 from portraitdata.exemplars.photograph_crops import Square
 from portraitdata.restoration.face_masks import at_latent_resolution, box_masks
@@ -43,6 +44,21 @@ def test_points_keep_their_place_in_the_window(view, points):
         wanted = wanted[[1, 0, 2, 4, 3]]  # left and right eye, left and right corner of the mouth
         wanted[:, 0] = 1 - wanted[:, 0]
     torch.testing.assert_close((seen + 0.5) / view.size, wanted, rtol=0, atol=1e-4)
+
+
+@settings(deadline=None)
+@given(views(), POINTS, st.floats(0.2, 4), st.floats(-3, 3), UNIT)
+def test_faces_of_a_view_are_aligned_as_those_of_the_photograph(view, points, scale, angle, shift):
+    """By the same matrix: every point comes to the same place of the aligned face, mirrored with the view."""
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    stored = torch.tensor([[[cosine, -sine, 100 * shift], [sine, cosine, -50 * shift]]], dtype=torch.float64)
+    seen = view.faces(face(points)).landmarks.double()
+    found = apply(view.matrices(stored, 64), seen)
+    wanted = apply(stored, torch.tensor([points], dtype=torch.float64))
+    if view.flipped:
+        wanted = wanted[:, [1, 0, 2, 4, 3]]
+        wanted[..., 0] = 63 - wanted[..., 0]
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-2)
 
 
 @settings(deadline=None)

@@ -84,3 +84,40 @@ def test_each_network_is_stepped_by_its_own_clipped_gradient_of_the_accumulated_
     assert all((module.state_dict()[name] - value).abs().min() > 0 for name, value in before.items())
     assert trainer.global_step == 3  # the first network's steps alone are counted
     assert [schedule.get_last_lr()[0] for schedule in module.schedules] == [0.1 / 8, 0.1 / 8]
+
+
+class Accumulating(LightningModule):
+    """One weight, stepped by plain gradient descent, whose gradient is never clipped."""
+
+    def __init__(self, accumulate):
+        super().__init__()
+        self.automatic_optimization = False
+        self.accumulate = accumulate
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([self.weight], lr=0.5)
+
+    def training_step(self, batch, batch_idx):
+        with stepping(self, optimizers_of(self)[0], self.accumulate, max_grad_norm=1e9) as backward:
+            backward((self.weight * batch).sum())
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_a_step_is_by_the_mean_of_the_accumulated_losses(tmp_path, accumulate):
+    """And not by their sum, which a clipped gradient or Adam would hide."""
+    batches = torch.tensor([1.0, 2.0, 4.0, 9.0])
+    module = Accumulating(accumulate)
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=1,
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(batches, batch_size=None))
+    assert trainer.global_step == 4 // accumulate
+    assert module.weight.item() == pytest.approx(-0.5 * batches.sum().item() / accumulate)

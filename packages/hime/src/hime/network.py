@@ -11,6 +11,7 @@ from hime.blocks.aggregation import Average, ContentConditioned, Maximum
 from hime.blocks.alignment import ConvolutionAlignment, DeformableAlignment, FlowGuidedAlignment
 from hime.blocks.extraction import HighResolutionExtractor, LowResolutionExtractor
 from hime.blocks.reconstruction import Reconstructor
+from hime.blocks.spynet import FlowGrid
 from portraitdata.images.resampling import bicubic
 
 Alignment = Literal["none", "conv", "dcn", "flow_dcn"]
@@ -46,6 +47,7 @@ class HimeArguments(NamedTuple):
     offset_channels: int
     offset_layers: int
     offset_groups: int
+    flow_grid: FlowGrid = "centres"
 
 
 class HIME(nn.Module):
@@ -67,6 +69,7 @@ class HIME(nn.Module):
         offset_channels: Hidden channels of the offset estimator.
         offset_layers: Hidden layers of the offset estimator.
         offset_groups: Groups of channels that the deformable convolution moves together.
+        flow_grid: How the optical flow is enlarged; ``corners`` for published weights of SPyNet.
 
     Raises:
         ValueError: If the scale or a count does not fit.
@@ -84,6 +87,7 @@ class HIME(nn.Module):
         offset_channels: int = 64,
         offset_layers: int = 4,
         offset_groups: int = 8,
+        flow_grid: FlowGrid = "centres",
     ) -> None:
         super().__init__()
         if scale < 2:
@@ -101,6 +105,7 @@ class HIME(nn.Module):
             offset_channels,
             offset_layers,
             offset_groups,
+            flow_grid,
         )
         self.scale = scale
         self.lr_extractor = LowResolutionExtractor(channels, lr_blocks)
@@ -118,7 +123,7 @@ class HIME(nn.Module):
         elif wanted.alignment == "dcn":
             self.alignment = DeformableAlignment(wanted.channels, *offsets)
         else:
-            self.alignment = FlowGuidedAlignment(wanted.channels, wanted.scale, *offsets)
+            self.alignment = FlowGuidedAlignment(wanted.channels, wanted.scale, *offsets, wanted.flow_grid)
         if wanted.aggregation == "cofa":
             self.aggregation = ContentConditioned(wanted.channels)
         else:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from faceops.geometry.alignment import alignment_matrix, crop_faces
+from faceops.geometry.alignment import crop_faces
 from faceops.geometry.faces import Faces
 
 
@@ -31,30 +31,31 @@ def face_pairs(
     restored: Float[Tensor, "b 3 h w"],
     hq: Float[Tensor, "b 3 h w"],
     faces: Faces,
+    matrix: Float[Tensor, "n 2 3"],
     reference: Float[Tensor, "b 3 r r"],
     referenced: Int[Tensor, " b"],
     size: int = 512,
 ) -> FacePairs:
     """Cut all faces out of restored and true images, and give each its reference.
 
-    Both are aligned by the landmarks of the true image: the restored face moves if its features do. The paper does
-    not say whose it takes, nor what it does with small faces; here every face counts the same, the smallest enlarged
+    Both are aligned by the true image: the restored face moves if its features do. The paper does
+    not say by which, nor what it does with small faces; here every face counts the same, the smallest enlarged
     to `size`, and the black beyond the border of an image is equal in both. Computed in float32 outside autocast.
 
     Args:
         restored: x_hat_H, RGB in [0, 1].
         hq: x_H, RGB in [0, 1].
         faces: Faces in `hq`, in its pixels.
+        matrix: Maps from pixels of `hq` to those of the aligned faces, as
+            `portraitdata.restoration.batches.RestorationBatch.aligning` gives them for `size`.
         reference: x_r of each image, aligned to FFHQ.
         referenced: Row of `faces` that the reference of each image is for; -1 for none.
         size: Side of the aligned faces in pixels; the paper's are 512.
 
     Raises:
-        ValueError: If a face is not in the batch, its landmarks coincide or are not finite, or a reference is for a
-            face that is not there.
+        ValueError: If a face is not in the batch, or a reference is for a face that is not there.
     """
     with torch.autocast(restored.device.type, enabled=False):
-        matrix = alignment_matrix(faces.landmarks.float(), size)
         cut = crop_faces(restored.float(), matrix, faces.image_index, size).crops
         with torch.no_grad():
             truth = crop_faces(hq.float(), matrix, faces.image_index, size).crops

@@ -15,6 +15,7 @@ from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.face_parts import FaceParts
 from headsup.losses.faces import FacePairs, face_pairs
 from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.squared_error import squared_error
 from portraitdata.restoration.batches import RestorationBatch
 
 
@@ -26,19 +27,20 @@ class LossWeights:
     adversarial loss the paper gives no weight, and no row of its ablation has it: it is off.
 
     Args:
-        l2: Mean squared error of the image.
+        l2: Mean squared error of the image, of pixels in [-1, 1] as OSEDiff's (`headsup.losses.squared_error`).
         lpips: LPIPS of the image.
         distillation: Score distillation of the latent; lambda_reg.
-        fidelity: lambda^fid of the faces (Eq. 3).
+        fidelity: lambda^fid of the faces (Eq. 3), whose squared error is of pixels in [-1, 1], too.
         fidelity_lpips: lambda_LPIPS within it.
         identity: lambda^id.
         adversarial: lambda^adv.
-        l1: Mean absolute error of the image. This and what follows is beyond the paper.
+        l1: Mean absolute error of the image, of pixels in [0, 1]. This and what follows is beyond the paper.
         faithful: Mean absolute error of the faithful image, see `headsup.model.guidance`.
         parts: Eyes and mouths, see `headsup.losses.face_parts`.
         picture_adversarial: As `adversarial`, of the whole images and by a discriminator of their own.
         full_damage: Mean absolute error of the enlarged input from which on `picture_adversarial` has its full weight;
             below it, its share of that. 0 for the full weight everywhere.
+        fidelity_l2: Weight of the squared error within `fidelity`; 1 in the paper.
     """
 
     l2: float = 1.0
@@ -53,6 +55,7 @@ class LossWeights:
     parts: float = 0.0
     picture_adversarial: float = 0.0
     full_damage: float = 0.0
+    fidelity_l2: float = 1.0
 
 
 class Objective(nn.Module):
@@ -87,7 +90,7 @@ class Objective(nn.Module):
             )
         self.weights, self.face_size = weights, face_size
         self.perceptual, self.identity = perceptual, identity
-        self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips)
+        self.fidelity = FaceFidelity(perceptual, weights.fidelity_lpips, weights.fidelity_l2)
         self.parts = FaceParts(perceptual)
         judge = partial(FaceDiscriminator, discriminator_channels, square=discriminator_square)
         self.discriminator = judge() if weights.adversarial else None
@@ -116,13 +119,14 @@ class Objective(nn.Module):
         return [network for network in (self.discriminator, self.picture_discriminator) if network is not None]
 
     def faces(self, restored: Float[Tensor, "b 3 h w"], batch: RestorationBatch) -> FacePairs:
-        """Faces of restored and true images, aligned by the landmarks of the index: no detector runs in training.
+        """Faces of restored and true images, aligned by the matrices of the index: no detector runs in training.
 
         The reference of another person is none here: the restored face is not to look like it.
         """
         batch = batch.of_whole_faces()
         referenced = torch.where(batch.same_person, batch.referenced, -1)
-        return face_pairs(restored, batch.hq, batch.faces, batch.reference, referenced, self.face_size)
+        matrix = batch.aligning(self.face_size)
+        return face_pairs(restored, batch.hq, batch.faces, matrix, batch.reference, referenced, self.face_size)
 
     def forward(
         self,
@@ -151,7 +155,7 @@ class Objective(nn.Module):
                 logits = logits * damage_share(batch.lq, batch.hq, weights.full_damage)
             terms["picture_adversarial"] = weights.picture_adversarial * adversarial_generator_loss(logits)
         if weights.l2:
-            terms["l2"] = weights.l2 * F.mse_loss(restored.float(), batch.hq)
+            terms["l2"] = weights.l2 * squared_error(restored, batch.hq).mean()
         if weights.lpips and self.perceptual is not None:
             terms["lpips"] = weights.lpips * self.perceptual(restored, batch.hq).mean()
         if faces is not None:

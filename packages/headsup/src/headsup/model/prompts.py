@@ -19,14 +19,20 @@ class Prompts(ABC):
     """Gives the embedded prompts of a batch."""
 
     @abstractmethod
-    def prepare(self, source: str) -> None:
-        """Load what is needed for a diffusion model; called once, before anything else."""
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
+        """Load what is needed for a diffusion model; called once, before anything else.
+
+        Args:
+            source: The model, as for `headsup.model.backbone.load_backbone`.
+            dtype: Type of its frozen weights.
+        """
 
     @abstractmethod
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
-        """Embeddings of the prompts, on the device of the images.
+        """Embeddings of the prompts, on the device of the images; called once for a batch.
 
         Args:
+            lq: Inputs, enlarged to the size wanted as the restorer sees them, RGB in [0, 1].
             texts: What the index says of the photographs.
         """
 
@@ -46,10 +52,10 @@ class ConstantPrompt(Prompts):
         self.text, self.negative_text = text, negative_text
         self.embedded: Tensor | None = None
 
-    def prepare(self, source: str) -> None:
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
         """Embed the two texts."""
         if self.embedded is None:
-            self.embedded = load_text_encoder(source)([self.text, self.negative_text])
+            self.embedded = load_text_encoder(source)([self.text, self.negative_text]).to(dtype)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """The embedding of the text, once for each image."""
@@ -68,7 +74,8 @@ class ConstantPrompt(Prompts):
 class IndexPrompts(Prompts):
     """The text of every photograph in its index: a prompt, or tags with commas between.
 
-    The text encoder stays in memory; texts that come again are not encoded again.
+    The text encoder stays in the memory of the device that the images are on, in the type of the base model's frozen
+    weights. What a batch has of new texts is encoded together; the last 4096 texts are not encoded again.
 
     Args:
         otherwise: Text of photographs that have none.
@@ -79,28 +86,34 @@ class IndexPrompts(Prompts):
         self.encoder: TextEncoder | None = None
         self.known: OrderedDict[str, Tensor] = OrderedDict()
 
-    def prepare(self, source: str) -> None:
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
         """Load the text encoder."""
         if self.encoder is None:
-            self.encoder = load_text_encoder(source)
+            self.encoder = load_text_encoder(source, dtype)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """Embeddings of the texts."""
-        return torch.stack([self._embedded(text or self.otherwise) for text in texts]).to(lq.device)
+        if self.encoder is not None:
+            self.encoder.to(lq.device)
+        return self._embedded([text or self.otherwise for text in texts]).to(lq.device)
 
     def negative(self) -> Float[Tensor, "1 n d"]:
         """Embedding of the negative prompt."""
-        return self._embedded(self.negative_text).unsqueeze(0)
+        return self._embedded([self.negative_text])
 
-    def _embedded(self, text: str) -> Tensor:
+    def _embedded(self, texts: Sequence[str]) -> Float[Tensor, "b n d"]:
+        """Embeddings on the CPU, where thousands of them have room; made where the encoder is."""
         if self.encoder is None:
             raise RuntimeError("Prompts are prepared for a diffusion model before they are used.")
-        if text not in self.known:
-            self.known[text] = self.encoder([text])[0]
-            if len(self.known) > REMEMBERED:
-                self.known.popitem(last=False)
-        self.known.move_to_end(text)
-        return self.known[text]
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            self.known.update(zip(new, self.encoder(new).cpu(), strict=True))
+        for text in texts:
+            self.known.move_to_end(text)
+        found = torch.stack([self.known[text] for text in texts])
+        while len(self.known) > REMEMBERED:
+            self.known.popitem(last=False)
+        return found
 
 
 @runtime_checkable
@@ -108,7 +121,7 @@ class Tagger(Protocol):
     """Says what is on pictures, as the DAPE module does that HeadsUp uses (Section 4.1)."""
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> list[str]:
-        """A text for each image, RGB in [0, 1]."""
+        """A text for each image, RGB in [0, 1]: the inputs, enlarged to the size wanted."""
 
 
 class TaggedPrompts(IndexPrompts):

@@ -33,17 +33,24 @@ class TextEncoder(Protocol):
     """Embeds prompts."""
 
     def __call__(self, texts: Sequence[str]) -> Float[Tensor, "b n d"]:
-        """Embeddings of the tokens of every text, in float32, on the CPU."""
+        """Embeddings of the tokens of every text, on the device that it was put on; the CPU at first."""
+
+    def to(self, device: torch.device) -> None:
+        """Embed on a device from now on."""
 
 
 class ClipTextEncoder:
     """Text encoder of a Stable Diffusion in diffusers' layout.
 
+    Args:
+        source: Folder or hub id.
+        dtype: Type of its weights and of the embeddings.
+
     Raises:
         MissingBackboneError: If it is not there and cannot be fetched.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, dtype: torch.dtype = torch.float32) -> None:
         from transformers import CLIPTextModel, CLIPTokenizer
 
         local = Path(source).is_dir()
@@ -57,7 +64,7 @@ class ClipTextEncoder:
                 f"{source} has neither a text encoder (folders tokenizer and text_encoder) nor {EMBEDDINGS_FILE} with "
                 "the embeddings `positive` and `negative`; one of them is needed for the prompt."
             ) from error
-        self.model.requires_grad_(False).eval()
+        self.model.requires_grad_(False).eval().to(dtype)
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> Float[Tensor, "b n d"]:
@@ -65,11 +72,24 @@ class ClipTextEncoder:
         tokens = self.tokenizer(
             list(texts), padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
         )
-        embeddings: Tensor = self.model(tokens.input_ids).last_hidden_state
-        return embeddings.float()
+        device = self.model.device
+        with torch.autocast(device.type, enabled=False):  # a remembered embedding is the same in and out of a training
+            embeddings: Tensor = self.model(tokens.input_ids.to(device)).last_hidden_state
+        return embeddings
+
+    def to(self, device: torch.device) -> None:
+        """Put the weights on a device."""
+        self.model.to(device)
 
 
-class TwoEmbeddings:
+class KnownEmbeddings:
+    """Base of what computes nothing, and so is the same on every device."""
+
+    def to(self, device: torch.device) -> None:
+        """Do nothing."""
+
+
+class TwoEmbeddings(KnownEmbeddings):
     """Stands for a text encoder where a denoiser knows no texts, only good pictures and bad ones.
 
     Args:
@@ -93,7 +113,7 @@ class TwoEmbeddings:
         return torch.stack([self.negative if text == NEGATIVE else self.positive for text in texts])
 
 
-class RandomTextEncoder:
+class RandomTextEncoder(KnownEmbeddings):
     """Embeddings that depend on nothing but the text: for architectures with random weights."""
 
     def __init__(self, width: int) -> None:
@@ -108,11 +128,12 @@ class RandomTextEncoder:
         return torch.randn(TOKENS, self.width, generator=torch.Generator().manual_seed(seed))
 
 
-def load_text_encoder(source: str) -> TextEncoder:
+def load_text_encoder(source: str, dtype: torch.dtype = torch.float32) -> TextEncoder:
     """Text encoder that belongs to a diffusion model.
 
     Args:
         source: As for `headsup.model.backbone.load_backbone`.
+        dtype: Type of its weights; those of known embeddings are float32 always.
 
     Raises:
         MissingBackboneError: If it is not there and cannot be fetched.
@@ -124,4 +145,4 @@ def load_text_encoder(source: str) -> TextEncoder:
         with resources.as_file(resources.files("headsup") / "weights" / "tiny_base" / EMBEDDINGS_FILE) as path:
             return TwoEmbeddings.from_file(path)
     embeddings = Path(source) / EMBEDDINGS_FILE
-    return TwoEmbeddings.from_file(embeddings) if embeddings.is_file() else ClipTextEncoder(source)
+    return TwoEmbeddings.from_file(embeddings) if embeddings.is_file() else ClipTextEncoder(source, dtype)

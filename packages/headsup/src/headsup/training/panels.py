@@ -52,7 +52,8 @@ class RestorationPanels(Callback):
 def panel_rows(batch: RestorationBatch, restored: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "3 h width"]]:
     """One row an image: input, reference, output, truth, and its first face restored and true; black where absent."""
     height, width = batch.hq.shape[2:]
-    pairs = face_pairs(restored, batch.hq, batch.faces, batch.reference, batch.referenced, height)
+    matrix = batch.aligning(height)
+    pairs = face_pairs(restored, batch.hq, batch.faces, matrix, batch.reference, batch.referenced, height)
     rows = []
     for index in range(len(restored)):
         faces = (batch.faces.image_index == index).nonzero().flatten()[:1]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -29,7 +30,7 @@ from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
-from headsup.weights.files import apply_weights, read_weights
+from headsup.weights.files import PREDICTION, apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.training.stepping import optimizers_of, stepping
@@ -139,7 +140,7 @@ class RestorerTrainer(LightningModule):
         """Load the base model; idempotent, and nothing in it is random."""
         if self.restorer is not None:
             return
-        self.prompts.prepare(self.settings.base)
+        self.prompts.prepare(self.settings.base, torch.bfloat16 if self.bfloat16_base else torch.float32)
         self.restorer = self.settings.build(self.bfloat16_base)
         if self.initial_weights is not None:
             apply_weights(self.restorer, read_weights(self.initial_weights), self.settings)
@@ -192,14 +193,21 @@ class RestorerTrainer(LightningModule):
 
     def forward(self, batch: RestorationBatch) -> Restoration:
         """Restored images, their latents and the faithful images."""
-        height, width = batch.hq.shape[2:]
-        lq = bicubic(batch.lq, height, width).clamp(0, 1)
+        return self.restore(batch, *self.inputs(batch))
+
+    def inputs(self, batch: RestorationBatch) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b n d"]]:
+        """Inputs, enlarged to the size of the truth, and their embedded prompts."""
+        lq = bicubic(batch.lq, *batch.hq.shape[2:]).clamp(0, 1)
         if self.channels_last:
             lq = lq.contiguous(memory_format=torch.channels_last)
+        return lq, self.prompts(lq, batch.prompts)
+
+    def restore(
+        self, batch: RestorationBatch, lq: Float[Tensor, "b 3 h w"], prompt: Float[Tensor, "b n d"]
+    ) -> Restoration:
+        """Restoration of the `inputs` of a batch."""
         references = batch_references(batch, self.loaded_restorer.factor)
-        restored: Restoration = self.loaded_restorer(
-            lq, self.prompts(lq, batch.prompts), references, self.settings.layout
-        )
+        restored: Restoration = self.loaded_restorer(lq, prompt, references, self.settings.layout)
         return restored
 
     def training_step(self, batch: RestorationBatch, batch_idx: int) -> None:
@@ -208,39 +216,46 @@ class RestorerTrainer(LightningModule):
             self.learning_rate.set(optimizer.optimizer, self.global_step)
         generator, regularizer, discriminators = self.named_optimizers()
         sources = sample_sources(self, self.seed, batch_idx, len(batch.hq))
+        lq, prompt = self.inputs(batch)  # one prompt for generator, teacher and regularizer
         with stepping(self, generator, self.accumulate, self.max_grad_norm) as backward:
-            terms, restored, faces = self.generator_terms(batch, sources)
+            terms, restored, faces = self.generator_terms(batch, lq, prompt, sources)
             backward(torch.stack(list(terms.values())).sum())
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         if regularizer is not None:
-            self.step_regularizer(regularizer, restored.latents.detach(), batch, sources)
+            self.step_regularizer(regularizer, restored.latents.detach(), prompt, sources)
         if discriminators is not None:
             self.step_discriminators(discriminators, restored.picture.detach(), batch, faces)
 
     def generator_terms(
-        self, batch: RestorationBatch, sources: Sequence[torch.Generator]
+        self,
+        batch: RestorationBatch,
+        lq: Float[Tensor, "b 3 h w"],
+        prompt: Float[Tensor, "b n d"],
+        sources: Sequence[torch.Generator],
     ) -> tuple[dict[str, Tensor], Restoration, FacePairs | None]:
         """Weighted terms of Eq. 2, what was restored and the faces that were looked at."""
-        restored = self(batch)
+        restored = self.restore(batch, lq, prompt)
         faces = self.objective.faces(restored.picture, batch) if self.objective.looks_at_faces else None
         terms = self.objective(restored.picture, batch, faces, restored.faithful)
         if self.distillation.form != "none" and self.loss_weights.distillation:
-            prompt = self.prompts(batch.lq, batch.prompts)
-            negative = self.prompts.negative()
-            z = restored.latents
+            z, negative = restored.latents, self.prompts.negative()
             gradient = prior_gradient(self.loaded_restorer, z.detach(), prompt, negative, self.distillation, sources)
             terms["distillation"] = self.loss_weights.distillation * score_distillation_loss(z, gradient)
         return terms, restored, faces
 
     def step_regularizer(
-        self, optimizer: LightningOptimizer, z: Tensor, batch: RestorationBatch, sources: Sequence[torch.Generator]
+        self,
+        optimizer: LightningOptimizer,
+        z: Tensor,
+        prompt: Float[Tensor, "b n d"],
+        sources: Sequence[torch.Generator],
     ) -> None:
         """Let the regularizer follow what is restored."""
         with (
             self.loaded_restorer.switch.using("regularizer"),
             stepping(self, optimizer, self.accumulate, self.max_grad_norm) as backward,
         ):
-            loss = regularizer_loss(self.loaded_restorer, z, self.prompts(batch.lq, batch.prompts), sources)
+            loss = regularizer_loss(self.loaded_restorer, z, prompt, sources)
             backward(loss)
         self.log("train/regularizer", loss.detach())
 
@@ -295,4 +310,8 @@ class RestorerTrainer(LightningModule):
         # spectral normalisation goes on from the vectors in the discriminator's buffers
         trained |= {name for name, _ in self.named_buffers() if "discriminator." in name}
         checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}
-        checkpoint["headsup"] = {"settings": vars(self.settings), "steps": int(checkpoint["global_step"])}
+        checkpoint["headsup"] = {
+            "settings": vars(self.settings),
+            "steps": int(checkpoint["global_step"]),
+            PREDICTION: self.loaded_restorer.schedule.prediction_type,
+        }

@@ -56,7 +56,8 @@ class RestorationScores(MeanScores):
     def _add_identity(self, images: Tensor, batch: RestorationBatch, suffix: str) -> None:
         if self.identity is None or not len(batch.faces):
             return
-        pairs = face_pairs(images, batch.hq, batch.faces, batch.reference, batch.referenced, self.face_size)
+        faces, matrix = batch.faces, batch.aligning(self.face_size)
+        pairs = face_pairs(images, batch.hq, faces, matrix, batch.reference, batch.referenced, self.face_size)
         restored = self.identity.embed(pairs.restored)
         self.add(f"identity{suffix}", similarity(restored, self.identity.embed(pairs.truth)))
         if pairs.present.any() and not suffix:

@@ -9,7 +9,7 @@ from torch import Tensor
 from faceops.weights.model_card import merge_cards
 from headsup.command_options import ExportOptions
 from headsup.model.settings import RestorerSettings
-from headsup.weights.files import save_weights
+from headsup.weights.files import PREDICTION, save_weights
 from headsup.weights.model_card import ModelCard
 from portraitdata.networks.safe_loading import load_safely
 
@@ -39,7 +39,9 @@ def export_checkpoint(options: ExportOptions) -> None:
     if options.base is not None:
         settings = replace(settings, base=options.base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))
-    save_weights(generator_tensors(content), settings, options.output, merge_cards(stored, options.card), options.half)
+    predicts = content["headsup"].get(PREDICTION)
+    card = merge_cards(stored, options.card)
+    save_weights(generator_tensors(content), settings, options.output, card, options.half, predicts)
 
 
 def generator_tensors(content: dict[str, Any]) -> dict[str, Tensor]:

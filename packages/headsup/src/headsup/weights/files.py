@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceops.weights.header import Architecture, header_metadata, read_parts, unreadable_header
+from faceops.weights.header import Architecture, header_metadata, read_metadata, read_parts, unreadable_header
 from faceops.weights.model_card import known_fields
 from faceops.weights.writing import write_weights
 from headsup.model.one_step import OneStepRestorer
+from headsup.model.schedule import PredictionType
 from headsup.model.settings import RestorerSettings
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import DEFAULT_WEIGHTS, find_weights
 
 ARCHITECTURE = Architecture("headsup", "HeadsUp", ("settings", "card"))
 """Fields in the headers of this package's files."""
+
+PREDICTION = "prediction_type"
+"""Field of the header, text, with what the denoiser predicts; files of before it was written lack it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +35,17 @@ class RestorerWeights:
     card: ModelCard
     source: str
     """File, for errors."""
+    prediction_type: PredictionType | None = None
+    """What the denoiser that they were trained with predicts; None if the file does not say."""
 
 
 def save_weights(
-    tensors: Mapping[str, Tensor], settings: RestorerSettings, path: Path, card: ModelCard, half: bool = False
+    tensors: Mapping[str, Tensor],
+    settings: RestorerSettings,
+    path: Path,
+    card: ModelCard,
+    half: bool = False,
+    prediction_type: PredictionType | None = None,
 ) -> None:
     """Write weights; the file appears complete or not at all.
 
@@ -43,13 +55,17 @@ def save_weights(
         path: File to write; an existing one is replaced.
         card: What to say about the weights.
         half: Store float16: half the size, 11 bits of mantissa. They are float32 again when loaded.
+        prediction_type: What the denoiser that they were trained with predicts; None if it is not known.
 
     Raises:
         ValueError: If a value is not finite or does not fit into float16.
         OSError: If the file cannot be written.
     """
     parts = {"settings": asdict(settings), "card": asdict(card)}
-    write_weights(tensors, header_metadata(ARCHITECTURE, parts), path, half)
+    metadata = header_metadata(ARCHITECTURE, parts)
+    if prediction_type is not None:
+        metadata[PREDICTION] = prediction_type
+    write_weights(tensors, metadata, path, half)
 
 
 def read_weights(name_or_path: str | Path) -> RestorerWeights:
@@ -64,7 +80,23 @@ def read_weights(name_or_path: str | Path) -> RestorerWeights:
     """
     path = find_weights(name_or_path)
     settings, card = read_header(path)
-    return RestorerWeights(load_file(path), settings, card, str(path))
+    return RestorerWeights(load_file(path), settings, card, str(path), read_prediction_type(path))
+
+
+def read_prediction_type(path: Path) -> PredictionType | None:
+    """What the denoiser of a weights file predicts; None if the file does not say.
+
+    Raises:
+        ValueError: If it names what no denoiser here predicts.
+        OSError: If it cannot be read.
+    """
+    stated = read_metadata(path).get(PREDICTION)
+    for known in get_args(PredictionType):
+        if stated == known:
+            return known
+    if stated is None:
+        return None
+    raise unreadable_header(path, f"{PREDICTION} is {stated!r}, known are {' and '.join(get_args(PredictionType))}")
 
 
 def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:
@@ -99,6 +131,13 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
                 f"The weights {weights.source} were trained with the {name} {found}, the restorer has {wanted}: make "
                 "them equal, or leave the weights out."
             )
+    predicted, known = restorer.schedule.prediction_type, weights.prediction_type
+    if known is not None and known != predicted:
+        raise ValueError(
+            f"The weights {weights.source} were trained on a base model that predicts {known}, the denoiser of "
+            f"{restorer.source} predicts {predicted}, which would be taken for something else: name the base model "
+            f"that they belong to, {weights.settings.base}."
+        )
     parameters = restorer.generator_parameters()
     if parameters.keys() != weights.tensors.keys() or any(
         parameter.shape != weights.tensors[name].shape for name, parameter in parameters.items()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hime.blocks.deformable import DeformableConv2d
 from hime.blocks.residual import LEAK
 from hime.blocks.sampling import warp
-from hime.blocks.spynet import SPyNet
+from hime.blocks.spynet import FlowGrid, SPyNet
 from portraitdata.images.resampling import bicubic
 
 TAPS = 9
@@ -100,12 +100,23 @@ class FlowGuidedAlignment(nn.Module):
     The paper does not say at which resolution the flow is estimated. At half the reference's resolution a six-level
     SPyNet on three references costs 3.93 GMACs at 128 px, the difference between the large and the small rows of
     Table 1; at that of the input six levels would reach below one pixel.
+
+    Args:
+        grid: How a flow field is enlarged, see `hime.blocks.spynet.SPyNet`.
     """
 
-    def __init__(self, channels: int, scale: int, hidden: int = 64, groups: int = 8, layers: int = 4) -> None:
+    def __init__(
+        self,
+        channels: int,
+        scale: int,
+        hidden: int = 64,
+        groups: int = 8,
+        layers: int = 4,
+        grid: FlowGrid = "centres",
+    ) -> None:
         super().__init__()
         self.scale = scale
-        self.flow = SPyNet()
+        self.flow = SPyNet(grid=grid)
         self.estimator = OffsetEstimator(channels, hidden, groups, layers)
         self.conv = DeformableConv2d(channels, channels)
 

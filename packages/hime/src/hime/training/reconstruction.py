@@ -28,6 +28,7 @@ class ReconstructionSuperResolver(SuperResolver):
         optimizer: Makes the optimizer.
         warmup_steps: Steps over which the learning rate rises from zero.
         part_rates: Learning rates of the parts that decide where the references are sampled.
+        flow_weights: File with published weights of SPyNet for the optical flow of HIME (large); null for none.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class ReconstructionSuperResolver(SuperResolver):
         optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
         warmup_steps: int = 500,
         part_rates: PartRates = DEFAULT_RATES,
+        flow_weights: str | None = None,
     ) -> None:
         super().__init__()
         # The numbers go to the logger and the checkpoint; what is no number is rebuilt from the config, so that a
         # checkpoint holds nothing that needs unpickling.
         self.save_hyperparameters(ignore=["network", "optimizer", "part_rates"])
-        self.prepare(network, initial_weights, warmup_steps)
+        self.prepare(network, initial_weights, warmup_steps, flow_weights)
         self.rec_weight, self.cor_weight = rec_weight, cor_weight
         check_window(window, dilation)
         self.window, self.dilation = window, dilation

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME, SuperResolution
+from hime.training.initial_weights import begin_as, begin_flow
 from hime.training.schedule import WarmupCosine
-from hime.weights.files import load_network
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
 
@@ -46,14 +46,19 @@ class SuperResolver(LightningModule):
     network: HIME
     warmup_steps: int
 
-    def prepare(self, network: HIME, initial_weights: str | None, warmup_steps: int) -> None:
-        """Take the network, and start it from trained weights if any are named.
+    def prepare(
+        self, network: HIME, initial_weights: str | None, warmup_steps: int, flow_weights: str | None = None
+    ) -> None:
+        """Take the network, and start it from trained weights if any are named, its flow from published ones.
 
         Raises:
             ValueError: If the weights are of another kind of network.
+            FileNotFoundError: If there is no such file.
         """
         if initial_weights is not None:
             begin_as(network, initial_weights)
+        if flow_weights is not None:
+            begin_flow(network, flow_weights)
         self.network = network.to(memory_format=torch.channels_last)
         self.warmup_steps = warmup_steps
         self.quality = QualityScores()
@@ -137,33 +142,3 @@ class SuperResolver(LightningModule):
             "arguments": dict(self.network.arguments._asdict()),
             "card": {"lr_size": self.lr_size, "steps": int(checkpoint["global_step"])},
         }
-
-
-FLOW = "alignment.flow."
-"""Parameters that a network with optical flow has and one without has not."""
-
-
-def begin_as(network: HIME, initial_weights: str) -> None:
-    """Give a network the weights of a trained one.
-
-    HIME (large) may begin as HIME (small): its flow is zero at first, so that it gives the small one's images until
-    the flow is trained. The paper does not say how it trained the large one.
-
-    Args:
-        network: Network to be trained; changed.
-        initial_weights: Name of shipped weights, or a file.
-
-    Raises:
-        ValueError: If the weights are of another kind of network.
-        FileNotFoundError: If there is no such file.
-    """
-    trained = load_network(initial_weights)
-    gains_flow = trained.arguments.alignment == "dcn" and network.arguments.alignment == "flow_dcn"
-    comparable = trained.arguments._replace(alignment="flow_dcn") if gains_flow else trained.arguments
-    if comparable != network.arguments:
-        raise ValueError(
-            f"The weights {initial_weights} are of {trained.arguments}, the model of the config is "
-            f"{network.arguments}: make them equal or leave initial_weights out."
-        )
-    own = {name: value for name, value in network.state_dict().items() if gains_flow and name.startswith(FLOW)}
-    network.load_state_dict(trained.state_dict() | own)

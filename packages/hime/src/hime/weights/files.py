@@ -9,13 +9,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from faceops.weights.writing import write_weights
+from hime.blocks.spynet import FlowGrid
 from hime.network import HIME, Aggregation, Alignment, HimeArguments
 from hime.weights.model_card import ModelCard, WeightsHeader, read_header
 from hime.weights.shipped import find_weights, shipped_weights
 
 __all__ = ["load_network", "network_from", "save_weights", "shipped_weights"]
 
-CHOICES = {"alignment": get_args(Alignment), "aggregation": get_args(Aggregation)}
+CHOICES = {"alignment": get_args(Alignment), "aggregation": get_args(Aggregation), "flow_grid": get_args(FlowGrid)}
+
+LATER = HimeArguments._field_defaults
+"""Arguments that files of before they were added lack, as such files mean them."""
 
 
 def save_weights(network: HIME, path: Path, card: ModelCard, half: bool = False) -> None:
@@ -50,7 +54,7 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
     """Build the network that the arguments describe and fill it.
 
     Args:
-        arguments: Constructor arguments by name, all of them, as read from a file.
+        arguments: Constructor arguments by name, as read from a file: all but perhaps those of `LATER`.
         source: Where they come from, for the error.
 
     Raises:
@@ -78,11 +82,11 @@ def parse_arguments(arguments: Mapping[str, object], source: str) -> HimeArgumen
         ValueError: If one is missing, not known or of the wrong type.
     """
     fields = HimeArguments._fields
-    if not isinstance(arguments, Mapping) or set(arguments) != set(fields):
+    if not isinstance(arguments, Mapping) or set(arguments) | set(LATER) != set(fields):
         raise ValueError(
             f"{source} must name these arguments of HIME: {', '.join(fields)}; got {shortened(arguments)}."
         )
-    checked: dict[str, Any] = dict(arguments)
+    checked: dict[str, Any] = LATER | dict(arguments)
     for name, value in checked.items():
         if name in CHOICES and value not in CHOICES[name]:
             raise ValueError(f"{name} in {source} must be one of {', '.join(CHOICES[name])}, got {value!r}.")

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from faceops.geometry.faces import Faces
+from faceops.geometry.similarity import compose, resized
 from portraitdata.degradation.batched.executor import degrade_batch
 from portraitdata.degradation.batched.noise import luma_of
 from portraitdata.degradation.records import DegradationRecord
@@ -33,6 +34,8 @@ class RestorationItem(NamedTuple):
     """Degradation of `hq`, done or to be done; None for pairs that came as files."""
     faces: Faces
     """Faces in `hq`, in its pixels: those with all landmarks in it, and that of a close-up."""
+    matrices: Float[Tensor, "n 2 3"]
+    """Maps from pixels of `hq` to those of each face aligned to FFHQ at 512 pixels, by least median of squares."""
     reference: UInt8[Tensor, "3 r r"] | None
     """Another photograph's face of the same person, aligned to FFHQ; 512 pixels unless another size is asked for."""
     referenced: int
@@ -54,6 +57,7 @@ class RestorationBytes:
     lq: UInt8[Tensor, "b 3 lh lw"] | None
     records: tuple[DegradationRecord | None, ...]
     faces: Faces
+    matrices: Float[Tensor, "n 2 3"]
     reference: UInt8[Tensor, "b 3 r r"]
     present: Bool[Tensor, " b"]
     same_person: Bool[Tensor, " b"]
@@ -76,6 +80,7 @@ class RestorationBytes:
             self,
             hq=change(self.hq),
             lq=None if self.lq is None else change(self.lq),
+            matrices=change(self.matrices),
             reference=change(self.reference),
             present=change(self.present),
             same_person=change(self.same_person),
@@ -109,6 +114,14 @@ class RestorationBatch(NamedTuple):
     """Paths of the photographs in their indexes."""
     same_person: Bool[Tensor, " b"]
     """True for images whose reference shows the person it is for; an identity loss asks this, not `present`."""
+    matrices: Float[Tensor, "n 2 3"]
+    """Maps from pixels of `hq` to those of each face aligned to FFHQ at 512 pixels: the matrix of the index, which is
+    by least median of squares (HeadsUp, Appendix B), as the view shows it."""
+
+    def aligning(self, size: int) -> Float[Tensor, "n 2 3"]:
+        """Maps from pixels of `hq` to those of each face aligned to FFHQ at so many pixels."""
+        enlarging = resized(size / REFERENCE_SIZE, self.matrices.device)
+        return compose(enlarging, self.matrices).to(self.matrices.dtype)
 
     def of_whole_faces(self) -> "RestorationBatch":
         """The same batch without faces that have a landmark outside the image, as close-ups do.
@@ -123,7 +136,7 @@ class RestorationBatch(NamedTuple):
         rows = torch.where(whole, whole.cumsum(0) - 1, -1)
         # A row more, for images without a reference.
         referenced = torch.cat([rows, rows.new_tensor([-1])])[self.referenced]
-        return self._replace(faces=self.faces.select(whole), referenced=referenced)
+        return self._replace(faces=self.faces.select(whole), matrices=self.matrices[whole], referenced=referenced)
 
 
 def collate(items: Sequence[RestorationItem], reference_size: int = REFERENCE_SIZE) -> RestorationBytes:
@@ -156,6 +169,7 @@ def collate(items: Sequence[RestorationItem], reference_size: int = REFERENCE_SI
             Faces.concatenate([item.faces for item in items]),
             image_index=torch.arange(len(items)).repeat_interleave(counts),
         ),
+        matrices=torch.cat([item.matrices for item in items]),
         reference=torch.stack([blank if item.reference is None else item.reference for item in items]),
         present=torch.tensor([item.reference is not None for item in items]),
         same_person=torch.tensor([item.reference is not None and item.same_person for item in items]),
@@ -204,6 +218,7 @@ def finish(batch: RestorationBytes) -> RestorationBatch:
         batch.prompts,
         batch.names,
         batch.same_person,
+        batch.matrices,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from faceops.detection.detector_names import DetectorName
+from faceops.detection.selection import build_detector
 from portraitdata.degradation.presets import PresetName
 from portraitdata.loading.resumption import SeededLoader, evaluation_loader, training_loader
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationBatch, RestorationBytes, collate, finish
@@ -72,6 +74,7 @@ class RestorationDataModule(LightningDataModule):
         cache: Decoded photographs and aligned faces that each training process keeps, in gigabytes; 0 keeps none.
         reference_size: Side of the reference faces in pixels, a divisor of 512; paired test sets keep 512.
         close_up: Probability that a training window made for a face is cut out around a place of it, whatever its side.
+        detector: Finds the faces that references of paired test sets are for.
 
     Raises:
         ValueError: If there is nothing to train on.
@@ -104,6 +107,7 @@ class RestorationDataModule(LightningDataModule):
         cache: float = 0.0,
         reference_size: int = REFERENCE_SIZE,
         close_up: float = 0.0,
+        detector: DetectorName = "yunet",
     ) -> None:
         super().__init__()
         if not sources:
@@ -115,6 +119,7 @@ class RestorationDataModule(LightningDataModule):
         self.validation_images, self.seed, self.num_workers = validation_images, seed, num_workers
         self.grey, self.self_reference, self.stranger, self.hide_parts = grey, self_reference, stranger, hide_parts
         self.cache, self.reference_size, self.close_up = cache, reference_size, close_up
+        self.detector: DetectorName = detector
         self._training: Mixture | None = None
         self._evaluation: dict[int | None, list[tuple[Dataset, int]]] = {}
 
@@ -180,9 +185,15 @@ class RestorationDataModule(LightningDataModule):
             close_up=self.close_up,
         )
 
+    def _paired(self, folder: Path) -> PairedImages:
+        pairs = PairedImages(folder, scale=self.scale)
+        if self.references and pairs.has_references:
+            pairs.detector = build_detector(self.detector)
+        return pairs
+
     def _evaluation_loaders(self, limit: int | None) -> list[DataLoader]:
         if limit not in self._evaluation:
-            sets: list[tuple[Dataset, int]] = [(PairedImages(folder, scale=self.scale), 1) for folder in self.paired]
+            sets: list[tuple[Dataset, int]] = [(self._paired(folder), 1) for folder in self.paired]
             if self.validation is not None:
                 pairs = EvaluationPairs(
                     self.validation,

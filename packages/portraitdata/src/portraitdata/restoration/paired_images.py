@@ -1,5 +1,6 @@
 """Test sets of pairs: an input and its truth as files, perhaps with a reference face."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from faceops.detection.detector import Detector
+from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.images.decoding import decode_raster, open_header, upright_size
 from faceops.images.errors import DamagedImageError
@@ -66,8 +69,9 @@ def recognised(folder: Path, layouts: Sequence[PairedLayout] = LAYOUTS) -> Paire
 class PairedImages(Dataset[RestorationItem]):
     """Pairs of a published test set, in the order of their names.
 
-    An input and its truth have the same name, whatever the suffix. Which face a reference is for is not known, so
-    `referenced` is -1, there are no faces, and the mask is empty; a detector finds both in the input, as in use.
+    An input and its truth have the same name, whatever the suffix. A reference is for the largest face of the truth,
+    which a detector finds; as in an index, that is where the mask is and by what faces are aligned. Without a detector,
+    or where it finds none, `referenced` is -1, there are no faces, and the mask is empty.
 
     Args:
         folder: The test set, in one of the layouts of `portraitdata.restoration.paired_images`.
@@ -75,6 +79,7 @@ class PairedImages(Dataset[RestorationItem]):
         lq: Folder of the inputs within it.
         reference: Folder of the reference faces within it, 512 x 512 pixels, aligned to FFHQ.
         scale: Magnification from input to truth that is wanted; None for whatever the set has.
+        detector: Finds the faces of pictures that have a reference; None leaves the references without a face.
 
     Raises:
         FileNotFoundError: If a folder is not there.
@@ -88,8 +93,9 @@ class PairedImages(Dataset[RestorationItem]):
         lq: str | None = None,
         reference: str | None = None,
         scale: int | None = None,
+        detector: Detector | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder, self.detector = Path(folder), detector
         if (hq is None) != (lq is None):
             raise ValueError(f"The folders `hq` and `lq` are named together or not at all, got {hq!r} and {lq!r}.")
         given = None if hq is None or lq is None else PairedLayout("named", hq, lq, reference)
@@ -101,6 +107,11 @@ class PairedImages(Dataset[RestorationItem]):
         if self.layout.reference and (given or (self.folder / self.layout.reference).is_dir()):
             self._references = self._pictures(self.layout.reference)
         self.scale = self._checked_scale(scale)
+
+    @property
+    def has_references(self) -> bool:
+        """True if any picture has a reference."""
+        return bool(self._references)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -114,16 +125,30 @@ class PairedImages(Dataset[RestorationItem]):
                 f"{reference} has {face.shape[2]} x {face.shape[1]} pixels; a reference is a face of "
                 f"{REFERENCE_SIZE} x {REFERENCE_SIZE} aligned to FFHQ, as `faceops align` makes it."
             )
+        hq = _read(self._hq[name])
+        faces = Faces.none() if face is None else self._faces(name, hq)
         return RestorationItem(
-            hq=_read(self._hq[name]),
+            hq=hq,
             lq=_read(self._lq[name]),
             record=None,
-            faces=Faces.none(),
+            faces=faces,
+            matrices=alignment_matrix(faces.landmarks.double(), REFERENCE_SIZE, estimator="lmeds").float(),
             reference=face,
-            referenced=-1,
+            referenced=int(faces.area().argmax()) if len(faces) else -1,
             prompt="",
             name=name,
         )
+
+    def _faces(self, name: str, hq: UInt8[Tensor, "3 h w"]) -> Faces:
+        if self.detector is None:
+            return Faces.none()
+        with torch.inference_mode():
+            found = self.detector(hq.unsqueeze(0).float() / 255)
+        if not len(found):
+            warnings.warn(
+                f"No face is found in {self._hq[name]}, so its reference is for nobody and is not used.", stacklevel=2
+            )
+        return found
 
     def _pictures(self, folder: str) -> dict[str, Path]:
         problems: list[str] = []

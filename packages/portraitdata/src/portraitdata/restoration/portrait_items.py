@@ -13,7 +13,7 @@ from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import LUMA
 from portraitdata.degradation.presets import PresetName, preset_of
 from portraitdata.exemplars.index import Split
-from portraitdata.restoration.batches import RestorationItem
+from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationItem
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.view import View
 
@@ -85,6 +85,7 @@ class PortraitItems:
             lq=lq,
             record=record,
             faces=view.faces(index.geometry(faces)),
+            matrices=view.matrices(torch.from_numpy(index.matrices(faces)), REFERENCE_SIZE).float(),
             reference=None if reference is None else torch.from_numpy(reference.pixels),
             referenced=-1 if reference is None else reference.place,
             prompt=index.prompt(number),

@@ -4,10 +4,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from faceops.detection.close_ups import mirrored
 from faceops.geometry.faces import Faces
+from faceops.geometry.similarity import compose, resized
 from portraitdata.exemplars.photograph_crops import Square
 
 
@@ -37,10 +41,37 @@ class View(NamedTuple):
         seen = moved.rescaled(self.scale)
         return mirrored(seen, self.size) if self.flipped else seen
 
+    def matrices(self, matrices: Float[Tensor, "n 2 3"], size: int) -> Float[Tensor, "n 2 3"]:
+        """Maps from pixels of the photograph to those of aligned faces, as maps from pixels of the view.
+
+        Of a mirrored view, the aligned faces are mirrored.
+
+        Args:
+            matrices: Maps to faces aligned at `size` pixels.
+            size: Side of the aligned faces.
+
+        Example:
+            >>> import torch
+            >>> shift = torch.tensor([[[1.0, 0.0, -10.0], [0.0, 1.0, -20.0]]])
+            >>> View(Square(20, 10, 100), 100, False).matrices(shift, 64).tolist()
+            [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+        """
+        corner = torch.tensor([[[1.0, 0.0, self.window.left], [0.0, 1.0, self.window.top]]], dtype=torch.float64)
+        back = compose(corner, resized(1 / self.scale))
+        if not self.flipped:
+            return compose(matrices, back).to(matrices.dtype)
+        mirrored_back = compose(back, mirroring(self.size))
+        return compose(mirroring(size), compose(matrices, mirrored_back)).to(matrices.dtype)
+
     def visible(self, faces: Faces) -> NDArray[np.bool_]:
         """True for faces, in pixels of the view, with all five landmarks in it."""
         inside = (faces.landmarks > -0.5) & (faces.landmarks < self.size - 0.5)
         return inside.all(dim=2).all(dim=1).numpy()
+
+
+def mirroring(size: int) -> Float[Tensor, "1 2 3"]:
+    """Matrix that exchanges left and right of a picture so many pixels wide, in float64."""
+    return torch.tensor([[[-1.0, 0.0, size - 1.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
 
 
 def face_window(

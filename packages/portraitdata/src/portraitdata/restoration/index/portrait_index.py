@@ -120,6 +120,10 @@ class PortraitIndex:
         """Map from pixels of its photograph to those of a face aligned to FFHQ at 512 pixels."""
         return self._matrices[face]
 
+    def matrices(self, faces: NDArray[np.int64]) -> Float64[np.ndarray, "n 2 3"]:
+        """`matrix` of several faces."""
+        return self._matrices[faces]
+
     def partners(self, face: int) -> tuple[tuple[int, float], ...]:
         """Other faces of the same person with their similarity, the most similar first."""
         return self._partners.get(face, ())

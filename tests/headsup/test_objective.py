@@ -1,0 +1,103 @@
+"""Terms of the objective by hand: the range of their pixels, their weights, and which way they pull."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+import yaml
+
+from faceops.geometry.faces import Faces
+from headsup.losses.faces import FacePairs
+from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.objective import LossWeights, Objective
+from headsup.losses.squared_error import squared_error
+from portraitdata.restoration.batches import RestorationBatch
+
+CONFIGS = Path(__file__).parents[2] / "lightning_configs" / "headsup"
+NOTHING = LossWeights(l2=0.0, lpips=0.0, distillation=0.0, fidelity=0.0, identity=0.0)
+
+
+class Distance(PerceptualDistance):
+    """Ten times the mean absolute difference, in the place of LPIPS."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+
+    def forward(self, images, targets):
+        return 10 * (images - targets).abs().mean(dim=(1, 2, 3))
+
+
+def pictures(seed: int, count: int = 2, size: int = 32) -> torch.Tensor:
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def batch(hq: torch.Tensor) -> RestorationBatch:
+    count = len(hq)
+    nobody = torch.zeros(count, dtype=torch.bool)
+    mask = torch.zeros(count, 1, *hq.shape[2:], dtype=torch.bool)
+    none = torch.full((count,), -1)
+    texts = [""] * count
+    reference, faces, matrices = pictures(9, count, 8), Faces.none(), torch.zeros(0, 2, 3)
+    return RestorationBatch(hq, hq, reference, nobody, mask, faces, none, texts, texts, nobody, matrices)
+
+
+def pairs(restored: torch.Tensor, truth: torch.Tensor) -> FacePairs:
+    return FacePairs(restored, truth, truth, torch.zeros(len(truth), dtype=torch.bool))
+
+
+def osediff(images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """OSEDiff's squared error, of pixels in [-1, 1]."""
+    return F.mse_loss(images * 2 - 1, targets * 2 - 1)
+
+
+def weights_of(*configs: str) -> LossWeights:
+    weights: dict[str, float] = {}
+    for name in configs:
+        model = yaml.safe_load((CONFIGS / name).read_text()).get("model", {"init_args": {}})
+        weights |= model["init_args"].get("weights", {})
+    return LossWeights(**{name: float(value) for name, value in weights.items()})
+
+
+@pytest.mark.parametrize("deltas", [(), ("sd21_stage2.yaml",), ("sd21_guided.yaml",), ("sd21_single_24gb.yaml",)])
+def test_the_squared_errors_of_the_papers_runs_are_osediffs(deltas) -> None:
+    weights = weights_of("sd21_stage1.yaml", *deltas)
+    objective = Objective(LossWeights(**{**vars(weights), "identity": 0.0}), Distance(), None)
+    restored, hq, face, truth = (pictures(seed) for seed in range(4))
+    terms = objective(restored, batch(hq), pairs(face, truth))
+    torch.testing.assert_close(terms["l2"], osediff(restored, hq))
+    distance = Distance()(face, truth).mean()
+    torch.testing.assert_close(terms["fidelity"], osediff(face, truth) + 0.8 * distance)
+    torch.testing.assert_close(terms["lpips"], 2 * Distance()(restored, hq).mean())
+
+
+@pytest.mark.parametrize(("configs", "l2"), [(("tiny.yaml",), 10), (("tiny.yaml", "tiny_table4.yaml"), 1)])
+def test_the_small_restorers_run_stays_what_it_was(configs, l2) -> None:
+    """Its weights are of pixels in [0, 1], restated: to the last bit, or a run of the same seed would be another."""
+    objective = Objective(LossWeights(**{**vars(weights_of(*configs)), "identity": 0.0}), Distance(), None)
+    restored, hq, face, truth = (pictures(seed) for seed in range(4))
+    terms = objective(restored, batch(hq), pairs(face, truth))
+    assert terms["l2"].equal(l2 * (restored - hq).square().mean(dim=(1, 2, 3)).mean())
+    fidelity = (face - truth).square().mean(dim=(1, 2, 3)) + 0.8 * Distance()(face, truth)
+    assert terms["fidelity"].equal(fidelity.sum() / 2)
+
+
+def test_squared_errors_of_half_precision_are_computed_in_float32() -> None:
+    images, targets = pictures(1).bfloat16(), pictures(2)
+    torch.testing.assert_close(squared_error(images, targets).mean(), osediff(images.float(), targets))
+
+
+@pytest.mark.parametrize("name", ["adversarial", "picture_adversarial"])
+def test_an_adversarial_term_pulls_towards_what_the_discriminator_takes_for_true(name) -> None:
+    torch.manual_seed(0)
+    objective = Objective(LossWeights(**{**vars(NOTHING), name: 0.25}), None, None, discriminator_channels=8)
+    (judge,) = objective.discriminators
+    restored, hq = pictures(1).requires_grad_(), pictures(2)
+    faces = pairs(restored, hq) if name == "adversarial" else None
+    terms = objective(restored, batch(hq), faces)
+    judge.eval()
+    before = judge(restored).mean()
+    torch.testing.assert_close(terms[name], -0.25 * before, rtol=1e-3, atol=1e-4)
+    terms[name].backward()
+    better = (restored - 0.1 * restored.grad / restored.grad.abs().max()).detach()
+    assert judge(better).mean() > before + 1e-3
