@@ -14,6 +14,7 @@ from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
 from headsup.model.diffusers_networks import import_networks
+from headsup.weights.import_request import ImportRequest
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import DEFAULT_WEIGHTS
 
@@ -286,6 +287,18 @@ def export(
     print(output)
 
 
+def import_weights(request: ImportRequest) -> None:
+    """Convert a checkpoint of OSEDiff to a weights file."""
+    from faceops.weights.cache import find_weights
+
+    checkpoint = find_weights(request.checkpoint)
+
+    from headsup.weights.osediff import import_osediff
+
+    import_osediff(checkpoint, request)
+    print(request.output)
+
+
 def merge(weights: str, *, output: Path, base: str | None = None, prompt: str = "") -> None:
     """Merge the adapters into the base model and write a diffusers folder for other software.
 
@@ -321,6 +334,7 @@ COMMANDS: dict[str, Any] = {
     "weights": weights,
     "profile": profile,
     "export": export,
+    "import": ImportRequest,
     "merge": merge,
 }
 
@@ -332,13 +346,14 @@ def run() -> int | None:
 
         run_recipe()
         return None
-    return auto_cli(
+    told = auto_cli(
         TRAINER_COMMANDS | COMMANDS,
         parser_class=ShellParser,
         prog="headsup",
         description=sys.modules["headsup"].__doc__,
         version=version("headsup"),
     )
+    return import_weights(told) if isinstance(told, ImportRequest) else told
 
 
 def main() -> None:
