@@ -346,14 +346,17 @@ def run() -> int | None:
 
         run_recipe()
         return None
-    told = auto_cli(
+    told: int | ImportRequest | None = auto_cli(
         TRAINER_COMMANDS | COMMANDS,
         parser_class=ShellParser,
         prog="headsup",
         description=sys.modules["headsup"].__doc__,
         version=version("headsup"),
     )
-    return import_weights(told) if isinstance(told, ImportRequest) else told
+    if isinstance(told, ImportRequest):
+        import_weights(told)
+        return None
+    return told
 
 
 def main() -> None:
