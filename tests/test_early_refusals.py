@@ -24,6 +24,8 @@ REFUSED = {
     "headsup serve --weights missing.safetensors": "There is no weights file missing.safetensors.",
     "headsup export missing.ckpt --output o.safetensors": "There is no checkpoint missing.ckpt.",
     "headsup export there.png --output there.png": "A weights file must end in .safetensors, got there.png.",
+    "headsup import missing.pkl --output o.safetensors": "There is no weights file missing.pkl.",
+    "headsup import there.png --output there.png": "A weights file must end in .safetensors, got there.png.",
     "headsup merge missing.safetensors --output o": "There is no weights file missing.safetensors.",
     "hime upscale missing.png --output o.png": "There is no file missing.png.",
     "hime upscale there.png --output o.png --exemplars missing.png": "There is no file missing.png.",

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -198,6 +199,23 @@ def test_weights_without_a_checksum(server: Server) -> None:
     assert verify_weights(entry) is False
 
 
+def test_the_name_in_git_serves_as_a_checksum(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # git hash-object thing.onnx
+    entry = replace(make_entry(server.url, sha256=None), git_blob="ea8e482b990b87c0f69d29fd1dd6a41d0f1a514b")
+    monkeypatch.setattr(weights, "WEIGHTS", (entry,))
+    server.content = CONTENT[:-1] + b"x"
+    with pytest.raises(DamagedWeightsError, match=r"sent is not thing.onnx: its checksum is another. Nothing was kept"):
+        fetch_weights(entry)
+    assert list(cache.iterdir()) == []
+    server.content = CONTENT
+    path = fetch_weights(entry)
+    assert verify_weights(entry) is True
+    assert add_weights(path.rename(cache / "another name")) == (entry, path)
+    path.write_bytes(b"something else")
+    with pytest.raises(DamagedWeightsError, match=r"thing.onnx is damaged or another file"):
+        find_weights("thing")
+
+
 def test_verify(thing: WeightsEntry, cache: Path) -> None:
     with pytest.raises(MissingWeightsError, match="nobody has fetched it"):
         verify_weights(thing)
@@ -249,6 +267,7 @@ def test_the_table_is_sound() -> None:
         assert bool(entry.url) != bool(entry.source), entry.name
         assert entry.url is None or entry.url.startswith("https://")
         assert entry.sha256 is None or (len(entry.sha256) == 64 and int(entry.sha256, 16))
+        assert entry.git_blob is None or (len(entry.git_blob) == 40 and int(entry.git_blob, 16))
         assert not Path(entry.name).suffix or Path(entry.name).suffix == ".25"
 
 

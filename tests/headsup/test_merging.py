@@ -5,13 +5,13 @@ import json
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file
 
 from headsup.command_options import MergeOptions
 from headsup.model.autoencoder import decode, encode
 from headsup.model.reference_attention import References
 from headsup.model.schedule import NoiseSchedule
 from headsup.model.settings import RestorerSettings
-from headsup.model.text_encoder import TwoEmbeddings
 from headsup.weights.files import save_weights
 from headsup.weights.merging import merge_adapters, merge_weights
 from headsup.weights.model_card import ModelCard
@@ -66,7 +66,7 @@ def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
     schedule = NoiseSchedule.from_config(json.loads((folder / "scheduler" / "scheduler_config.json").read_text()))
-    prompt = TwoEmbeddings.from_file(folder / "prompts.safetensors").positive.unsqueeze(0)
+    prompt = load_file(folder / "prompts" / "diffusion_pytorch_model.safetensors")["positive"].unsqueeze(0)
     t = torch.tensor([json.loads((folder / "headsup.json").read_text())["timestep"]])
     with torch.no_grad():
         z_l, z_r = encode(vae, image), encode(vae, references.faces)

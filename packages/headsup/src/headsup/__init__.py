@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from headsup.restoring.photo_restorer import PhotoRestorer as PhotoRestorer
     from headsup.restoring.photo_restorer import ReferenceFaces as ReferenceFaces
     from headsup.restoring.photo_restorer import Restored as Restored
+    from headsup.restoring.pipeline import HeadsUpPipeline as HeadsUpPipeline
     from headsup.weights.shipped import shipped_weights as shipped_weights
 
     __version__: str
 
 __all__ = [
+    "HeadsUpPipeline",
     "PhotoRestorer",
     "ReferenceFaces",
     "RestoreOptions",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 HOMES = {
+    "HeadsUpPipeline": "headsup.restoring.pipeline",
     "PhotoRestorer": "headsup.restoring.photo_restorer",
     "ReferenceFaces": "headsup.restoring.photo_restorer",
     "RestoreOptions": "headsup.restoring.options",

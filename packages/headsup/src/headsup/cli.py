@@ -11,7 +11,14 @@ from typing import Literal
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
 from faceops.weights.shipped import check_suffix
-from headsup.command_options import BlendFilesOptions, ExportOptions, MergeOptions, RestoreFilesOptions, ServeOptions
+from headsup.command_options import (
+    BlendFilesOptions,
+    ExportOptions,
+    ImportOptions,
+    MergeOptions,
+    RestoreFilesOptions,
+    ServeOptions,
+)
 from headsup.model.diffusers_networks import import_networks
 from headsup.weights.shipped import find_weights
 
@@ -133,6 +140,19 @@ def export(options: ExportOptions) -> None:
     print(options.output)
 
 
+def import_weights(options: ImportOptions) -> None:
+    """Refuse another suffix, find or fetch the checkpoint, then convert it."""
+    check_suffix(options.output)
+    from faceops.weights.cache import find_weights as find_or_fetch
+
+    checkpoint = find_or_fetch(options.checkpoint)
+
+    from headsup.weights.osediff import import_osediff
+
+    import_osediff(checkpoint, options)
+    print(options.output)
+
+
 def merge(options: MergeOptions) -> None:
     """Refuse what is missing, then merge."""
     find_weights(options.weights)
@@ -159,6 +179,7 @@ COMMANDS: Commands = {
     "weights": weights,
     "profile": profile,
     "export": export,
+    "import": import_weights,
     "merge": merge,
 }
 

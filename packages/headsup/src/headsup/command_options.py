@@ -167,6 +167,26 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
+class ImportOptions:
+    """Convert a checkpoint of OSEDiff to a weights file.
+
+    Args:
+        checkpoint: A .pkl file as OSEDiff writes it, or osediff or osediff-face, which are fetched.
+        output: Weights file (.safetensors) to write.
+        base: Base model that users of the file need, in diffusers' layout; Stable Diffusion 2.1-base by default.
+        card: Model card of the weights.
+        half: Store float16, at half the size.
+    """
+
+    checkpoint: str
+    _: KW_ONLY
+    output: Path
+    base: str | None = None
+    card: ModelCard = SILENT_CARD
+    half: bool = False
+
+
+@dataclass(frozen=True)
 class MergeOptions:
     """Merge the adapters into the base model and write a diffusers folder for other software.
 

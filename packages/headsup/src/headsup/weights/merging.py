@@ -10,8 +10,9 @@ from headsup.command_options import MergeOptions
 from headsup.model.adapters import GENERATOR, adapted_layers
 from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.one_step import OneStepRestorer
+from headsup.model.prompt_embeddings import PromptEmbeddings
 from headsup.model.prompts import ConstantPrompt
-from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
+from headsup.weights.diffusers_folder import save_part, save_pipeline, save_scheduler
 from headsup.weights.files import load_restorer
 
 
@@ -50,7 +51,7 @@ def merge_weights(options: MergeOptions) -> None:
 
     Its denoiser takes 2C + 1 channels: LQ latent, reference latent, mask. What it predicts at the trained timestep
     gives the restored latent in closed form (HeadsUp, Section 2.4). ``headsup.json`` in the folder says which
-    timestep, and where a reference lies.
+    timestep, and where a reference lies. `headsup.restoring.pipeline.HeadsUpPipeline` does all that.
 
     Raises:
         FileExistsError: If the folder is there.
@@ -79,7 +80,8 @@ def merge_weights(options: MergeOptions) -> None:
         save_part(restorer.unet, fresh, "unet")
         save_scheduler(fresh, restorer.schedule.config)
         positive, negative = prompts(torch.zeros(1, 3, 1, 1), [""])[0], prompts.negative()[0]
-        save_embeddings(positive, negative, fresh)
+        save_part(PromptEmbeddings.of(positive, negative), fresh, "prompts")
+        save_pipeline(fresh, settings.timestep, settings.layout)
         (fresh / "headsup.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
         fresh.replace(output)
     finally:

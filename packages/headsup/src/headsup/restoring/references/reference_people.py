@@ -1,7 +1,7 @@
 """References: photographs that show what people look like, several of one person used together."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,10 +108,33 @@ def load_people(
         UnusedReferencesError: If no photograph shows a face, and it is not forced.
         ValueError: If a file cannot be read, or a folder holds no picture.
     """
+
+    def photographs() -> Iterator[tuple[Path, bytes]]:
+        for file in dict.fromkeys(picture_files(paths)):
+            begin(file)
+            yield file, read_image_file(file)
+
+    return people_of(photographs(), [path.name for path in paths], recognition, force)
+
+
+def people_of(
+    photographs: Iterable[tuple[Path, bytes]], names: Sequence[str], recognition: FaceRecognition, force: bool = False
+) -> People:
+    """Whom photographs show, see `load_people`.
+
+    Args:
+        photographs: Names and contents of picture files.
+        names: What an error calls them.
+        recognition: Networks.
+        force: Go on without people where no photograph shows a face.
+
+    Raises:
+        UnusedReferencesError: If no photograph shows a face, and it is not forced.
+        ImageFileError: If one cannot be read.
+    """
     photos, notes = [], []
-    for file in dict.fromkeys(picture_files(paths)):
-        begin(file)
-        photo, count = load_reference(file, recognition)
+    for file, data in photographs:
+        photo, count = reference_photo(file, data, recognition)
         if photo is not None:
             photos.append(photo)
         if count == 0:
@@ -120,14 +143,20 @@ def load_people(
             notes.append(f"Of the {count} faces in {file.name} the largest is taken.")
     if photos:
         return People(tuple(group_people(photos, recognition.threshold)), tuple(notes))
-    if force or not paths:
+    if force or not names:
         return People((), tuple(notes))
-    names = ", ".join(path.name for path in paths)
-    raise UnusedReferencesError(f"No face was found in any of the references ({names}).", "no reference face")
+    raise UnusedReferencesError(
+        f"No face was found in any of the references ({', '.join(names)}).", "no reference face"
+    )
 
 
-def load_reference(path: Path, recognition: FaceRecognition) -> tuple[ReferencePhoto | None, int]:
+def reference_photo(path: Path, data: bytes, recognition: FaceRecognition) -> tuple[ReferencePhoto | None, int]:
     """Read a photograph and take its largest face, if it shows one.
+
+    Args:
+        path: Its name.
+        data: Content of its file.
+        recognition: Networks.
 
     Returns:
         The photograph, and how many faces it shows.
@@ -135,7 +164,6 @@ def load_reference(path: Path, recognition: FaceRecognition) -> tuple[ReferenceP
     Raises:
         ImageFileError: If it cannot be read.
     """
-    data = read_image_file(path)
     pixels = decode_picture(data, str(path)).pixels
     seen = detect_and_embed(pixels, recognition)
     if len(seen) == 0:

@@ -1,0 +1,131 @@
+"""HeadsUp as a diffusers pipeline: image and references in, image out, as `headsup restore` does it.
+
+pipeline = HeadsUpPipeline.from_pretrained("merged")
+image = pipeline(load_image("grandmother.jpg"), [load_image("anna.jpg")]).images[0]
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import cast, get_args
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from diffusers.utils import BaseOutput
+from PIL import Image
+
+from faceops.images.files import Picture, decode_picture
+from headsup.model.backbone import Backbone
+from headsup.model.merged_restorer import MergedRestorer
+from headsup.model.prompt_embeddings import PromptEmbeddings
+from headsup.model.prompts import ConstantPrompt
+from headsup.model.reference_layout import ReferenceLayout
+from headsup.model.schedule import NoiseSchedule
+from headsup.restoring.options import RestoreOptions
+from headsup.restoring.photo_restorer import PhotoRestorer
+from headsup.restoring.picture_restoration import Setup, check_size, detect_and_match, restored_by
+from headsup.restoring.references.face_recognition import load_recognition
+from headsup.restoring.references.reference_people import Person, people_of
+
+STORABLE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+"""Modes of Pillow that a PNG file has; images of others become RGB."""
+
+DEFAULT_OPTIONS = RestoreOptions()
+
+
+@dataclass
+class RestoredImages(BaseOutput):
+    """Output of the pipeline."""
+
+    images: list[Image.Image]
+    """The restored image, in sRGB; with transparency if the input has it."""
+    notes: list[str]
+    """Sentences on the references, for a person."""
+
+
+class HeadsUpPipeline(DiffusionPipeline):
+    """Pipeline of a folder that `headsup merge` has written.
+
+    Args:
+        vae: Autoencoder with the encoder's adapters merged.
+        unet: Denoiser of 2C + 1 channels: input, reference and mask.
+        scheduler: Its noise schedule.
+        prompts: Embeddings of the prompt.
+        timestep: t of the single step.
+        layout: Where a reference lies, see `headsup.model.reference_layout`.
+
+    Raises:
+        ValueError: If there is no such layout.
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        unet: UNet2DConditionModel,
+        scheduler: DDPMScheduler,
+        prompts: PromptEmbeddings,
+        timestep: int = 999,
+        layout: str = "whole",
+    ) -> None:
+        super().__init__()
+        if layout not in get_args(ReferenceLayout):
+            raise ValueError(f"The layout must be {' or '.join(get_args(ReferenceLayout))}, got {layout!r}.")
+        self.register_modules(vae=vae, unet=unet, scheduler=scheduler, prompts=prompts)
+        self.register_to_config(timestep=timestep, layout=layout)
+
+    def __call__(
+        self,
+        image: Image.Image,
+        references: Sequence[Image.Image] = (),
+        options: RestoreOptions = DEFAULT_OPTIONS,
+        force: bool = False,
+    ) -> RestoredImages:
+        """Restore an image.
+
+        Args:
+            image: Image of any size.
+            references: Photographs of the people in it. The networks that find and recognise faces are then fetched.
+            options: Scale, fidelity, colour and so on.
+            force: Use references that seem to show someone else, and continue where no face is detected.
+
+        Raises:
+            UnusedReferencesError: If the references fit none of its faces, and it is not forced.
+            ValueError: If the result would be too large, or the memory is too small.
+            MissingWeightsError: If there are references and the networks cannot be fetched.
+        """
+        picture = decode_picture(encoded(image), "the image")
+        check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options)
+        recognition = load_recognition(fetch=True) if references else None
+        people: Sequence[Person] = ()
+        notes: Sequence[str] = ()
+        if recognition is not None:
+            photographs = ((Path(f"reference {n}"), encoded(each)) for n, each in enumerate(references, 1))
+            found = people_of(photographs, [f"{len(references)} images"], recognition, force)
+            people, notes = found.people, found.notes
+        setup = Setup(self.restorer(), options, people, recognition, force=force)
+        seen, matching = detect_and_match(picture, setup, "the image")
+        restored = restored_by(setup, picture, seen, matching)
+        return RestoredImages(images=[as_image(restored.picture)], notes=[*notes, *matching.notes])
+
+    def restorer(self) -> PhotoRestorer:
+        """Restorer of the pipeline's parts, on its device; their weights are shared."""
+        schedule = NoiseSchedule.from_config(self.scheduler.config)
+        merged = Backbone(self.vae, self.unet, schedule, str(self.config.get("_name_or_path") or "the pipeline"))
+        prompts = ConstantPrompt.embedded_as(self.prompts.positive, self.prompts.negative)
+        layout = cast(ReferenceLayout, self.config.layout)
+        return PhotoRestorer(MergedRestorer(merged, self.config.timestep), layout, prompts, self.device)
+
+
+def encoded(image: Image.Image) -> bytes:
+    """PNG file of an image, with its profile and orientation."""
+    buffer = BytesIO()
+    stored = image if image.mode in STORABLE else image.convert("RGB")
+    stored.save(buffer, "png", compress_level=1, exif=image.getexif())
+    return buffer.getvalue()
+
+
+def as_image(picture: Picture) -> Image.Image:
+    """A picture as Pillow's image of 8 bits, RGB or RGBA."""
+    pixels = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha.cpu()])
+    return Image.fromarray((pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())

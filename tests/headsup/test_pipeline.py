@@ -1,0 +1,134 @@
+"""The diffusers pipeline of a merged restorer gives what `headsup restore` gives."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import dynamic_modules_utils
+from PIL import Image
+
+from faceops.images.files import Picture, load_picture, save_picture
+from headsup import HeadsUpPipeline, RestoreOptions
+from headsup.model.backbone import load_backbone
+from headsup.model.merged_restorer import MergedRestorer
+from headsup.restoring.files import RestorerSource, restore_files
+from headsup.restoring.jobs import plan_request
+from headsup.weights.merging import merge_weights
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "restore-photos.md"
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline") / "merged"
+    merge_weights("tiny", None, "", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipeline(merged: Path) -> HeadsUpPipeline:
+    loaded = HeadsUpPipeline.from_pretrained(merged)
+    assert isinstance(loaded, HeadsUpPipeline)
+    return loaded
+
+
+def restored_by_the_command(source: Path, options: RestoreOptions, references: tuple[Path, ...] = ()) -> np.ndarray:
+    output = source.with_name("by_the_command.png")
+    jobs = plan_request([source], output, None, None, references, ("tiny",))
+    assert restore_files(jobs, options, RestorerSource("tiny", device="cpu"), references) == 0
+    return np.asarray(Image.open(output)).astype(int)
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    generator = torch.Generator().manual_seed(0)
+    save_picture(Picture(torch.rand(3, 24, 36, generator=generator)), tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("options", [RestoreOptions(), RestoreOptions(scale=3.0, fidelity=0.3, colour="adain")])
+def test_it_gives_the_picture_of_the_command(
+    pipeline: HeadsUpPipeline, photograph: Path, options: RestoreOptions
+) -> None:
+    found = pipeline(Image.open(photograph), options=options)
+    expected = restored_by_the_command(photograph, options)
+    (image,) = found.images
+    assert np.abs(np.asarray(image).astype(int) - expected).max() <= 1
+    assert (np.asarray(image) != expected).mean() < 1e-3
+    assert found.notes == []
+
+
+@pytest.mark.assets
+def test_so_it_does_with_a_reference(
+    pipeline: HeadsUpPipeline, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", cache)
+    shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", cache)
+    monkeypatch.setenv("FACEOPS_CACHE", str(cache))
+    london = assets / "images/portraits/london_ccby4"
+    Image.open(london / "013_neutral.jpg").resize((128, 128)).save(tmp_path / "small.png")
+    options, reference = RestoreOptions(scale=2.0), london / "013_smiling.jpg"
+    found = pipeline(Image.open(tmp_path / "small.png"), [Image.open(reference)], options).images[0]
+    expected = restored_by_the_command(tmp_path / "small.png", options, (reference,))
+    without = np.asarray(pipeline(Image.open(tmp_path / "small.png"), options=options).images[0]).astype(int)
+    assert np.abs(np.asarray(found).astype(int) - expected).max() <= 1
+    assert np.abs(without - expected).max() > 20
+
+
+def test_diffusers_loads_it_by_the_file_in_the_folder(
+    merged: Path, pipeline: HeadsUpPipeline, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamic_modules_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    loaded = DiffusionPipeline.from_pretrained(merged, custom_pipeline=str(merged), trust_remote_code=True)
+    assert type(loaded) is HeadsUpPipeline
+    image = Image.open(photograph)
+    assert np.array_equal(loaded(image).images[0], pipeline(image).images[0])
+
+
+def test_what_a_used_pipeline_saves_is_the_same(pipeline: HeadsUpPipeline, photograph: Path, tmp_path: Path) -> None:
+    image = Image.open(photograph)
+    before = pipeline(image).images[0]
+    pipeline.save_pretrained(tmp_path / "saved")
+    again = HeadsUpPipeline.from_pretrained(tmp_path / "saved")
+    assert (again.config.timestep, again.config.layout) == (249, "placed")
+    assert np.array_equal(again(image).images[0], before)
+
+
+def test_in_bfloat16_the_last_convolution_is_precise(merged: Path, photograph: Path) -> None:
+    half = HeadsUpPipeline.from_pretrained(merged).to(torch.bfloat16)
+    restorer = half.restorer().restorer
+    assert restorer.unet.conv_out.inner.weight.dtype == torch.float32
+    assert half.unet.conv_out.weight.dtype == restorer.unet.conv_in.weight.dtype == torch.bfloat16
+    assert half(Image.open(photograph)).images[0].size == (144, 96)
+
+
+def test_transparency_and_orientation_are_those_of_the_image(pipeline: HeadsUpPipeline) -> None:
+    image = Image.new("RGBA", (10, 20), (200, 100, 50, 128))
+    image.getexif()[0x0112] = 6  # to be turned by a quarter
+    (found,) = pipeline(image, options=RestoreOptions(scale=1.0)).images
+    assert (found.mode, found.size) == ("RGBA", (20, 10))
+    assert np.unique(np.asarray(found)[..., 3]).tolist() == [128]
+    (found,) = pipeline(Image.new("CMYK", (9, 7)), options=RestoreOptions(scale=1.0)).images
+    assert (found.mode, found.size) == ("RGB", (9, 7))
+
+
+def test_a_plain_denoiser_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes 16 channels; wanted are 33, input, reference and mask"):
+        MergedRestorer(load_backbone("random:tiny"), 249)
+
+
+def test_the_example_of_the_document_runs(
+    merged: Path, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (example,) = re.findall(r"```python\n(from headsup import HeadsUpPipeline.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(merged, "merged")
+    shutil.copy(photograph, "grandmother.png")
+    exec(compile(example, str(DOCUMENT), "exec"), {})
+    assert load_picture("restored.png").pixels.shape == (3, 48, 72)
