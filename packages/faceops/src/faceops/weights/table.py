@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["detector", "identity"]
+Kind = Literal["detector", "identity", "tagger"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ MOBILEFACENET = "Chen et al., MobileFaceNets: Efficient CNNs for Accurate Real-t
 EDGEFACE = "George et al., EdgeFace: Efficient Face Recognition Model for Edge Devices, T-BIOM 2024"
 ADAFACE = "Kim et al., AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022"
 ARCFACE = "Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019"
+RAM = "Zhang et al., Recognize Anything: A Strong Image Tagging Model, CVPR Workshops 2024"
+DAPE = "Wu et al., SeeSR: Towards Semantics-Aware Real-World Image Super-Resolution, CVPR 2024"
 
 BUFFALO = (
     "unpack buffalo_l.zip of https://github.com/deepinsight/insightface/releases/tag/v0.7, for non-commercial research"
@@ -146,6 +148,22 @@ WEIGHTS = (
         sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
         size=174_383_860,
         source=BUFFALO,
+    ),
+    WeightsEntry(
+        name="ram-swin-large",
+        file="ram_swin_large_14m.pth",
+        kind="tagger",
+        licence="Apache-2.0",
+        citation=RAM,
+        url="https://huggingface.co/spaces/xinyu1205/recognize-anything/resolve/main/ram_swin_large_14m.pth",
+    ),
+    WeightsEntry(
+        name="dape",
+        file="DAPE.pth",
+        kind="tagger",
+        licence="Apache-2.0",
+        citation=DAPE,
+        source="DAPE.pth of the pretrained models of https://github.com/cswry/SeeSR, a shared folder",
     ),
 )
 """All known weights: detectors first, the default of each kind at its head."""
