@@ -118,7 +118,9 @@ def test_published_files_are_read(ram, dape, images, tmp_path):
         "tag_encoder.encoder.layer.0.attention.self.query.weight": torch.zeros(16, 16),
     }
     torch.save({"model": older | beside}, tmp_path / "ram.pth")
-    torch.save(dape | {"text_decoder.bert.encoder.layer.0.attention.self.key.lora_A": torch.ones(8, 3)}, tmp_path / "d.pth")
+    torch.save(
+        dape | {"text_decoder.bert.encoder.layer.0.attention.self.key.lora_A": torch.ones(8, 3)}, tmp_path / "d.pth"
+    )
     assert read_ram(tmp_path / "ram.pth").keys() == ram.keys()
     assert read_dape(tmp_path / "d.pth").keys() == dape.keys()
     network = ram_from(merged(read_ram(tmp_path / "ram.pth"), read_dape(tmp_path / "d.pth")), SMALL)

@@ -126,6 +126,8 @@ def portrait_index(
     test_list: Path | None = None,
     copies: Path | None = None,
     shorter_side: int = 1000,
+    workers: int | None = None,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "cpu",
 ) -> None:
     """Index whole portraits: images, their faces, pairs of faces of one person, and a split by person.
 
@@ -145,6 +147,8 @@ def portrait_index(
         test_list: Text file with the paths of the test images, one per line, instead of a share.
         copies: Folder for reduced copies, which are indexed instead of the images; for large images.
         shorter_side: Largest shorter side of the copies in pixels.
+        workers: Number of processes; the number of cores by default. An interrupted run continues where it ended.
+        device: Device of the recognition network and of retinaface; yunet and scrfd stay on the CPU.
     """
     from faceops.existing_files import check_exists
 
@@ -154,10 +158,12 @@ def portrait_index(
     from portraitdata.commands.portrait_index import Copies, FaceSettings, run_portrait_index
 
     settings = (
-        None if no_faces else FaceSettings(detector, detector_weights, identity_weights, min_eyes, pairs, duplicates)
+        None
+        if no_faces
+        else FaceSettings(detector, detector_weights, identity_weights, min_eyes, pairs, duplicates, device)
     )
     reduced = None if copies is None else Copies(copies, shorter_side)
-    run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced)
+    run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced, workers)
 
 
 def degrade_pictures(

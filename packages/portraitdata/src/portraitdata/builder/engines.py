@@ -11,7 +11,7 @@ from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.layout import StageName
 from portraitdata.builder.partition_work import work
 from portraitdata.builder.ray_engine import RayData
-from portraitdata.builder.workers import begin_worker, one_thread, one_thread_to_inherit
+from portraitdata.loading.workers import begin_worker, one_thread, one_thread_to_inherit
 
 EngineName = Literal["processes", "ray"]
 

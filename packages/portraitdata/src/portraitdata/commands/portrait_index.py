@@ -1,5 +1,6 @@
 """``portraitdata portrait-index``: pictures in, an index of portraits, faces and pairs out."""
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -9,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from faceops.detection.detector_names import DetectorName
-from faceops.detection.selection import build_detector
-from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
+from faceops.device import DeviceName
+from faceops.recognition.identity import DEFAULT_NETWORK
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture, face_columns, look_at_all
+from portraitdata.restoration.index.face_pass import MIN_EYES, SeenPicture, face_columns
 from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.restoration.index.picture_pass import FindingFaces, forget_parts, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.reduced_copies import copy_reduced
 from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS, face_name
@@ -43,6 +45,7 @@ class FaceSettings:
     min_eyes: float = MIN_EYES
     pairs: float = PAIR_THRESHOLD
     duplicates: float = DUPLICATE_THRESHOLD
+    device: DeviceName = "cpu"
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,11 @@ def run_portrait_index(
     note: str = "",
     test_list: Path | None = None,
     copies: Copies | None = None,
+    workers: int | None = None,
 ) -> None:
     """Index pictures, and print how many came through each step.
+
+    A run that was killed is continued by the same call.
 
     Args:
         source: Folder of pictures, tar archive, or folder of archives.
@@ -75,6 +81,7 @@ def run_portrait_index(
         note: Remark to keep in the index.
         test_list: Text file with the paths of the photographs that are for testing; the split is then not drawn.
         copies: Where to put reduced copies, which are indexed instead.
+        workers: Processes; as many as there are cores by default.
 
     Raises:
         ValueError: If an argument is out of range or there is nothing to index.
@@ -90,9 +97,9 @@ def run_portrait_index(
             f"got {least} for pairs and {most} for duplicates."
         )
     held_out = None if test_list is None else read_held_out(test_list)
-    root, files, unread = _files(source, copies)
-    seeing = _seeing(root, faces)
-    pictures, skipped = look_at_all(files, seeing)
+    processes = workers if workers is not None else os.cpu_count() or 1
+    root, files, unread = _files(source, copies, processes)
+    pictures, skipped = look_at_all(root, files, _finding(faces), output, processes)
     for line in _left_out(unread + skipped):
         print(line, file=sys.stderr)
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
@@ -102,26 +109,27 @@ def run_portrait_index(
     pairs = near.select((near.cosine > least) & (near.cosine <= most))
     index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), note)
     index.write(output)
+    forget_parts(output)
     duplicates = int((near.cosine > most).sum())
-    for line in funnel(len(files) + len(unread), index, seeing.small_faces, duplicates, split):
+    small_faces = sum(picture.small_faces for picture in pictures)
+    for line in funnel(len(files) + len(unread), index, small_faces, duplicates, split):
         print(line)
     print(output)
 
 
-def _files(source: Path, copies: Copies | None) -> tuple[Path, list[Photograph], list[Skipped]]:
+def _files(source: Path, copies: Copies | None, workers: int) -> tuple[Path, list[Photograph], list[Skipped]]:
     """Root and files to index, and what could not be copied."""
     root, files = find_picture_files(source)
     if copies is None:
         return root, files, []
-    unread = copy_reduced(root, files, copies.folder, copies.side)
+    unread = copy_reduced(root, files, copies.folder, copies.side, workers)
     return *find_picture_files(copies.folder), unread
 
 
-def _seeing(root: Path, faces: FaceSettings | None) -> FacePass:
+def _finding(faces: FaceSettings | None) -> FindingFaces | None:
     if faces is None:
-        return FacePass(root, None, None)
-    detector = build_detector(faces.detector, faces.detector_weights)
-    return FacePass(root, detector, build_identity(faces.identity), faces.min_eyes)
+        return None
+    return FindingFaces(faces.detector, faces.detector_weights, faces.identity, faces.min_eyes, faces.device)
 
 
 def _left_out(skipped: list[Skipped]) -> list[str]:

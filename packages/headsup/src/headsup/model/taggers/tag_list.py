@@ -22,7 +22,9 @@ class TagList:
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.thresholds):
-            raise ValueError(f"Each tag has one threshold; got {len(self.names)} tags, {len(self.thresholds)} thresholds.")
+            raise ValueError(
+                f"Each tag has one threshold; got {len(self.names)} tags, {len(self.thresholds)} thresholds."
+            )
 
     def chosen(self, probabilities: Float[Tensor, "b t"]) -> list[list[str]]:
         """Names of the tags whose probability exceeds their threshold, image by image.
