@@ -1,5 +1,8 @@
 """RAM and DAPE, against outputs of the public implementation on the same random weights."""
 
+import tomllib
+from importlib import import_module
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -13,6 +16,7 @@ from headsup.model.taggers.ram import DapeTagger, NetworkTagger, RamTagger
 from headsup.model.taggers.ram_checkpoint import merged, ram_from, read_dape, read_ram
 from headsup.model.taggers.ram_network import RamNetwork, RamSettings
 from headsup.model.taggers.tag_list import TagList, read_tag_list
+from portraitdata.restoration.index.taggers import GROUP, Tagger
 
 SMALL = RamSettings(
     tags=5,
@@ -188,3 +192,12 @@ def test_missing_weights_are_one_sentence(tagger, file, monkeypatch):
     monkeypatch.setattr("faceops.weights.cache._retrieve", offline)
     with pytest.raises(MissingWeightsError, match=f"Get {file}"):
         tagger()
+
+
+def test_the_package_offers_its_taggers(ram):
+    project = tomllib.loads((Path(__file__).parents[2] / "packages/headsup/pyproject.toml").read_text())["project"]
+    offered = project["entry-points"][GROUP]
+    modules = {name: place.split(":") for name, place in offered.items()}
+    found = {name: getattr(import_module(module), kind) for name, (module, kind) in modules.items()}
+    assert found == {"dape": DapeTagger, "ram": RamTagger}
+    assert isinstance(NetworkTagger(ram_from(ram, SMALL), read_tag_list()), Tagger)

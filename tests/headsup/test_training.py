@@ -13,6 +13,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights
+from headsup.model.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
@@ -20,6 +21,7 @@ from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.face_masks import box_masks
+from portraitdata.restoration.index.schemas import read_table, write_table
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
 
 pytestmark = [
@@ -330,3 +332,24 @@ def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path)
     torch.testing.assert_close(values(module), average.average, rtol=0, atol=0)
     average.on_exception(run, module, KilledError())
     torch.testing.assert_close(values(module), seen[-1], rtol=0, atol=0)
+
+
+def test_an_index_without_texts_is_named_once(tmp_path, caplog):
+    """Where the prompts are the index's; afterwards it has tags."""
+    data = portraits(tmp_path, samples=2)
+    sentence = 'has neither prompts nor tags: its images are trained with the text "a face". `portraitdata tag'
+
+    def said(prompts) -> int:
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            trainer(tmp_path, max_steps=1).fit(model(weights=IMAGES, prompts=prompts), datamodule=data)
+        return caplog.text.count(sentence)
+
+    assert said(IndexPrompts(otherwise="a face")) == 1
+    assert said(ConstantPrompt("a face")) == 0
+    assert said(TaggedPrompts(lambda images: ["a face"] * len(images))) == 0
+    folder = data.sources[0].index
+    images = read_table(folder / "images.parquet")
+    write_table(images.append_column("tags", [[["man"]] * images.num_rows]), folder / "images.parquet")
+    data._training = None
+    assert said(IndexPrompts(otherwise="a face")) == 0

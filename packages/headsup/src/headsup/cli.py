@@ -60,6 +60,7 @@ def restore(
     compare: Path | None = None,
     force: bool = False,
     overwrite: bool = False,
+    tagger: str | None = None,
 ) -> int:
     """Restore photographs of any size, optionally with reference photographs of the people in them.
 
@@ -86,6 +87,7 @@ def restore(
         compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
+        tagger: Tagger that describes each image, such as dape, before the prompt; or the path of a class.
     """
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import RestoreOptions, parse_size
@@ -99,7 +101,7 @@ def restore(
 
     from headsup.restoring.files import RestorerSource, restore_files
 
-    chosen = RestorerSource(weights, base, prompt, device, precision)
+    chosen = RestorerSource(weights, base, prompt, device, precision, tagger)
     return restore_files(jobs, options, chosen, reference, face_box, report, force, overwrite)
 
 

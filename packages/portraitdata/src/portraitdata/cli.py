@@ -14,6 +14,7 @@ from jsonargparse import auto_cli
 from faceops.command_line import ShellParser, run_command
 from faceops.detection.detector_names import DetectorName
 from portraitdata.build_cli import BUILD_COMMANDS
+from portraitdata.commands.tag_options import TagOptions
 from portraitdata.degradation.presets import PresetName
 from portraitdata.study_cli import STUDY_COMMANDS
 
@@ -166,6 +167,17 @@ def portrait_index(
     run_portrait_index(source, output, settings, test_share, seed, note, test_list, reduced, workers)
 
 
+def tag(options: TagOptions) -> None:
+    """Refuse a folder that is no index, then tag."""
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(options.index / "images.parquet")
+
+    from portraitdata.commands.tag import run_tag
+
+    run_tag(options)
+
+
 def degrade_pictures(
     images: Sequence[Path],
     *,
@@ -266,6 +278,7 @@ COMMANDS: dict[str, Any] = {
     "exemplar-index": exemplar_index,
     "inspect": inspect,
     "portrait-index": portrait_index,
+    "tag": TagOptions,
     **BUILD_COMMANDS,
     "degrade": degrade_pictures,
     "score": score,
@@ -276,13 +289,15 @@ COMMANDS: dict[str, Any] = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     description = sys.modules["portraitdata"].__doc__
-    return auto_cli(
+    parsed = auto_cli(
         COMMANDS,
         parser_class=ShellParser,
         prog="portraitdata",
         description=description,
         version=version("portraitdata"),
     )
+    # a function has run already; of a dataclass jsonargparse gives the options
+    return tag(parsed) if isinstance(parsed, TagOptions) else parsed
 
 
 def main() -> None:

@@ -101,6 +101,11 @@ class PortraitIndex:
         row = self._places[number]
         return row.get("prompt") or ", ".join(row.get("tags") or ())
 
+    @property
+    def has_text(self) -> bool:
+        """Whether any photograph has a text."""
+        return any(self.prompt(number) for number in range(len(self)))
+
     def read_bytes(self, number: int) -> bytes:
         """The image file of a photograph.
 
