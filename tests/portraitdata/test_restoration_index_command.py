@@ -256,3 +256,22 @@ def test_several_processes_find_the_same(photographs, tmp_path, monkeypatch):
     assert stored(tmp_path / "1") == stored(tmp_path / "2")
     with pytest.raises(ValueError, match="At least one worker is needed, got 0"):
         run_portrait_index(photographs, tmp_path / "0", None, workers=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.assets
+@pytest.mark.parametrize("detector", ["yunet", "retinaface"])
+def test_a_gpu_finds_the_same_faces(assets, tmp_path, detector):
+    names = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
+    found = assets / "weights/detect" / names[detector]
+    identity = str(assets / "weights/identity/mobilefacenet_foamliu.pt")
+    root, files = find_picture_files(assets / "images/portraits/18f_cc0")
+    seen = [
+        look_at_all(root, files, FindingFaces(detector, str(found), identity, 40.0, device), tmp_path / device)[0]
+        for device in ("cpu", "cuda")
+    ]
+    for on_cpu, on_gpu in zip(*seen, strict=True):
+        assert len(on_cpu.faces) == len(on_gpu.faces) >= 1
+        torch.testing.assert_close(on_gpu.faces.landmarks, on_cpu.faces.landmarks, rtol=0, atol=0.5)
+        a, b = (torch.from_numpy(picture.embeddings).float() for picture in (on_cpu, on_gpu))
+        assert similarity(a, b).min() > 0.995
