@@ -13,7 +13,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights
-from headsup.model.prompts import ConstantPrompt, IndexPrompts, TaggedPrompts
+from headsup.model.prompts import IndexPrompts, Prompts, TaggedPrompts
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.learning_rate import LearningRate
@@ -336,20 +336,19 @@ def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path)
 
 def test_an_index_without_texts_is_named_once(tmp_path, caplog):
     """Where the prompts are the index's; afterwards it has tags."""
-    data = portraits(tmp_path, samples=2)
-    sentence = 'has neither prompts nor tags: its images are trained with the text "a face". `portraitdata tag'
+    table = portraits(tmp_path).drawn_index() / "images.parquet"
+    textless = read_table(table).drop_columns("prompt")
+    write_table(textless, table)
+    sentence = f'{table.parent} has neither prompts nor tags: its images are trained with the text "a face".'
 
-    def said(prompts) -> int:
+    def said(prompts: Prompts) -> int:
         caplog.clear()
         with caplog.at_level("INFO"):
-            trainer(tmp_path, max_steps=1).fit(model(weights=IMAGES, prompts=prompts), datamodule=data)
+            run = trainer(tmp_path, max_steps=1)
+            run.fit(model(weights=IMAGES, prompts=prompts), datamodule=portraits(tmp_path, samples=2))
         return caplog.text.count(sentence)
 
     assert said(IndexPrompts(otherwise="a face")) == 1
-    assert said(ConstantPrompt("a face")) == 0
-    assert said(TaggedPrompts(lambda images: ["a face"] * len(images))) == 0
-    folder = data.sources[0].index
-    images = read_table(folder / "images.parquet")
-    write_table(images.append_column("tags", [[["man"]] * images.num_rows]), folder / "images.parquet")
-    data._training = None
+    assert said(TaggedPrompts(lambda images: ["a face"] * len(images), otherwise="a face")) == 0
+    write_table(textless.append_column("tags", [[["man"]] * textless.num_rows]), table)
     assert said(IndexPrompts(otherwise="a face")) == 0

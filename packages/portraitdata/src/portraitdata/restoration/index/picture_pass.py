@@ -25,7 +25,7 @@ from portraitdata.restoration.index.picture_parts import read_part, write_part
 PARTS = ".pictures"
 """Folder of what was found, in the folder of the index until that is written."""
 
-PICTURES = 64
+PICTURES = 16
 """In a part: what a kill costs each process at most."""
 
 
