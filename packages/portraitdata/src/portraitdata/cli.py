@@ -296,8 +296,10 @@ def run() -> int | None:
         description=description,
         version=version("portraitdata"),
     )
-    # a function has run already; of a dataclass jsonargparse gives the options
-    return tag(parsed) if isinstance(parsed, TagOptions) else parsed
+    if isinstance(parsed, TagOptions):  # a function has run already; of a dataclass jsonargparse gives the options
+        tag(parsed)
+        return None
+    return parsed
 
 
 def main() -> None:
