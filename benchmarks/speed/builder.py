@@ -24,7 +24,7 @@ from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, 
 from portraitdata.builder.engines import Engine, Processes
 from portraitdata.builder.plan import plan
 from portraitdata.builder.ray_engine import RayData
-from portraitdata.builder.workers import begin_worker, one_thread_to_inherit
+from portraitdata.loading.workers import begin_worker, one_thread_to_inherit
 from portraitdata.restoration.index.similar_faces import PAIR_THRESHOLD, SPLIT_THRESHOLD, similar_faces
 
 COPIES, SIDE, PARTITION = 2, 1350, 6

@@ -121,6 +121,10 @@ def test_a_tagger_says_what_is_in_the_inputs(encoder):
     prompts.prepare("any")
     lq = torch.stack([torch.ones(3, 8, 8), torch.zeros(3, 8, 8)])
     assert prompts(lq, ["ignored", "ignored"])[:, 0, 0].tolist() == [5, 10]
+    prompts = TaggedPrompts(Brightness(), added="photo")
+    prompts.prepare("any")
+    prompts(lq, ["", ""])
+    assert encoder.asked[-2:] == ["light, photo", "photo"]
 
 
 @pytest.mark.parametrize("prompts", [ConstantPrompt(), IndexPrompts()])

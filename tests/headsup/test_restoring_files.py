@@ -1,6 +1,7 @@
 """Picture files in, picture files out; networks for faces are stood in for by blocks of colour."""
 
 import errno
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -533,3 +534,33 @@ def test_a_restorer_of_ones_own_without_networks(
     assert 0 < (one - other).abs().mean() < 0.02
     with pytest.raises(ValueError, match='No weights are called "nothing"'):
         restore(source, output=tmp_path / "x.png", weights=RestorerSource("nothing"))
+
+
+def test_a_tagger_describes_each_picture(tmp_path: Path, weights: Path, loads: None, monkeypatch) -> None:
+    """The picture it sees is the enlarged one; the result is that of its text as a prompt."""
+    (tmp_path / "one_tagger.py").write_text(
+        "SEEN = []\nclass One:\n    side = 4\n    def __call__(self, images):\n"
+        "        SEEN.append(images)\n        return ['man, hat'] * len(images)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    picture = Picture(portrait("ann"))
+    tagged = RestorerSource(weights, prompt="sharp", device="cpu", tagger="one_tagger.One").load()(picture, TWICE)
+    (seen,) = importlib.import_module("one_tagger").SEEN
+    assert seen.shape == (1, 3, 80, 80)
+    assert seen[0].equal(tagged.enlarged)
+    said = RestorerSource(weights, prompt="man, hat, sharp", device="cpu").load()(picture, TWICE)
+    silent = RestorerSource(weights, prompt="sharp", device="cpu").load()(picture, TWICE)
+    assert tagged.picture.pixels.equal(said.picture.pixels)
+    assert not tagged.picture.pixels.equal(silent.picture.pixels)
+    source = RestorerSource(weights, device="cpu", tagger="one_tagger.One")
+    restore(
+        write(tmp_path / "low.png", "ann"), output=tmp_path / "high.png", weights=source, report=tmp_path / "r.json"
+    )
+    (record,) = json.loads((tmp_path / "r.json").read_text())["pictures"]
+    assert record["tagger"] == "one_tagger.One"
+
+
+def test_a_tagger_without_weights_is_one_sentence(tmp_path: Path, weights: Path, loads: None) -> None:
+    source = RestorerSource(weights, device="cpu", tagger="headsup.model.taggers.ram.DapeTagger")
+    with pytest.raises(FileNotFoundError, match=r"The weights \"dape\" .* Get DAPE\.pth"):
+        restore(write(tmp_path / "low.png", "ann"), output=tmp_path / "high.png", weights=source)

@@ -20,7 +20,7 @@ from faceops.geometry.similarity import compose
 from faceops.images.files import Picture, save_picture
 from headsup.losses.distillation import Distillation
 from headsup.losses.objective import LossWeights, Objective
-from headsup.model.prompts import TaggedPrompts
+from headsup.model.prompts import IndexPrompts, Prompts, TaggedPrompts
 from headsup.model.reference_layout import lay_out_first
 from headsup.model.settings import RestorerSettings
 from headsup.training.batch_references import batch_references
@@ -28,9 +28,11 @@ from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
 from portraitdata.images.resampling import bicubic
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.batches import RestorationBatch
 from portraitdata.restoration.datamodule import RestorationDataModule, Source
 from portraitdata.restoration.face_masks import box_masks
+from portraitdata.restoration.index.schemas import read_table
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
 
@@ -510,3 +512,23 @@ def test_validation_scores_the_average_and_training_goes_on_without_it(tmp_path)
     torch.testing.assert_close(values(module), average.average, rtol=0, atol=0)
     average.on_exception(run, module, KilledError())
     torch.testing.assert_close(values(module), seen[-1], rtol=0, atol=0)
+
+
+def test_an_index_without_texts_is_named_once(tmp_path, caplog):
+    """Where the prompts are the index's; afterwards it has tags."""
+    table = portraits(tmp_path).drawn_index() / "images.parquet"
+    textless = read_table(table).drop_columns("prompt")
+    write_parquet(textless, table)
+    sentence = f'{table.parent} has neither prompts nor tags: its images are trained with the text "a face".'
+
+    def said(prompts: Prompts) -> int:
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            run = trainer(tmp_path, max_steps=1)
+            run.fit(model(weights=IMAGES, prompts=prompts), datamodule=portraits(tmp_path, samples=2))
+        return caplog.text.count(sentence)
+
+    assert said(IndexPrompts(otherwise="a face")) == 1
+    assert said(TaggedPrompts(lambda images: ["a face"] * len(images), otherwise="a face")) == 0
+    write_parquet(textless.append_column("tags", [[["man"]] * textless.num_rows]), table)
+    assert said(IndexPrompts(otherwise="a face")) == 0

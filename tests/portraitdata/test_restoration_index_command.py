@@ -1,3 +1,4 @@
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -7,13 +8,21 @@ import pytest
 import torch
 
 from faceops.geometry.alignment import ffhq_to_arcface
+from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.similarity import apply
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.recognition.identity import build_identity, embed, similarity
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
+from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.scanning import Skipped
 from portraitdata.restoration.batches import collate, finish
+from portraitdata.restoration.index import picture_pass
+from portraitdata.restoration.index.face_pass import FacePass, SeenPicture
+from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.restoration.index.picture_parts import read_part, write_part
+from portraitdata.restoration.index.picture_pass import FindingFaces, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
 
@@ -178,3 +187,102 @@ def test_faces_are_found_paired_and_kept_in_one_split(assets, tmp_path, capsys):
     assert len(batch.names) >= 2
     shown = embed(network, batch.hq, batch.faces.select(batch.referenced))
     assert similarity(shown, network(ffhq_to_arcface(batch.reference))).min() > 0.6  # strangers reach 0.46
+
+
+def stored(folder: Path) -> list[bytes]:
+    return [(folder / f"{name}.parquet").read_bytes() for name in ("images", "faces", "pairs")]
+
+
+def test_a_run_that_was_killed_is_continued(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_pass, "PICTURES", 1)
+    (photographs / "broken.jpg").write_bytes(b"\xff\xd8broken")
+    looked_at = []
+
+    def look(self, file, look=FacePass.look):
+        if len(looked_at) == 3:
+            looked_at.append("killed")
+            raise KeyboardInterrupt
+        looked_at.append(file.path)
+        return look(self, file)
+
+    monkeypatch.setattr(FacePass, "look", look)
+    output = tmp_path / "index"
+    with pytest.raises(KeyboardInterrupt):
+        run_portrait_index(PortraitIndexOptions(photographs, output=output, no_faces=True, workers=1))
+    assert not (output / "images.parquet").exists()
+    run_portrait_index(PortraitIndexOptions(photographs, output=output, no_faces=True, workers=1))
+    assert looked_at == ["a.png", "broken.jpg", "deep/b.png", "killed", "deep/c.png", "deep/er/d.png"]
+    assert not (output / picture_pass.PARTS).exists()
+    run_portrait_index(PortraitIndexOptions(photographs, output=tmp_path / "other", no_faces=True, workers=1))
+    assert stored(output) == stored(tmp_path / "other")
+
+
+@pytest.mark.parametrize("change", ["settings", "picture"])
+def test_another_pass_begins_anew(photographs, tmp_path, change):
+    files = find_picture_files(photographs)[1]
+    look_at_all(photographs, files, None, tmp_path / "index")
+    (first,) = (tmp_path / "index" / picture_pass.PARTS).iterdir()
+    finding = None
+    if change == "picture":
+        (photographs / "a.png").write_bytes((photographs / "deep/b.png").read_bytes())
+        os.utime(photographs / "a.png", ns=(0, 0))
+        assert look_at_all(photographs, files, None, tmp_path / "index")[1][0].path == "deep/b.png"
+    else:
+        finding = FindingFaces("retinaface", "absent.pth")
+        with pytest.raises(FileNotFoundError, match=r"There is no weights file absent\.pth"):
+            look_at_all(photographs, files, finding, tmp_path / "index")
+    assert first not in list((tmp_path / "index" / picture_pass.PARTS).iterdir())
+
+
+def test_parts_keep_everything_to_the_bit(tmp_path):
+    random = torch.Generator().manual_seed(0)
+    faces = Faces(
+        torch.zeros(2, dtype=torch.int64),
+        torch.rand(2, 4, generator=random) * 1000,
+        torch.rand(2, 5, 2, generator=random) * 1000,
+        torch.rand(2, generator=random),
+    )
+    place = Photograph("a.jpg", "0.tar", 512, 99, "", "unused", 640, 480)
+    embeddings = torch.randn(2, 7, generator=random).to(torch.float16).numpy()
+    seen = SeenPicture("x", place, faces, embeddings, 3)
+    nobody = SeenPicture("y", place._replace(archive=None), Faces.none(), embeddings[:0, :0])
+    write_part([seen, Skipped("b.jpg", "b.jpg is empty."), nobody], tmp_path / "part.parquet")
+    first, second, third = read_part(tmp_path / "part.parquet")
+    assert second == Skipped("b.jpg", "b.jpg is empty.")
+    assert (first.uid, first.photograph, first.small_faces) == ("x", place, 3)
+    for name in ("boxes", "landmarks", "scores", "image_index"):
+        assert getattr(first.faces, name).equal(getattr(faces, name))
+    assert (first.embeddings == embeddings).all()
+    assert first.embeddings.dtype == np.float16
+    assert (third.photograph.archive, len(third.faces), third.embeddings.shape) == (None, 0, (0, 0))
+
+
+@pytest.mark.slow
+def test_several_processes_find_the_same(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_pass, "PICTURES", 2)
+    for workers in (1, 2):
+        run_portrait_index(
+            PortraitIndexOptions(photographs, output=tmp_path / f"{workers}", no_faces=True, workers=workers)
+        )
+    assert stored(tmp_path / "1") == stored(tmp_path / "2")
+    with pytest.raises(ValueError, match="At least one worker is needed, got 0"):
+        run_portrait_index(PortraitIndexOptions(photographs, output=tmp_path / "0", no_faces=True, workers=0))
+
+
+@pytest.mark.gpu
+@pytest.mark.assets
+@pytest.mark.parametrize("detector", ["yunet", "retinaface"])
+def test_a_gpu_finds_the_same_faces(assets, tmp_path, detector):
+    names = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
+    found = assets / "weights/detect" / names[detector]
+    identity = str(assets / "weights/identity/mobilefacenet_foamliu.pt")
+    root, files = find_picture_files(assets / "images/portraits/18f_cc0")
+    seen = [
+        look_at_all(root, files, FindingFaces(detector, str(found), identity, 40.0, device), tmp_path / device)[0]
+        for device in ("cpu", "cuda")
+    ]
+    for on_cpu, on_gpu in zip(*seen, strict=True):
+        assert len(on_cpu.faces) == len(on_gpu.faces) >= 1
+        torch.testing.assert_close(on_gpu.faces.landmarks, on_cpu.faces.landmarks, rtol=0, atol=0.5)
+        a, b = (torch.from_numpy(picture.embeddings).float() for picture in (on_cpu, on_gpu))
+        assert similarity(a, b).min() > 0.995

@@ -38,6 +38,7 @@ class RestoreFilesOptions:
         compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
+        tagger: Tagger that describes each image, such as dape, before the prompt; or the path of a class.
     """
 
     inputs: Sequence[Path]
@@ -63,6 +64,7 @@ class RestoreFilesOptions:
     compare: Path | None = None
     force: bool = False
     overwrite: bool = False
+    tagger: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from portraitdata.commands.build_options import BuildOptions, ReportOptions, Tak
 from portraitdata.commands.index_options import ExemplarIndexOptions, InspectOptions, PortraitIndexOptions
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
+from portraitdata.commands.tag_options import TagOptions
 
 
 def exemplar_index(options: ExemplarIndexOptions) -> None:
@@ -82,6 +83,17 @@ def verify(options: VerifyOptions) -> int:
     return run_verify(options)
 
 
+def tag(options: TagOptions) -> None:
+    """Refuse a folder that is no index, then tag."""
+    from portraitdata.restoration.index.schemas import check_table
+
+    check_table(options.index / "images.parquet")
+
+    from portraitdata.commands.tag import run_tag
+
+    run_tag(options)
+
+
 def takedown(options: TakedownOptions) -> int:
     """Refuse a folder that is no index and a missing photograph, then take down."""
     from portraitdata.restoration.index.schemas import check_table
@@ -134,6 +146,7 @@ COMMANDS: Commands = {
     "exemplar-index": exemplar_index,
     "inspect": inspect,
     "portrait-index": portrait_index,
+    "tag": tag,
     "build": build,
     "status": status,
     "report": report,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["detector", "identity", "restorer"]
+Kind = Literal["detector", "identity", "restorer", "tagger"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ EDGEFACE = "George et al., EdgeFace: Efficient Face Recognition Model for Edge D
 ADAFACE = "Kim et al., AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022"
 OSEDIFF = "Wu et al., One-Step Effective Diffusion Network for Real-World Image Super-Resolution, NeurIPS 2024"
 ARCFACE = "Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019"
+RAM = "Zhang et al., Recognize Anything: A Strong Image Tagging Model, CVPR Workshops 2024"
+DAPE = "Wu et al., SeeSR: Towards Semantics-Aware Real-World Image Super-Resolution, CVPR 2024"
 
 BUFFALO = (
     "unpack buffalo_l.zip of https://github.com/deepinsight/insightface/releases/tag/v0.7, for non-commercial research"
@@ -174,6 +176,22 @@ WEIGHTS = (
         citation=OSEDIFF,
         url=f"{OSEDIFF_MODELS}/osediff_face.pkl",
         git_blob="4465e04da247be8f9af700f8cafbbd906439430c",
+    ),
+    WeightsEntry(
+        name="ram-swin-large",
+        file="ram_swin_large_14m.pth",
+        kind="tagger",
+        licence="Apache-2.0",
+        citation=RAM,
+        url="https://huggingface.co/spaces/xinyu1205/recognize-anything/resolve/main/ram_swin_large_14m.pth",
+    ),
+    WeightsEntry(
+        name="dape",
+        file="DAPE.pth",
+        kind="tagger",
+        licence="Apache-2.0",
+        citation=DAPE,
+        source="DAPE.pth of the pretrained models of https://github.com/cswry/SeeSR, a shared folder",
     ),
 )
 """All known weights: detectors first, the default of each kind at its head."""

@@ -135,15 +135,17 @@ class TaggedPrompts(IndexPrompts):
     """Texts that a tagger finds in the inputs, as in the paper.
 
     Args:
-        tagger: Any callable from images to texts; none is included.
+        tagger: Any callable from images to texts, as `headsup.model.taggers.ram.DapeTagger`, the paper's.
         otherwise: Text of photographs in which it finds nothing.
         negative_text: Negative prompt.
+        added: Text that follows what it finds.
     """
 
-    def __init__(self, tagger: Tagger, otherwise: str = "", negative_text: str = NEGATIVE) -> None:
+    def __init__(self, tagger: Tagger, otherwise: str = "", negative_text: str = NEGATIVE, added: str = "") -> None:
         super().__init__(otherwise, negative_text)
-        self.tagger = tagger
+        self.tagger, self.added = tagger, added
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """Embeddings of what the tagger says; the index's texts are not used."""
-        return super().__call__(lq, self.tagger(lq))
+        found = self.tagger(lq)
+        return super().__call__(lq, [", ".join(filter(None, (text, self.added))) for text in found])

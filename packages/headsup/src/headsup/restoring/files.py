@@ -22,6 +22,7 @@ from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.references.reference_people import Person, load_people
 from headsup.restoring.report import PictureRecord, Report, RunRecord
 from headsup.weights.shipped import DEFAULT_WEIGHTS
+from portraitdata.restoration.index.taggers import build_tagger
 
 OUT_OF_MEMORY = "the memory ran out; --memory GB, a smaller --tile or a smaller --scale helps."
 
@@ -40,11 +41,14 @@ class RestorerSource:
     prompt: str = ""
     device: DeviceName = "auto"
     precision: Precision = "auto"
+    tagger: str | None = None
+    """Name or class path, see `portraitdata.restoration.index.taggers.build_tagger`; none by default."""
 
     @classmethod
     def stated(cls, command: RestoreFilesOptions | BlendFilesOptions | ServeOptions) -> "RestorerSource":
         """As a command line states it."""
-        return cls(command.weights, command.base, command.prompt, command.device, command.precision)
+        tagger = command.tagger if isinstance(command, RestoreFilesOptions) else None
+        return cls(command.weights, command.base, command.prompt, command.device, command.precision, tagger)
 
     def in_bfloat16(self, device: torch.device) -> bool:
         """Tell whether the frozen weights are kept in bfloat16 on a device."""
@@ -58,7 +62,8 @@ class RestorerSource:
             OSError: If something is missing.
         """
         device = select_device(self.device)
-        return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device))
+        tagger = None if self.tagger is None else build_tagger(self.tagger)
+        return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device), tagger)
 
 
 def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreFilesOptions) -> int:
@@ -196,6 +201,7 @@ def run_record(
         device=str(restorer.device),
         precision="bfloat16" if weights.in_bfloat16(restorer.device) else "float32",
         prompt=weights.prompt,
+        tagger=weights.tagger,
         references=[str(path) for path in references],
         options=options,
     )

@@ -24,7 +24,7 @@ from faceops.geometry.boxes import rescaled_boxes, rescaled_points
 from faceops.images.files import Picture
 from headsup.model.autoencoder import latent_factor
 from headsup.model.one_step import OneStepRestorer
-from headsup.model.prompts import ConstantPrompt
+from headsup.model.prompts import ConstantPrompt, Prompts, TaggedPrompts, Tagger
 from headsup.model.reference_attention import References, mask_of
 from headsup.model.reference_layout import ReferenceLayout
 from headsup.restoring.colour import correct_colour
@@ -101,7 +101,7 @@ class PhotoRestorer:
     """
 
     def __init__(
-        self, restorer: OneStepRestorer, layout: ReferenceLayout, prompts: ConstantPrompt, device: torch.device
+        self, restorer: OneStepRestorer, layout: ReferenceLayout, prompts: Prompts, device: torch.device
     ) -> None:
         # convolutions are a fifth faster with channels last, on CPUs with vector units and on tensor cores
         self.restorer = restorer.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -120,6 +120,7 @@ class PhotoRestorer:
         prompt: str = "",
         device: str | torch.device = "cpu",
         bfloat16: bool = False,
+        tagger: Tagger | None = None,
     ) -> "PhotoRestorer":
         """Restorer from trained weights, with its adapters merged into the weights they belong to.
 
@@ -129,6 +130,7 @@ class PhotoRestorer:
             prompt: What is on the pictures, for bases that know texts.
             device: Where to compute.
             bfloat16: Compute in bfloat16, half the memory. The denoising step stays in float32.
+            tagger: Says what is on each picture, before `prompt`.
 
         Raises:
             ValueError: If something does not fit.
@@ -138,7 +140,7 @@ class PhotoRestorer:
         merge_adapters(restorer)
         if bfloat16:
             restorer.to(torch.bfloat16)
-        prompts = ConstantPrompt(prompt)
+        prompts = ConstantPrompt(prompt) if tagger is None else TaggedPrompts(tagger, added=prompt)
         prompts.prepare(settings.base)
         return cls(restorer, settings.layout, prompts, torch.device(device))
 
@@ -167,7 +169,7 @@ class PhotoRestorer:
                 placed = references.rescaled(width / sides[1], height / sides[0])
                 condition = self._condition(z_l, placed, canvas.shape[-2:], options, budget)
         with measured(seconds, "denoise"):
-            z_h = self._denoise(z_l, condition, options, budget)
+            z_h = self._denoise(z_l, condition, self.prompts(enlarged, [""]), options, budget)
         with measured(seconds, "decode"):
             image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, budget))
             faithful = faithful.clamp(0, 1)
@@ -229,9 +231,9 @@ class PhotoRestorer:
         nowhere = z_l.new_zeros(1, 1, *z_l.shape[2:])
         return Condition(z_l.new_zeros(1, self.restorer.found_channels, *z_l.shape[2:]), nowhere, nowhere)
 
-    def _denoise(self, z_l: Tensor, condition: Condition, options: RestoreOptions, budget: float | None) -> Tensor:
-        prompt = self.prompts(z_l[:, :3], [""])
-
+    def _denoise(
+        self, z_l: Tensor, condition: Condition, prompt: Tensor, options: RestoreOptions, budget: float | None
+    ) -> Tensor:
         def denoise(z: Tensor, found: Tensor, mask: Tensor, reach: Tensor) -> Tensor:
             step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
             return denoise_within(step, z, found, mask, reach)

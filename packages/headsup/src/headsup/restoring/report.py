@@ -60,6 +60,8 @@ class RunRecord:
     prompt: str
     references: Sequence[str]
     options: RestoreOptions
+    tagger: str | None = None
+    """Who says what is on each image, before the prompt; null for nobody."""
     face_weights: str | None = None
     """Restorer of the faces, of `headsup blend`; null where one restorer did all, as are the next two."""
     face_base: str | None = None

@@ -15,8 +15,8 @@ from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
-from portraitdata.builder.workers import one_thread
 from portraitdata.loading.progress_bar import with_bar
+from portraitdata.loading.workers import one_thread
 
 LOCK_FILE = ".lock"
 

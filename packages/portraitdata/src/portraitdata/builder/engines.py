@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
 from portraitdata.builder.partition_work import work
 from portraitdata.builder.ray_engine import RayData
-from portraitdata.builder.workers import begin_worker, one_thread, one_thread_to_inherit
+from portraitdata.loading.workers import begin_worker, one_thread, one_thread_to_inherit
 
 
 @runtime_checkable

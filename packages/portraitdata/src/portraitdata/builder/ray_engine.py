@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.partition_work import work
-from portraitdata.builder.workers import begin_worker
+from portraitdata.loading.workers import begin_worker
 
 SHARE = 0.5
 """Of a core that an actor reserves.

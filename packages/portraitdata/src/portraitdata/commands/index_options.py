@@ -81,6 +81,8 @@ class PortraitIndexOptions:
         test_list: Text file with the paths of the test images, one per line, instead of a share.
         copies: Folder for reduced copies, which are indexed instead of the images; for large images.
         shorter_side: Largest shorter side of the copies in pixels.
+        workers: Number of processes; the number of cores by default. An interrupted run continues where it ended.
+        device: Device of the recognition network and of retinaface; yunet and scrfd stay on the CPU.
     """
 
     source: Path
@@ -99,3 +101,5 @@ class PortraitIndexOptions:
     test_list: Path | None = None
     copies: Path | None = None
     shorter_side: int = 1000
+    workers: int | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"

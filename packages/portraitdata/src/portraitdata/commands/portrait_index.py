@@ -1,5 +1,6 @@
 """``portraitdata portrait-index``: pictures in, an index of portraits, faces and pairs out."""
 
+import os
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -8,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from faceops.detection.selection import build_detector
-from faceops.recognition.identity import build_identity
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns, look_at_all
+from portraitdata.restoration.index.face_pass import SeenPicture, face_columns
 from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.restoration.index.picture_pass import FindingFaces, forget_parts, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.reduced_copies import copy_reduced
 from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS, face_name
@@ -34,6 +34,8 @@ NAMED = 20
 def run_portrait_index(options: PortraitIndexOptions) -> None:
     """Index pictures, and print how many came through each step.
 
+    A run that was killed is continued by the same call.
+
     Raises:
         ValueError: If an argument is out of range or there is nothing to index.
         FileNotFoundError: If there is no source, or weights are missing.
@@ -48,9 +50,9 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
             f"got {least} for pairs and {most} for duplicates."
         )
     held_out = None if options.test_list is None else read_held_out(options.test_list)
-    root, files, unread = _files(options)
-    seeing = _seeing(root, options)
-    pictures, skipped = look_at_all(files, seeing)
+    processes = options.workers if options.workers is not None else os.cpu_count() or 1
+    root, files, unread = _files(options, processes)
+    pictures, skipped = look_at_all(root, files, _finding(options), output, processes)
     for line in _left_out(unread + skipped):
         print(line, file=sys.stderr)
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
@@ -60,26 +62,29 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
     pairs = near.select((near.cosine > least) & (near.cosine <= most))
     index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), options.note)
     index.write(output)
+    forget_parts(output)
     duplicates = int((near.cosine > most).sum())
-    for line in funnel(len(files) + len(unread), index, seeing.small_faces, duplicates, split):
+    small_faces = sum(picture.small_faces for picture in pictures)
+    for line in funnel(len(files) + len(unread), index, small_faces, duplicates, split):
         print(line)
     print(output)
 
 
-def _files(options: PortraitIndexOptions) -> tuple[Path, list[Photograph], list[Skipped]]:
+def _files(options: PortraitIndexOptions, workers: int) -> tuple[Path, list[Photograph], list[Skipped]]:
     """Root and files to index, and what could not be copied."""
     root, files = find_picture_files(options.source)
     if options.copies is None:
         return root, files, []
-    unread = copy_reduced(root, files, options.copies, options.shorter_side)
+    unread = copy_reduced(root, files, options.copies, options.shorter_side, workers)
     return *find_picture_files(options.copies), unread
 
 
-def _seeing(root: Path, options: PortraitIndexOptions) -> FacePass:
+def _finding(options: PortraitIndexOptions) -> FindingFaces | None:
     if options.no_faces:
-        return FacePass(root, None, None)
-    detector = build_detector(options.detector, options.detector_weights)
-    return FacePass(root, detector, build_identity(options.identity_weights), options.min_eyes)
+        return None
+    return FindingFaces(
+        options.detector, options.detector_weights, options.identity_weights, options.min_eyes, options.device
+    )
 
 
 def _left_out(skipped: list[Skipped]) -> list[str]:

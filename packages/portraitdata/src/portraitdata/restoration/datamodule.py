@@ -128,6 +128,11 @@ class RestorationDataModule(LightningDataModule):
         if stage == "fit":
             self._read_training()
 
+    def indexes_without_text(self) -> list[Path]:
+        """Indexes to train on of whose photographs none has a prompt or tags."""
+        pairs = zip(self.sources, self._read_training().datasets, strict=True)
+        return list(dict.fromkeys(source.index for source, dataset in pairs if not dataset.index.has_text))
+
     def train_dataloader(self) -> SeededLoader:
         """Mixed images; in a resumed epoch, those that are left of it."""
         batches = partial(collate, reference_size=self.reference_size)

@@ -44,10 +44,8 @@ class FindFaces:
         root = self._bytes.root(batch, row)
         if root not in self._passes:
             self._passes[root] = FacePass(root, self._detector, self._network, self._eyes)
-        looking = self._passes[root]
-        before = looking.small_faces
-        seen = looking.look(self._bytes.photograph(batch, row))
-        batch["faces"][row], batch["small_faces"][row] = len(seen.faces), looking.small_faces - before
+        seen = self._passes[root].look(self._bytes.photograph(batch, row))
+        batch["faces"][row], batch["small_faces"][row] = len(seen.faces), seen.small_faces
         batch[FOUND][row] = face_rows(batch["partition"][row], batch["uid"][row], seen)
         if len(seen.faces):
             return None

@@ -1,6 +1,5 @@
-"""The pass over all pictures that finds, aligns and embeds their faces."""
+"""A look at a picture that finds, aligns and embeds its faces."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,12 +12,9 @@ from faceops.detection.detector import Detector
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.images.decoding import decode_raster
-from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
 from faceops.recognition.identity import IdentityNetwork, embed
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
-from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.loading.progress_bar import with_bar
 
 UID_LENGTH = 16
 """Hexadecimal digits of a file's SHA-256 that name it; two of a million files agree with a chance of 3e-8."""
@@ -37,6 +33,8 @@ class SeenPicture:
     faces: Faces
     embeddings: NDArray[np.float16]
     """One row for each face; (n, 0) if there is no network."""
+    small_faces: int = 0
+    """Faces that were left out because they are small."""
 
 
 class FacePass:
@@ -47,15 +45,19 @@ class FacePass:
         network: Embeds faces; None embeds none.
         min_eyes: Faces whose eyes are closer are left out, in pixels; the true distance, not FaceLib's figure of that
             name, which is about half of it.
+        device: Where copies of pictures and aligned faces are made; where the network is.
     """
 
     def __init__(
-        self, root: Path, detector: Detector | None, network: IdentityNetwork | None, min_eyes: float = MIN_EYES
+        self,
+        root: Path,
+        detector: Detector | None,
+        network: IdentityNetwork | None,
+        min_eyes: float = MIN_EYES,
+        device: torch.device | str = "cpu",
     ) -> None:
         self._places = ExemplarIndex(root, ())
-        self._detector, self._network, self._min_eyes = detector, network, min_eyes
-        self.small_faces = 0
-        """Faces that were left out because they are small."""
+        self._detector, self._network, self._min_eyes, self._device = detector, network, min_eyes, device
 
     def look(self, file: Photograph) -> SeenPicture:
         """Decode a picture and find its faces; ImageFileError if it cannot be decoded."""
@@ -63,40 +65,17 @@ class FacePass:
         raster = decode_raster(data, file.path)
         height, width = raster.samples.shape[:2]
         uid = sha256(data).hexdigest()[:UID_LENGTH]
-        faces, embeddings = Faces.none(), np.zeros((0, 0), np.float16)
+        faces, embeddings, small = Faces.none(), np.zeros((0, 0), np.float16), 0
         if self._detector is not None:
-            pixels = torch.from_numpy(srgb_bytes(raster, 0, 0, height, width)).float().unsqueeze(0) / 255
+            samples = torch.from_numpy(srgb_bytes(raster, 0, 0, height, width)).to(self._device)
+            pixels = samples.float().unsqueeze(0) / 255
             with torch.inference_mode():
                 found = self._detector(pixels)
                 faces = found.select(found.eye_distance() >= self._min_eyes)
-                self.small_faces += len(found) - len(faces)
+                small = len(found) - len(faces)
                 if self._network is not None and len(faces):
-                    embeddings = embed(self._network, pixels, faces).to(torch.float16).numpy()
-        return SeenPicture(uid, file._replace(width=width, height=height), faces, embeddings)
-
-
-def look_at_all(files: Sequence[Photograph], seeing: FacePass) -> tuple[list[SeenPicture], list[Skipped]]:
-    """Look at all pictures, with a progress bar on a terminal; what cannot be used is named and left out.
-
-    Of files with the same bytes, the first is kept.
-
-    Raises:
-        ValueError: If nothing is left.
-    """
-    kept: dict[str, SeenPicture] = {}
-    skipped: list[Skipped] = []
-    for file in with_bar(files, "Looking at pictures"):
-        try:
-            seen = seeing.look(file)
-        except (ImageFileError, OSError) as error:
-            skipped.append(Skipped(file.path, str(error)))
-            continue
-        same = kept.setdefault(seen.uid, seen)
-        if same is not seen:
-            skipped.append(Skipped(file.path, f"{file.path} is the same file as {same.photograph.path}."))
-    if not kept:
-        raise ValueError(f"None of {len(files)} pictures can be used. The first: {skipped[0].reason}")
-    return list(kept.values()), skipped
+                    embeddings = embed(self._network, pixels, faces).to("cpu", torch.float16).numpy()
+        return SeenPicture(uid, file._replace(width=width, height=height), faces.to("cpu"), embeddings, small)
 
 
 def face_columns(faces: Faces) -> dict[str, list]:

@@ -99,6 +99,11 @@ class PortraitIndex:
         row = self._places[number]
         return row.get("prompt") or ", ".join(row.get("tags") or ())
 
+    @property
+    def has_text(self) -> bool:
+        """Whether any photograph has a text."""
+        return any(self.prompt(number) for number in range(len(self)))
+
     def read_bytes(self, number: int) -> bytes:
         """The image file of a photograph; OSError if the file or archive is missing or shorter than the index says."""
         return ExemplarIndex(self.root, ()).read_bytes(self.photograph(number))

@@ -1,6 +1,7 @@
 """Copies of pictures that are small enough to be decoded for every training sample."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,18 +15,24 @@ from faceops.images.errors import ImageFileError
 from faceops.images.files import Picture, save_picture, srgb_bytes
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.loading.progress_bar import with_bar
+from portraitdata.loading.workers import in_processes
 
 QUALITY = 97
 """Of the copies' JPEG."""
 
+AT_ONCE = 64
+"""Pictures that a process is given."""
 
-def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: int) -> list[Skipped]:
+
+def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: int, workers: int = 1) -> list[Skipped]:
     """Copy pictures into a folder, those with a longer shorter side reduced to `side` pixels, as JPEG.
 
     What is small enough already is copied byte for byte. Copies that are there are not made again.
 
     Args:
         target: Folder of the copies, which have the names of the originals; reduced ones end in .jpg.
+        workers: Processes.
 
     Returns:
         Files that could not be decoded.
@@ -39,6 +46,13 @@ def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: in
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
         raise ValueError(f"Two pictures are called {twice} but for the suffix; copies of both would have one name.")
+    parts = [tuple(files[start : start + AT_ONCE]) for start in range(0, len(files), AT_ONCE)]
+    done = in_processes(partial(copy_part, root, target, side), parts, workers)
+    return [skipped for part in with_bar(done, "Reducing pictures", len(parts)) for skipped in part]
+
+
+def copy_part(root: Path, target: Path, side: int, files: Sequence[Photograph]) -> list[Skipped]:
+    """Copy some pictures; arguments, results and errors as of `copy_reduced`."""
     places, skipped = ExemplarIndex(root, ()), []
     for file in files:
         try:

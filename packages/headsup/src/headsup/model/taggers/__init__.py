@@ -1,0 +1,1 @@
+"""Taggers: networks that name what is on pictures."""

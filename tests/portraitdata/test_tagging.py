@@ -1,0 +1,160 @@
+"""Tags of an index: what is written, and how a killed run goes on."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from faceops.images.files import Picture, save_picture
+from portraitdata import cli
+from portraitdata.commands.portrait_index import run_portrait_index
+from portraitdata.commands.tag import run_tag
+from portraitdata.commands.tag_options import TagOptions
+from portraitdata.restoration.index import taggers
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.tag_journal import JOURNAL
+from portraitdata.restoration.index.taggers import build_tagger
+from portraitdata.restoration.index.tagging import SquarePictures, tag_index
+
+
+class Brightness:
+    """Says how bright images are in tenths, and that the darkest are nothing; a kill comes before batch `killed`."""
+
+    side = 8
+
+    def __init__(self, killed: int | None = None) -> None:
+        self.killed, self.batches = killed, []
+
+    def __call__(self, images: torch.Tensor) -> list[str]:
+        if len(self.batches) == self.killed:
+            raise KeyboardInterrupt
+        self.batches.append(len(images))
+        tenths = [round(image.mean().item() * 10) for image in images]
+        return [f"picture, {tenth} tenths" if tenth else "" for tenth in tenths]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    (tmp_path / "photographs").mkdir()
+    for number in range(5):
+        save_picture(Picture(torch.full((3, 12, 10 + number), number / 10)), tmp_path / f"photographs/{number}.png")
+    run_portrait_index(tmp_path / "photographs", tmp_path / "index", None, note="five", workers=1)
+    return tmp_path / "index"
+
+
+TAGS = [[], ["picture", "1 tenths"], ["picture", "2 tenths"], ["picture", "3 tenths"], ["picture", "4 tenths"]]
+
+
+def test_tags_are_added_and_all_else_stays(index):
+    before = pq.read_table(index / "images.parquet")
+    tagging = tag_index(index, Brightness(), "b", batch=2)
+    assert tagging == (5, 0, [])
+    after = pq.read_table(index / "images.parquet")
+    assert after["tags"].to_pylist() == TAGS
+    assert after.drop_columns("tags").equals(before)
+    assert (
+        after.schema.metadata[b"portraitdata.portrait_index"] == before.schema.metadata[b"portraitdata.portrait_index"]
+    )
+    read = PortraitIndex.read(index)
+    assert [read.prompt(number) for number in (0, 4)] == ["", "picture, 4 tenths"]
+    assert read.has_text
+    assert not (index / JOURNAL).exists()
+
+
+def test_photographs_that_have_tags_keep_them(index):
+    table = pq.read_table(index / "images.parquet")
+    some = table.append_column("tags", [[["mine"], [], None, None, None]])
+    pq.write_table(some, index / "images.parquet")
+    tagger = Brightness()
+    assert tag_index(index, tagger, "b")[:2] == (3, 2)
+    assert tagger.batches == [3]
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == [["mine"], [], *TAGS[2:]]
+    assert tag_index(index, tagger, "b")[:2] == (0, 5)
+    assert tagger.batches == [3]
+    assert tag_index(index, tagger, "b", again=True)[:2] == (5, 0)
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == TAGS
+
+
+def test_a_run_that_was_killed_is_continued(index):
+    with pytest.raises(KeyboardInterrupt):
+        tag_index(index, Brightness(killed=2), "b", batch=2)
+    assert "tags" not in pq.read_table(index / "images.parquet").column_names
+    with (index / JOURNAL).open("a") as journal:
+        journal.write('{"uid": "half a li')
+    with pytest.raises(ValueError, match=r"holds tags that b has found in a run that did not end"):
+        tag_index(index, Brightness(), "other", batch=2)
+    with pytest.raises(KeyboardInterrupt):  # killed at once: the whole lines are still there
+        tag_index(index, Brightness(killed=0), "b", batch=2)
+    tagger = Brightness()
+    assert tag_index(index, tagger, "b", batch=2)[:2] == (5, 0)
+    assert tagger.batches == [1]
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == TAGS
+
+
+def test_what_cannot_be_decoded_is_named_and_has_no_tags(index, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(taggers, "entry_points", lambda group: [SimpleNamespace(name="b", load=lambda: Brightness)])
+    (tmp_path / "photographs/3.png").write_bytes(b"")
+    run_tag(TagOptions(index, tagger="b", workers=0, device="cpu"))
+    out, err = capsys.readouterr()
+    assert "4 photographs tagged, 0 had tags" in out
+    assert "left out: 3.png" in err
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist()[3] is None
+
+
+def test_processes_read_the_same(index):
+    tag_index(index, Brightness(), "b", batch=2, workers=2)
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == TAGS
+    with pytest.raises(ValueError, match="got 0 and 0"):
+        tag_index(index, Brightness(), "b", batch=0)
+
+
+def test_photographs_are_squeezed_as_by_pillow(tmp_path):
+    pixels = np.random.RandomState(0).randint(0, 256, (90, 160, 3)).astype(np.uint8)
+    (tmp_path / "photographs").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photographs/a.png")
+    run_portrait_index(tmp_path / "photographs", tmp_path / "index", None, workers=1)
+    picture = SquarePictures(PortraitIndex.read(tmp_path / "index"), [0], 32)[0]
+    expected = np.asarray(Image.fromarray(pixels).resize((32, 32), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    assert np.abs(picture.pixels.numpy().astype(int) - expected).max() <= 1
+
+
+def test_taggers_are_found_by_name_or_path(tmp_path, monkeypatch):
+    (tmp_path / "my_taggers.py").write_text(
+        "class Same:\n    side = 4\n    def __call__(self, images):\n        return ['same'] * len(images)\n"
+        "class Sideless:\n    def __call__(self, images):\n        return []\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert build_tagger("my_taggers.Same")(torch.zeros(2, 3, 4, 4)) == ["same", "same"]
+    with pytest.raises(ValueError, match="Sideless is no tagger: it is called with images and says the `side`"):
+        build_tagger("my_taggers.Sideless")
+    with pytest.raises(ValueError, match=r"There is no class my_taggers\.Other for a tagger"):
+        build_tagger("my_taggers.Other")
+    with pytest.raises(ValueError, match=r"There is no class no_such\.Other for a tagger"):
+        build_tagger("no_such.Other")
+    monkeypatch.setattr(taggers, "entry_points", lambda group: [SimpleNamespace(name=group, load=lambda: Brightness)])
+    assert build_tagger("portraitdata.taggers").side == 8
+    with pytest.raises(
+        ValueError, match=r'No tagger is called "nobody"; installed packages offer: portraitdata\.taggers'
+    ):
+        build_tagger("nobody")
+
+
+def test_the_command_line_gives_its_options(index, tmp_path, monkeypatch, capsys):
+    (tmp_path / "loud_taggers.py").write_text(
+        "class Loud:\n    side = 4\n    def __call__(self, images):\n"
+        "        return [f'of {len(images)}'] * len(images)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ["tag", str(index), "--tagger", "loud_taggers.Loud", "--batch", "3", "--workers", "0", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", ["portraitdata", *words])
+    assert cli.run() is None
+    assert "5 photographs tagged" in capsys.readouterr().out
+    assert json.dumps(pq.read_table(index / "images.parquet")["tags"].to_pylist()) == (
+        '[["of 3"], ["of 3"], ["of 3"], ["of 2"], ["of 2"]]'
+    )
