@@ -18,8 +18,10 @@ from torch import Tensor
 from faceops.atomic_files import replacing
 from faceops.images.colour_profiles import is_srgb, usable_profile
 from faceops.images.decoding import Raster, decode_raster
-from faceops.images.encoding import WRITABLE_SUFFIXES, encode_samples
+from faceops.images.description import UNDESCRIBED, Description, read_description
+from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
+from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
@@ -42,6 +44,12 @@ class Picture:
     """Profile of the file's colours; the pixels are converted back into it when saved. None means sRGB."""
     exif: bytes | None = None
     """EXIF block, orientation one."""
+    description: Description = UNDESCRIBED
+    """XMP, IPTC and the density of the pixels."""
+
+    def without_metadata(self) -> "Picture":
+        """The picture without EXIF, XMP and IPTC: place, date, camera, captions, names. The density of pixels stays."""
+        return replace(self, exif=None, description=Description(density=self.description.density))
 
 
 def load_picture(path: Path | str) -> Picture:
@@ -98,6 +106,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
         grey=raster.grey,
         icc_profile=profile,
         exif=raster.exif,
+        description=read_description(data, name),
     )
 
 
@@ -131,8 +140,9 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
     """Write an image file; the suffix says which format.
 
-    All keep profile and EXIF, TIFF what of it describes the photograph. PNG and TIFF keep 16 bits and alpha, WebP 8
-    bits with alpha; JPEG has no alpha and is flattened on white with a warning. The file is there whole or not at all.
+    All keep profile, EXIF, XMP and the density of pixels, TIFF what of EXIF describes the photograph; all but WebP keep
+    IPTC. PNG and TIFF keep 16 bits and alpha, WebP 8 bits with alpha; JPEG has no alpha and is flattened on white with
+    a warning. The file is there whole or not at all.
 
     Args:
         picture: What to write; values outside [0, 1] are clipped.
@@ -141,7 +151,12 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
 
     Raises:
         UnsupportedImageError: If the suffix is another.
+        TooLargeImageError: If a side has more pixels than the format can say.
+        ValueError: If a value is not finite.
         OSError: If the file cannot be written.
+
+    Warns:
+        UserWarning: If the format has no room for the transparency, or for a part of the metadata.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -151,6 +166,8 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
         )
     if path.is_dir():
         raise MissingImageError(f"{path} is a folder, an image file was to be written.")
+    check_sides(path, *picture.pixels.shape[1:])
+    check_finite(picture, path)
     if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
         warnings.warn(f"JPEG has no transparency: {path} is flattened on white.", UserWarning, stacklevel=2)
         alpha = picture.alpha.clamp(0, 1)
@@ -160,9 +177,25 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
         picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
     bits = picture.bits if suffix in (".png", ".tif", ".tiff") else 8
     samples, profile = _file_samples(picture, bits)
-    data = encode_samples(samples, suffix, quality=quality, icc_profile=profile, exif=picture.exif)
+    embedded = Embedded(profile, picture.exif, picture.description)
+    data = encode_samples(samples, suffix, quality=quality, embedded=embedded)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def check_finite(picture: Picture, path: Path) -> None:
+    """Refuse a picture with values that are not finite, which would be written as black or white dots.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    for values in (picture.pixels, picture.alpha):
+        if values is not None and not values.isfinite().all():
+            share = 1 - values.isfinite().float().mean().item()
+            raise ValueError(
+                f"{path} is not written: {share:.2%} of its values are not finite, so what computed them went wrong; "
+                "use other weights or float32."
+            )
 
 
 def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
