@@ -184,3 +184,15 @@ def test_what_cannot_work_is_refused_before_any_work(album, tmp_path):
     with pytest.raises(FileNotFoundError):
         degrade_files([album], tmp_path / "lq", replay=tmp_path / "none.jsonl")
     assert not (tmp_path / "lq").exists()
+
+
+def test_hidden_colours_of_a_cut_out_do_not_leak(tmp_path):
+    alpha = torch.zeros(1, 64, 48)
+    alpha[:, 20:50, 10:40] = 1
+    for hidden in (0.0, 1.0):
+        folder = tmp_path / f"{hidden}"
+        folder.mkdir()
+        seen = picture(0)
+        save_picture(Picture(torch.where(alpha > 0, seen.pixels, hidden), alpha=alpha), folder / "a.png")
+        assert degrade_files([folder], tmp_path / f"lq{hidden}") == 0
+    assert contents(tmp_path / "lq0.0") == contents(tmp_path / "lq1.0")

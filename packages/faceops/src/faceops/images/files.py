@@ -47,6 +47,11 @@ class Picture:
     description: Description = UNDESCRIBED
     """XMP, IPTC and the density of the pixels."""
 
+    @property
+    def has_metadata(self) -> bool:
+        """Whether something may say when and where the picture was taken, or of whom: EXIF, XMP or IPTC."""
+        return any(part is not None for part in (self.exif, self.description.xmp, self.description.iptc))
+
     def without_metadata(self) -> "Picture":
         """The picture without EXIF, XMP and IPTC: place, date, camera, captions, names. The density of pixels stays."""
         return replace(self, exif=None, description=Description(density=self.description.density))

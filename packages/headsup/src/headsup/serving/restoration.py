@@ -91,9 +91,7 @@ class PhotoRestoration:
             *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
-        return Outcome(
-            result, before, after, (width, height), tuple(faces), references, notes, picture.exif is not None
-        )
+        return Outcome(result, before, after, (width, height), tuple(faces), references, notes, picture.has_metadata)
 
     def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""

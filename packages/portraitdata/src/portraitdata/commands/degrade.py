@@ -15,6 +15,7 @@ from faceops.command_line import exit_status
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import Job, missing_jobs
+from faceops.images.opacity import without_hidden_colours
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit
@@ -137,12 +138,13 @@ def degrade_picture(job: Job, draws: Draws, recorded: dict[str, RecordedPicture]
 
 
 def eight_bit_pixels(path: Path) -> NDArray[np.uint8]:
-    """Pixels (h, w, 3) of a picture, upright, in sRGB.
+    """Pixels (h, w, 3) of a picture, upright, in sRGB; what is wholly transparent has the colours of what is near.
 
     Raises:
         ImageFileError: If it cannot be read.
     """
-    return eight_bit(load_picture(path).pixels.permute(1, 2, 0).contiguous().numpy())
+    picture = without_hidden_colours(load_picture(path))
+    return eight_bit(picture.pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def write(pixels: NDArray[np.uint8], target: Path) -> None:
