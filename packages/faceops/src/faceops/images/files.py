@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from faceops.images.colour_profiles import is_srgb, usable_profile
+from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
 from faceops.images.decoding import Raster, decode_raster
 from faceops.images.description import UNDESCRIBED, Description, read_description
 from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
@@ -84,7 +84,8 @@ def read_image_file(path: Path) -> bytes:
 def decode_picture(data: bytes, name: str) -> Picture:
     """Decode the bytes of an image file; `name` is what an error calls it.
 
-    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept.
+    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept. Nor is one that sRGB
+    cannot be brought back into.
 
     Raises:
         ImageFileError: See `load_picture`.
@@ -109,7 +110,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
         alpha=alpha,
         bits=8 if raster.samples.dtype == np.uint8 else 16,
         grey=raster.grey,
-        icc_profile=profile,
+        icc_profile=profile if profile is not None and has_way_back(profile, raster.grey) else None,
         exif=raster.exif,
         description=read_description(data, name),
     )
@@ -211,7 +212,7 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
     values = pixels.permute(1, 2, 0).numpy()
     profile = picture.icc_profile
     usable = None if profile is None else usable_profile(profile, picture.grey)
-    if profile is None or usable is None:
+    if profile is None or usable is None or not has_way_back(profile, picture.grey):
         profile = None
     elif not is_srgb(profile, picture.grey):
         values = usable.from_srgb(values)
