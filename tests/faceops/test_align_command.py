@@ -107,7 +107,7 @@ def test_nothing_is_overwritten_unasked(pictures, tmp_path, capsys):
 
 def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
     with pytest.raises(ValueError, match="would have the same names"):
-        check_names([pictures / "a.png", tmp_path / "a.jpg"])
+        check_names({pictures / "a.png": "a.png", tmp_path / "a.jpg": "a.jpg"})
     with pytest.raises(ValueError, match="is a file, but a folder is needed"):
         run_align([pictures / "a.png"], pictures / "b.png")
     with pytest.raises(ValueError, match="at least one pixel, got 0"):

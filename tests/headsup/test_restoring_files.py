@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,6 +218,30 @@ def test_metadata_are_kept_or_left_out(tmp_path: Path) -> None:
     bare = load_picture(tmp_path / "bare.jpg")
     assert bare.description == Description(density=(300.0, 300.0))
     assert bare.exif is None
+
+
+def test_any_name_and_any_depth(tmp_path: Path) -> None:
+    low, out = tmp_path / "low", tmp_path / "out"
+    names = [os.fsdecode(name) for name in (b"a\xe9.png", b"\xe5\xb1\xb1.png", b"[1]" + 247 * b"a" + b".png")]
+    for folder in (low, low / "deep"):
+        for name in names:
+            write(folder / name, "ann")
+    jobs = plan_request([low], out, tmp_path / "sheets", recursive=True)
+    assert restore_files(jobs, TWICE, FROM_FILE, report=tmp_path / "r.json") == 0
+    for name in names:
+        assert load_picture(out / name).pixels.shape == load_picture(out / "deep" / name).pixels.shape == (3, 80, 80)
+    told = pictures(tmp_path / "r.json")
+    assert {entry["output"] for entry in told} == {str(job.output) for job in jobs}
+    assert len(list((tmp_path / "sheets").rglob("*.png"))) == 6
+
+
+def test_a_link_as_output_is_written_through(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann")
+    (tmp_path / "store.png").touch()
+    (tmp_path / "link.png").symlink_to("store.png")
+    assert restore(source, output=tmp_path / "link.png", overwrite=True) == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert load_picture(tmp_path / "store.png").pixels.shape == (3, 80, 80)
 
 
 def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

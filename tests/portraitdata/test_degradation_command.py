@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -196,3 +197,15 @@ def test_hidden_colours_of_a_cut_out_do_not_leak(tmp_path):
         save_picture(Picture(torch.where(alpha > 0, seen.pixels, hidden), alpha=alpha), folder / "a.png")
         assert degrade_files([folder], tmp_path / f"lq{hidden}") == 0
     assert contents(tmp_path / "lq0.0") == contents(tmp_path / "lq1.0")
+
+
+def test_any_name(tmp_path):
+    (tmp_path / "hq").mkdir()
+    name = os.fsdecode(b"a\xe9.png")
+    save_picture(picture(0), tmp_path / "hq" / name)
+    for folder in ("one", "two"):
+        assert degrade_files([tmp_path / "hq"], tmp_path / folder, records=tmp_path / f"{folder}.jsonl") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert list(read_records(tmp_path / "one.jsonl")) == [name]
+    assert degrade_files([tmp_path / "hq"], tmp_path / "again", replay=tmp_path / "one.jsonl") == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "one")

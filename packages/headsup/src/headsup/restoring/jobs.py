@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there, picture_files
+from faceops.images.picture_files import check_single, check_there, picture_files, tell_left_out
 from headsup.weights.shipped import find_weights
 
 
@@ -28,6 +28,7 @@ def plan_request(
     check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
+    tell_left_out(references)
     if report is not None:
         check_report(report)
     for name in weights:

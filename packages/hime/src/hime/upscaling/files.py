@@ -16,7 +16,7 @@ from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job, check_targets, missing_jobs
-from faceops.images.picture_files import picture_files
+from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.weights.cache import cached_path, find_entry
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
@@ -110,6 +110,7 @@ def upscale_files(
     """
     console = error_console()
     photographs = picture_files(exemplars)
+    tell_left_out(exemplars)
     drawn = {} if maps is None else planned_maps(jobs, maps, len(photographs))
     check_targets(jobs, {source: files.paths for source, files in drawn.items()}, kept=photographs)
     wanted = missing_jobs(jobs, overwrite, console)

@@ -1,5 +1,6 @@
 """``portraitdata degrade``: sharp photographs in, degraded ones out, and a record of what was done."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +46,7 @@ class Draws:
             if not cropped_height or not cropped_width:
                 raise ValueError(f"A picture of {width} x {height} pixels is too small to be reduced by {self.scale}.")
             # By the name, so that files added to a folder do not change what becomes of the others.
-            seed = (self.seed, 0, crc32(name.encode()))
+            seed = (self.seed, 0, crc32(os.fsencode(name)))
             record = draw_record(self.preset, cropped_height, cropped_width, self.scale, seed)
             return RecordedPicture(name, (height - cropped_height) // 2, (width - cropped_width) // 2, record)
         if name not in self.replayed:
