@@ -63,7 +63,7 @@ def test_names_of_results_fit(tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / long).touch()
     (job,) = plan_jobs([tmp_path / "album"], tmp_path / "out", tmp_path / "sheets")
-    assert job.output.name == job.sheet.name == "日" * 82 + ".gi.png"
+    assert job.output.name == job.sheet.name == "日" * 83 + ".g.png"
     assert not job.output.exists()  # would raise an error if it were too long
     assert fitting("deep/" + long) == "deep/" + long
 
@@ -304,7 +304,8 @@ def test_a_reader_who_has_seen_enough(
     def gone(*_: object, **__: object) -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
+    jobs = plan_jobs([album], tmp_path / "out")
     monkeypatch.setattr("builtins.print", gone)
     with pytest.raises(BrokenPipeError):
-        run_batch(plan_jobs([album], tmp_path / "out"), spoilt_by(ValueError(), ""), error_console())
+        run_batch(jobs, spoilt_by(ValueError(), ""), error_console())
     assert "1 of 3 pictures are done; the same command goes on with the rest." in capsys.readouterr().err

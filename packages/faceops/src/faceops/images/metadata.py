@@ -61,7 +61,7 @@ def exif_within(exif: bytes, limit: int) -> tuple[bytes | None, list[str]]:
     if len(exif) <= limit:
         return exif, []
     block = Image.Exif()
-    dropped = []
+    dropped: list[str] = []
     try:
         block.load(exif)
         while len(exif) > limit:
