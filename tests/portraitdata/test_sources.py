@@ -86,6 +86,20 @@ def test_names_that_are_no_text_are_left_out_and_named(tmp_path, capsys):
     ) in capsys.readouterr().err.encode(errors="backslashreplace")
 
 
+def test_what_is_in_no_folder_of_a_person_is_said_once(tmp_path, capsys):
+    fill(tmp_path, {"ada": 2, "ben": 1})
+    assert capsys.readouterr().err == ""
+    (tmp_path / "loose.jpg").write_bytes(jpeg())
+    (tmp_path / "ada/holiday").mkdir()
+    for name in ("ada/notes.txt", ".hidden.jpg", "ben/.hidden.txt"):
+        (tmp_path / name).touch()
+    assert len(scan_folders(tmp_path).index.photographs) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: left out are 3 files and folders, such as ada/holiday: only the pictures in the folder of each "
+        "person are read."
+    ]
+
+
 def test_folders_without_anybody(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg())
     with pytest.raises(ValueError, match="put the photographs of each person into a folder"):
