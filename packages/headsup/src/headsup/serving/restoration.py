@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.files import decode_picture, save_picture
+from faceops.images.format_limits import check_sides
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
@@ -61,6 +62,7 @@ class PhotoRestoration:
         data = job.photo.path.read_bytes()
         picture = decode_picture(data, job.photo.path.name)
         size = picture.pixels.shape[1], picture.pixels.shape[2]
+        check_sides(Path(result_name(job)), *wanted.options.target(*size))
         try:
             people = self._people(job, wanted.force)
             job.enter("Looking for faces")
@@ -101,11 +103,17 @@ class PhotoRestoration:
         return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
 
 
+def result_name(job: PhotoJob) -> str:
+    """Name of the file that the page gives."""
+    assert job.photo is not None
+    return f"{job.photo.path.stem}-restored{job.photo.suffix}"
+
+
 def written(job: PhotoJob, restored: Restored) -> tuple[Path, Path, Path]:
     """Write the result, and what the page shows before and after."""
     assert job.photo is not None
     picture = restored.picture
-    result = job.folder / f"{job.photo.path.stem}-restored{job.photo.suffix}"
+    result = job.folder / result_name(job)
     save_picture(picture, result)
     before = save_shown(restored.enlarged, picture.alpha, job.folder / "before")
     return result, before, save_shown(picture.pixels, picture.alpha, job.folder / "after")
