@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import ExifTags, Image, IptcImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from faceops.images.description import Description, upright_xmp
 from faceops.images.encoding import XMP_SEGMENT
@@ -75,8 +76,6 @@ def test_nothing_says_that_an_upright_picture_is_turned(tmp_path: Path, kind: st
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     if kind == "PNG":
-        from PIL.PngImagePlugin import PngInfo
-
         options = {"pnginfo": PngInfo()}
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.decode())
     elif kind == "TIFF":
@@ -111,6 +110,15 @@ def test_nonsense_is_no_description() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (9, 6)).save(buffer, "JPEG", extra=b"\xff\xed\x00\x18Photoshop 3.0\x008BIM\x04\x04\xff\xff")
     assert decode_picture(buffer.getvalue(), "broken").description == Description()
+
+
+def test_what_is_damaged_does_not_take_the_rest_with_it() -> None:
+    notes = PngInfo()
+    notes.add_itxt("XML:com.adobe.xmp", "<x/>")
+    notes.add_text("Raw profile type iptc", "\niptc\n 3\nno hexadecimal\n")
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 6)).save(buffer, "PNG", pnginfo=notes, dpi=(300, 300))
+    assert decode_picture(buffer.getvalue(), "broken").description == Description(b"<x/>", None, (300.0, 300.0))
 
 
 def test_without_metadata_only_the_density_is_left(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ import io
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from faceops.images.decoding import open_header, upright_size
 from faceops.images.errors import ImageFileError
 from faceops.images.metadata import METADATA_ERRORS
+
+Part = TypeVar("Part")
 
 XMP_TAG, IPTC_TAG = 700, 33723
 """Tags of a TIFF."""
@@ -25,6 +29,7 @@ RAW_IPTC = "Raw profile type iptc"
 """Keyword of the text in which PNG files hold the IPTC record, in hexadecimal, after ImageMagick's custom."""
 
 ORIENTATION = re.compile(rb"(?<=tiff:Orientation)(\s*=\s*[\"']|>\s*)[2-8](?=\s*[\"'<])")
+"""An orientation that is not one, as an attribute or an element of XMP."""
 
 DIMENSION_NAMES = rb"(?:exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))"
 DIMENSIONS = re.compile(
@@ -58,10 +63,17 @@ def read_description(data: bytes, name: str) -> Description:
     """
     try:
         image = open_header(io.BytesIO(data), name)
-        turned = upright_size(image) != image.size
-        return Description(read_xmp(image), read_iptc(image), read_density(image, turned))
-    except (ImageFileError, *METADATA_ERRORS):
-        return Description()
+    except ImageFileError:
+        return UNDESCRIBED
+    return Description(whole(read_xmp, image), whole(read_iptc, image), whole(read_density, image))
+
+
+def whole(read: Callable[[ImageFile.ImageFile], Part], image: ImageFile.ImageFile) -> Part | None:
+    """A part of the description; None if it is damaged."""
+    try:
+        return read(image)
+    except METADATA_ERRORS:
+        return None
 
 
 def read_xmp(image: Image.Image) -> bytes | None:
@@ -120,18 +132,13 @@ def iptc_resource(record: bytes) -> bytes:
     return struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(record)) + record + b"\0" * (len(record) % 2)
 
 
-def read_density(image: Image.Image, turned: bool) -> tuple[float, float] | None:
-    """Pixels per inch of an opened file.
-
-    Args:
-        image: The file.
-        turned: Whether the picture is shown turned by a quarter.
-    """
+def read_density(image: ImageFile.ImageFile) -> tuple[float, float] | None:
+    """Pixels per inch of an opened file, across and down as it is shown."""
     # PNG stores whole pixels per metre: 300 per inch come back as 299.9994
     across, down = (round(float(value), 2) for value in image.info.get("dpi") or exif_density(image))
     if not (math.isfinite(across) and math.isfinite(down) and min(across, down) > 0):
         return None
-    return (down, across) if turned else (across, down)
+    return (across, down) if upright_size(image) == image.size else (down, across)
 
 
 def exif_density(image: Image.Image) -> tuple[float, float]:
