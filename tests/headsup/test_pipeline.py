@@ -15,7 +15,7 @@ from faceops.images.files import Picture, load_picture, save_picture
 from headsup import HeadsUpPipeline, RestoreOptions
 from headsup.model.backbone import load_backbone
 from headsup.model.merged_restorer import MergedRestorer
-from headsup.restoring.files import RestorerSource, restore_files
+from headsup.restoring.files import restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.weights.merging import merge_weights
 
@@ -39,7 +39,8 @@ def pipeline(merged: Path) -> HeadsUpPipeline:
 def restored_by_the_command(source: Path, options: RestoreOptions, references: tuple[Path, ...] = ()) -> np.ndarray:
     output = source.with_name("by_the_command.png")
     jobs = plan_request([source], output, None, None, references, ("tiny",))
-    assert restore_files(jobs, options, RestorerSource("tiny", device="cpu"), references) == 0
+    told = RestoreFilesOptions([source], output=output, reference=references, weights="tiny", device="cpu")
+    assert restore_files(jobs, options, told) == 0
     return np.asarray(Image.open(output)).astype(int)
 
 

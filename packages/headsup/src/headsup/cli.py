@@ -46,7 +46,13 @@ def restore(options: RestoreFilesOptions) -> int:
 
     stated = stated_options(options)
     jobs = plan_request(
-        options.inputs, options.output, options.compare, options.report, options.reference, (options.weights,)
+        options.inputs,
+        options.output,
+        options.compare,
+        options.report,
+        options.reference,
+        (options.weights,),
+        options.recursive,
     )
     import_networks()
 
@@ -74,7 +80,7 @@ def blend(options: BlendFilesOptions) -> int:
     from headsup.restoring.options import stated_options
 
     stated, weights = stated_options(options), (options.weights, options.face_weights)
-    jobs = plan_request(options.inputs, options.output, options.compare, options.report, (), weights)
+    jobs = plan_request(options.inputs, options.output, options.compare, options.report, (), weights, options.recursive)
     import_networks()
 
     from headsup.restoring.blended_files import blend_files

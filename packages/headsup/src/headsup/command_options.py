@@ -34,6 +34,8 @@ class RestoreFilesOptions:
         face_box: Left, top, right and bottom of the face in pixels, where detection finds none or the wrong one.
         confine_references: Limit the effect of a reference to its face; false is one pass, as in the paper, and faster.
         reference_strength: Influence of the references, from 0 (none) to 1.
+        recursive: Read folders with all folders in them, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         report: JSON report of sizes, times, faces and similarities; rewritten after each image.
         compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
         force: Use references that seem to show someone else, and continue where no face is detected.
@@ -60,6 +62,8 @@ class RestoreFilesOptions:
     face_box: Sequence[float] = ()
     confine_references: bool = True
     reference_strength: float = 1.0
+    recursive: bool = False
+    strip_metadata: bool = False
     report: Path | None = None
     compare: Path | None = None
     force: bool = False
@@ -89,6 +93,8 @@ class BlendFilesOptions:
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
+        recursive: Read folders with all folders in them, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         report: JSON report of sizes, times, faces and their seams; rewritten after each image.
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
@@ -112,6 +118,8 @@ class BlendFilesOptions:
     prompt: str = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    recursive: bool = False
+    strip_metadata: bool = False
     report: Path | None = None
     compare: Path | None = None
     overwrite: bool = False

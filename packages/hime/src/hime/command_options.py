@@ -28,6 +28,8 @@ class UpscaleOptions:
             middle; auto is faces if the detector's weights have been downloaded.
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
+        recursive: Read a folder with all folders in it, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         overwrite: Replace existing results.
     """
 
@@ -43,6 +45,8 @@ class UpscaleOptions:
     align: Literal["auto", "faces", "middle"] = "auto"
     tile: int = 128
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    recursive: bool = False
+    strip_metadata: bool = False
     overwrite: bool = False
 
 

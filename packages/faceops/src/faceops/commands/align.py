@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -14,7 +14,8 @@ from faceops.detection.selection import build_detector
 from faceops.geometry.alignment import align
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 from faceops.images.files import Picture, save_picture
-from faceops.images.picture_files import picture_files
+from faceops.images.jobs import input_files
+from faceops.images.picture_files import tell_left_out
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 
@@ -31,7 +32,8 @@ def run_align(options: AlignOptions) -> int:
         ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
         OSError: If the folder cannot be made.
     """
-    files = picture_files(options.images)
+    files = input_files(options.images, options.recursive, options.output)
+    tell_left_out(options.images, options.recursive, options.output)
     check_names(files)
     check_inputs_stay(files, options.output, options.largest)
     TEMPLATES[options.template].scaled(options.size)
@@ -40,10 +42,10 @@ def run_align(options: AlignOptions) -> int:
     finder = build_detector(options.detector, threshold=options.threshold)
     records: list[dict[str, object]] = []
     failures = 0
-    for file in files:
+    for file, name in files.items():
         try:
             found = find_faces(file, finder, options.largest)
-            for record in write_crops(found, options):
+            for record in write_crops(found, options.output / Path(name).with_suffix(""), options):
                 records.append(record)
                 if not options.json:
                     print(record["crop"])
@@ -55,42 +57,51 @@ def run_align(options: AlignOptions) -> int:
     return exit_status(len(files), len(files) - failures)
 
 
-def check_names(files: Sequence[Path]) -> None:
+def check_names(files: Mapping[Path, str]) -> None:
     """Refuse pictures whose crops would overwrite each other.
 
+    Args:
+        files: The pictures and their names below the folder that was given.
+
     Raises:
-        ValueError: If two have the same name but for folder and suffix.
+        ValueError: If two have the same name but for the suffix.
 
     Example:
-        >>> check_names([Path("a.jpg"), Path("b.jpg")])
+        >>> check_names({Path("x/a.jpg"): "a.jpg", Path("x/b.jpg"): "b.jpg"})
     """
-    seen: dict[str, Path] = {}
-    for file in files:
-        if file.stem in seen:
-            raise ValueError(f"Crops of {seen[file.stem]} and {file} would have the same names; align them apart.")
-        seen[file.stem] = file
+    seen: dict[Path, Path] = {}
+    for file, name in files.items():
+        stem = Path(name).with_suffix("")
+        if stem in seen:
+            raise ValueError(f"Crops of {seen[stem]} and {file} would have the same names; align them apart.")
+        seen[stem] = file
 
 
-def check_inputs_stay(files: Sequence[Path], output: Path, single: bool) -> None:
+def check_inputs_stay(files: Mapping[Path, str], output: Path, single: bool) -> None:
     """Refuse a folder in which a crop could have the name of one of the pictures.
 
     Args:
-        files: The pictures.
+        files: The pictures and their names below the folder that was given.
         output: Folder of the crops.
         single: Whether crops are called NAME.png, not NAME_1.png, NAME_2.png ...
 
     Raises:
         ValueError: If a picture could be replaced.
     """
-    stems = {file.stem for file in files}
+    stems = {(output / name).with_suffix("").resolve() for name in files.values()}
     for file in files:
-        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name)
-        if name is not None and name[1] in stems and file.resolve().parent == output.resolve():
+        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name, re.DOTALL)
+        if name is not None and file.resolve().with_name(name[1]) in stems:
             raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
 
 
-def write_crops(found: Found, options: AlignOptions) -> list[dict[str, object]]:
+def write_crops(found: Found, place: Path, options: AlignOptions) -> list[dict[str, object]]:
     """Align the faces of one picture and write them.
+
+    Args:
+        found: The picture and its faces.
+        place: Path of the crops without _1.png, _2.png ... or, if only the largest is wanted, without .png.
+        options: How.
 
     Returns:
         For each crop: its file, the picture, the matrix from picture to crop, the score.
@@ -100,13 +111,12 @@ def write_crops(found: Found, options: AlignOptions) -> list[dict[str, object]]:
     """
     pixels = found.picture.pixels.unsqueeze(0)
     aligned = align(pixels, found.faces, options.size, TEMPLATES[options.template], options.estimator)
-    stem = found.path.stem
-    names = [f"{stem}.png" if options.largest else f"{stem}_{k}.png" for k in range(1, len(aligned) + 1)]
-    targets = [options.output / name for name in names]
+    endings = [".png" if options.largest else f"_{number}.png" for number in range(1, len(aligned) + 1)]
+    targets = [place.with_name(f"{place.name}{ending}") for ending in endings]
     for target in targets:
         if target.exists() and not options.overwrite:
             raise FileExistsError(f"{target} exists already; give --overwrite to replace it, or name another folder.")
-    options.output.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     for crop, target in zip(aligned.crops, targets, strict=True):
         save_picture(Picture(crop.clamp(0, 1), bits=found.picture.bits, grey=found.picture.grey), target)
     return [

@@ -13,7 +13,8 @@ from faceops.command_line import exit_status
 from faceops.commands.options import EmbedOptions
 from faceops.commands.pictures import Found, find_faces, report_failure
 from faceops.detection.selection import build_detector
-from faceops.images.picture_files import picture_files
+from faceops.images.jobs import input_files
+from faceops.images.picture_files import tell_left_out
 from faceops.recognition.identity import build_identity, embed
 
 
@@ -33,7 +34,8 @@ def run_embed(options: EmbedOptions) -> int:
     """
     if options.output is not None:
         check_output(options.output, options.overwrite)
-    files = picture_files(options.images)
+    files = list(input_files(options.images, options.recursive))
+    tell_left_out(options.images, options.recursive)
     encoder = build_identity(options.network)
     finder = build_detector(options.detector, threshold=options.threshold)
     results: list[tuple[Found, Tensor]] = []
@@ -82,7 +84,14 @@ def print_lines(found: Found, vectors: Tensor) -> None:
 
 
 def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
-    """Write all faces into one file; it appears complete or not at all."""
+    """Write all faces into one file; it appears complete or not at all.
+
+    Raises:
+        ValueError: If an embedding is not finite.
+    """
+    embeddings = torch.cat([vectors for _, vectors in results])
+    if not embeddings.isfinite().all():
+        raise ValueError(f"{output} is not written: some embeddings are not finite; use other weights.")
     faces = [found.faces for found, _ in results]
     images = [str(found.path) for found, vectors in results for _ in range(len(vectors))]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +99,7 @@ def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
         np.savez(
             file,
             images=np.array(images),
-            embeddings=torch.cat([vectors for _, vectors in results]).numpy(),
+            embeddings=embeddings.numpy(),
             boxes=torch.cat([part.boxes for part in faces]).numpy(),
             landmarks=torch.cat([part.landmarks for part in faces]).numpy(),
             scores=torch.cat([part.scores for part in faces]).numpy(),

@@ -20,6 +20,7 @@ class DetectOptions:
         weights: File or name of the detector's weights; the default ones if not given.
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         tiny: Also detect tiny faces; takes several times as long.
+        recursive: Read folders with all folders in them, and draw into such folders.
     """
 
     images: Sequence[Path]
@@ -30,6 +31,7 @@ class DetectOptions:
     weights: str | None = None
     threshold: float | None = None
     tiny: bool = False
+    recursive: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class AlignOptions:
         largest: Use only the largest face of each image.
         overwrite: Replace files that exist.
         json: Print JSON with the source and matrix of each crop instead of its name.
+        recursive: Read folders with all folders in them, and write into such folders.
     """
 
     images: Sequence[Path]
@@ -60,6 +63,7 @@ class AlignOptions:
     largest: bool = False
     overwrite: bool = False
     json: bool = False
+    recursive: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class EmbedOptions:
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         largest: Use only the largest face of each image.
         overwrite: Replace the file if it exists.
+        recursive: Read folders with all folders in them.
     """
 
     images: Sequence[Path]
@@ -106,3 +111,4 @@ class EmbedOptions:
     threshold: float | None = None
     largest: bool = False
     overwrite: bool = False
+    recursive: bool = False

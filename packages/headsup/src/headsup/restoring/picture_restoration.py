@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from faceops.images.decoding import MAX_PIXELS, open_header
 from faceops.images.errors import DECODING_ERRORS
 from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
@@ -84,8 +85,10 @@ def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
     """
     data = read_image_file(job.source)
     picture = decode_picture(data, str(job.source))
-    check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options)
-    return data, picture
+    size = picture.pixels.shape[1], picture.pixels.shape[2]
+    check_size(size, options)
+    check_sides(job.output, *options.target(*size))
+    return data, picture.without_metadata() if options.strip_metadata else picture
 
 
 def notes_on_file(data: bytes, size: tuple[int, int], options: RestoreOptions) -> list[str]:

@@ -13,8 +13,9 @@ from faceops.detection.selection import build_detector
 from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job, missing_jobs
-from faceops.images.picture_files import picture_files
+from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.weights.cache import cached_path, find_entry
 from hime.command_options import UpscaleOptions
 from hime.heat_maps import heat_map, relative_similarity
@@ -69,11 +70,16 @@ class Setup:
     """Finds the faces by which exemplars are aligned; None if their middle is taken."""
     maps: Mapping[Path, MapFiles]
     """Heat maps to write, by the source of their job; none of those that are not in it."""
+    strip_metadata: bool = False
+    """True to leave out EXIF, XMP and IPTC of the input."""
 
 
 def run_job(job: Job, setup: Setup) -> None:
     """Magnify one picture and write what the job wants; ValueError if the picture cannot be read or magnified."""
     picture = load_picture(job.source)
+    check_sides(job.output, *(side * setup.network.scale for side in picture.pixels.shape[1:]))
+    if setup.strip_metadata:
+        picture = picture.without_metadata()
     photographs = [exemplar.picture for exemplar in setup.exemplars]
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
@@ -104,6 +110,7 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     console = error_console()
     device, tile = select_device(options.device), options.tile
     photographs = picture_files(options.exemplars)
+    tell_left_out(options.exemplars)
     wanted = missing_jobs(jobs, options.overwrite, console)
     if not wanted:
         return 0
@@ -117,7 +124,7 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
     detector = exemplar_detector(options.align) if loaded else None
     maps = planned_maps(jobs, options.maps, len(photographs))
-    setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps)
+    setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps, options.strip_metadata)
     batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "upscaling", "upscaled")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)

@@ -41,7 +41,9 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
     def map_paths(jobs: Sequence[Job]) -> dict[Path, list[Path]]:
         return {source: files.paths for source, files in planned_maps(jobs, options.maps, len(photographs)).items()}
 
-    return plan_jobs([options.low], options.output, options.compare, kept=photographs, more=map_paths)
+    return plan_jobs(
+        [options.low], options.output, options.compare, kept=photographs, more=map_paths, subfolders=options.recursive
+    )
 
 
 def planned_maps(jobs: Sequence[Job], folder: Path | None, exemplars: int) -> dict[Path, MapFiles]:
