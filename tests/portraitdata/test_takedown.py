@@ -237,7 +237,12 @@ def test_what_a_killed_process_left_goes_as_well(build):
     """A copy that was cut short before anything in it was overwritten, and a table."""
     uid = person(build / "shards")[0]
     data = contents(build / "shards")[uid]
-    for left in ("20_download/.part-00000.123.tar", "50_deduplicate/.images.123.parquet", "shards/.x.123.tar"):
+    for left in (
+        "20_download/.part-00000.123.tar",
+        "50_deduplicate/.images.123.parquet",
+        "shards/.x.123.tar",
+        "shards/.x.host-12.tar",
+    ):
         (build / left).write_bytes(data)
     run_takedown(TakedownOptions(build / "shards", uid=[uid]))
     assert found_anywhere(build, data) == []

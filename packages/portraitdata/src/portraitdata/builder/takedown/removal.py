@@ -8,6 +8,7 @@ is gone from the disk.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,9 @@ from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, e
 
 JOURNAL_FILE = "takedown.pending.json"
 """Journal in the folder of the index; present while a takedown is under way or was interrupted."""
+
+EARLIER_HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json|txt)")
+"""Names of files that earlier versions left behind when they were killed, without the name of the machine."""
 
 
 class Journal(NamedTuple):
@@ -138,7 +142,7 @@ def _remove_files(folder: Path, build: Path | None, journal: Journal) -> None:
             (folder / name).unlink(missing_ok=True)
     for place in (folder, *(build / stage for stage in ("", *SCHEMA_OF) if build is not None)):
         for path in place.glob(".*"):
-            if HALF_WRITTEN.fullmatch(path.name):
+            if HALF_WRITTEN.fullmatch(path.name) or EARLIER_HALF_WRITTEN.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
 
