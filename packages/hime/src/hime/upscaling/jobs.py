@@ -41,8 +41,9 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
     def map_paths(jobs: Sequence[Job]) -> dict[Path, list[Path]]:
         return {source: files.paths for source, files in planned_maps(jobs, options.maps, len(photographs)).items()}
 
+    subfolders = options.recursive
     return plan_jobs(
-        [options.low], options.output, options.compare, kept=photographs, more=map_paths, subfolders=options.recursive
+        [options.low], options.output, options.compare, subfolders=subfolders, kept=photographs, more=map_paths
     )
 
 
