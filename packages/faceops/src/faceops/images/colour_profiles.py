@@ -30,6 +30,10 @@ INDISTINGUISHABLE = 1 / 255
 """A profile that moves no colour by more than this is sRGB, rounded as profiles are, and pixels are left alone."""
 
 
+LARGEST_INVERSE_ERROR = 8 / 255
+"""A profile from which sRGB colours come back by more than this apart has no inverse that is worth the name."""
+
+
 def srgb_decoded(value: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
     return np.where(value <= 0.04045, value / 12.92, ((np.maximum(value, 0) + 0.055) / 1.055) ** 2.4)
@@ -84,7 +88,7 @@ class TableProfile:
 
 @lru_cache(maxsize=32)
 def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile | None":
-    """Read a profile that can be converted from and to; None where it is broken or of another kind of image."""
+    """Read a profile that can be converted from; None where it is broken or of another kind of image."""
     wanted = b"GRAY" if grey else b"RGB "
     if profile[16:20] != wanted:
         return None
@@ -93,7 +97,7 @@ def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile 
         if b"A2B0" not in tags:
             return _matrix_profile(tags, grey)
         table = TableProfile(profile)
-        table.from_srgb(table.to_srgb(np.zeros((1, 1, 3), np.float32)))
+        table.to_srgb(np.zeros((1, 1, 3), np.float32))
         return None if grey else table
     except (struct.error, IndexError, KeyError, ValueError, OSError, ImageCms.PyCMSError, np.linalg.LinAlgError):
         return None
@@ -105,11 +109,34 @@ def is_srgb(profile: bytes, grey: bool) -> bool:
     usable = usable_profile(profile, grey)
     if usable is None:
         return True
-    steps = np.linspace(0, 1, 9)
-    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
-    if grey:
-        colours = np.repeat(np.linspace(0, 1, 256)[None, :, None], 3, axis=2)
+    colours = _sample_colours(grey)
     return float(np.abs(usable.to_srgb(colours) - colours).max()) <= INDISTINGUISHABLE
+
+
+@lru_cache(maxsize=32)
+def has_inverse(profile: bytes, grey: bool) -> bool:
+    """Tell whether colours in sRGB can be written in a profile, so that they are seen as they were.
+
+    Profiles of cameras and scanners, and that of an XYB JPEG, are made for one direction; LittleCMS converts by them in
+    the other without an error, and wrongly. One that is unusable counts as sRGB.
+    """
+    usable = usable_profile(profile, grey)
+    if usable is None:
+        return True
+    seen = usable.to_srgb(_sample_colours(grey))
+    try:
+        again = usable.to_srgb(usable.from_srgb(seen))
+    except (OSError, ImageCms.PyCMSError):  # no tables for the way back
+        return False
+    return float(np.abs(again - seen).max()) <= LARGEST_INVERSE_ERROR
+
+
+def _sample_colours(grey: bool) -> NDArray[np.float64]:
+    """Grid of colours over the whole cube, or all levels of grey, as an image (h, w, 3)."""
+    if grey:
+        return np.repeat(np.linspace(0, 1, 256)[None, :, None], 3, axis=2)
+    steps = np.linspace(0, 1, 9)
+    return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

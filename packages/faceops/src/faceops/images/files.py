@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from faceops.images.colour_profiles import is_srgb, usable_profile
+from faceops.images.colour_profiles import has_inverse, is_srgb, usable_profile
 from faceops.images.decoding import Raster, decode_raster
 from faceops.images.encoding import WRITABLE_SUFFIXES, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
 from faceops.images.luma import BT601_LUMA
+from faceops.images.regular_files import check_regular
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
@@ -44,34 +45,41 @@ class Picture:
     """EXIF block, orientation one."""
 
 
-def load_picture(path: Path | str) -> Picture:
+def load_picture(path: Path | str, max_memory: int | None = None) -> Picture:
     """Read an image file.
 
+    Args:
+        path: Image file.
+        max_memory: Bytes that decoding may take; None for a share of the machine's.
+
     Raises:
-        ImageFileError: With a sentence that names the file, if it is missing, a folder, empty, no image, damaged,
-            or larger than 200 megapixels.
+        ImageFileError: With a sentence that names the file, if it is missing, a folder, a pipe or device, empty, no
+            image, damaged, or larger than 200 megapixels or than memory allows.
     """
     path = Path(path)
-    return decode_picture(read_image_file(path), str(path))
+    return decode_picture(read_image_file(path), str(path), max_memory)
 
 
 def read_image_file(path: Path) -> bytes:
     """Bytes of a file that should be an image.
 
     Raises:
-        MissingImageError: If there is no file at `path`, or a folder.
+        MissingImageError: If there is no file at `path`, or something that is no regular file.
     """
-    if path.is_dir():
-        raise MissingImageError(f"{path} is a folder, an image file was wanted.")
-    if not path.exists():
-        raise MissingImageError(f"There is no file {path}.")
+    check_regular(path)
     return path.read_bytes()
 
 
-def decode_picture(data: bytes, name: str) -> Picture:
-    """Decode the bytes of an image file; `name` is what an error calls it.
+def decode_picture(data: bytes, name: str, max_memory: int | None = None) -> Picture:
+    """Decode the bytes of an image file.
 
-    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept.
+    Of an animation this is the first frame. CMYK, Lab and colours whose profile has no inverse become sRGB for good:
+    their profile is not kept.
+
+    Args:
+        data: The whole file.
+        name: What an error calls it.
+        max_memory: Bytes that decoding may take; None for a share of the machine's.
 
     Raises:
         ImageFileError: See `load_picture`.
@@ -81,13 +89,15 @@ def decode_picture(data: bytes, name: str) -> Picture:
         >>> white.pixels.shape, white.pixels.min().item()
         (torch.Size([3, 1, 2]), 1.0)
     """
-    raster = decode_raster(data, name)
+    raster = decode_raster(data, name, max_memory)
     full = np.float32(np.iinfo(raster.samples.dtype).max)
     colours = raster.samples[..., :3]
     profile = raster.icc_profile
     if profile is not None and usable_profile(profile, raster.grey) is None:
         profile = None
     values = colours.astype(np.float32) / full if profile is None else _srgb_values(colours, profile, raster.grey)
+    if profile is not None and not has_inverse(profile, raster.grey):
+        profile = None
     alpha = None
     if raster.samples.shape[2] == 4:
         alpha = torch.from_numpy(raster.samples[..., 3].astype(np.float32) / full).unsqueeze(0)

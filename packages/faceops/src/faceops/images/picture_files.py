@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.errors import MissingImageError
+from faceops.images.regular_files import check_regular
 
 READABLE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
@@ -44,20 +45,19 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_there(file: Path) -> None:
-    """Refuse a file that is not there, before anything is loaded.
+    """Refuse a file that is not there, or is a pipe or device, before anything is loaded.
 
     Raises:
-        MissingImageError: If it is missing.
+        MissingImageError: If it is missing or no regular file.
     """
-    if not file.exists():
-        raise MissingImageError(f"There is no file {file}.")
+    check_regular(file)
 
 
 def check_single(files: Sequence[Path]) -> None:
     """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done.
 
     Raises:
-        MissingImageError: If there is one file and it is missing.
+        MissingImageError: If there is one file, and it is missing or a pipe or device.
     """
-    if len(files) == 1:
+    if len(files) == 1 and not files[0].is_dir():
         check_there(files[0])
