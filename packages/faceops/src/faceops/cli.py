@@ -13,6 +13,7 @@ from jsonargparse import auto_cli
 
 from faceops.command_line import ShellParser, run_command
 from faceops.detection.detector_names import DetectorName
+from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
 
 
 def detect(
@@ -24,6 +25,7 @@ def detect(
     weights: str | None = None,
     threshold: float | None = None,
     tiny: bool = False,
+    max_memory: float | None = None,
 ) -> int:
     """Detect faces: boxes, scores, five landmarks, eye distance.
 
@@ -35,6 +37,7 @@ def detect(
         weights: File or name of the detector's weights; the default ones if not given.
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         tiny: Also detect tiny faces; takes several times as long.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
     from faceops.images.picture_files import check_single
 
@@ -42,7 +45,8 @@ def detect(
 
     from faceops.commands.detect import run_detect
 
-    return run_detect(images, json, draw, detector, weights, threshold, tiny)
+    with memory_budget(max_memory, DETECTION_BYTES):
+        return run_detect(images, json, draw, detector, weights, threshold, tiny)
 
 
 def align_faces(
@@ -57,6 +61,7 @@ def align_faces(
     largest: bool = False,
     overwrite: bool = False,
     json: bool = False,
+    max_memory: float | None = None,
 ) -> int:
     """Crop the faces of photographs and align them to a template.
 
@@ -71,6 +76,7 @@ def align_faces(
         largest: Use only the largest face of each image.
         overwrite: Replace files that exist.
         json: Print JSON with the source and matrix of each crop instead of its name.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
     from faceops.images.picture_files import check_single
 
@@ -78,7 +84,8 @@ def align_faces(
 
     from faceops.commands.align import run_align
 
-    return run_align(images, output, size, template, estimator, detector, threshold, largest, overwrite, json)
+    with memory_budget(max_memory, DETECTION_BYTES):
+        return run_align(images, output, size, template, estimator, detector, threshold, largest, overwrite, json)
 
 
 def compare(
@@ -89,6 +96,7 @@ def compare(
     threshold: float | None = None,
     detector: DetectorName = "yunet",
     json: bool = False,
+    max_memory: float | None = None,
 ) -> None:
     """Tell whether two photographs show the same person.
 
@@ -99,6 +107,7 @@ def compare(
         threshold: Lowest similarity of two faces of one person, between -1 and 1; the network's own by default.
         detector: Face detector; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a sentence.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
     from faceops.images.picture_files import check_there
 
@@ -107,7 +116,8 @@ def compare(
 
     from faceops.commands.compare import run_compare
 
-    run_compare(first, second, network, threshold, detector, json)
+    with memory_budget(max_memory, DETECTION_BYTES):
+        run_compare(first, second, network, threshold, detector, json)
 
 
 def embed_faces(
@@ -119,6 +129,7 @@ def embed_faces(
     threshold: float | None = None,
     largest: bool = False,
     overwrite: bool = False,
+    max_memory: float | None = None,
 ) -> int:
     """Compute the embeddings of faces. They are biometric data: protect them like the photographs.
 
@@ -130,6 +141,7 @@ def embed_faces(
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         largest: Use only the largest face of each image.
         overwrite: Replace the file if it exists.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
     from faceops.images.picture_files import check_single
 
@@ -137,7 +149,8 @@ def embed_faces(
 
     from faceops.commands.embed import run_embed
 
-    return run_embed(images, output, network, detector, threshold, largest, overwrite)
+    with memory_budget(max_memory, DETECTION_BYTES):
+        return run_embed(images, output, network, detector, threshold, largest, overwrite)
 
 
 def list_weights() -> None:

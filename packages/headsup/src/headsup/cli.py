@@ -87,6 +87,7 @@ def restore(
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
     """
+    from faceops.images.memory_budget import memory_budget
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import RestoreOptions, parse_size
 
@@ -100,7 +101,8 @@ def restore(
     from headsup.restoring.files import RestorerSource, restore_files
 
     chosen = RestorerSource(weights, base, prompt, device, precision)
-    return restore_files(jobs, options, chosen, reference, face_box, report, force, overwrite)
+    with memory_budget(memory):
+        return restore_files(jobs, options, chosen, reference, face_box, report, force, overwrite)
 
 
 def demo(*, output: Path) -> None:
@@ -163,6 +165,7 @@ def blend(
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
     """
+    from faceops.images.memory_budget import memory_budget
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import RestoreOptions, parse_size
 
@@ -175,7 +178,8 @@ def blend(
 
     general = RestorerSource(weights, base, prompt, device, precision)
     face = RestorerSource(face_weights, face_base, prompt, device, precision)
-    return blend_files(jobs, options, general, face, face_size, report, overwrite)
+    with memory_budget(memory):
+        return blend_files(jobs, options, general, face, face_size, report, overwrite)
 
 
 def serve(

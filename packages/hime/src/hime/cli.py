@@ -48,6 +48,7 @@ def upscale_pictures(
     tile: int = 128,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     overwrite: bool = False,
+    max_memory: float | None = None,
 ) -> int:
     """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
 
@@ -66,8 +67,10 @@ def upscale_pictures(
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
         overwrite: Replace existing results.
+        max_memory: Limit of the memory for an image or its result in gigabytes; half of the machine's by default.
     """
     from faceops.images.jobs import plan_jobs
+    from faceops.images.memory_budget import memory_budget
     from faceops.images.picture_files import check_there
     from hime.weights.shipped import choose_weights, find_weights
 
@@ -80,7 +83,8 @@ def upscale_pictures(
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
+    with memory_budget(max_memory):
+        return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
 
 
 def demo(*, output: Path) -> None:

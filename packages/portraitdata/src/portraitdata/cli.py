@@ -171,6 +171,7 @@ def degrade_pictures(
     records: Path | None = None,
     replay: Path | None = None,
     overwrite: bool = False,
+    max_memory: float | None = None,
 ) -> int:
     """Degrade sharp images, as for training data of restorers.
 
@@ -184,8 +185,10 @@ def degrade_pictures(
         records: File to write, with one JSON line per image of the degradation applied.
         replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
         overwrite: Replace existing results.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
     from faceops.existing_files import check_exists
+    from faceops.images.memory_budget import DEGRADATION_BYTES, memory_budget
     from portraitdata.commands.degradation_jobs import plan_degradation
 
     jobs = plan_degradation(images, output, records)
@@ -193,7 +196,8 @@ def degrade_pictures(
 
     from portraitdata.commands.degrade import run_degrade
 
-    return run_degrade(jobs, output, preset, scale, seed, sharpen, records, replay, overwrite)
+    with memory_budget(max_memory, DEGRADATION_BYTES):
+        return run_degrade(jobs, output, preset, scale, seed, sharpen, records, replay, overwrite)
 
 
 def score(

@@ -74,7 +74,8 @@ def coded_profile(data: bytes, file_format: str, grey: bool, name: str) -> bytes
         said = (content for kind, content in primary_properties(data) if kind == b"colr" and content[:4] == b"nclx")
         codes = next(said, b"")
         if len(codes) >= 8:
-            return profile_of_codes(*struct.unpack_from(">HH", codes, 4), grey, name)
+            primaries, transfer = struct.unpack_from(">HH", codes, 4)
+            return profile_of_codes(primaries, transfer, grey, name)
     return None
 
 

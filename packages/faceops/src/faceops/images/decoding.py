@@ -26,7 +26,7 @@ from faceops.images.errors import (
 from faceops.images.foreign_formats import foreign_format
 from faceops.images.headers import TIFF_MAGIC, open_unusual, own_exif, read_own_exif
 from faceops.images.heic import is_heic, open_heic
-from faceops.images.memory_budget import DECODING_BYTES, check_memory
+from faceops.images.memory_budget import check_memory
 from faceops.images.metadata import METADATA_ERRORS, exif_block
 from faceops.images.readers import Reader, reader_of
 from faceops.images.sample_layout import SampleLayout, sample_layout
@@ -60,19 +60,19 @@ class Raster:
     """EXIF block with orientation one and without the pixel dimensions, which a resized image would belie."""
 
 
-def decode_raster(data: bytes, name: str, max_memory: int | None = None) -> Raster:
+def decode_raster(data: bytes, name: str) -> Raster:
     """Decode an image file.
 
     Args:
         data: The whole file.
         name: What to call it in an error.
-        max_memory: Bytes that decoding may take; None for a share of the machine's, see `default_budget`.
 
     Raises:
-        ImageFileError: If it is empty, no image, damaged, too large, or of a pixel kind that is not handled.
+        ImageFileError: If it is empty, no image, damaged, too large, or of a pixel kind that is not handled. What is
+            too large, `faceops.images.memory_budget.memory_budget` says.
     """
     image = open_header(io.BytesIO(data), name)
-    check_memory(name, image.size, DECODING_BYTES, max_memory)
+    check_memory(name, image.size)
     try:
         return _decoded(image, data, name)
     except (ImageFileError, MemoryError):
@@ -150,6 +150,26 @@ def _open_otherwise(file: io.BytesIO | io.BufferedReader, name: str, error: Exce
     if start.startswith(TIFF_MAGIC):
         raise DamagedImageError(f"{name} has a damaged header: a TIFF begins there, its size is missing.") from error
     raise NotAnImageError(f"{name} is not an image in any of the formats {known}.") from error
+
+
+def picture_size(data: bytes, name: str) -> tuple[int, int]:
+    """Height and width in pixels of an image file, as a viewer shows it, without decoding it.
+
+    Raises:
+        ImageFileError: See `open_header`.
+    """
+    width, height = upright_size(open_header(io.BytesIO(data), name))
+    return height, width
+
+
+def picture_count(data: bytes, name: str) -> int:
+    """Number of pictures in a file that can be opened; 1 where what follows the first is damaged."""
+    image = open_header(io.BytesIO(data), name)
+    try:
+        # telephones put small copies behind a JPEG, which nobody misses
+        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # plug-ins raise whatever there is on damaged data
+        return 1
 
 
 def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:

@@ -27,6 +27,10 @@ LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
 
 
+BAND_PIXELS = 2**20
+"""Pixels whose colours are converted together."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image and what has to be remembered to save it the way it came."""
@@ -45,19 +49,15 @@ class Picture:
     """EXIF block, orientation one."""
 
 
-def load_picture(path: Path | str, max_memory: int | None = None) -> Picture:
+def load_picture(path: Path | str) -> Picture:
     """Read an image file.
-
-    Args:
-        path: Image file.
-        max_memory: Bytes that decoding may take; None for a share of the machine's.
 
     Raises:
         ImageFileError: With a sentence that names the file, if it is missing, a folder, a pipe or device, empty, no
-            image, damaged, or larger than 200 megapixels or than memory allows.
+            image, damaged, or larger than 200 megapixels or than memory allows (`memory_budget`).
     """
     path = Path(path)
-    return decode_picture(read_image_file(path), str(path), max_memory)
+    return decode_picture(read_image_file(path), str(path))
 
 
 def read_image_file(path: Path) -> bytes:
@@ -70,7 +70,7 @@ def read_image_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def decode_picture(data: bytes, name: str, max_memory: int | None = None) -> Picture:
+def decode_picture(data: bytes, name: str) -> Picture:
     """Decode the bytes of an image file.
 
     Of an animation this is the first frame. CMYK, Lab and colours whose profile has no inverse become sRGB for good:
@@ -79,7 +79,6 @@ def decode_picture(data: bytes, name: str, max_memory: int | None = None) -> Pic
     Args:
         data: The whole file.
         name: What an error calls it.
-        max_memory: Bytes that decoding may take; None for a share of the machine's.
 
     Raises:
         ImageFileError: See `load_picture`.
@@ -89,7 +88,7 @@ def decode_picture(data: bytes, name: str, max_memory: int | None = None) -> Pic
         >>> white.pixels.shape, white.pixels.min().item()
         (torch.Size([3, 1, 2]), 1.0)
     """
-    raster = decode_raster(data, name, max_memory)
+    raster = decode_raster(data, name)
     full = np.float32(np.iinfo(raster.samples.dtype).max)
     colours = raster.samples[..., :3]
     profile = raster.icc_profile
@@ -135,7 +134,9 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
     usable = usable_profile(profile, grey)
     if usable is None or is_srgb(profile, grey):
         return values
-    return usable.to_srgb(values)
+    # band by band: the conversion is in float64 and takes ten times the memory
+    bands = np.array_split(values, max(1, values.shape[0] * values.shape[1] // BAND_PIXELS))
+    return np.concatenate([usable.to_srgb(band) for band in bands])
 
 
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:

@@ -20,7 +20,10 @@ def stored_lab(samples: NDArray, signed: bool) -> NDArray[np.float64]:
     unit = 256.0 if deep else 1.0
     light = samples[..., :1] * (100.0 / (65280.0 if deep and not signed else 65535.0 if deep else 255.0))
     colours = np.ascontiguousarray(samples[..., 1:])
-    opponents = colours.view(np.int16 if deep else np.int8) / unit if signed else colours / unit - 128.0
+    if signed:
+        opponents = colours.view(np.int16 if deep else np.int8).astype(np.float64) / unit
+    else:
+        opponents = colours.astype(np.float64) / unit - 128
     return np.concatenate([light, opponents], axis=-1)
 
 

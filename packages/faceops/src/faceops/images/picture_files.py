@@ -45,12 +45,13 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_there(file: Path) -> None:
-    """Refuse a file that is not there, or is a pipe or device, before anything is loaded.
+    """Refuse a file or folder that is not there, or is a pipe or device, before anything is loaded.
 
     Raises:
-        MissingImageError: If it is missing or no regular file.
+        MissingImageError: If it is missing, or neither a regular file nor a folder.
     """
-    check_regular(file)
+    if not file.is_dir():
+        check_regular(file)
 
 
 def check_single(files: Sequence[Path]) -> None:
@@ -59,5 +60,5 @@ def check_single(files: Sequence[Path]) -> None:
     Raises:
         MissingImageError: If there is one file, and it is missing or a pipe or device.
     """
-    if len(files) == 1 and not files[0].is_dir():
+    if len(files) == 1:
         check_there(files[0])

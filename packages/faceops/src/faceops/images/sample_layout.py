@@ -114,8 +114,8 @@ def _tiff_layout(image: ImageFile) -> SampleLayout:
     )
 
 
-def _several(value: object) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else (value,)  # type: ignore[return-value]
+def _several(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _tiff_extra(count: int, said: tuple[int, ...]) -> Extra:

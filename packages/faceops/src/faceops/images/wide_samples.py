@@ -49,8 +49,8 @@ def scaled(samples: NDArray, largest: int) -> Samples:
         >>> scaled(np.array([[[0, 15]]], np.uint8), 15).tolist(), scaled(np.array([[[1023]]], np.uint16), 1023).tolist()
         ([[[0, 255]]], [[[65535]]])
     """
-    wanted = np.dtype(np.uint8 if largest <= 255 else np.uint16)
-    full = np.iinfo(wanted).max
+    wanted = np.uint8 if largest <= 255 else np.uint16
+    full = 255 if largest <= 255 else 65535
     if largest == full:
         return samples.astype(wanted, copy=False)
     return np.rint(np.minimum(samples, largest) * (full / largest)).astype(wanted)
@@ -177,9 +177,9 @@ def _bounded(values: NDArray, name: str) -> NDArray[np.uint16]:
         UserWarning: If some had to be clipped.
     """
     low, high = float(values.min()), float(values.max())
-    if not (-NEAR <= low and high <= 1 + NEAR):  # also of NaN
+    if not (low >= -NEAR and high <= 1 + NEAR):  # also of NaN
         raise UnsupportedImageError(
-            f"{name} holds floats from {low:.3g} to {high:.3g}, and those from 0 to 1 are read; bring it into that range."
+            f"{name} holds floats from {low:.3g} to {high:.3g}, and those from 0 to 1 are read; bring it there."
         )
     if low < 0 or high > 1:
         warnings.warn(f"Floats from {low:.3g} to {high:.3g} are clipped to 0 and 1.", UserWarning, stacklevel=2)

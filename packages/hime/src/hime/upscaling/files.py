@@ -13,14 +13,16 @@ from faceops.command_line import exit_status
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.images.batch import Batch, attempt, error_console, run_batch
-from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.decoding import picture_size
+from faceops.images.files import Picture, decode_picture, load_picture, read_image_file, save_picture
 from faceops.images.jobs import Job, check_targets, missing_jobs
+from faceops.images.memory_budget import check_memory
 from faceops.images.picture_files import picture_files
 from faceops.weights.cache import cached_path, find_entry
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
 from hime.upscaling.map_files import MapFiles, planned_maps, save_maps
-from hime.upscaling.picture_upscaling import upscale
+from hime.upscaling.picture_upscaling import check_size, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
@@ -69,7 +71,7 @@ def run_job(job: Job, setup: Setup) -> None:
         ValueError: If the picture cannot be read or magnified.
         OSError: If a file cannot be read or written.
     """
-    picture = load_picture(job.source)
+    picture = load_low(job.source, setup.network.scale)
     photographs = [exemplar.picture for exemplar in setup.exemplars]
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
@@ -80,6 +82,19 @@ def run_job(job: Job, setup: Setup) -> None:
         names = [exemplar.name for exemplar in setup.exemplars]
         save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
     save_picture(result.picture, job.output)  # last: what has a result is not done again
+
+
+def load_low(path: Path, scale: int) -> Picture:
+    """Load a picture to magnify, unless its header says that it or the result is too large.
+
+    Raises:
+        ValueError: If the picture cannot be read or magnified.
+    """
+    data = read_image_file(path)
+    height, width = picture_size(data, str(path))
+    check_size(height, width, scale)
+    check_memory(f"The result of {path}", (width * scale, height * scale))
+    return decode_picture(data, str(path))
 
 
 def upscale_files(
