@@ -120,7 +120,7 @@ def _files(source: Path, copies: Copies | None) -> tuple[Path, list[Photograph],
 def _seeing(root: Path, faces: FaceSettings | None) -> FacePass:
     if faces is None:
         return FacePass(root, None, None)
-    detector = build_detector(faces.detector, faces.detector_weights)
+    detector = build_detector(faces.detector, faces.detector_weights, turned=False)
     return FacePass(root, detector, build_identity(faces.identity), faces.min_eyes)
 
 
