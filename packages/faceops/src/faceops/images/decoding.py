@@ -212,11 +212,6 @@ def _converted(image: Image.Image, profile: bytes | None) -> NDArray[np.uint8]:
         from faceops.images.colour_profiles import cmyk_to_srgb
 
         image = cmyk_to_srgb(image, profile)
-    elif image.mode == "LAB":
-        from faceops.images.lab_colours import lab_to_srgb, stored_lab
-
-        # Pillow keeps a* and b* as they are stored, signed
-        return np.rint(lab_to_srgb(stored_lab(np.asarray(image), True)) * 255).astype(np.uint8)
     transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     return np.asarray(image.convert("RGBA" if transparent else "RGB"))
 
