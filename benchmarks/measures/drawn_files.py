@@ -24,8 +24,6 @@ class DrawnFile(NamedTuple):
     data: bytes
     truth: NDArray[np.float64] | None
     """RGB or RGBA in [0, 1] as drawn, in the colours of the file; None where there is no such, of CMYK and Lab."""
-    profiled: bool = False
-    """Whether these colours are other than sRGB."""
 
 
 def drawn_samples() -> NDArray[np.float64]:
@@ -158,13 +156,13 @@ def _coloured_files() -> Iterator[DrawnFile]:
     for kind in ("PNG", "TIFF", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
         yield DrawnFile(f"{kind}, profile of sRGB", _saved(image, kind, icc_profile=srgb, **options), truth)
-        yield DrawnFile(f"{kind}, profile of Display P3", _saved(image, kind, icc_profile=p3, **options), truth, True)
+        yield DrawnFile(f"{kind}, profile of Display P3", _saved(image, kind, icc_profile=p3, **options), truth)
     coded = png(samples, 8, _chunk(b"cICP", bytes([12, 13, 0, 1])))
-    yield DrawnFile("PNG, codes of Display P3 (cICP)", coded, truth, True)
+    yield DrawnFile("PNG, codes of Display P3 (cICP)", coded, truth)
     linear = png(samples, 8, _chunk(b"gAMA", struct.pack(">I", 100_000)))
-    yield DrawnFile("PNG, linear (gAMA)", linear, truth, True)
+    yield DrawnFile("PNG, linear (gAMA)", linear, truth)
     data = imagecodecs.avif_encode(samples.astype(np.uint8), level=100, primaries=12, transfer=13, matrix=0)
-    yield DrawnFile("AVIF, codes of Display P3 (nclx)", data, truth, True)
+    yield DrawnFile("AVIF, codes of Display P3 (nclx)", data, truth)
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
