@@ -132,14 +132,16 @@ def _other_files() -> Iterator[DrawnFile]:
     for bits in (8, 9, 12, 16):
         for called, values in (("grey", drawn[..., [0]]), ("RGB", three)):
             samples = quantised(values, bits).astype(np.uint8 if bits == 8 else np.uint16).squeeze()
-            data = imagecodecs.jpeg2k_encode(samples, level=0, reversible=True, bitspersample=bits, mct=False)
+            data = bytes(imagecodecs.jpeg2k_encode(samples, level=0, reversible=True, bitspersample=bits, mct=False))
             yield DrawnFile(f"JPEG 2000, {called}, {bits} bits", data, _truth(values, bits))
     for bits in (8, 10, 12):
         samples = quantised(three, bits).astype(np.uint8 if bits == 8 else np.uint16)
-        data = imagecodecs.avif_encode(samples, level=100, bitspersample=bits, primaries=1, transfer=13, matrix=0)
+        data = bytes(
+            imagecodecs.avif_encode(samples, level=100, bitspersample=bits, primaries=1, transfer=13, matrix=0)
+        )
         yield DrawnFile(f"AVIF, RGB, {bits} bits", data, _truth(three, bits))
     twelve = quantised(drawn[..., 0], 12)
-    data = imagecodecs.jpeg8_encode(twelve, level=98, bitspersample=12)
+    data = bytes(imagecodecs.jpeg8_encode(twelve, level=98, bitspersample=12))
     yield DrawnFile("JPEG, grey, 12 bits", data, _truth(drawn[..., [0]], 12))
     image = Image.fromarray(quantised(three, 8).astype(np.uint8))
     for kind, options in (("JPEG", {"quality": 98, "subsampling": 0}), ("WEBP", {"lossless": True}), ("BMP", {})):
@@ -161,7 +163,7 @@ def _coloured_files() -> Iterator[DrawnFile]:
     yield DrawnFile("PNG, codes of Display P3 (cICP)", coded, truth)
     linear = png(samples, 8, _chunk(b"gAMA", struct.pack(">I", 100_000)))
     yield DrawnFile("PNG, linear (gAMA)", linear, truth)
-    data = imagecodecs.avif_encode(samples.astype(np.uint8), level=100, primaries=12, transfer=13, matrix=0)
+    data = bytes(imagecodecs.avif_encode(samples.astype(np.uint8), level=100, primaries=12, transfer=13, matrix=0))
     yield DrawnFile("AVIF, codes of Display P3 (nclx)", data, truth)
 
 

@@ -49,11 +49,10 @@ def scaled(samples: NDArray, largest: int) -> Samples:
         >>> scaled(np.array([[[0, 15]]], np.uint8), 15).tolist(), scaled(np.array([[[1023]]], np.uint16), 1023).tolist()
         ([[[0, 255]]], [[[65535]]])
     """
-    wanted = np.uint8 if largest <= 255 else np.uint16
     full = 255 if largest <= 255 else 65535
-    if largest == full:
-        return samples.astype(wanted, copy=False)
-    return np.rint(np.minimum(samples, largest) * (full / largest)).astype(wanted)
+    if largest != full:
+        samples = np.rint(np.minimum(samples, largest) * (full / largest))
+    return samples.astype(np.uint8, copy=False) if full == 255 else samples.astype(np.uint16, copy=False)
 
 
 def straight(samples: Samples) -> Samples:
