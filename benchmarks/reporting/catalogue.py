@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
         Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),
+    "Image files": (Benchmark("image_reading", "benchmarks.measures.image_reading"),),
     "Speed and memory": (
         Benchmark("startup", "benchmarks.speed.startup"),
         Benchmark("restoring_stages", "benchmarks.speed.restoring_stages"),

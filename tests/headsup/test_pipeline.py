@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup import HeadsUpPipeline, RestoreOptions
+from headsup.command_options import MergeOptions, RestoreFilesOptions
 from headsup.model.backbone import load_backbone
 from headsup.model.merged_restorer import MergedRestorer
 from headsup.restoring.files import restore_files
@@ -25,7 +26,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "restore-photos.md"
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline") / "merged"
-    merge_weights("tiny", None, "", folder)
+    merge_weights(MergeOptions("tiny", output=folder))
     return folder
 
 

@@ -38,7 +38,7 @@ def face_of_bright_pictures(images):
 @pytest.fixture
 def stand_ins(monkeypatch):
     monkeypatch.setattr(selection, "present_weights", lambda name, download: name)
-    monkeypatch.setattr(selection, "build_detector", lambda name, weights, device: face_of_bright_pictures)
+    monkeypatch.setattr(selection, "build_detector", lambda name, weights, turned, device: face_of_bright_pictures)
     encoder = FaceEncoder(Colours(), InputConvention(), "colours")
     monkeypatch.setattr(selection, "build_identity", lambda path: encoder)
 

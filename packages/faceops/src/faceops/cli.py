@@ -7,6 +7,7 @@ from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.commands.options import AlignOptions, CompareOptions, DetectOptions, EmbedOptions
+from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
 from faceops.images.picture_files import check_single, check_there
 
 
@@ -16,7 +17,8 @@ def detect(options: DetectOptions) -> int:
 
     from faceops.commands.detect import run_detect
 
-    return run_detect(options)
+    with memory_budget(options.max_memory, DETECTION_BYTES):
+        return run_detect(options)
 
 
 def align_faces(options: AlignOptions) -> int:
@@ -25,7 +27,8 @@ def align_faces(options: AlignOptions) -> int:
 
     from faceops.commands.align import run_align
 
-    return run_align(options)
+    with memory_budget(options.max_memory, DETECTION_BYTES):
+        return run_align(options)
 
 
 def compare(options: CompareOptions) -> None:
@@ -35,7 +38,8 @@ def compare(options: CompareOptions) -> None:
 
     from faceops.commands.compare import run_compare
 
-    run_compare(options)
+    with memory_budget(options.max_memory, DETECTION_BYTES):
+        run_compare(options)
 
 
 def embed_faces(options: EmbedOptions) -> int:
@@ -44,7 +48,8 @@ def embed_faces(options: EmbedOptions) -> int:
 
     from faceops.commands.embed import run_embed
 
-    return run_embed(options)
+    with memory_budget(options.max_memory, DETECTION_BYTES):
+        return run_embed(options)
 
 
 def list_weights() -> None:

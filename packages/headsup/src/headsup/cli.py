@@ -41,6 +41,7 @@ def predict() -> None:
 
 def restore(options: RestoreFilesOptions) -> int:
     """Plan the jobs, then restore."""
+    from faceops.images.memory_budget import memory_budget
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import stated_options
 
@@ -58,7 +59,8 @@ def restore(options: RestoreFilesOptions) -> int:
 
     from headsup.restoring.files import restore_files
 
-    return restore_files(jobs, stated, options)
+    with memory_budget(options.memory):
+        return restore_files(jobs, stated, options)
 
 
 def demo(*, output: Path) -> None:
@@ -76,6 +78,7 @@ def demo(*, output: Path) -> None:
 
 def blend(options: BlendFilesOptions) -> int:
     """Plan the jobs, then blend."""
+    from faceops.images.memory_budget import memory_budget
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import stated_options
 
@@ -85,7 +88,8 @@ def blend(options: BlendFilesOptions) -> int:
 
     from headsup.restoring.blended_files import blend_files
 
-    return blend_files(jobs, stated, options)
+    with memory_budget(options.memory):
+        return blend_files(jobs, stated, options)
 
 
 def serve(options: ServeOptions) -> None:

@@ -32,6 +32,7 @@ def predict() -> None:
 
 def upscale_pictures(options: UpscaleOptions) -> int:
     """Plan the jobs, then upscale."""
+    from faceops.images.memory_budget import memory_budget
     from hime.upscaling.jobs import plan_upscaling
 
     chosen = choose_weights(options.weights, options.scale, options.perceptual)
@@ -40,7 +41,8 @@ def upscale_pictures(options: UpscaleOptions) -> int:
 
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(jobs, options, chosen)
+    with memory_budget(options.max_memory):
+        return upscale_files(jobs, options, chosen)
 
 
 def demo(*, output: Path) -> None:

@@ -31,6 +31,7 @@ class UpscaleOptions:
         recursive: Read a folder with all folders in it, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         overwrite: Replace existing results.
+        max_memory: Limit of the memory for an image or its result in gigabytes; half of the machine's by default.
     """
 
     low: Path
@@ -48,6 +49,7 @@ class UpscaleOptions:
     recursive: bool = False
     strip_metadata: bool = False
     overwrite: bool = False
+    max_memory: float | None = None
 
 
 @dataclass(frozen=True)

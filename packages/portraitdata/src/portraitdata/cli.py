@@ -109,6 +109,7 @@ def takedown(options: TakedownOptions) -> int:
 
 def degrade_pictures(options: DegradeOptions) -> int:
     """Plan the jobs, then degrade."""
+    from faceops.images.memory_budget import DEGRADATION_BYTES, memory_budget
     from portraitdata.commands.degradation_jobs import plan_degradation
 
     jobs = plan_degradation(options.images, options.output, options.records)
@@ -116,7 +117,8 @@ def degrade_pictures(options: DegradeOptions) -> int:
 
     from portraitdata.commands.degrade import run_degrade
 
-    return run_degrade(jobs, options)
+    with memory_budget(options.max_memory, DEGRADATION_BYTES):
+        return run_degrade(jobs, options)
 
 
 def score(options: ScoreOptions) -> int:

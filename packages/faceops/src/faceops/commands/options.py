@@ -21,6 +21,7 @@ class DetectOptions:
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         tiny: Also detect tiny faces; takes several times as long.
         recursive: Read folders with all folders in them, and draw into such folders.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
 
     images: Sequence[Path]
@@ -32,6 +33,7 @@ class DetectOptions:
     threshold: float | None = None
     tiny: bool = False
     recursive: bool = False
+    max_memory: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class AlignOptions:
         overwrite: Replace files that exist.
         json: Print JSON with the source and matrix of each crop instead of its name.
         recursive: Read folders with all folders in them, and write into such folders.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
 
     images: Sequence[Path]
@@ -64,6 +67,7 @@ class AlignOptions:
     overwrite: bool = False
     json: bool = False
     recursive: bool = False
+    max_memory: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class CompareOptions:
         threshold: Lowest similarity of two faces of one person, between -1 and 1; the network's own by default.
         detector: Face detector; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a sentence.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
 
     first: Path
@@ -86,6 +91,7 @@ class CompareOptions:
     threshold: float | None = None
     detector: DetectorName = "yunet"
     json: bool = False
+    max_memory: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ class EmbedOptions:
         largest: Use only the largest face of each image.
         overwrite: Replace the file if it exists.
         recursive: Read folders with all folders in them.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
 
     images: Sequence[Path]
@@ -112,3 +119,4 @@ class EmbedOptions:
     largest: bool = False
     overwrite: bool = False
     recursive: bool = False
+    max_memory: float | None = None

@@ -8,6 +8,7 @@ import torch
 from faceops.detection.detector import Detector
 from faceops.detection.detector_names import DetectorName
 from faceops.detection.scale_search import ScaleSearch
+from faceops.detection.turns import TurnSearch
 
 
 def build_detector(
@@ -18,6 +19,7 @@ def build_detector(
     working_side: int = 1024,
     refine: bool = True,
     tiny: bool = False,
+    turned: bool = True,
     device: torch.device | str = "cpu",
 ) -> Detector:
     """Detector for images of any size with faces of any size.
@@ -29,6 +31,8 @@ def build_detector(
         working_side: See `ScaleSearch`.
         refine: See `ScaleSearch`.
         tiny: See `ScaleSearch`.
+        turned: Look for faces that are not upright too, see `TurnSearch`; for portraits by the million, which are
+            upright, the looks at each face are saved.
         device: Where RetinaFace computes; the other networks stay on the CPU. Images may be anywhere.
 
     Raises:
@@ -36,7 +40,9 @@ def build_detector(
         MissingWeightsError: If the weights are not there and cannot be fetched.
         ImportError: If the detector needs a package that is not installed.
     """
-    return ScaleSearch(build_network(name, weights, threshold, device), working_side, refine, tiny)
+    network = build_network(name, weights, threshold, device)
+    search = ScaleSearch(network, working_side, refine, tiny)
+    return TurnSearch(search, network) if turned else search
 
 
 def build_network(

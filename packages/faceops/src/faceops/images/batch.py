@@ -62,7 +62,7 @@ def attempt(job: Job, work: Callable[[Job], Result], out_of_memory: str = "the m
         warnings.simplefilter("always", UserWarning)
         try:
             result = work(job)
-        except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        except Exception as error:  # of whatever kind: it is this picture's, and the others can be done
             return Outcome(job, error=error, reason=reason_of(error, job, out_of_memory))
     return Outcome(job, result, [str(warning.message) for warning in caught])
 
@@ -75,7 +75,9 @@ def reason_of(error: Exception, job: Job, out_of_memory: str) -> str:
         >>> reason_of(ValueError("It is too dark."), Job(Path("a.png"), Path("b.png"), "a.png"), "")
         'a.png: It is too dark.'
     """
-    sentence = out_of_memory if is_out_of_memory(error) else as_sentence(error)
+    foreseen = isinstance(error, ValueError | OSError | RuntimeError)
+    said = as_sentence(error) if foreseen else f"{type(error).__name__}: {error}"
+    sentence = out_of_memory if is_out_of_memory(error) else said
     named = isinstance(error, OSError) or str(job.source) in sentence
     return sentence if named else f"{job.source}: {sentence}"
 

@@ -1,11 +1,12 @@
 """From the bytes of an image file to the samples in it: first frame, upright, RGB or RGBA, 8 or 16 bits.
 
-Pillow reads everything except the lower eight bits of 16-bit colour, which OpenCV reads. Colours stay in the file's own
-profile; `faceops.images.files` brings them to sRGB.
+`faceops.images.readers` says who reads which. Colours stay in the file's own profile; `faceops.images.files` brings
+them to sRGB.
 """
 
 import io
 import threading
+import warnings
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,16 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from faceops.images.coded_colours import coded_profile, outranks_profile
 from faceops.images.errors import (
-    DECODING_ERRORS,
     DamagedImageError,
     EmptyImageError,
+    ImageFileError,
     NotAnImageError,
     TooLargeImageError,
     UnsupportedImageError,
 )
+from faceops.images.foreign_formats import foreign_format
+from faceops.images.headers import TIFF_MAGIC, open_unusual, own_exif, read_own_exif
 from faceops.images.heic import is_heic, open_heic
+from faceops.images.memory_budget import check_memory
 from faceops.images.metadata import METADATA_ERRORS, exif_block
+from faceops.images.readers import Reader, reader_of
+from faceops.images.sample_layout import SampleLayout, sample_layout
+from faceops.images.wide_samples import Samples, wide_samples
 
 MAX_PIXELS = 200_000_000
 """An image that announces more is refused before anything is decoded."""
@@ -30,12 +38,10 @@ MAX_PIXELS = 200_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000")
 """Formats that are looked for; the others of Pillow are no photographs, and some start programs."""
 
-GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
-TIFF_BITS_PER_SAMPLE = 258
-_PILLOW_LIMIT = threading.Lock()
+CONVERTED = ("CMYK", "CIELab", "ICCLab")
+"""Colours that are brought to sRGB for good when they are decoded."""
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
-"""Samples of an image, (h, w, c)."""
+_PILLOW_LIMIT = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Raster:
     cmyk: bool
     """True if the file is CMYK; the samples are then a conversion to sRGB."""
     icc_profile: bytes | None
-    """Colour profile embedded in the file."""
+    """Colour profile embedded in the file, or made of what else the file says of its colours."""
     exif: bytes | None
     """EXIF block with orientation one and without the pixel dimensions, which a resized image would belie."""
 
@@ -62,22 +68,36 @@ def decode_raster(data: bytes, name: str) -> Raster:
         name: What to call it in an error.
 
     Raises:
-        ImageFileError: If it is empty, no image, damaged, too large, or of a pixel kind that is not handled.
+        ImageFileError: If it is empty, no image, damaged, too large, or of a pixel kind that is not handled. What is
+            too large, `faceops.images.memory_budget.memory_budget` says.
     """
     image = open_header(io.BytesIO(data), name)
-    deep = _is_deep(image)
-    orientation = _orientation(image)
-    grey = image.mode in GREY_MODES or _tile_mode(image).startswith("LA")
-    profile = image.info.get("icc_profile") or None
+    check_memory(name, image.size)
     try:
-        image.load()
-    except DECODING_ERRORS as error:
+        return _decoded(image, data, name)
+    except (ImageFileError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise whatever there is on damaged data
         raise DamagedImageError(f"{name} is damaged or cut short: {error}.") from error
-    cmyk = image.mode == "CMYK"
-    samples: Samples = _deep_samples(data, name) if deep else _samples(image, profile, name)
-    if image.format != "TIFF":  # Pillow and OpenCV turn a TIFF themselves
-        samples = upright(samples, orientation)
-    return Raster(samples, grey, cmyk, None if cmyk else profile, exif_block(image))
+
+
+def _decoded(image: ImageFile.ImageFile, data: bytes, name: str) -> Raster:
+    if image.format == "TIFF":
+        read_own_exif(image)
+    layout = sample_layout(image, data)
+    reader = reader_of(layout)
+    if reader is None:
+        raise UnsupportedImageError(
+            f"{name} is {layout}, which is not read; export it as RGB of 8 or 16 bits, together, PNG for example."
+        )
+    if layout.format == "HEIF" and layout.bits > 8:
+        warnings.warn(f"Of the {layout.bits} bits of HEIC 8 are read.", UserWarning, stacklevel=3)
+    grey = layout.colours.endswith("grey")
+    profile = None if layout.colours in CONVERTED else _profile(image, data, grey, name)
+    samples = _samples(image, data, layout, reader, name)
+    if image.format != "TIFF" or reader == "tifffile":  # Pillow turns a TIFF itself
+        samples = upright(samples, _orientation(image))
+    return Raster(samples, grey, layout.colours == "CMYK", profile, exif_block(image))
 
 
 def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.ImageFile:
@@ -97,10 +117,10 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             finally:
                 Image.MAX_IMAGE_PIXELS = before
     except UnidentifiedImageError as error:
-        if not is_heic(file):
-            raise NotAnImageError(f"{name} is not an image in any of the formats {', '.join(FORMATS)}.") from error
-        image = open_heic(file, name)
-    except DECODING_ERRORS as error:
+        image = _open_otherwise(file, name, error)
+    except MemoryError:
+        raise
+    except Exception as error:  # plug-ins raise whatever there is on damaged data
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -108,6 +128,48 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
             f"{name} announces {width} x {height} pixels; images of up to {MAX_PIXELS // 10**6} megapixels are read."
         )
     return image
+
+
+def _open_otherwise(file: io.BytesIO | io.BufferedReader, name: str, error: Exception) -> ImageFile.ImageFile:
+    """Open what Pillow's own plug-ins do not know.
+
+    Raises:
+        ImageFileError: If nobody reads it; the sentence says what it is, if that is known.
+    """
+    if is_heic(file):
+        return open_heic(file, name)
+    unusual = open_unusual(file)
+    if unusual is not None:
+        return unusual
+    file.seek(0)
+    start = file.read(16)
+    what = foreign_format(start)
+    if what is not None:
+        raise NotAnImageError(f"{name} is {what}, which is not read; export it as PNG, TIFF or JPEG.") from error
+    known = ", ".join(FORMATS)
+    if start.startswith(TIFF_MAGIC):
+        raise DamagedImageError(f"{name} has a damaged header: a TIFF begins there, its size is missing.") from error
+    raise NotAnImageError(f"{name} is not an image in any of the formats {known}.") from error
+
+
+def picture_size(data: bytes, name: str) -> tuple[int, int]:
+    """Height and width in pixels of an image file, as a viewer shows it, without decoding it.
+
+    Raises:
+        ImageFileError: See `open_header`.
+    """
+    width, height = upright_size(open_header(io.BytesIO(data), name))
+    return height, width
+
+
+def picture_count(data: bytes, name: str) -> int:
+    """Number of pictures in a file that can be opened; 1 where what follows the first is damaged."""
+    image = open_header(io.BytesIO(data), name)
+    try:
+        # telephones put small copies behind a JPEG, which nobody misses
+        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # plug-ins raise whatever there is on damaged data
+        return 1
 
 
 def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -133,11 +195,19 @@ def upright(samples: Samples, orientation: int) -> Samples:
     return samples
 
 
-def _samples(image: Image.Image, profile: bytes | None, name: str) -> NDArray[np.uint8]:
-    if image.mode in ("I", "F", "LAB", "HSV"):
-        raise UnsupportedImageError(
-            f"{name} has pixels of the kind {image.mode!r}; 8 and 16-bit grey, RGB, palette and CMYK images are read."
-        )
+def _samples(image: ImageFile.ImageFile, data: bytes, layout: SampleLayout, reader: Reader, name: str) -> Samples:
+    """Samples as they lie in the file, not upright yet, CMYK converted."""
+    embedded = image.info.get("icc_profile") or None
+    if reader != "Pillow":
+        samples = wide_samples(reader, data, layout, name)
+        if layout.colours != "CMYK":
+            return samples
+        return _converted(Image.frombytes("CMYK", samples.shape[1::-1], samples.tobytes()), embedded)
+    image.load()
+    return _converted(image, embedded)
+
+
+def _converted(image: Image.Image, profile: bytes | None) -> NDArray[np.uint8]:
     if image.mode == "CMYK" and profile:
         from faceops.images.colour_profiles import cmyk_to_srgb
 
@@ -146,21 +216,12 @@ def _samples(image: Image.Image, profile: bytes | None, name: str) -> NDArray[np
     return np.asarray(image.convert("RGBA" if transparent else "RGB"))
 
 
-def _deep_samples(data: bytes, name: str) -> NDArray[np.uint16]:
-    import cv2
-
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16:
-        raise UnsupportedImageError(f"{name} is a 16-bit image of a kind that OpenCV does not read.")
-    if decoded.ndim == 2:
-        return np.repeat(decoded[..., None], 3, axis=2)
-    return decoded[..., [2, 1, 0, 3][: decoded.shape[2]]]
-
-
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    if image.format == "TIFF":
-        return max(image.tag_v2.get(TIFF_BITS_PER_SAMPLE, (8,))) == 16  # type: ignore[attr-defined]
-    return image.format == "PNG" and "16" in _tile_mode(image)
+def _profile(image: ImageFile.ImageFile, data: bytes, grey: bool, name: str) -> bytes | None:
+    """Profile that is embedded, or what else says which colours these are."""
+    embedded = image.info.get("icc_profile") or None
+    if embedded is not None and not outranks_profile(data, str(image.format)):
+        return embedded
+    return coded_profile(data, str(image.format), grey, name)
 
 
 @cache
@@ -170,16 +231,9 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _tile_mode(image: ImageFile.ImageFile) -> str:
-    arguments = image.tile[0].args if image.tile else ""
-    mode = arguments if isinstance(arguments, str) else (arguments or ("",))[0]
-    return mode if isinstance(mode, str) else ""
-
-
 def _orientation(image: Image.Image) -> int:
     try:
-        if image.format == "PNG" and "exif" not in image.info:  # here getexif would decode the image to look behind it
-            return 1
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = image.getexif() if image.format == "TIFF" else own_exif(image)
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except METADATA_ERRORS:
         return 1

@@ -23,9 +23,14 @@ from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
 from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
+from faceops.images.regular_files import check_regular
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
+
+
+BAND_PIXELS = 2**20
+"""Pixels whose colours are converted together."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ def load_picture(path: Path | str) -> Picture:
     """Read an image file.
 
     Raises:
-        ImageFileError: With a sentence that names the file, if it is missing, a folder, empty, no image, damaged,
-            or larger than 200 megapixels.
+        ImageFileError: With a sentence that names the file, if it is missing, a folder, a pipe or device, empty, no
+            image, damaged, or larger than 200 megapixels or than memory allows (`memory_budget`).
     """
     path = Path(path)
     return decode_picture(read_image_file(path), str(path))
@@ -72,20 +77,17 @@ def read_image_file(path: Path) -> bytes:
     """Bytes of a file that should be an image.
 
     Raises:
-        MissingImageError: If there is no file at `path`, or a folder.
+        MissingImageError: If there is no file at `path`, or something that is no regular file.
     """
-    if path.is_dir():
-        raise MissingImageError(f"{path} is a folder, an image file was wanted.")
-    if not path.exists():
-        raise MissingImageError(f"There is no file {path}.")
+    check_regular(path)
     return path.read_bytes()
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
-    """Decode the bytes of an image file; `name` is what an error calls it.
+    """Decode the bytes of an image file.
 
-    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept. Nor is one that sRGB
-    cannot be brought back into.
+    Of an animation this is the first frame. CMYK, Lab and colours whose profile has no way back become sRGB for good:
+    their profile is not kept.
 
     Raises:
         ImageFileError: See `load_picture`.
@@ -140,7 +142,9 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
     usable = usable_profile(profile, grey)
     if usable is None or is_srgb(profile, grey):
         return values
-    return usable.to_srgb(values)
+    # band by band: the conversion is in float64 and takes ten times the memory
+    bands = np.array_split(values, max(1, values.shape[0] * values.shape[1] // BAND_PIXELS))
+    return np.concatenate([usable.to_srgb(band) for band in bands])
 
 
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:

@@ -1,12 +1,12 @@
 """HEIC, the photographs of many telephones, which Pillow reads with a package beside it."""
 
 import io
-import struct
 from collections.abc import Iterator
 
 from PIL import ImageFile
 
 from faceops.images.errors import DECODING_ERRORS, DamagedImageError, UnsupportedImageError
+from faceops.images.iso_boxes import boxes
 
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 """Brands behind ``ftyp`` at the beginning of a HEIC file."""
@@ -44,25 +44,10 @@ def open_heic(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Imag
 
 def _kinds_of_items(data: bytes) -> Iterator[bytes]:
     """Four letters for every item of a file, from its item information entries (ISO/IEC 14496-12, 8.11.6)."""
-    for kind, content in _boxes(data):
+    for kind, content in boxes(data):
         at = content.find(b"infe") if kind == b"meta" else -1
         while at >= 0:
             version = content[at + 4 : at + 5]
             start = at + (12 if version == b"\x02" else 14)
             yield content[start : start + 4]
             at = content.find(b"infe", at + 4)
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of the outermost boxes."""
-    start = 0
-    while start + 8 <= len(data):
-        size, kind = struct.unpack(">I4s", data[start : start + 8])
-        head = 8
-        if size == 1 and start + 16 <= len(data):
-            (size,), head = struct.unpack(">Q", data[start + 8 : start + 16]), 16
-        end = len(data) if size == 0 else start + size
-        if end < start + head:
-            return
-        yield kind, data[start + head : end]
-        start = end

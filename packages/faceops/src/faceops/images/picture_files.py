@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.errors import MissingImageError
+from faceops.images.regular_files import check_regular
 
 READABLE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".webp", ".tif", ".tiff"),
@@ -74,9 +75,9 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_there(file: Path) -> None:
-    """Refuse a file that is not there, before anything is loaded."""
-    if not file.exists():
-        raise MissingImageError(f"There is no file {file}.")
+    """Refuse a file or folder that is not there, or is a pipe or device, before anything is loaded."""
+    if not file.is_dir():
+        check_regular(file)
 
 
 def check_single(files: Sequence[Path]) -> None:

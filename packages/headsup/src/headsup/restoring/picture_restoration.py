@@ -1,15 +1,14 @@
 """One picture file in, one picture file out: what `headsup restore` does for each."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from faceops.images.decoding import MAX_PIXELS, open_header
-from faceops.images.errors import DECODING_ERRORS
+from faceops.images.decoding import MAX_PIXELS, picture_count, picture_size
 from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job
+from faceops.images.memory_budget import check_memory
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
@@ -83,11 +82,11 @@ def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
         ValueError: If it cannot be read, or the result would be too large.
         OSError: Likewise.
     """
-    data = read_image_file(job.source)
-    picture = decode_picture(data, str(job.source))
-    size = picture.pixels.shape[1], picture.pixels.shape[2]
-    check_size(size, options)
+    data, name = read_image_file(job.source), str(job.source)
+    size = picture_size(data, name)
+    check_size(size, options, name)
     check_sides(job.output, *options.target(*size))
+    picture = decode_picture(data, name)
     return data, picture.without_metadata() if options.strip_metadata else picture
 
 
@@ -119,14 +118,17 @@ def in_order(seconds: dict[str, float]) -> dict[str, float]:
     return {name: seconds[name] for name in STAGES if name in seconds}
 
 
-def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
-    """Refuse results so large that no one could read them.
+def check_size(size: tuple[int, int], options: RestoreOptions, name: str) -> None:
+    """Refuse results so large that no one could read them, or that the memory does not hold.
 
     Args:
-        size: Height and width of the input.
+        size: Height and width of the input, as its header says.
+        options: How it is restored.
+        name: What messages call the picture.
 
     Raises:
-        ValueError: If the result would have more pixels than `faceops.images.files.load_picture` reads.
+        ValueError: If the result would have more pixels than `faceops.images.files.load_picture` reads, or take more
+            memory than there is.
     """
     height, width = options.target(*size)
     if height * width > MAX_PIXELS:
@@ -134,6 +136,7 @@ def check_size(size: tuple[int, int], options: RestoreOptions) -> None:
             f"The result would have {width} x {height} pixels, which is more than {MAX_PIXELS // 10**6} megapixels; "
             "give a smaller --scale, or the --size wanted."
         )
+    check_memory(f"The result of {name}", (width, height))
 
 
 def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[EmbeddedFaces | None, Matching]:
@@ -175,15 +178,8 @@ def first_of_several(data: bytes) -> list[str]:
     Args:
         data: The whole file, whose first picture can be read.
     """
-    image = open_header(io.BytesIO(data), "")
-    try:
-        count = getattr(image, "n_frames", 1)
-    except DECODING_ERRORS:  # what follows the first picture is damaged
-        return []
-    # telephones put small copies behind a JPEG, which nobody misses
-    if count == 1 or image.format == "MPO":
-        return []
-    return [f"The file holds {count} pictures, and the first is restored."]
+    count = picture_count(data, "")
+    return [] if count == 1 else [f"The file holds {count} pictures, and the first is restored."]
 
 
 def notes_on_input_itself(matching: Matching, data: bytes, size: tuple[int, int]) -> list[str]:

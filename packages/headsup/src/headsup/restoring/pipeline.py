@@ -95,7 +95,7 @@ class HeadsUpPipeline(DiffusionPipeline):
             MissingWeightsError: If there are references and the networks cannot be fetched.
         """
         picture = decode_picture(encoded(image), "the image")
-        check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options)
+        check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, "the image")
         recognition = load_recognition(fetch=True) if references else None
         people: Sequence[Person] = ()
         notes: Sequence[str] = ()

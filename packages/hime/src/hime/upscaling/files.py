@@ -12,9 +12,11 @@ from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, error_console, run_batch
-from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.decoding import picture_size
+from faceops.images.files import Picture, decode_picture, load_picture, read_image_file, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job, missing_jobs
+from faceops.images.memory_budget import check_memory
 from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.weights.cache import cached_path, find_entry
 from hime.command_options import UpscaleOptions
@@ -22,7 +24,7 @@ from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
 from hime.upscaling.jobs import MapFiles, planned_maps
-from hime.upscaling.picture_upscaling import Upscaled, upscale
+from hime.upscaling.picture_upscaling import Upscaled, check_size, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
@@ -76,8 +78,7 @@ class Setup:
 
 def run_job(job: Job, setup: Setup) -> None:
     """Magnify one picture and write what the job wants; ValueError if the picture cannot be read or magnified."""
-    picture = load_picture(job.source)
-    check_sides(job.output, *(side * setup.network.scale for side in picture.pixels.shape[1:]))
+    picture = load_low(job, setup.network.scale)
     if setup.strip_metadata:
         picture = picture.without_metadata()
     photographs = [exemplar.picture for exemplar in setup.exemplars]
@@ -90,6 +91,20 @@ def run_job(job: Job, setup: Setup) -> None:
         names = [exemplar.name for exemplar in setup.exemplars]
         save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
     save_picture(result.picture, job.output)  # last: what has a result is not done again
+
+
+def load_low(job: Job, scale: int) -> Picture:
+    """Load a picture to magnify, unless its header says that it or the result is too large.
+
+    Raises:
+        ValueError: If the picture cannot be read or magnified.
+    """
+    data, name = read_image_file(job.source), str(job.source)
+    height, width = picture_size(data, name)
+    check_size(height, width, scale)
+    check_sides(job.output, height * scale, width * scale)
+    check_memory(f"The result of {name}", (width * scale, height * scale))
+    return decode_picture(data, name)
 
 
 def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) -> int:

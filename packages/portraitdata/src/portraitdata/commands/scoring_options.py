@@ -23,6 +23,7 @@ class DegradeOptions:
         records: File to write, with one JSON line per image of the degradation applied.
         replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
         overwrite: Replace existing results.
+        max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
     """
 
     images: Sequence[Path]
@@ -35,6 +36,7 @@ class DegradeOptions:
     records: Path | None = None
     replay: Path | None = None
     overwrite: bool = False
+    max_memory: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -168,7 +168,7 @@ class _Builder:
         chosen = self.settings
         default = {"retinaface": "retinaface-mobilenet0.25"}.get(chosen.detector, chosen.detector)
         weights = present_weights(chosen.detector_weights or default, chosen.download)
-        return build_detector(chosen.detector, weights, device=chosen.device)
+        return build_detector(chosen.detector, weights, turned=False, device=chosen.device)
 
     @cached_property
     def finder(self) -> FaceFinder:

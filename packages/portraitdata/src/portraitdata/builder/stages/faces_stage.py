@@ -26,7 +26,7 @@ class FindFaces:
     at_once: int | None = 16
 
     def __init__(self, config: BuildConfig) -> None:
-        self._detector = build_detector(config.faces.detector, config.faces.detector_weights)
+        self._detector = build_detector(config.faces.detector, config.faces.detector_weights, turned=False)
         self._network = build_identity(config.faces.identity)
         self._eyes = config.faces.eyes_at_least
         self._takedown, self._bytes = Takedown(config), ImageBytes(config)

@@ -110,7 +110,7 @@ def forget_parts(folder: Path) -> None:
 def _built(finding: FindingFaces) -> tuple[Detector, FaceEncoder]:
     """Detector and network of this process."""
     device = select_device(finding.device)
-    detector = build_detector(finding.detector, finding.detector_weights, device=device)
+    detector = build_detector(finding.detector, finding.detector_weights, turned=False, device=device)
     return detector, build_identity(finding.identity).to(device)
 
 
