@@ -604,7 +604,7 @@ def test_a_tagger_describes_each_picture(tmp_path: Path, weights: Path, loads: N
     )
     monkeypatch.syspath_prepend(tmp_path)
     picture = Picture(portrait("ann"))
-    tagged = RestorerSource(weights, prompt="sharp", device="cpu", tagger="one_tagger.One").load()(picture, TWICE)
+    tagged = RestorerSource(str(weights), prompt="sharp", device="cpu", tagger="one_tagger.One").load()(picture, TWICE)
     (seen,) = importlib.import_module("one_tagger").SEEN
     assert seen.shape == (1, 3, 80, 80)
     assert seen[0].equal(tagged.enlarged)
@@ -612,7 +612,7 @@ def test_a_tagger_describes_each_picture(tmp_path: Path, weights: Path, loads: N
     silent = RestorerSource(weights, prompt="sharp", device="cpu").load()(picture, TWICE)
     assert tagged.picture.pixels.equal(said.picture.pixels)
     assert not tagged.picture.pixels.equal(silent.picture.pixels)
-    source = RestorerSource(weights, device="cpu", tagger="one_tagger.One")
+    source = RestorerSource(str(weights), device="cpu", tagger="one_tagger.One")
     restore(
         write(tmp_path / "low.png", "ann"), output=tmp_path / "high.png", weights=source, report=tmp_path / "r.json"
     )
@@ -621,6 +621,6 @@ def test_a_tagger_describes_each_picture(tmp_path: Path, weights: Path, loads: N
 
 
 def test_a_tagger_without_weights_is_one_sentence(tmp_path: Path, weights: Path, loads: None) -> None:
-    source = RestorerSource(weights, device="cpu", tagger="headsup.model.taggers.ram.DapeTagger")
+    source = RestorerSource(str(weights), device="cpu", tagger="headsup.model.taggers.ram.DapeTagger")
     with pytest.raises(FileNotFoundError, match=r"The weights \"dape\" .* Get DAPE\.pth"):
         restore(write(tmp_path / "low.png", "ann"), output=tmp_path / "high.png", weights=source)

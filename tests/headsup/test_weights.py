@@ -143,7 +143,7 @@ def test_an_export_says_what_the_run_predicted(restorer, tmp_path, recorded, exp
     values = {f"restorer.{name}": value.detach() for name, value in restorer.generator_parameters().items()}
     checkpoint = {"headsup": {"settings": vars(SETTINGS), "steps": 1, **recorded}, "state_dict": values}
     torch.save(checkpoint, tmp_path / "run.ckpt")
-    export_checkpoint(tmp_path / "run.ckpt", tmp_path / "w.safetensors", ModelCard())
+    export_checkpoint(ExportOptions(tmp_path / "run.ckpt", output=tmp_path / "w.safetensors"))
     assert read_weights(tmp_path / "w.safetensors").prediction_type == expected
 
 

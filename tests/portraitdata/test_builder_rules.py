@@ -382,7 +382,7 @@ def write_faces(config, cosine):
 @pytest.mark.parametrize("cosine", [0.5, 0.6])
 def test_faces_that_are_alike_but_no_pair_are_noted_and_not_torn_apart_by_the_split(tmp_path, cosine):
     """Between the threshold of the split and that of pairs."""
-    config = BuildConfig(tmp_path / "build", (LocalSource("local", tmp_path, "CC0-1.0"),))
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
     one, other, *strangers = write_faces(config, cosine)
     mine_pairs(config)
     (pair,) = read_stage(config.output, PAIRS).to_pylist()
@@ -398,7 +398,7 @@ def test_faces_that_are_alike_but_no_pair_are_noted_and_not_torn_apart_by_the_sp
 
 
 def test_faces_below_the_threshold_of_the_split_are_not_noted(tmp_path):
-    config = BuildConfig(tmp_path / "build", (LocalSource("local", tmp_path, "CC0-1.0"),))
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
     write_faces(config, 0.4)
     mine_pairs(config)
     assert read_stage(config.output, PAIRS).num_rows == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from portraitdata.commands.study import run_study_score
+from portraitdata.commands.study_options import StudyScoreOptions
 from portraitdata.study.answers import FORMAT, collect_answers, read_answers
 from portraitdata.study.questions import draw_questions
 from portraitdata.study.study_key import StudyKey
@@ -100,7 +101,7 @@ def test_files_that_do_not_count(tmp_path, capsys):
     broken.write_text('{"format": ')
     (tmp_path / "key.json").write_text(KEY.as_json())
     files = [good, foreign, nameless, empty, changed, broken, absent]
-    assert run_study_score(files, [tmp_path / "key.json"], tmp_path / "scores.json") == 1
+    assert run_study_score(StudyScoreOptions(files, key=[tmp_path / "key.json"], output=tmp_path / "scores.json")) == 1
     told = capsys.readouterr()
     sentences = told.err.splitlines()
     assert len(sentences) == 6

@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceops.images.files import Picture, save_picture
 from portraitdata import cli
+from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.commands.tag import run_tag
 from portraitdata.commands.tag_options import TagOptions
@@ -44,7 +45,10 @@ def index(tmp_path: Path) -> Path:
     (tmp_path / "photographs").mkdir()
     for number in range(5):
         save_picture(Picture(torch.full((3, 12, 10 + number), number / 10)), tmp_path / f"photographs/{number}.png")
-    run_portrait_index(tmp_path / "photographs", tmp_path / "index", None, note="five", workers=1)
+    options = PortraitIndexOptions(
+        tmp_path / "photographs", output=tmp_path / "index", no_faces=True, note="five", workers=1
+    )
+    run_portrait_index(options)
     return tmp_path / "index"
 
 
@@ -118,7 +122,9 @@ def test_photographs_are_squeezed_as_by_pillow(tmp_path):
     pixels = np.random.RandomState(0).randint(0, 256, (90, 160, 3)).astype(np.uint8)
     (tmp_path / "photographs").mkdir()
     Image.fromarray(pixels).save(tmp_path / "photographs/a.png")
-    run_portrait_index(tmp_path / "photographs", tmp_path / "index", None, workers=1)
+    run_portrait_index(
+        PortraitIndexOptions(tmp_path / "photographs", output=tmp_path / "index", no_faces=True, workers=1)
+    )
     picture = SquarePictures(PortraitIndex.read(tmp_path / "index"), [0], 32)[0]
     expected = np.asarray(Image.fromarray(pixels).resize((32, 32), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     assert np.abs(picture.pixels.numpy().astype(int) - expected).max() <= 1
