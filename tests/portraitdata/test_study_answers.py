@@ -129,9 +129,9 @@ def test_files_that_do_not_count(tmp_path, capsys):
     }
     assert record["problems"] == sentences
     with pytest.raises(ValueError, match="None of the files of answers counts"):
-        run_study_score([empty], [tmp_path / "key.json"])
+        run_study_score(StudyScoreOptions([empty], key=[tmp_path / "key.json"]))
     with pytest.raises(ValueError, match=r"written to a \.json file, got scores\.csv"):
-        run_study_score([good], [tmp_path / "key.json"], Path("scores.csv"))
+        run_study_score(StudyScoreOptions([good], key=[tmp_path / "key.json"], output=Path("scores.csv")))
 
 
 @pytest.mark.parametrize(
