@@ -374,7 +374,7 @@ def test_memory_that_runs_out_is_a_sentence(
 
     monkeypatch.setattr(PhotoRestorer, "__call__", greedy)
     assert restore(low, output=tmp_path / "out") == 2
-    assert "a.png: the memory ran out; --memory GB, a smaller --tile" in capsys.readouterr().err
+    assert "a.png: the memory ran out; --memory GB or a smaller --scale" in capsys.readouterr().err
 
 
 def test_huge_results_and_wrong_options_are_refused(tmp_path: Path) -> None:

@@ -12,5 +12,7 @@ def test_sizes() -> None:
         parse_size("10")
     with pytest.raises(ValueError, match="at least 1 x 1"):
         RestoreOptions(size=(0, 5))
-    with pytest.raises(ValueError, match="Tiles must be larger than their overlap"):
-        RestoreOptions(tile=64, overlap=64)
+    with pytest.raises(ValueError, match="from 0 to 1023 pixels, got 1024"):
+        RestoreOptions(overlap=1024)
+    with pytest.raises(ValueError, match="at least 1 pixel, got 0"):
+        RestoreOptions(tile=0)

@@ -177,7 +177,7 @@ TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate, "test": test, "p
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = (
-    "The memory ran out. When restoring, --memory GB or a smaller --tile helps; in training, a smaller "
+    "The memory ran out. When restoring, --memory GB or a smaller --scale helps; in training, a smaller "
     "--data.init_args.batch_size or --data.init_args.size helps."
 )
 

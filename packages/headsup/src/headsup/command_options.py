@@ -25,9 +25,9 @@ class RestoreFilesOptions:
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
         fidelity: Closeness to the input, from 0 (all restored detail) to 1 (damage removed, nothing invented).
         colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
-        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        tile: Side of what is denoised at a time, in pixels of the result; does not change the result.
         overlap: Overlap of neighbouring tiles in pixels.
-        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        memory: Limit of the memory in gigabytes; computes in smaller pieces, which takes longer.
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
@@ -87,9 +87,9 @@ class BlendFilesOptions:
         face_base: Base model of the faces, likewise.
         fidelity: Closeness to the input, from 0 (all restored detail) to 1 (the enlarged input).
         colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
-        tile: Side of the tiles in which larger results are computed, in pixels of the result.
+        tile: Side of what is denoised at a time, in pixels of the result; does not change the result.
         overlap: Overlap of neighbouring tiles in pixels.
-        memory: Limit of the memory in gigabytes; uses smaller tiles, which takes longer.
+        memory: Limit of the memory in gigabytes; computes in smaller pieces, which takes longer.
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.

@@ -24,7 +24,7 @@ from headsup.restoring.report import PictureRecord, Report, RunRecord
 from headsup.weights.shipped import DEFAULT_WEIGHTS
 from portraitdata.restoration.index.taggers import build_tagger
 
-OUT_OF_MEMORY = "the memory ran out; --memory GB, a smaller --tile or a smaller --scale helps."
+OUT_OF_MEMORY = "the memory ran out; --memory GB or a smaller --scale helps."
 
 Precision = Literal["auto", "float32", "bfloat16"]
 """Type of the frozen weights; auto is bfloat16 on CUDA devices, else float32. The step z_L to z_H is in float32."""

@@ -13,6 +13,12 @@ DEFAULT_PIXELS = 16_000_000
 """Pixels of the largest result that nobody has asked for: four times the sides of a telephone's photograph would be
 two hundred megapixels, which take a quarter of an hour on a CPU and that nobody can look at."""
 
+GRID = 1024
+"""Side of the tiles in which larger pictures are denoised, in pixels of the result.
+
+A denoiser's attention and group norms see all of a tile, so that other tiles give another result. So this is no option;
+the options decide only how many of these tiles are computed together.
+"""
 
 LARGEST_SCALE = 10_000.0
 """Bound of what can be asked for; whatever the picture, hardly any result so large could be read again."""
@@ -31,9 +37,11 @@ class RestoreOptions:
             restorer has none. Between the latents of the two there is no such way: the adapted encoder's latent is not
             what the decoder makes the input of.
         colour: How the colours of the input are kept.
-        tile: Side of the tiles in which larger pictures are denoised, in pixels of the result.
+        tile: Side of what is denoised at a time, in pixels of the result: as many tiles of the side `GRID` as are in
+            it, at least one. It does not change the result. Where the memory is given, that decides.
         overlap: Pixels that neighbouring tiles share.
-        memory: Gigabytes that the weights and everything else may take; None for as much as it takes.
+        memory: Gigabytes that the weights and everything else may take; None for as much as it takes. Tiles are smaller
+            than `GRID`, and the result differs, only where not even one fits.
         confine_references: Keep what a reference brings to its face, see
             `headsup.restoring.references.reference_reach`; else it may change the whole picture, in the one pass that
             the paper has.
@@ -62,8 +70,20 @@ class RestoreOptions:
             raise ValueError(f"The strength of references is from 0 to 1, got {self.reference_strength:g}.")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"The size must be at least 1 x 1, got {self.size[0]} x {self.size[1]}.")
-        if not 0 <= self.overlap < self.tile:
-            raise ValueError(f"Tiles must be larger than their overlap, got {self.tile} and {self.overlap} pixels.")
+        if self.tile < 1:
+            raise ValueError(f"The side of what is denoised at a time must be at least 1 pixel, got {self.tile}.")
+        if not 0 <= self.overlap < GRID:
+            raise ValueError(f"The overlap of tiles is from 0 to {GRID - 1} pixels, got {self.overlap}.")
+
+    @property
+    def tiles_together(self) -> int:
+        """Tiles that are denoised at a time where the memory is not limited.
+
+        Example:
+            >>> [RestoreOptions(tile=tile).tiles_together for tile in (512, 1024, 2047, 2048, 3072)]
+            [1, 1, 1, 4, 9]
+        """
+        return max(1, self.tile // GRID) ** 2
 
     def target(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result for a picture of this size."""

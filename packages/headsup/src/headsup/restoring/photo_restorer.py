@@ -29,11 +29,11 @@ from headsup.model.prompts import ConstantPrompt, Prompts, TaggedPrompts, Tagger
 from headsup.model.reference_attention import References, mask_of
 from headsup.model.reference_layout import ReferenceLayout
 from headsup.restoring.colour import correct_colour
-from headsup.restoring.options import RestoreOptions
+from headsup.restoring.options import GRID, RestoreOptions
 from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, lay_out_reach
 from headsup.tiling.folded_upsampling import fold_upsampling
 from headsup.tiling.latent_tiles import denoise_tiled
-from headsup.tiling.memory import GB, SMALLEST_TILE, fit_latent_tiles, weight_bytes
+from headsup.tiling.memory import GB, fit_latent_tiles, weight_bytes
 from headsup.tiling.tiled_autoencoder import decode, encode
 from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights.files import load_restorer
@@ -240,10 +240,8 @@ class PhotoRestorer:
             step = partial(self.restorer.denoise, prompt=prompt.expand(len(z), -1, -1))
             return denoise_within(step, z, found, mask, reach)
 
-        tile = max(options.tile // self.factor, 8)
-        overlap = min(options.overlap // self.factor, tile - 1)
-        together = 1
-        if budget is not None and tile > SMALLEST_TILE:
+        tile, overlap, together = GRID // self.factor, options.overlap // self.factor, options.tiles_together
+        if budget is not None:
             height, width = z_l.shape[2:]
             fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)

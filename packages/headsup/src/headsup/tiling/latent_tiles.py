@@ -3,7 +3,7 @@
 A denoiser looks at a whole tile: it has attention and group norms, so that two tiles never agree exactly where they
 overlap. The weight of a tile therefore falls to zero towards its neighbours along half a period of a cosine, which
 has no kink at either end. A difference of tone between tiles becomes a slow ramp; `headsup.restoring.colour` removes
-it.
+it. Tiles of another size give another result for the same reason: they are all of `headsup.restoring.options.GRID`.
 """
 
 from collections.abc import Callable, Sequence
