@@ -107,7 +107,7 @@ def test_nothing_is_overwritten_unasked(pictures, tmp_path, capsys):
 
 def test_what_cannot_work_is_refused_before_any_work(pictures, tmp_path):
     with pytest.raises(ValueError, match="would have the same names"):
-        check_names([pictures / "a.png", tmp_path / "a.jpg"])
+        check_names({pictures / "a.png": "a.png", tmp_path / "a.jpg": "a.jpg"})
     with pytest.raises(ValueError, match="is a file, but a folder is needed"):
         run_align([pictures / "a.png"], pictures / "b.png")
     with pytest.raises(ValueError, match="at least one pixel, got 0"):
@@ -151,3 +151,31 @@ def test_embeddings_as_lines_of_json(pictures, capsys):
 def test_embeddings_go_into_npz_files_only(tmp_path):
     with pytest.raises(ValueError, match=r"written to a \.npz file"):
         run_embed([tmp_path], tmp_path / "faces.csv")
+
+
+def test_folders_in_folders_keep_their_names(pictures, tmp_path, capsys):
+    album, out = tmp_path / "album", tmp_path / "album/faces"
+    for place in (album / "a.png", album / "deep/a.png"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes((pictures / "a.png").read_bytes())
+    for _ in range(2):  # what the first has written is no input of the second
+        assert run_align([album], out, size=16, largest=True, overwrite=True, recursive=True) == 0
+        assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png")) == ["a.png", "deep/a.png"]
+    capsys.readouterr()
+    assert run_align([album], tmp_path / "flat", size=16, largest=True) == 0
+    assert [path.name for path in (tmp_path / "flat").rglob("*.png")] == ["a.png"]
+    assert f"{album}: left out are 2 folders in it." in capsys.readouterr().err
+    with pytest.raises(ValueError, match="is an input and could be replaced by a crop"):
+        run_align([album], album, size=16, largest=True, recursive=True)
+
+
+def test_embeddings_that_are_not_finite_are_not_written(pictures, tmp_path, monkeypatch):
+    class Broken(torch.nn.Module):
+        def forward(self, x):
+            return x.mean(dim=(2, 3)) / 0
+
+    encoder = FaceEncoder(Broken(), InputConvention(), "broken")
+    monkeypatch.setattr(embed_command, "build_identity", lambda name: encoder)
+    with pytest.raises(ValueError, match=r"people\.npz is not written: some embeddings are not finite"):
+        run_embed([pictures / "a.png"], tmp_path / "people.npz")
+    assert not (tmp_path / "people.npz").exists()

@@ -1,11 +1,13 @@
 """Files that are there whole or not at all."""
 
 import errno
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from faceops.atomic_files import replacing
+from faceops.atomic_files import LONGEST_NAME, machine_name, replacing
 from faceops.command_line import as_sentence
 
 
@@ -46,3 +48,75 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         replacing(tmp_path / "absent/a.txt"),
     ):
         pass
+
+
+def test_a_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:
+    for name in ("a" * 251 + ".png", "日" * 83 + ".png"):
+        assert LONGEST_NAME - 2 <= len(os.fsencode(name)) <= LONGEST_NAME
+        with replacing(tmp_path / name) as temporary:
+            assert temporary.suffix == ".png"
+            temporary.write_text("whole")
+        assert (tmp_path / name).read_text() == "whole"
+
+
+def test_a_name_that_is_too_long_is_named(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(OSError, match="File name too long") as caught, replacing(path) as temporary:
+        temporary.write_text("whole")
+    assert as_sentence(caught.value) == f"{path}: File name too long."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_of_the_writing_is_the_one_that_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ValueError, match="no such picture"), replacing(tmp_path / "a.txt"):
+        raise ValueError("no such picture")
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/blob").write_text("old")
+    link = tmp_path / "a.txt"
+    link.symlink_to("store/blob")
+    with replacing(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "store/blob").read_text() == "new"
+
+
+def test_a_killed_process_leaves_nothing_for_long(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    others = {f".b.{machine_name()}-{os.getppid()}.txt", f".c.other{machine_name()}-{child}.txt", f".d.{child}.txt"}
+    for name in others:
+        (tmp_path / name).touch()
+    assert len(list(tmp_path.iterdir())) == 4
+    with replacing(tmp_path / "b.txt") as temporary:
+        temporary.write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == others | {"b.txt"}
+
+
+def test_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    replace, fsync = os.replace, os.fsync
+
+    def seen_replace(*places: Path) -> None:
+        calls.append("replace")
+        replace(*places)
+
+    def seen_fsync(descriptor: int) -> None:
+        calls.append("folder" if os.path.isdir(f"/dev/fd/{descriptor}") else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "replace", seen_replace)
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert calls == ["file", "replace", "folder"]

@@ -1,5 +1,7 @@
 import io
 import struct
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image, ImageCms
 from faceops.images.colour_profiles import (
     SRGB_TO_XYZ,
     TableProfile,
+    has_way_back,
     is_srgb,
     srgb_decoded,
     srgb_encoded,
@@ -21,7 +24,11 @@ ADOBE_TO_XYZ = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322
 """Adobe RGB (1998) primaries under D50, from the published profile."""
 
 
-def profile_bytes(tags: dict[bytes, bytes], space: bytes) -> bytes:
+PROPHOTO_TO_XYZ = np.array([[0.7977, 0.1352, 0.0313], [0.2880, 0.7119, 0.0001], [0.0, 0.0, 0.8249]])
+"""Primaries of ProPhoto RGB, far outside those of sRGB."""
+
+
+def profile_bytes(tags: dict[bytes, bytes], space: bytes, connection: bytes = b"XYZ ") -> bytes:
     """A whole ICC profile of the given tags."""
     body, table, offset = b"", b"", 132 + 12 * len(tags)
     for name, content in tags.items():
@@ -29,7 +36,9 @@ def profile_bytes(tags: dict[bytes, bytes], space: bytes) -> bytes:
         table += struct.pack(">4sII", name, offset + len(body), len(content))
         body += content
     size = offset + len(body)
-    header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, b"mntr", space, b"XYZ ").ljust(36, b"\0") + b"acsp"
+    header = (
+        struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, b"mntr", space, connection).ljust(36, b"\0") + b"acsp"
+    )
     header = header.ljust(68, b"\0") + fixed(0.9642, 1.0, 0.8249)
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
@@ -52,6 +61,48 @@ def matrix_profile(matrix: np.ndarray, curve: bytes) -> bytes:
         tags[name + b"XYZ"] = b"XYZ \0\0\0\0" + fixed(*matrix[:, column])
         tags[name + b"TRC"] = curve
     return profile_bytes(tags, b"RGB ")
+
+
+def table(convert: Callable[[np.ndarray], np.ndarray], points: int) -> bytes:
+    """Look-up table (lut8Type) of a map of three numbers in [0, 1] to three."""
+    steps = np.linspace(0, 1, points)
+    inputs = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
+    outputs = np.rint(convert(inputs).clip(0, 1) * 255).astype(np.uint8).tobytes()
+    line = bytes(range(256)) * 3
+    return b"mft1\0\0\0\0" + bytes([3, 3, points, 0]) + fixed(*np.eye(3).ravel()) + line + outputs + line
+
+
+D50 = SRGB_TO_XYZ.sum(axis=1)
+
+
+def srgb_to_lab(colours: np.ndarray) -> np.ndarray:
+    """CIELAB of sRGB colours, as tables of eight bits store it."""
+    ratio = srgb_decoded(colours) @ SRGB_TO_XYZ.T / D50
+    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
+    lab = np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+    return (lab * [2.55, 1, 1] + [0, 128, 128]) / 255
+
+
+def lab_to_srgb(stored: np.ndarray) -> np.ndarray:
+    lab = (stored * 255 - [0, 128, 128]) / [2.55, 1, 1]
+    y = (lab[..., 0] + 16) / 116
+    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    ratio = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    return srgb_encoded(ratio * D50 @ np.linalg.inv(SRGB_TO_XYZ).T)
+
+
+def table_profile(there: Callable[[np.ndarray], np.ndarray], back: Callable[[np.ndarray], np.ndarray] | None) -> bytes:
+    """Profile whose values v are the sRGB colours ``there(v)``."""
+    tags = {b"desc": text(b"test"), b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1.0, 0.8249)}
+    tags[b"A2B0"] = table(lambda values: srgb_to_lab(there(values)), 17)
+    if back is not None:
+        tags[b"B2A0"] = table(lambda stored: back(lab_to_srgb(stored)), 49)
+    return profile_bytes(tags, b"RGB ", b"Lab ")
+
+
+def swapped(values: np.ndarray) -> np.ndarray:
+    """Red and blue changed for one another."""
+    return values[..., ::-1]
 
 
 ADOBE = matrix_profile(ADOBE_TO_XYZ, gamma(563 / 256))
@@ -187,6 +238,39 @@ def test_table_profiles_go_through_little_cms():
     np.testing.assert_allclose(table.to_srgb(colours), matrix.to_srgb(colours), atol=2 / 255)
     inside = 0.25 + colours / 2
     np.testing.assert_allclose(table.from_srgb(inside), matrix.from_srgb(inside), atol=2 / 255)
+
+
+def test_a_table_with_a_way_back_is_kept(tmp_path):
+    profile = table_profile(swapped, swapped)
+    assert has_way_back(profile, False)
+    (tmp_path / "in.png").write_bytes(encoded(COLOURS, profile))
+    picture = load_picture(tmp_path / "in.png")
+    np.testing.assert_allclose(picture.pixels.permute(1, 2, 0).numpy() * 255, swapped(COLOURS), atol=4)
+    save_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == profile
+        np.testing.assert_allclose(np.asarray(out).astype(int), COLOURS, atol=6)
+
+
+@pytest.mark.parametrize("back", [None, lambda values: values, lambda values: 0.94 * swapped(values)])
+def test_a_profile_without_a_way_back_is_left_for_good(tmp_path, back):
+    profile = table_profile(swapped, back)
+    assert not has_way_back(profile, False)
+    (tmp_path / "in.png").write_bytes(encoded(COLOURS, profile))
+    picture = load_picture(tmp_path / "in.png")
+    assert picture.icc_profile is None
+    np.testing.assert_allclose(picture.pixels.permute(1, 2, 0).numpy() * 255, swapped(COLOURS), atol=4)
+    for again in (picture, replace(picture, icc_profile=profile)):
+        save_picture(again, tmp_path / "out.png")
+        with Image.open(tmp_path / "out.png") as out:
+            assert "icc_profile" not in out.info
+            np.testing.assert_allclose(np.asarray(out).astype(int), swapped(COLOURS), atol=4)
+
+
+def test_usual_profiles_have_a_way_back():
+    assert all(has_way_back(profile, profile == GREY) for profile in (ADOBE, SRGB, GREY))
+    assert has_way_back(matrix_profile(PROPHOTO_TO_XYZ, gamma(1.8)), False)
+    assert not has_way_back(b"rubbish", False)
 
 
 def test_cmyk_with_a_broken_profile_is_still_read():

@@ -122,3 +122,11 @@ def test_real_pictures(assets: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert none["faces"] == []
     assert len(found["faces"]) == 1
     assert found["faces"][0]["eye_distance"] == pytest.approx(159, abs=8)
+
+
+def test_drawings_of_folders_in_folders(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "deep").mkdir()
+    (pictures / "bright.png").rename(pictures / "deep/dark.png")
+    assert run_detect([pictures], draw=tmp_path / "drawn", recursive=True) == 0
+    names = [path.relative_to(tmp_path / "drawn").as_posix() for path in sorted((tmp_path / "drawn").rglob("*.png"))]
+    assert names == ["dark.png.png", "deep/dark.png.png"]

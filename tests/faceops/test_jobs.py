@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
-from faceops.images.jobs import Job, check_targets, input_files, missing_jobs, plan_jobs
+from faceops.images.jobs import Job, check_targets, fitting, input_files, missing_jobs, plan_jobs
+from faceops.images.picture_files import find_pictures, left_out, tell_left_out
 
 
 @pytest.fixture
@@ -41,6 +42,54 @@ def test_a_folder_and_a_pattern(album: Path, tmp_path: Path) -> None:
     # a file whose name looks like a pattern is that file
     (album / "d[1].png").touch()
     assert list(input_files([album / "d[1].png"])) == [album / "d[1].png"]
+
+
+@pytest.mark.parametrize("folder", ["album [2020]", "[a-z]*", "what?"])
+def test_signs_of_patterns_in_names_of_folders(tmp_path: Path, folder: str) -> None:
+    for place in (tmp_path / folder, tmp_path / "b"):
+        place.mkdir()
+        (place / "IMG[1].jpg").touch()
+        (place / "IMG2.jpg").touch()
+    for pattern, names in (
+        ("*.jpg", ["IMG2.jpg", "IMG[1].jpg"]),
+        ("IMG[0-9].jpg", ["IMG2.jpg"]),
+        ("I*[1].*", ["IMG[1].jpg"]),
+    ):
+        assert list(input_files([tmp_path / folder / pattern])) == [tmp_path / folder / name for name in names]
+
+
+def test_names_of_results_fit(tmp_path: Path) -> None:
+    long = "日" * 83 + ".gif"  # 253 bytes, and .png would make 257
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / long).touch()
+    (job,) = plan_jobs([tmp_path / "album"], tmp_path / "out", tmp_path / "sheets")
+    assert job.output.name == job.sheet.name == "日" * 83 + ".g.png"
+    assert not job.output.exists()  # would raise an error if it were too long
+    assert fitting("deep/" + long) == "deep/" + long
+
+
+def test_all_suffixes_of_pictures_are_pictures(tmp_path: Path) -> None:
+    names = [f"a.{suffix}" for suffix in ("APNG", "dib", "j2k", "jfif", "jpx", "pbm", "pnm")]
+    for name in (*names, "a.psd"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_pictures(tmp_path)] == names
+    assert left_out(tmp_path) == f"{tmp_path}: left out are 1 file that by its name is no picture, a.psd."
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("deep", "deep/er", "out", ".hidden"):
+        (album / folder).mkdir()
+    (album / "deep/b.txt").touch()
+    plan_jobs([album], album / "out")
+    told = f"{album}: left out are 1 folder in it and 1 file that by its name is no picture, notes.txt."
+    assert capsys.readouterr().err.splitlines() == [told]
+    plan_jobs([album], album / "out", subfolders=True)
+    told = f"{album}: left out are 2 files that by their names are no picture, such as b.txt."
+    assert capsys.readouterr().err.splitlines() == [told]
+    tell_left_out([album / "a.png", album / "out"])
+    assert capsys.readouterr().err == ""
 
 
 def test_sheets(album: Path, tmp_path: Path) -> None:
@@ -200,6 +249,34 @@ def test_a_folder_that_cannot_be_written_to(album: Path, tmp_path: Path, monkeyp
         plan_jobs([album], tmp_path / "not there yet")
 
 
+NAMES = """
+import os
+from faceops.command_line import run_command
+def run():
+    for name in (b"Zo\\xeb.png", "日é:smile:.png".encode()):
+        print(os.fsdecode(name))
+        error_console().print(os.fsdecode(name), markup=False)
+from faceops.images.batch import error_console
+run_command("names", run)
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wanted"),
+    [
+        ("utf-8", (b"Zo\xeb.png", "日é:smile:.png".encode())),
+        ("cp1252", (b"Zo\xeb.png", b"\\u65e5\xe9:smile:.png")),
+        ("ascii:strict", (b"Zo\xeb.png", b"\\u65e5\\xe9:smile:.png")),
+    ],
+)
+def test_any_name_on_any_terminal(encoding: str, wanted: tuple[bytes, ...]) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", NAMES], capture_output=True, env=environment)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == list(wanted)
+    assert b":smile:.png" in done.stderr
+
+
 LISTING = """
 from pathlib import Path
 from faceops.images.batch import Batch, attempt, error_console, run_batch
@@ -227,7 +304,8 @@ def test_a_reader_who_has_seen_enough(
     def gone(*_: object, **__: object) -> None:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
+    jobs = plan_jobs([album], tmp_path / "out")
     monkeypatch.setattr("builtins.print", gone)
     with pytest.raises(BrokenPipeError):
-        run_batch(plan_jobs([album], tmp_path / "out"), spoilt_by(ValueError(), ""), error_console())
+        run_batch(jobs, spoilt_by(ValueError(), ""), error_console())
     assert "1 of 3 pictures are done; the same command goes on with the rest." in capsys.readouterr().err

@@ -2,17 +2,19 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 from torch import Tensor
 
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
@@ -182,6 +184,64 @@ def test_fidelity_leads_from_what_is_restored_to_the_input(weights: Path, tmp_pa
     assert distances[0] > 0.01
     for share, distance in zip(shares, distances, strict=True):
         assert distance == pytest.approx((1 - share) * distances[0], rel=1e-3, abs=1e-6)
+
+
+def test_hidden_colours_of_a_cut_out_do_not_leak(weights: Path) -> None:
+    alpha = torch.zeros(1, 40, 40)
+    alpha[:, 10:30, 10:30] = 1
+    cut_outs = [Picture(torch.where(alpha > 0, portrait("ann"), hidden), alpha=alpha) for hidden in (0.0, 1.0)]
+    black, white = (cached(weights)(each, TWICE) for each in cut_outs)
+    assert black.picture.pixels.equal(white.picture.pixels)
+    torch.testing.assert_close(black.enlarged, torch.tensor(HUES["ann"]).reshape(3, 1, 1).expand(3, 80, 80))
+
+
+def test_the_limit_of_a_format_is_met_before_the_work(tmp_path: Path) -> None:
+    save_picture(Picture(torch.zeros(3, 2, 100)), tmp_path / "a.png")
+    options = RestoreOptions(size=(16_384, 64))
+    with pytest.raises(ValueError, match=r"a\.webp would have 16384 x 64 pixels, .* at most 16383; write \.png or"):
+        restore(tmp_path / "a.png", output=tmp_path / "a.webp", options=options)
+
+
+def test_metadata_are_kept_or_left_out(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Zoe"
+    told = Description(b"<x:xmpmeta/>", b"\x1c\x02\x78\0\1a", (300.0, 300.0))
+    original = Picture(portrait("ann"), exif=exif.tobytes(), description=told)
+    save_picture(original, tmp_path / "a.jpg")
+    assert restore(tmp_path / "a.jpg", output=tmp_path / "kept.jpg") == 0
+    kept = load_picture(tmp_path / "kept.jpg")
+    assert kept.description == told
+    assert kept.exif is not None
+    assert b"Zoe" in kept.exif
+    options = RestoreOptions(scale=2.0, colour="none", strip_metadata=True)
+    assert restore(tmp_path / "a.jpg", output=tmp_path / "bare.jpg", options=options) == 0
+    bare = load_picture(tmp_path / "bare.jpg")
+    assert bare.description == Description(density=(300.0, 300.0))
+    assert bare.exif is None
+
+
+def test_any_name_and_any_depth(tmp_path: Path) -> None:
+    low, out = tmp_path / "low", tmp_path / "out"
+    names = [os.fsdecode(name) for name in (b"a\xe9.png", b"\xe5\xb1\xb1.png", b"[1]" + 247 * b"a" + b".png")]
+    for folder in (low, low / "deep"):
+        for name in names:
+            write(folder / name, "ann")
+    jobs = plan_request([low], out, tmp_path / "sheets", recursive=True)
+    assert restore_files(jobs, TWICE, FROM_FILE, report=tmp_path / "r.json") == 0
+    for name in names:
+        assert load_picture(out / name).pixels.shape == load_picture(out / "deep" / name).pixels.shape == (3, 80, 80)
+    told = pictures(tmp_path / "r.json")
+    assert {entry["output"] for entry in told} == {str(job.output) for job in jobs}
+    assert len(list((tmp_path / "sheets").rglob("*.png"))) == 6
+
+
+def test_a_link_as_output_is_written_through(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png", "ann")
+    (tmp_path / "store.png").touch()
+    (tmp_path / "link.png").symlink_to("store.png")
+    assert restore(source, output=tmp_path / "link.png", overwrite=True) == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert load_picture(tmp_path / "store.png").pixels.shape == (3, 80, 80)
 
 
 def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

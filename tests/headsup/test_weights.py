@@ -4,8 +4,9 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from faceops.weights.header import read_metadata
 from headsup.model.backbone import description, load_backbone
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
@@ -111,6 +112,25 @@ def test_useless_weights_are_not_written(restorer, tmp_path):
     with pytest.raises(ValueError, match=r"own\.base_layer\.bias holds values that are not finite"):
         save_weights(values, SETTINGS, tmp_path / "x.safetensors", CARD)
     assert not list(tmp_path.iterdir())
+
+
+def test_useless_weights_are_not_read(file):
+    tensors, metadata = load_file(file), read_metadata(file)
+    name = sorted(tensors)[0]
+    tensors[name].view(-1)[-1] = float("inf")
+    save_file(tensors, file, metadata)
+    with pytest.raises(ValueError, match=rf"restorer\.safetensors holds weights that are not finite, in {name}:"):
+        read_weights(file)
+
+
+def test_a_useless_base_is_not_read(tmp_path):
+    base = load_backbone("random:tiny")
+    base.vae.decoder.conv_out.bias.data[0] = float("nan")
+    save_part(base.vae, tmp_path, "vae")
+    save_part(base.unet, tmp_path, "unet")
+    save_scheduler(tmp_path, description("tiny", "scheduler"))
+    with pytest.raises(ValueError, match=r"holds weights that are not finite, in decoder\.conv_out\.bias"):
+        load_backbone(str(tmp_path))
 
 
 @pytest.mark.parametrize("keep", [0, 100, -10])

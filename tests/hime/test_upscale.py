@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from torch import nn
 
 from faceops.device import select_device
+from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import plan_jobs
 from hime.network import HIME
@@ -332,3 +333,30 @@ def test_real_photographs(weights: str, assets: Path, tmp_path: Path) -> None:
     save_picture(Picture(bicubic(pixels, 16, 16)), tmp_path / "low.png")
     assert files(weights, tmp_path / "low.png", tmp_path / "out.png", tuple(exemplars[1:3])) == 0
     assert load_picture(tmp_path / "out.png").pixels.shape == (3, 64, 64)
+
+
+def test_hidden_colours_of_a_cut_out_do_not_leak(network: HIME) -> None:
+    alpha = torch.zeros(1, 12, 16)
+    alpha[:, 4:8, 4:12] = 1
+    cut_outs = [
+        replace(picture(12, 16), pixels=torch.where(alpha > 0, picture(12, 16).pixels, hidden), alpha=alpha)
+        for hidden in (0.0, 1.0)
+    ]
+    black, white = (upscale(network, each).picture.pixels for each in cut_outs)
+    assert black.equal(white)
+
+
+def test_the_limit_of_a_format_is_met_before_the_work(weights: str, tmp_path: Path) -> None:
+    save_picture(Picture(torch.zeros(3, 4, 4096)), tmp_path / "low.png")
+    jobs = plan_jobs([tmp_path / "low.png"], tmp_path / "a.webp")
+    with pytest.raises(ValueError, match=r"a\.webp would have 16384 x 16 pixels, .* at most 16383; write \.png or"):
+        upscale_files(jobs, [], weights, None, "middle", 128, CPU, False)
+
+
+def test_metadata_are_kept_or_left_out(weights: str, tmp_path: Path) -> None:
+    told = Description(b"<x:xmpmeta/>", None, (300.0, 300.0))
+    save_picture(replace(picture(16, 16), description=told), tmp_path / "low.webp")
+    for strip, wanted in ((False, told), (True, Description(density=told.density))):
+        jobs = plan_jobs([tmp_path / "low.webp"], tmp_path / f"{strip}.webp")
+        assert upscale_files(jobs, [], weights, None, "middle", 128, CPU, False, strip) == 0
+        assert load_picture(tmp_path / f"{strip}.webp").description == wanted

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -158,6 +159,19 @@ def test_truncated_file_is_refused(network: HIME, tmp_path: Path) -> None:
     save_weights(network, path, CARD)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="not a safetensors file, or a damaged one"):
+        load_network(path)
+
+
+def test_weights_that_are_not_finite_are_refused(network: HIME, tmp_path: Path) -> None:
+    path = tmp_path / "broken.safetensors"
+    save_weights(network, path, CARD)
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    tensors = load_file(path)
+    name = sorted(tensors)[3]
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path, header)
+    with pytest.raises(ValueError, match=rf"broken\.safetensors holds weights that are not finite, in {name}:"):
         load_network(path)
 
 

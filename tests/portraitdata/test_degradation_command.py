@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -184,3 +185,27 @@ def test_what_cannot_work_is_refused_before_any_work(album, tmp_path):
     with pytest.raises(FileNotFoundError):
         degrade_files([album], tmp_path / "lq", replay=tmp_path / "none.jsonl")
     assert not (tmp_path / "lq").exists()
+
+
+def test_hidden_colours_of_a_cut_out_do_not_leak(tmp_path):
+    alpha = torch.zeros(1, 64, 48)
+    alpha[:, 20:50, 10:40] = 1
+    for hidden in (0.0, 1.0):
+        folder = tmp_path / f"{hidden}"
+        folder.mkdir()
+        seen = picture(0)
+        save_picture(Picture(torch.where(alpha > 0, seen.pixels, hidden), alpha=alpha), folder / "a.png")
+        assert degrade_files([folder], tmp_path / f"lq{hidden}") == 0
+    assert contents(tmp_path / "lq0.0") == contents(tmp_path / "lq1.0")
+
+
+def test_any_name(tmp_path):
+    (tmp_path / "hq").mkdir()
+    name = os.fsdecode(b"a\xe9.png")
+    save_picture(picture(0), tmp_path / "hq" / name)
+    for folder in ("one", "two"):
+        assert degrade_files([tmp_path / "hq"], tmp_path / folder, records=tmp_path / f"{folder}.jsonl") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert list(read_records(tmp_path / "one.jsonl")) == [name]
+    assert degrade_files([tmp_path / "hq"], tmp_path / "again", replay=tmp_path / "one.jsonl") == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "one")

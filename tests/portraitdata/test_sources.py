@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from portraitdata.exemplars.sources.celebamask_hq import scan_celebamask_hq
 from portraitdata.exemplars.sources.folders import scan_folders
 from portraitdata.exemplars.sources.layouts import assign_splits, recognised_layout, scan_layout
 from portraitdata.exemplars.sources.tars import scan_tars
+from portraitdata.restoration.index.picture_files import find_picture_files
 
 
 def jpeg(width: int = 80, height: int = 70, orientation: int = 1) -> bytes:
@@ -64,6 +66,38 @@ def test_unreadable_and_tiny_photographs_are_named(tmp_path):
     ]
     verified = scan_folders(tmp_path, verify=True, min_side=20)
     assert {file.path for file in verified.skipped} == {"ada/empty.jpg", "ada/text.jpg", "ada/cut.jpg"}
+
+
+def test_names_that_are_no_text_are_left_out_and_named(tmp_path, capsys):
+    fill(tmp_path, {"ada": 2})
+    name = os.fsdecode(b"ada/Zo\xeb.jpg")
+    (tmp_path / name).write_bytes(jpeg())
+    found = scan_folders(tmp_path)
+    assert len(found.index.photographs) == 2
+    assert [file.reason for file in found.skipped] == [
+        f"{name}: the name is no text in UTF-8, as in an index; rename it."
+    ]
+    found.index.write(tmp_path / "index.parquet")
+    root, files = find_picture_files(tmp_path)
+    assert root == tmp_path
+    assert [file.path for file in files] == [row.path for row in found.index.photographs]
+    assert f"left out are 1 pictures whose names are no text in UTF-8, as in an index, such as {name};".encode(
+        errors="backslashreplace"
+    ) in capsys.readouterr().err.encode(errors="backslashreplace")
+
+
+def test_what_is_in_no_folder_of_a_person_is_said_once(tmp_path, capsys):
+    fill(tmp_path, {"ada": 2, "ben": 1})
+    assert capsys.readouterr().err == ""
+    (tmp_path / "loose.jpg").write_bytes(jpeg())
+    (tmp_path / "ada/holiday").mkdir()
+    for name in ("ada/notes.txt", ".hidden.jpg", "ben/.hidden.txt"):
+        (tmp_path / name).touch()
+    assert len(scan_folders(tmp_path).index.photographs) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: left out are 3 files and folders, such as ada/holiday: only the pictures in the folder of each "
+        "person are read."
+    ]
 
 
 def test_folders_without_anybody(tmp_path):

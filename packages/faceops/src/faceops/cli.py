@@ -24,6 +24,7 @@ def detect(
     weights: str | None = None,
     threshold: float | None = None,
     tiny: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Detect faces: boxes, scores, five landmarks, eye distance.
 
@@ -35,6 +36,7 @@ def detect(
         weights: File or name of the detector's weights; the default ones if not given.
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         tiny: Also detect tiny faces; takes several times as long.
+        recursive: Read folders with all folders in them, and draw into such folders.
     """
     from faceops.images.picture_files import check_single
 
@@ -42,7 +44,7 @@ def detect(
 
     from faceops.commands.detect import run_detect
 
-    return run_detect(images, json, draw, detector, weights, threshold, tiny)
+    return run_detect(images, json, draw, detector, weights, threshold, tiny, recursive)
 
 
 def align_faces(
@@ -57,6 +59,7 @@ def align_faces(
     largest: bool = False,
     overwrite: bool = False,
     json: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Crop the faces of photographs and align them to a template.
 
@@ -71,6 +74,7 @@ def align_faces(
         largest: Use only the largest face of each image.
         overwrite: Replace files that exist.
         json: Print JSON with the source and matrix of each crop instead of its name.
+        recursive: Read folders with all folders in them, and write into such folders.
     """
     from faceops.images.picture_files import check_single
 
@@ -78,7 +82,9 @@ def align_faces(
 
     from faceops.commands.align import run_align
 
-    return run_align(images, output, size, template, estimator, detector, threshold, largest, overwrite, json)
+    return run_align(
+        images, output, size, template, estimator, detector, threshold, largest, overwrite, json, recursive
+    )
 
 
 def compare(
@@ -119,6 +125,7 @@ def embed_faces(
     threshold: float | None = None,
     largest: bool = False,
     overwrite: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Compute the embeddings of faces. They are biometric data: protect them like the photographs.
 
@@ -130,6 +137,7 @@ def embed_faces(
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
         largest: Use only the largest face of each image.
         overwrite: Replace the file if it exists.
+        recursive: Read folders with all folders in them.
     """
     from faceops.images.picture_files import check_single
 
@@ -137,7 +145,7 @@ def embed_faces(
 
     from faceops.commands.embed import run_embed
 
-    return run_embed(images, output, network, detector, threshold, largest, overwrite)
+    return run_embed(images, output, network, detector, threshold, largest, overwrite, recursive)
 
 
 def list_weights() -> None:

@@ -4,7 +4,9 @@ jsonargparse alone wants ``'["a.jpg", "b.jpg"]'`` for a list, ``--json true`` fo
 This parser takes ``a.jpg b.jpg``, ``--json`` and ``--input-side 640``.
 """
 
+import codecs
 import inspect
+import io
 import os
 import sys
 import typing
@@ -93,6 +95,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
         program: Name that begins the sentence.
         out_of_memory: What to say when memory runs out, on whatever device.
     """
+    write_any_name()
     try:
         status = run()
     except KeyboardInterrupt:
@@ -110,6 +113,37 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
         print(f"{program}: {sentence}", file=sys.stderr)
         sys.exit(2)
     sys.exit(status or 0)
+
+
+ANY_NAME = "faceops.any_name"
+"""Name of `any_name` among the error handlers of codecs."""
+
+
+def any_name(error: UnicodeError) -> tuple[bytes | str, int]:
+    r"""Write a part of a file name that an encoding lacks: bytes as they are, other characters as Python escapes them.
+
+    Raises:
+        UnicodeError: If it is not about writing.
+
+    Example:
+        >>> codecs.register_error(ANY_NAME, any_name)
+        >>> "Zo\udceb 日.png".encode("cp1252", ANY_NAME)
+        b'Zo\xeb \\u65e5.png'
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    try:
+        return lacking.encode("ascii", "surrogateescape"), error.end
+    except UnicodeEncodeError:
+        return lacking.encode("ascii", "backslashreplace"), error.end
+
+
+def write_any_name() -> None:
+    """Let stdout take every file name there is, whatever the encoding of the terminal."""
+    codecs.register_error(ANY_NAME, any_name)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=ANY_NAME)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -56,6 +56,8 @@ def restore(
     face_box: Sequence[float] = (),
     confine_references: bool = True,
     reference_strength: float = 1.0,
+    recursive: bool = False,
+    strip_metadata: bool = False,
     report: Path | None = None,
     compare: Path | None = None,
     force: bool = False,
@@ -82,6 +84,8 @@ def restore(
         face_box: Left, top, right and bottom of the face in pixels, where detection finds none or the wrong one.
         confine_references: Limit the effect of a reference to its face; false is one pass, as in the paper, and faster.
         reference_strength: Influence of the references, from 0 (none) to 1.
+        recursive: Read folders with all folders in them, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         report: JSON report of sizes, times, faces and similarities; rewritten after each image.
         compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
         force: Use references that seem to show someone else, and continue where no face is detected.
@@ -92,9 +96,18 @@ def restore(
 
     wanted = None if size is None else parse_size(size)
     options = RestoreOptions(
-        scale, wanted, fidelity, colour, tile, overlap, memory, confine_references, reference_strength
+        scale,
+        wanted,
+        fidelity,
+        colour,
+        tile,
+        overlap,
+        memory,
+        confine_references,
+        reference_strength,
+        strip_metadata,
     )
-    jobs = plan_request(inputs, output, compare, report, reference, (weights,))
+    jobs = plan_request(inputs, output, compare, report, reference, (weights,), recursive)
     import_networks()
 
     from headsup.restoring.files import RestorerSource, restore_files
@@ -135,6 +148,8 @@ def blend(
     prompt: str = "",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    recursive: bool = False,
+    strip_metadata: bool = False,
     report: Path | None = None,
     compare: Path | None = None,
     overwrite: bool = False,
@@ -159,6 +174,8 @@ def blend(
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
+        recursive: Read folders with all folders in them, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         report: JSON report of sizes, times, faces and their seams; rewritten after each image.
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
@@ -167,8 +184,8 @@ def blend(
     from headsup.restoring.options import RestoreOptions, parse_size
 
     wanted = None if size is None else parse_size(size)
-    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory)
-    jobs = plan_request(inputs, output, compare, report, (), (weights, face_weights))
+    options = RestoreOptions(scale, wanted, fidelity, colour, tile, overlap, memory, strip_metadata=strip_metadata)
+    jobs = plan_request(inputs, output, compare, report, (), (weights, face_weights), recursive)
     import_networks()
 
     from headsup.restoring.files import RestorerSource, blend_files

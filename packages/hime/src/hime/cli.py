@@ -47,6 +47,8 @@ def upscale_pictures(
     align: Literal["auto", "faces", "middle"] = "auto",
     tile: int = 128,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    recursive: bool = False,
+    strip_metadata: bool = False,
     overwrite: bool = False,
 ) -> int:
     """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
@@ -65,6 +67,8 @@ def upscale_pictures(
             middle; auto is faces if the detector's weights have been downloaded.
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
+        recursive: Read a folder with all folders in it, and write into such folders.
+        strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         overwrite: Replace existing results.
     """
     from faceops.images.jobs import plan_jobs
@@ -75,12 +79,12 @@ def upscale_pictures(
     find_weights(chosen)
     for path in (low, *exemplars):
         check_there(path)
-    jobs = plan_jobs([low], output, compare)
+    jobs = plan_jobs([low], output, compare, subfolders=recursive)
 
     from faceops.device import select_device
     from hime.upscaling.files import upscale_files
 
-    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite)
+    return upscale_files(jobs, exemplars, chosen, maps, align, tile, select_device(device), overwrite, strip_metadata)
 
 
 def demo(*, output: Path) -> None:

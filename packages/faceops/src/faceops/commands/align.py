@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,8 @@ from faceops.detection.selection import build_detector
 from faceops.geometry.alignment import Estimator, align
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 from faceops.images.files import Picture, save_picture
-from faceops.images.picture_files import picture_files
+from faceops.images.jobs import input_files
+from faceops.images.picture_files import tell_left_out
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 
@@ -31,6 +32,7 @@ def run_align(
     largest: bool = False,
     overwrite: bool = False,
     as_json: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Write every face of every picture as PNG: NAME_1.png, NAME_2.png ... (NAME.png with `largest`).
 
@@ -47,6 +49,7 @@ def run_align(
         largest: Only the largest face of each picture.
         overwrite: Replace files that exist.
         as_json: Print where each crop is from instead of its name only.
+        recursive: Read folders with all folders in them, and write into such folders.
 
     Returns:
         Exit status, see `exit_status`.
@@ -55,7 +58,8 @@ def run_align(
         ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
         OSError: If the folder cannot be made.
     """
-    files = picture_files(images)
+    files = input_files(images, recursive, output)
+    tell_left_out(images, recursive, output)
     check_names(files)
     check_inputs_stay(files, output, largest)
     TEMPLATES[template].scaled(size)
@@ -64,10 +68,11 @@ def run_align(
     finder = build_detector(detector, threshold=threshold)
     records: list[dict[str, object]] = []
     failures = 0
-    for file in files:
+    for file, name in files.items():
         try:
             found = find_faces(file, finder, largest)
-            for record in write_crops(found, output, size, template, estimator, largest, overwrite):
+            place = output / Path(name).with_suffix("")
+            for record in write_crops(found, place, size, template, estimator, largest, overwrite):
                 records.append(record)
                 if not as_json:
                     print(record["crop"])
@@ -79,43 +84,47 @@ def run_align(
     return exit_status(len(files), len(files) - failures)
 
 
-def check_names(files: Sequence[Path]) -> None:
+def check_names(files: Mapping[Path, str]) -> None:
     """Refuse pictures whose crops would overwrite each other.
 
+    Args:
+        files: The pictures and their names below the folder that was given.
+
     Raises:
-        ValueError: If two have the same name but for folder and suffix.
+        ValueError: If two have the same name but for the suffix.
 
     Example:
-        >>> check_names([Path("a.jpg"), Path("b.jpg")])
+        >>> check_names({Path("x/a.jpg"): "a.jpg", Path("x/b.jpg"): "b.jpg"})
     """
-    seen: dict[str, Path] = {}
-    for file in files:
-        if file.stem in seen:
-            raise ValueError(f"Crops of {seen[file.stem]} and {file} would have the same names; align them apart.")
-        seen[file.stem] = file
+    seen: dict[Path, Path] = {}
+    for file, name in files.items():
+        stem = Path(name).with_suffix("")
+        if stem in seen:
+            raise ValueError(f"Crops of {seen[stem]} and {file} would have the same names; align them apart.")
+        seen[stem] = file
 
 
-def check_inputs_stay(files: Sequence[Path], output: Path, single: bool) -> None:
+def check_inputs_stay(files: Mapping[Path, str], output: Path, single: bool) -> None:
     """Refuse a folder in which a crop could have the name of one of the pictures.
 
     Args:
-        files: The pictures.
+        files: The pictures and their names below the folder that was given.
         output: Folder of the crops.
         single: Whether crops are called NAME.png, not NAME_1.png, NAME_2.png ...
 
     Raises:
         ValueError: If a picture could be replaced.
     """
-    stems = {file.stem for file in files}
+    stems = {(output / name).with_suffix("").resolve() for name in files.values()}
     for file in files:
-        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name)
-        if name is not None and name[1] in stems and file.resolve().parent == output.resolve():
+        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name, re.DOTALL)
+        if name is not None and file.resolve().with_name(name[1]) in stems:
             raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
 
 
 def write_crops(
     found: Found,
-    output: Path,
+    place: Path,
     size: int,
     template: Literal["ffhq", "arcface"],
     estimator: Estimator,
@@ -123,6 +132,15 @@ def write_crops(
     overwrite: bool,
 ) -> list[dict[str, object]]:
     """Align the faces of one picture and write them.
+
+    Args:
+        found: The picture and its faces.
+        place: Path of the crops without _1.png, _2.png ... or, if `single`, without .png.
+        size: Side of the crops in pixels.
+        template: See `run_align`.
+        estimator: See `run_align`.
+        single: Whether there is one crop.
+        overwrite: Replace files that exist.
 
     Returns:
         For each crop: its file, the picture, the matrix from picture to crop, the score.
@@ -132,12 +150,12 @@ def write_crops(
     """
     pixels = found.picture.pixels.unsqueeze(0)
     aligned = align(pixels, found.faces, size, TEMPLATES[template], estimator)
-    name = found.path.stem
-    targets = [output / (f"{name}.png" if single else f"{name}_{k}.png") for k in range(1, len(aligned) + 1)]
+    endings = [".png" if single else f"_{number}.png" for number in range(1, len(aligned) + 1)]
+    targets = [place.with_name(f"{place.name}{ending}") for ending in endings]
     for target in targets:
         if target.exists() and not overwrite:
             raise FileExistsError(f"{target} exists already; give --overwrite to replace it, or name another folder.")
-    output.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     for crop, target in zip(aligned.crops, targets, strict=True):
         save_picture(Picture(crop.clamp(0, 1), bits=found.picture.bits, grey=found.picture.grey), target)
     return [

@@ -1,7 +1,7 @@
 """``faceops detect``: where the faces are in photographs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from faceops.detection.drawing import draw_faces
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.picture_files import picture_files
+from faceops.images.jobs import input_files
+from faceops.images.picture_files import tell_left_out
 
 
 def run_detect(
@@ -26,17 +27,20 @@ def run_detect(
     weights: str | None = None,
     threshold: float | None = None,
     tiny: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Find the faces of every picture; go on after a picture that fails, which is a line on stderr.
 
     Args:
         images: Pictures, or folders of them.
         as_json: Print JSON instead of a line for each picture.
-        draw: Folder for copies with boxes and landmarks drawn in, as NAME.png; made if absent.
+        draw: Folder for copies with boxes and landmarks drawn in, as NAME.png; made if absent. What was drawn there
+            earlier is not read.
         detector: See `build_detector`.
         weights: File or name of its weights.
         threshold: Least score of a face; the detector's own if None.
         tiny: Look for tiny faces too.
+        recursive: Read folders with all folders in them, and draw into such folders.
 
     Returns:
         Exit status, see `exit_status`.
@@ -45,14 +49,15 @@ def run_detect(
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    files = picture_files(images)
+    files = input_files(images, recursive, draw)
+    tell_left_out(images, recursive, draw)
     if draw is not None:
         check_drawings(files, draw)
     finder = build_detector(detector, weights, threshold, tiny=tiny)
     records = []
-    for file in files:
+    for file, name in files.items():
         try:
-            faces = detect_file(file, finder, draw)
+            faces = detect_file(file, finder, None if draw is None else draw / f"{name}.png")
         except (ValueError, OSError) as error:
             report_failure(file, error)
             continue
@@ -64,8 +69,12 @@ def run_detect(
     return exit_status(len(files), len(records))
 
 
-def check_drawings(files: Sequence[Path], folder: Path) -> None:
+def check_drawings(files: Mapping[Path, str], folder: Path) -> None:
     """Refuse, before any work is done, what could not be drawn.
+
+    Args:
+        files: The pictures and their names below the folder that was given.
+        folder: Folder of the drawings.
 
     Raises:
         ValueError: If the folder is a file, or two pictures have the same name.
@@ -73,14 +82,14 @@ def check_drawings(files: Sequence[Path], folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
     seen: dict[str, Path] = {}
-    for file in files:
-        if file.name in seen:
-            raise ValueError(f"Drawings of {seen[file.name]} and {file} would have the same name; draw them apart.")
-        seen[file.name] = file
+    for file, name in files.items():
+        if name in seen:
+            raise ValueError(f"Drawings of {seen[name]} and {file} would have the same name; draw them apart.")
+        seen[name] = file
 
 
 def detect_file(file: Path, detector: Detector, draw: Path | None) -> Faces:
-    """Faces of a picture file, drawn into `draw` if that is given.
+    """Faces of a picture file, drawn into the file `draw` if that is given.
 
     Raises:
         ImageFileError: If the file cannot be read.
@@ -90,8 +99,8 @@ def detect_file(file: Path, detector: Detector, draw: Path | None) -> Faces:
     with torch.inference_mode():
         faces = detector(pixels.unsqueeze(0))
     if draw is not None:
-        draw.mkdir(parents=True, exist_ok=True)
-        save_picture(Picture(draw_faces(pixels, faces)), draw / f"{file.name}.png")
+        draw.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(Picture(draw_faces(pixels, faces)), draw)
     return faces
 
 

@@ -13,7 +13,8 @@ from faceops.command_line import exit_status
 from faceops.commands.pictures import Found, find_faces, report_failure
 from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
-from faceops.images.picture_files import picture_files
+from faceops.images.jobs import input_files
+from faceops.images.picture_files import tell_left_out
 from faceops.recognition.identity import DEFAULT_NETWORK, build_identity, embed
 
 
@@ -25,6 +26,7 @@ def run_embed(
     threshold: float | None = None,
     largest: bool = False,
     overwrite: bool = False,
+    recursive: bool = False,
 ) -> int:
     """Write the embeddings of all faces of all pictures, as NumPy arrays, or print them as JSON.
 
@@ -40,6 +42,7 @@ def run_embed(
         threshold: Least score of a face; the detector's own if None.
         largest: Only the largest face of each picture.
         overwrite: Replace the file if it exists.
+        recursive: Read folders with all folders in them.
 
     Returns:
         Exit status, see `exit_status`.
@@ -50,7 +53,8 @@ def run_embed(
     """
     if output is not None:
         check_output(output, overwrite)
-    files = picture_files(images)
+    files = list(input_files(images, recursive))
+    tell_left_out(images, recursive)
     encoder, finder = build_identity(network), build_detector(detector, threshold=threshold)
     results: list[tuple[Found, Tensor]] = []
     for file in files:
@@ -98,7 +102,14 @@ def print_lines(found: Found, vectors: Tensor) -> None:
 
 
 def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
-    """Write all faces into one file; it appears complete or not at all."""
+    """Write all faces into one file; it appears complete or not at all.
+
+    Raises:
+        ValueError: If an embedding is not finite.
+    """
+    embeddings = torch.cat([vectors for _, vectors in results])
+    if not embeddings.isfinite().all():
+        raise ValueError(f"{output} is not written: some embeddings are not finite; use other weights.")
     faces = [found.faces for found, _ in results]
     images = [str(found.path) for found, vectors in results for _ in range(len(vectors))]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +117,7 @@ def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
         np.savez(
             file,
             images=np.array(images),
-            embeddings=torch.cat([vectors for _, vectors in results]).numpy(),
+            embeddings=embeddings.numpy(),
             boxes=torch.cat([part.boxes for part in faces]).numpy(),
             landmarks=torch.cat([part.landmarks for part in faces]).numpy(),
             scores=torch.cat([part.scores for part in faces]).numpy(),

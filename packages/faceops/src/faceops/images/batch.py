@@ -49,7 +49,7 @@ class Batch:
 
 def error_console() -> Console:
     """Where progress and messages go: stderr."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def attempt(job: Job, work: Callable[[Job], Result], out_of_memory: str = "the memory ran out.") -> Outcome[Result]:

@@ -2,7 +2,8 @@
 
 Profiles made of a matrix and curves (Adobe RGB, Display P3, ProPhoto, grey) are applied in float, so 16-bit photographs
 keep their precision and unchanged pixels come back as they were. Profiles made of tables go through LittleCMS in eight
-bits. A broken profile, or one that does not belong to the image's channels, is no profile.
+bits. A broken profile, or one that does not belong to the image's channels, is no profile. One whose way back is
+missing or no inverse (of cameras and scanners, of XYB JPEGs) is left for good.
 """
 
 import io
@@ -28,6 +29,10 @@ CURVE_POINTS = 65536
 
 INDISTINGUISHABLE = 1 / 255
 """A profile that moves no colour by more than this is sRGB, rounded as profiles are, and pixels are left alone."""
+
+LOST = 4 / 255
+"""A way there and back that moves colours by more than this, as seen in sRGB, is no way back: the mean over a profile's
+whole range of each colour's most moved channel. Coarse tables move some dark colours far more."""
 
 
 def srgb_decoded(value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,7 +89,7 @@ class TableProfile:
 
 @lru_cache(maxsize=32)
 def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile | None":
-    """Read a profile that can be converted from and to; None where it is broken or of another kind of image."""
+    """Read a profile that can be converted from; None where it is broken or of another kind of image."""
     wanted = b"GRAY" if grey else b"RGB "
     if profile[16:20] != wanted:
         return None
@@ -93,7 +98,7 @@ def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile 
         if b"A2B0" not in tags:
             return _matrix_profile(tags, grey)
         table = TableProfile(profile)
-        table.from_srgb(table.to_srgb(np.zeros((1, 1, 3), np.float32)))
+        table.to_srgb(np.zeros((1, 1, 3), np.float32))
         return None if grey else table
     except (struct.error, IndexError, KeyError, ValueError, OSError, ImageCms.PyCMSError, np.linalg.LinAlgError):
         return None
@@ -105,11 +110,30 @@ def is_srgb(profile: bytes, grey: bool) -> bool:
     usable = usable_profile(profile, grey)
     if usable is None:
         return True
-    steps = np.linspace(0, 1, 9)
-    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
-    if grey:
-        colours = np.repeat(np.linspace(0, 1, 256)[None, :, None], 3, axis=2)
+    colours = _samples_of_all(grey)
     return float(np.abs(usable.to_srgb(colours) - colours).max()) <= INDISTINGUISHABLE
+
+
+@lru_cache(maxsize=32)
+def has_way_back(profile: bytes, grey: bool) -> bool:
+    """Tell whether sRGB goes back into a profile: its own colours must look the same after the way there and back."""
+    usable = usable_profile(profile, grey)
+    if usable is None:
+        return False
+    seen = usable.to_srgb(_samples_of_all(grey))
+    try:
+        again = usable.to_srgb(usable.from_srgb(seen))
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return False
+    return float(np.abs(again - seen).max(axis=-1).mean()) <= LOST
+
+
+def _samples_of_all(grey: bool) -> NDArray[np.float64]:
+    """Values (h, w, 3) from all of a profile's range."""
+    if grey:
+        return np.repeat(np.linspace(0, 1, 256)[None, :, None], 3, axis=2)
+    steps = np.linspace(0, 1, 9)
+    return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -1,15 +1,26 @@
-"""From samples to the bytes of an image file, with colour profile and EXIF block."""
+"""From samples to the bytes of an image file, with colour profile, EXIF block and description."""
 
 import io
 import struct
+import warnings
 import zlib
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from faceops.images.decoding import Samples
-from faceops.images.metadata import tiff_tags
+from faceops.images.description import (
+    IPTC_TAG,
+    RAW_IPTC,
+    UNDESCRIBED,
+    XMP_TAG,
+    Description,
+    iptc_resource,
+)
+from faceops.images.metadata import INCH, exif_with_density, exif_within, tiff_tags
 
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 """File name suffixes that can be encoded."""
@@ -18,39 +29,122 @@ PILLOW_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Channels to the colour type of PNG."""
 
+PNG_HEADER_END = 33
+"""Byte of a PNG where its first chunk, of sides and depth, ends."""
 
-def encode_samples(
-    samples: Samples,
-    suffix: str,
-    *,
-    quality: int,
-    icc_profile: bytes | None,
-    exif: bytes | None,
-) -> bytes:
+METRES_OF_INCH = 0.0254
+
+
+LONGEST_SEGMENT = 65_533
+"""Bytes that a segment of a JPEG holds."""
+
+XMP_SEGMENT, PHOTOSHOP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
+"""What the segments of a JPEG begin with that hold XMP and IPTC."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What is written beside the samples."""
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    """TIFF takes what describes the photograph."""
+    description: Description = UNDESCRIBED
+
+
+NOTHING_EMBEDDED = Embedded()
+
+
+def encode_samples(samples: Samples, suffix: str, *, quality: int, embedded: Embedded = NOTHING_EMBEDDED) -> bytes:
     """Encode samples.
 
     Args:
         samples: (h, w, c) with c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; 16-bit ones for PNG and TIFF only.
         suffix: One of `WRITABLE_SUFFIXES`.
         quality: 1 to 100, of the lossy formats.
-        icc_profile: Profile to embed.
-        exif: EXIF block to embed; TIFF takes what describes the photograph.
+        embedded: What to embed.
+
+    Warns:
+        UserWarning: If the format has no room for a part of it.
     """
     if suffix in (".tif", ".tiff"):
-        return _tiff(samples, icc_profile, exif)
-    if samples.dtype == np.uint16:
-        return _deep_png(np.ascontiguousarray(samples, np.uint16), icc_profile, exif)
-    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
-    options: dict[str, object] = {"icc_profile": icc_profile}  # of Pillow's save
+        return _tiff(samples, embedded)
     if suffix in (".jpg", ".jpeg"):
-        options |= {"quality": quality, "subsampling": 0}
-    elif suffix == ".webp":
-        options |= {"quality": quality}
-    if exif is not None:
-        options["exif"] = exif
+        return _jpeg(samples, quality, embedded)
+    if suffix == ".webp":
+        return _webp(samples, quality, embedded)
+    if samples.dtype == np.uint16:
+        png = _deep_png(np.ascontiguousarray(samples, np.uint16), embedded.icc_profile, embedded.exif)
+    else:
+        png = _saved(samples, "PNG", icc_profile=embedded.icc_profile, exif=embedded.exif)
+    return png[:PNG_HEADER_END] + b"".join(_description_chunks(embedded.description)) + png[PNG_HEADER_END:]
+
+
+def _saved(samples: Samples, kind: str, **options: object) -> bytes:
+    """File of a format of Pillow, with options of its `save`; those of None are left out."""
+    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
     buffer = io.BytesIO()
-    image.save(buffer, PILLOW_FORMATS[suffix], **options)
+    image.save(buffer, kind, **{name: value for name, value in options.items() if value is not None})
     return buffer.getvalue()
+
+
+def _webp(samples: Samples, quality: int, embedded: Embedded) -> bytes:
+    told = embedded.description
+    if told.iptc is not None:
+        warnings.warn("WebP has no place for an IPTC record, which is left out.", UserWarning, stacklevel=2)
+    exif = embedded.exif if told.density is None else exif_with_density(embedded.exif, told.density)
+    return _saved(samples, "WEBP", quality=quality, icc_profile=embedded.icc_profile, exif=exif, xmp=told.xmp)
+
+
+def _jpeg(samples: Samples, quality: int, embedded: Embedded) -> bytes:
+    told = embedded.description
+    exif, dropped = (None, []) if embedded.exif is None else exif_within(embedded.exif, LONGEST_SEGMENT)
+    if dropped:
+        warnings.warn(
+            f"A JPEG holds 64 kB of EXIF at most, so the largest tags are left out: {', '.join(dropped)}.",
+            UserWarning,
+            stacklevel=2,
+        )
+    segments = b""
+    if told.xmp is not None:
+        segments += _segment(b"\xff\xe1", XMP_SEGMENT + told.xmp, "XMP")
+    if told.iptc is not None:
+        segments += _segment(b"\xff\xed", PHOTOSHOP_SEGMENT + iptc_resource(told.iptc), "IPTC")
+    density = None if told.density is None or max(told.density) > 65_535 else told.density
+    return _saved(
+        samples,
+        "JPEG",
+        quality=quality,
+        subsampling=0,
+        icc_profile=embedded.icc_profile,
+        exif=exif,
+        dpi=density,
+        extra=segments or None,
+    )
+
+
+def _segment(marker: bytes, content: bytes, kind: str) -> bytes:
+    """Segment of a JPEG; none if it would be too long."""
+    if len(content) > LONGEST_SEGMENT:
+        warnings.warn(f"A JPEG holds 64 kB of {kind} at most, so it is left out.", UserWarning, stacklevel=3)
+        return b""
+    return marker + struct.pack(">H", len(content) + 2) + content
+
+
+def _description_chunks(told: Description) -> list[bytes]:
+    """Chunks of a PNG for a description; they stand before the pixels."""
+    chunks = []
+    if told.density is not None:
+        per_metre = (min(round(value / METRES_OF_INCH), 2**31 - 1) for value in told.density)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
+    if told.xmp is not None:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + told.xmp))
+    if told.iptc is not None:
+        stored = iptc_resource(told.iptc)
+        lines = "\n".join(stored[at : at + 36].hex() for at in range(0, len(stored), 36))
+        text = f"\niptc\n{len(stored):8d}\n{lines}\n".encode()
+        chunks.append(_chunk(b"zTXt", RAW_IPTC.encode() + b"\0\0" + zlib.compress(text)))
+    return chunks
 
 
 def _deep_png(samples: NDArray[np.uint16], icc_profile: bytes | None, exif: bytes | None) -> bytes:
@@ -72,7 +166,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _tiff(samples: Samples, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+def _tiff(samples: Samples, embedded: Embedded) -> bytes:
     """The directory of tags, then one deflated strip; Pillow writes neither 16 bits nor, compressed, EXIF's tags."""
     height, width, channels = samples.shape
     strip = zlib.compress(samples.astype(samples.dtype.newbyteorder("<")).tobytes(), 6)
@@ -89,10 +183,25 @@ def _tiff(samples: Samples, icc_profile: bytes | None, exif: bytes | None) -> by
     tags[TiffImagePlugin.PLANAR_CONFIGURATION] = 1
     if channels in (2, 4):
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # straight alpha
-    if icc_profile is not None:
-        tags[TiffImagePlugin.ICCPROFILE] = icc_profile
-    for tag, value in (tiff_tags(exif) if exif is not None else {}).items():
+    if embedded.icc_profile is not None:
+        tags[TiffImagePlugin.ICCPROFILE] = embedded.icc_profile
+    for tag, value in (tiff_tags(embedded.exif) if embedded.exif is not None else {}).items():
+        tags[tag] = value
+    for tag, value in _description_tags(embedded.description).items():
         tags[tag] = value
     buffer = io.BytesIO()
     tags.save(buffer)
     return buffer.getvalue() + strip
+
+
+def _description_tags(told: Description) -> dict[int, Any]:
+    """Tags of a TIFF for a description."""
+    tags: dict[int, Any] = {}
+    if told.density is not None:
+        tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = told.density
+        tags[TiffImagePlugin.RESOLUTION_UNIT] = INCH
+    if told.xmp is not None:
+        tags[XMP_TAG] = told.xmp
+    if told.iptc is not None:
+        tags[IPTC_TAG] = told.iptc
+    return tags

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceops.atomic_files import replacing
-from faceops.images.colour_profiles import is_srgb, usable_profile
+from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
 from faceops.images.decoding import Raster, decode_raster
-from faceops.images.encoding import WRITABLE_SUFFIXES, encode_samples
+from faceops.images.description import UNDESCRIBED, Description, read_description
+from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
+from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
@@ -42,6 +44,17 @@ class Picture:
     """Profile of the file's colours; the pixels are converted back into it when saved. None means sRGB."""
     exif: bytes | None = None
     """EXIF block, orientation one."""
+    description: Description = UNDESCRIBED
+    """XMP, IPTC and the density of the pixels."""
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether something may say when and where the picture was taken, or of whom: EXIF, XMP or IPTC."""
+        return any(part is not None for part in (self.exif, self.description.xmp, self.description.iptc))
+
+    def without_metadata(self) -> "Picture":
+        """The picture without EXIF, XMP and IPTC: place, date, camera, captions, names. The density of pixels stays."""
+        return replace(self, exif=None, description=Description(density=self.description.density))
 
 
 def load_picture(path: Path | str) -> Picture:
@@ -71,7 +84,8 @@ def read_image_file(path: Path) -> bytes:
 def decode_picture(data: bytes, name: str) -> Picture:
     """Decode the bytes of an image file; `name` is what an error calls it.
 
-    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept.
+    Of an animation this is the first frame. CMYK becomes sRGB for good: its profile is not kept. Nor is one that sRGB
+    cannot be brought back into.
 
     Raises:
         ImageFileError: See `load_picture`.
@@ -96,8 +110,9 @@ def decode_picture(data: bytes, name: str) -> Picture:
         alpha=alpha,
         bits=8 if raster.samples.dtype == np.uint8 else 16,
         grey=raster.grey,
-        icc_profile=profile,
+        icc_profile=profile if profile is not None and has_way_back(profile, raster.grey) else None,
         exif=raster.exif,
+        description=read_description(data, name),
     )
 
 
@@ -131,8 +146,9 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
     """Write an image file; the suffix says which format.
 
-    All keep profile and EXIF, TIFF what of it describes the photograph. PNG and TIFF keep 16 bits and alpha, WebP 8
-    bits with alpha; JPEG has no alpha and is flattened on white with a warning. The file is there whole or not at all.
+    All keep profile, EXIF, XMP and the density of pixels, TIFF what of EXIF describes the photograph; all but WebP keep
+    IPTC. PNG and TIFF keep 16 bits and alpha, WebP 8 bits with alpha; JPEG has no alpha and is flattened on white with
+    a warning. The file is there whole or not at all.
 
     Args:
         picture: What to write; values outside [0, 1] are clipped.
@@ -141,7 +157,12 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
 
     Raises:
         UnsupportedImageError: If the suffix is another.
+        TooLargeImageError: If a side has more pixels than the format can say.
+        ValueError: If a value is not finite.
         OSError: If the file cannot be written.
+
+    Warns:
+        UserWarning: If the format has no room for the transparency, or for a part of the metadata.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -151,6 +172,8 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
         )
     if path.is_dir():
         raise MissingImageError(f"{path} is a folder, an image file was to be written.")
+    check_sides(path, *picture.pixels.shape[1:])
+    check_finite(picture, path)
     if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
         warnings.warn(f"JPEG has no transparency: {path} is flattened on white.", UserWarning, stacklevel=2)
         alpha = picture.alpha.clamp(0, 1)
@@ -160,9 +183,25 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
         picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
     bits = picture.bits if suffix in (".png", ".tif", ".tiff") else 8
     samples, profile = _file_samples(picture, bits)
-    data = encode_samples(samples, suffix, quality=quality, icc_profile=profile, exif=picture.exif)
+    embedded = Embedded(profile, picture.exif, picture.description)
+    data = encode_samples(samples, suffix, quality=quality, embedded=embedded)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def check_finite(picture: Picture, path: Path) -> None:
+    """Refuse a picture with values that are not finite, which would be written as black or white dots.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    for values in (picture.pixels, picture.alpha):
+        if values is not None and not values.isfinite().all():
+            share = 1 - values.isfinite().float().mean().item()
+            raise ValueError(
+                f"{path} is not written: {share:.2%} of its values are not finite, so what computed them went wrong; "
+                "use other weights or float32."
+            )
 
 
 def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
@@ -173,7 +212,7 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
     values = pixels.permute(1, 2, 0).numpy()
     profile = picture.icc_profile
     usable = None if profile is None else usable_profile(profile, picture.grey)
-    if profile is None or usable is None:
+    if profile is None or usable is None or not has_way_back(profile, picture.grey):
         profile = None
     elif not is_srgb(profile, picture.grey):
         values = usable.from_srgb(values)

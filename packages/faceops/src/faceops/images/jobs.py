@@ -1,15 +1,17 @@
 """Jobs: images to read and to write, for files, folders and patterns; planned without torch."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 
 from rich.console import Console
 
+from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.images.encoding import WRITABLE_SUFFIXES
-from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture
+from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture, tell_left_out
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def plan_jobs(
         PermissionError: If a folder cannot be written to.
     """
     files = input_files(inputs, subfolders, output)
+    tell_left_out(inputs, subfolders, output)
     single = len(files) == 1 and not inputs[0].is_dir()
     named = single and output.suffix != "" and not output.is_dir()
     if not single:
@@ -80,9 +83,9 @@ def plan_jobs(
     jobs = [
         Job(
             file,
-            output if named else output / result_name(name),
+            output if named else output / fitting(result_name(name)),
             name,
-            compare if compare is None or sheet_is_file else compare / f"{name}.png",
+            compare if compare is None or sheet_is_file else compare / fitting(f"{name}.png"),
         )
         for file, name in files.items()
     ]
@@ -107,13 +110,41 @@ def input_files(inputs: Sequence[Path], subfolders: bool = False, results: Path 
             pictures = pictures_below(path, results) if subfolders else find_pictures(path)
             found = {file: file.relative_to(path).as_posix() for file in pictures}
         elif not path.exists() and any(sign in str(path) for sign in "*?["):
-            matches = sorted(Path(match) for match in glob(str(path), recursive=True))
-            found = {file: file.name for file in matches if is_picture(file)}
+            found = {file: file.name for file in matching(path) if is_picture(file)}
         if not found:
             raise ValueError(f"There are no pictures in {path}." if path.is_dir() else f"Nothing matches {path}.")
         for file, name in found.items():
             files.setdefault(file, name)
     return files
+
+
+def matching(pattern: Path) -> list[Path]:
+    """Paths that a pattern matches, in the order of their names.
+
+    The folders that it begins with are taken as they are called if they are there, brackets and all; brackets in the
+    rest are meant literally if nothing matches them otherwise.
+    """
+    there = next((parent for parent in pattern.parents if parent.exists()), Path())
+    rest = str(pattern.relative_to(there))
+    for text in (rest, re.sub(r"\[", "[[]", rest)):
+        found = glob(str(Path(escape(str(there))) / text), recursive=True)
+        if found:
+            return sorted(Path(match) for match in found)
+    return []
+
+
+def fitting(name: str) -> str:
+    """The same path with a file name no longer than one can be: the end of its stem is cut.
+
+    Example:
+        >>> fitting("album/" + 300 * "a" + ".gif.png")[-12:], len(fitting("album/" + 300 * "a" + ".png"))
+        ('aaaaaaaa.png', 261)
+    """
+    path = Path(name)
+    if len(os.fsencode(path.name)) <= LONGEST_NAME:
+        return name
+    room = LONGEST_NAME - len(os.fsencode(path.suffix))
+    return path.with_name(shortened(path.stem, room) + path.suffix).as_posix()
 
 
 def pictures_below(folder: Path, results: Path | None = None) -> list[Path]:

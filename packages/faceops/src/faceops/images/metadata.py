@@ -1,6 +1,6 @@
 """Metadata of image files: the EXIF block, which lies open in a TIFF."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin
@@ -21,6 +21,9 @@ TIFF_TAGS = tuple(
 
 DIRECTORIES = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 """Tags that hold further tags: of the exposure, of the place."""
+
+INCH = 2
+"""Unit of resolution."""
 
 DIMENSIONS = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
 
@@ -48,6 +51,44 @@ def exif_block(image: Image.Image) -> bytes | None:
         return exif.tobytes() if exif else None
     except METADATA_ERRORS:
         return None
+
+
+def exif_within(exif: bytes, limit: int) -> tuple[bytes | None, list[str]]:
+    """An EXIF block of at most `limit` bytes, without its largest tags, and the names of these.
+
+    A damaged block that is too long is none.
+    """
+    if len(exif) <= limit:
+        return exif, []
+    block = Image.Exif()
+    dropped: list[str] = []
+    try:
+        block.load(exif)
+        while len(exif) > limit:
+            directories = [block.get_ifd(group) for group in DIRECTORIES if group in block]
+            places: list[tuple[MutableMapping[int, Any], int]] = [
+                (tags, tag) for tags in (block, *directories) for tag in tags if tag not in DIRECTORIES
+            ]
+            if not places:
+                return None, dropped
+            tags, tag = max(places, key=lambda place: _stored_size(place[0][place[1]]))
+            del tags[tag]
+            dropped.append(ExifTags.TAGS.get(tag, f"{tag:#x}"))
+            exif = block.tobytes()
+    except METADATA_ERRORS:
+        return None, dropped or ["EXIF"]
+    return exif, dropped
+
+
+def exif_with_density(exif: bytes | None, density: tuple[float, float]) -> bytes:
+    """An EXIF block that says the pixels per inch, for formats that say them nowhere else; its own stay."""
+    block = Image.Exif()
+    if exif is not None:
+        block.load(exif)  # from `exif_block`, so it is whole
+    if ExifTags.Base.XResolution not in block:
+        block[ExifTags.Base.XResolution], block[ExifTags.Base.YResolution] = density
+        block[ExifTags.Base.ResolutionUnit] = INCH
+    return block.tobytes()
 
 
 def tiff_tags(exif: bytes) -> Mapping[int, Any]:
@@ -90,3 +131,10 @@ def _writable(tags: Iterable[tuple[int, Any]], group: int | None) -> dict[int, A
 def _as_stored(value: Any) -> Any:  # noqa: ANN401 - whatever a tag holds
     """Text as the bytes that it was read from, as Latin-1; Pillow would write a question mark for an umlaut."""
     return value if not isinstance(value, str) or value.isascii() else value.encode("latin-1", "replace")
+
+
+def _stored_size(value: Any) -> int:  # noqa: ANN401 - whatever a tag holds
+    """Bytes that a value takes, about."""
+    if isinstance(value, bytes | str):
+        return len(value)
+    return 8 * len(value) if isinstance(value, tuple) else 8

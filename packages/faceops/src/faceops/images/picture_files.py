@@ -1,13 +1,15 @@
 """Files that are pictures, told by their names: nothing is decoded, and torch is not imported."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.errors import MissingImageError
 
 READABLE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".ppm", ".pgm", ".avif", ".jp2", ".heic", ".heif", ".hif"),
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".dib", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"),
+    *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
 )
 """File names that `find_pictures` takes for pictures, in lower case."""
 
@@ -26,6 +28,38 @@ def find_pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise MissingImageError(f"There is no folder {folder}.")
     return sorted(path for path in folder.iterdir() if is_picture(path))
+
+
+def left_out(folder: Path, recursive: bool = False, results: Path | None = None) -> str | None:
+    """A sentence on what of a folder is not read, but for hidden files; None if there is nothing to say.
+
+    Args:
+        folder: A folder.
+        recursive: Whether it is read with all folders in it.
+        results: Folder of results, which nobody misses.
+    """
+    inner = folder.rglob("*") if recursive else folder.iterdir()
+    seen = [path for path in inner if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    if results is not None:
+        apart = results.resolve()
+        seen = [path for path in seen if apart not in (path.resolve(), *path.resolve().parents)]
+    folders = [] if recursive else [path for path in seen if path.is_dir()]
+    others = sorted(path for path in seen if not path.is_dir() and not is_picture(path))
+    parts = []
+    if folders:
+        parts.append("1 folder in it" if len(folders) == 1 else f"{len(folders)} folders in it")
+    if others:
+        many = "1 file that by its name is" if len(others) == 1 else f"{len(others)} files that by their names are"
+        parts.append(f"{many} no picture, {'' if len(others) == 1 else 'such as '}{others[0].name}")
+    return f"{folder}: left out are {' and '.join(parts)}." if parts else None
+
+
+def tell_left_out(paths: Sequence[Path], recursive: bool = False, results: Path | None = None) -> None:
+    """Say on stderr what of each folder among the paths is not read, see `left_out`."""
+    for path in paths:
+        sentence = left_out(path, recursive, results) if path.is_dir() else None
+        if sentence is not None:
+            print(sentence, file=sys.stderr)
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:

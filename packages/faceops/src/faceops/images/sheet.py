@@ -82,6 +82,7 @@ def _row(panels: Sequence[Panel], narrowest: int, gap: int) -> Image.Image:
 
 def _text(text: str, width: int, size: int) -> Image.Image:
     font = ImageFont.load_default(size)
+    text = text.encode(errors="replace").decode()  # names of files may hold bytes that are no characters
     lines = [line for part in text.split("\n") for line in _wrap(part, width, font)]
     step = size * 5 // 4
     image = Image.new("RGB", (width, max(1, step * len(lines))), PAPER)

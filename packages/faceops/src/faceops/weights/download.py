@@ -1,12 +1,13 @@
 """Downloads that go on where they broke off; pooch itself begins again."""
 
 import http.client
-import os
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from faceops.atomic_files import put_in_place
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as lost."""
@@ -31,7 +32,7 @@ class ResumableDownload:
         """Fetch `url` into `output`; OSError if the connection fails or the server refuses; the next call continues."""
         if not self._fetch(url, resume=True):
             self._fetch(url, resume=False)
-        os.replace(self.part, output)
+        put_in_place(self.part, Path(output))
 
     def _fetch(self, url: str, resume: bool) -> bool:
         """Fetch what is missing; False if the server says that what is there cannot be continued."""

@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
+from faceops.weights.reading import check_finite
 from headsup.model.autoencoder import latent_factor
 from headsup.model.schedule import NoiseSchedule
 
@@ -136,6 +137,8 @@ def _read(place: str, source: str) -> Backbone:
             scheduler = DDPMScheduler.load_config(place, subfolder="scheduler", local_files_only=local)
         except OSError as error:
             raise MissingBackboneError(missing(source, local)) from error
+    for part in (vae, unet):
+        check_finite(part.state_dict(), source)
     return Backbone(vae, unet, NoiseSchedule.from_config(scheduler), source)
 
 

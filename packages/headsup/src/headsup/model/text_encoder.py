@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from faceops.weights.reading import check_finite
 from headsup.model.backbone import RANDOM, MissingBackboneError, description, missing
 
 NEGATIVE = (
@@ -81,9 +82,10 @@ class TwoEmbeddings:
 
     @classmethod
     def from_file(cls, path: Path) -> "TwoEmbeddings":
-        """Read `EMBEDDINGS_FILE`; ValueError if the file does not hold the two embeddings."""
+        """Read `EMBEDDINGS_FILE`; ValueError if it does not hold the two embeddings, or they are not finite."""
         try:
             tensors = load_file(path)
+            check_finite(tensors, path)
             return cls(tensors["positive"].float(), tensors["negative"].float())
         except (SafetensorError, KeyError) as error:
             raise ValueError(f"{path} must hold the embeddings `positive` and `negative`; it is damaged.") from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there, picture_files
+from faceops.images.picture_files import check_single, check_there, picture_files, tell_left_out
 from headsup.weights.shipped import find_weights
 
 
@@ -15,6 +15,7 @@ def plan_request(
     report: Path | None = None,
     references: Sequence[Path] = (),
     weights: Sequence[str] = (),
+    recursive: bool = False,
 ) -> list[Job]:
     """Plan what to do for every picture, and refuse what can be refused before anything is loaded.
 
@@ -23,10 +24,11 @@ def plan_request(
             `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
-    jobs = plan_jobs(inputs, output, compare, kept=picture_files(references))
+    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=picture_files(references))
     check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
+    tell_left_out(references)
     if report is not None:
         check_report(report)
     for name in weights:

@@ -40,6 +40,7 @@ class RestoreOptions:
             the paper has.
         reference_strength: How much references count, from 0, not at all, to 1: so much of the way from the latent
             without them to the one with them.
+        strip_metadata: Leave out EXIF, XMP and IPTC of the input, see `faceops.images.files.Picture.without_metadata`.
     """
 
     scale: float | None = None
@@ -51,6 +52,7 @@ class RestoreOptions:
     memory: float | None = None
     confine_references: bool = True
     reference_strength: float = 1.0
+    strip_metadata: bool = False
 
     def __post_init__(self) -> None:
         if self.scale is not None and not 0 < self.scale <= LARGEST_SCALE:

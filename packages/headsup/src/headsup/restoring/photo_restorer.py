@@ -22,6 +22,7 @@ from torch import Tensor
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.boxes import rescaled_boxes, rescaled_points
 from faceops.images.files import Picture
+from faceops.images.opacity import without_hidden_colours
 from headsup.model.autoencoder import latent_factor
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.prompts import ConstantPrompt
@@ -82,7 +83,7 @@ class Restored:
     """A restored picture."""
 
     picture: Picture
-    """With transparency, bit depth, colour profile and EXIF of the input."""
+    """With transparency, bit depth, colour profile and metadata of the input."""
     enlarged: Float[Tensor, "3 h w"]
     """The input, enlarged by a bicubic to the same size."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -154,6 +155,7 @@ class PhotoRestorer:
         Raises:
             ValueError: If the memory is too small for anything.
         """
+        picture = without_hidden_colours(picture)
         height, width = options.target(*picture.pixels.shape[-2:])
         enlarged = bicubic(picture.pixels.unsqueeze(0).to(self.device), height, width).clamp(0, 1)
         canvas = padded(enlarged, self.factor)

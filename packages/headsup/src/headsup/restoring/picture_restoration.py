@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from faceops.images.decoding import MAX_PIXELS, open_header
 from faceops.images.errors import DECODING_ERRORS
 from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job
 from headsup.restoring.blending import FACE_SIZE, blend
 from headsup.restoring.comparison import comparison_sheet
@@ -73,6 +74,9 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         picture = decode_picture(data, str(job.source))
         size = picture.pixels.shape[1], picture.pixels.shape[2]
         check_size(size, setup.options)
+        check_sides(job.output, *setup.options.target(*size))
+        if setup.options.strip_metadata:
+            picture = picture.without_metadata()
     with measured(seconds, "faces"), with_cli_advice():
         seen, matching = detect_and_match(picture, setup, str(job.source))
         remark = setup.options.remark(*size)

@@ -95,7 +95,7 @@ class Report:
         text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:
-            temporary.write_text(f"{text}\n", encoding="utf-8")
+            temporary.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")  # as JSON does
 
 
 def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:

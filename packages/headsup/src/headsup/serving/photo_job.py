@@ -48,7 +48,7 @@ class Outcome:
     """For each face the one in its reference, as the restorer saw it; None without one."""
     notes: tuple[str, ...]
     exif: bool = False
-    """True if the result holds EXIF data of the photograph."""
+    """True if the result holds metadata of the photograph, EXIF or others."""
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from faceops.images.files import decode_picture, save_picture
+from faceops.images.format_limits import check_sides
 from headsup.model.one_step import OneStepRestorer
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
@@ -60,6 +61,7 @@ class PhotoRestoration:
         data = job.photo.path.read_bytes()
         picture = decode_picture(data, job.photo.path.name)
         size = picture.pixels.shape[1], picture.pixels.shape[2]
+        check_sides(Path(result_name(job)), *wanted.options.target(*size))
         try:
             people = self._people(job, wanted.force)
             job.enter("Looking for faces")
@@ -90,9 +92,7 @@ class PhotoRestoration:
             *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
-        return Outcome(
-            result, before, after, (width, height), tuple(faces), references, notes, picture.exif is not None
-        )
+        return Outcome(result, before, after, (width, height), tuple(faces), references, notes, picture.has_metadata)
 
     def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""
@@ -102,11 +102,17 @@ class PhotoRestoration:
         return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
 
 
+def result_name(job: PhotoJob) -> str:
+    """Name of the file that the page gives."""
+    assert job.photo is not None
+    return f"{job.photo.path.stem}-restored{job.photo.suffix}"
+
+
 def written(job: PhotoJob, restored: Restored) -> tuple[Path, Path, Path]:
     """Write the result, and what the page shows before and after."""
     assert job.photo is not None
     picture = restored.picture
-    result = job.folder / f"{job.photo.path.stem}-restored{job.photo.suffix}"
+    result = job.folder / result_name(job)
     save_picture(picture, result)
     before = save_shown(restored.enlarged, picture.alpha, job.folder / "before")
     return result, before, save_shown(picture.pixels, picture.alpha, job.folder / "after")

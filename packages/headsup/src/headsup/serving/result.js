@@ -10,7 +10,7 @@ export async function showResult(path, told, threshold) {
   $("download").href = `${path}/result`;
   $("download").download = told.name;
   $("size").textContent = `${told.name}, ${told.width} x ${told.height} pixels` +
-    (told.exif ? ". EXIF data of the photograph, which may say when and where it was taken, are in it." : "");
+    (told.exif ? ". Metadata of the photograph, which may say when and where it was taken, are in it." : "");
   $("notes").replaceChildren(...told.notes.map((note) => {
     const item = document.createElement("li");
     item.textContent = note;

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from faceops.weights.header import Architecture, header_metadata, read_parts, unreadable_header
 from faceops.weights.model_card import known_fields
+from faceops.weights.reading import check_finite
 from faceops.weights.writing import write_weights
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
@@ -59,12 +60,14 @@ def read_weights(name_or_path: str | Path) -> RestorerWeights:
         name_or_path: Name of shipped weights, or a .safetensors file.
 
     Raises:
-        ValueError: If the name is not known, or the file holds something else.
+        ValueError: If the name is not known, or the file holds something else or values that are not finite.
         OSError: If the file is missing or cannot be read.
     """
     path = find_weights(name_or_path)
     settings, card = read_header(path)
-    return RestorerWeights(load_file(path), settings, card, str(path))
+    tensors = load_file(path)
+    check_finite(tensors, path)
+    return RestorerWeights(tensors, settings, card, str(path))
 
 
 def read_header(path: Path) -> tuple[RestorerSettings, ModelCard]:

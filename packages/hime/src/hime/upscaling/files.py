@@ -14,8 +14,9 @@ from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job, check_targets, missing_jobs
-from faceops.images.picture_files import picture_files
+from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.weights.cache import cached_path, find_entry
 from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
@@ -102,11 +103,16 @@ class Setup:
     """Finds the faces by which exemplars are aligned; None if their middle is taken."""
     maps: Mapping[Path, MapFiles]
     """Heat maps to write, by the source of their job; none of those that are not in it."""
+    strip_metadata: bool = False
+    """True to leave out EXIF, XMP and IPTC of the input."""
 
 
 def run_job(job: Job, setup: Setup) -> None:
     """Magnify one picture and write what the job wants; ValueError if the picture cannot be read or magnified."""
     picture = load_picture(job.source)
+    check_sides(job.output, *(side * setup.network.scale for side in picture.pixels.shape[1:]))
+    if setup.strip_metadata:
+        picture = picture.without_metadata()
     photographs = [exemplar.picture for exemplar in setup.exemplars]
     result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
@@ -128,6 +134,7 @@ def upscale_files(
     tile: int,
     device: torch.device,
     overwrite: bool,
+    strip_metadata: bool = False,
 ) -> int:
     """``hime upscale``; see its help for the arguments, and `faceops.images.jobs.plan_jobs` for the jobs.
 
@@ -140,6 +147,7 @@ def upscale_files(
     """
     console = error_console()
     photographs = picture_files(exemplars)
+    tell_left_out(exemplars)
     drawn = {} if maps is None else planned_maps(jobs, maps, len(photographs))
     check_targets(jobs, {source: files.paths for source, files in drawn.items()}, kept=photographs)
     wanted = missing_jobs(jobs, overwrite, console)
@@ -154,7 +162,7 @@ def upscale_files(
             console.print(f"Maps show exemplars, so there are none to write to {maps}.", markup=False)
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
     detector = exemplar_detector(align) if loaded else None
-    setup = Setup(network, loaded, tiling, trained_lr_size, detector, drawn)
+    setup = Setup(network, loaded, tiling, trained_lr_size, detector, drawn, strip_metadata)
     batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "upscaling", "upscaled")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from faceops.detection.detector import Detector
 from faceops.images.files import LUMA, Picture
+from faceops.images.opacity import without_hidden_colours
 from hime.network import HIME
 from hime.upscaling.exemplars import align_exemplars, stack_exemplars
 from hime.upscaling.tiling import Tiling, run_in_tiles
@@ -30,7 +31,7 @@ class Upscaled:
     """Result of `upscale`, with what explains it."""
 
     picture: Picture
-    """The magnified picture; depth, alpha, grey, colour profile and EXIF are those of the input."""
+    """The magnified picture; depth, alpha, grey, colour profile and metadata are those of the input."""
     exemplars: Float[Tensor, "n 3 sh sw"]
     """The exemplars as the network saw them."""
     similarity: Float[Tensor, "n h w"] | None
@@ -69,6 +70,7 @@ def upscale(
     Warns:
         UserWarning: If the picture's size is far from `trained_lr_size`, or the detector finds no face.
     """
+    picture = without_hidden_colours(picture)
     height, width = picture.pixels.shape[-2:]
     check_size(height, width, network.scale)
     warn_of_size(height, width, trained_lr_size)

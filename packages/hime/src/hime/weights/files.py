@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from faceops.weights.reading import check_finite
 from faceops.weights.writing import write_weights
 from hime.network import HIME, Aggregation, Alignment, HimeArguments
 from hime.weights.model_card import ModelCard, WeightsHeader, read_header
@@ -54,7 +55,7 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
         source: Where they come from, for the error.
 
     Raises:
-        ValueError: If the arguments are not those of HIME or the weights do not fit them.
+        ValueError: If the arguments are not those of HIME, or the weights do not fit them or are not finite.
     """
     network = HIME(*parse_arguments(arguments, source))
     wanted = network.state_dict()
@@ -67,6 +68,7 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
                 f"{name} in {source} must be {tuple(tensor.shape)} for its own arguments, "
                 f"got {tuple(tensors[name].shape)}."
             )
+    check_finite(tensors, source)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network
 

@@ -1,5 +1,6 @@
 """``portraitdata degrade``: sharp photographs in, degraded ones out, and a record of what was done."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from faceops.command_line import exit_status
 from faceops.images.batch import Batch, attempt, error_console, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import Job, missing_jobs
+from faceops.images.opacity import without_hidden_colours
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.noise import eight_bit
@@ -44,7 +46,7 @@ class Draws:
             if not cropped_height or not cropped_width:
                 raise ValueError(f"A picture of {width} x {height} pixels is too small to be reduced by {self.scale}.")
             # By the name, so that files added to a folder do not change what becomes of the others.
-            seed = (self.seed, 0, crc32(name.encode()))
+            seed = (self.seed, 0, crc32(os.fsencode(name)))
             record = draw_record(self.preset, cropped_height, cropped_width, self.scale, seed)
             return RecordedPicture(name, (height - cropped_height) // 2, (width - cropped_width) // 2, record)
         if name not in self.replayed:
@@ -137,12 +139,13 @@ def degrade_picture(job: Job, draws: Draws, recorded: dict[str, RecordedPicture]
 
 
 def eight_bit_pixels(path: Path) -> NDArray[np.uint8]:
-    """Pixels (h, w, 3) of a picture, upright, in sRGB.
+    """Pixels (h, w, 3) of a picture, upright, in sRGB; what is wholly transparent has the colours of what is near.
 
     Raises:
         ImageFileError: If it cannot be read.
     """
-    return eight_bit(load_picture(path).pixels.permute(1, 2, 0).contiguous().numpy())
+    picture = without_hidden_colours(load_picture(path))
+    return eight_bit(picture.pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def write(pixels: NDArray[np.uint8], target: Path) -> None:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from faceops.weights.reading import check_finite
 from portraitdata.networks.safe_loading import load_safely
 
 BLOCKS = (2, 2, 4, 4, 4)
@@ -188,12 +189,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read named tensors from a .safetensors or a torch file; of the latter, nothing but tensors is ever unpickled.
 
     Raises:
-        ValueError: If the file cannot be read safely or does not hold named tensors.
+        ValueError: If the file cannot be read safely, or does not hold named tensors with finite values.
     """
     content = load_safely(path)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must hold tensors by name, got a {type(content).__name__}.")
     tensors: dict[str, Tensor] = content.get("model", content)
+    check_finite(tensors, path)
     return tensors
 
 

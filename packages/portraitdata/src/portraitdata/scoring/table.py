@@ -122,7 +122,7 @@ class ScoreTable:
         check_table_path(path)
         text = self.as_csv() if path.suffix.lower() == ".csv" else self.as_json() + "\n"
         with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # of names that are no text
 
     def summary(self, title: str) -> "Table":
         """Means for people: a line for each metric with its convention, the number of images, and the worst of them."""

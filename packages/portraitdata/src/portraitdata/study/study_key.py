@@ -39,7 +39,7 @@ class StudyKey:
     def as_json(self) -> str:
         """The key as a file has it."""
         record = {"format": FORMAT, "study": self.study} | self._content()
-        return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(record, indent=1, ensure_ascii=False).encode(errors="backslashreplace").decode() + "\n"
 
     def write(self, path: Path) -> None:
         """Write the key, but never over the key of another study, whose answers it would make worthless.

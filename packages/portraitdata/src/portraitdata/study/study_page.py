@@ -154,5 +154,5 @@ def embed_picture(path: Path, most_width: int, lossless: bool = False) -> Embedd
         pixels = bicubic(pixels, max(1, round(height * most_width / width)), most_width)
     samples = pixels.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     suffix, kind = (".png", "png") if lossless else (".jpg", "jpeg")
-    data = encode_samples(samples, suffix, quality=QUALITY, icc_profile=None, exif=None)
+    data = encode_samples(samples, suffix, quality=QUALITY)
     return EmbeddedPicture(f"data:image/{kind};base64,{base64.b64encode(data).decode()}", width, height)

@@ -38,7 +38,7 @@ class StudyScores:
             "notes": list(self.answers.notes),
             "problems": list(self.answers.problems),
         }
-        return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(record, indent=1, ensure_ascii=False).encode(errors="backslashreplace").decode() + "\n"
 
     def _record(self, kind: QuestionKind) -> dict[str, object]:
         rates = self.rates[kind]

@@ -13,6 +13,7 @@ from faceops.detection.detectors.retinaface_network import Backbone, Predictions
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.weights.cache import find_weights
+from faceops.weights.reading import check_finite
 
 STRIDES = (8, 16, 32)
 PRIOR_SIDES = ((16, 32), (64, 128), (256, 512))
@@ -84,7 +85,7 @@ def load_retinaface(path: Path, backbone: Backbone) -> RetinaFaceNetwork:
     """Network with weights in the layout of the PyTorch ports.
 
     Raises:
-        ValueError: If the file is no state dict of this backbone.
+        ValueError: If the file is no state dict of this backbone, or holds values that are not finite.
     """
     if backbone not in get_args(Backbone):
         raise ValueError(f"RetinaFace has the backbones {', '.join(get_args(Backbone))}, not {backbone!r}.")
@@ -94,6 +95,7 @@ def load_retinaface(path: Path, backbone: Backbone) -> RetinaFaceNetwork:
         network.load_state_dict({own_key(key): tensor for key, tensor in state.items()})
     except Exception as error:  # unpickling alone raises a dozen kinds
         raise ValueError(f"{path} does not hold the weights of a RetinaFace with the backbone {backbone}.") from error
+    check_finite(state, path)
     return network.eval().requires_grad_(False)
 
 

@@ -11,6 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from faceops.weights.reading import check_finite
+
 WRAPPERS = ("state_dict", "net_state_dict", "params_ema", "params", "model")
 """Keys under which checkpoints keep the weights, beside optimizers and counters."""
 PREFIXES = ("module.", "model.", "net.")
@@ -58,7 +60,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         path: A .safetensors file, or one that `torch.save` wrote; of the latter only tensors are read, never code.
 
     Raises:
-        ValueError: If the file holds no weights.
+        ValueError: If the file holds no weights, or some that are not finite.
         OSError: If it cannot be read.
     """
     try:
@@ -74,6 +76,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, Mapping):
         raise ValueError(f"{path} must hold weights by name, got {type(found).__name__}.")
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    check_finite(tensors, path)
     return {name: value.float() for name, value in without_prefixes(tensors).items() if not name.endswith(COUNTER)}
 
 

@@ -58,7 +58,7 @@ def image_tag(pixels: NDArray[np.uint8], words: str) -> str:
         pixels: sRGB (h, w, 3).
         words: What it shows, for those who cannot see it.
     """
-    data = encode_samples(pixels, ".jpg", quality=QUALITY, icc_profile=None, exif=None)
+    data = encode_samples(pixels, ".jpg", quality=QUALITY)
     height, width = pixels.shape[:2]
     source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
     return f'<img src="{source}" width="{width}" height="{height}" alt="{escape(words, quote=True)}">'

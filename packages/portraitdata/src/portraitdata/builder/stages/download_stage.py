@@ -81,7 +81,8 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
         OSError: If it cannot be started or fails as a whole.
     """
     listing = pa.table({"url": [url for _, url in urls], "uid": [uid for uid, _ in urls]})
-    pq.write_table(listing, working / "urls.parquet")
+    with replacing(working / "urls.parquet") as temporary:
+        pq.write_table(listing, temporary)
     command = command_line(working, len(urls), settings)
     print(shlex.join(command), file=sys.stderr, flush=True)
     try:

@@ -8,14 +8,13 @@ is gone from the disk.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from faceops.atomic_files import replacing
+from faceops.atomic_files import HALF_WRITTEN, replacing
 from portraitdata.builder.layout import SCHEMA_OF
 from portraitdata.builder.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.builder.takedown.build_removal import forbid_in_build, remove_from_build
@@ -25,9 +24,6 @@ from portraitdata.restoration.index.takedown_list import LIST_FILE, TakenDown, e
 
 JOURNAL_FILE = "takedown.pending.json"
 """Journal in the folder of the index; present while a takedown is under way or was interrupted."""
-
-HALF_WRITTEN = re.compile(r"\..*\.\d+\.(tar|parquet|csv|json|txt)")
-"""Names of files that `faceops.atomic_files.replacing` leaves behind when it is killed."""
 
 
 class Journal(NamedTuple):

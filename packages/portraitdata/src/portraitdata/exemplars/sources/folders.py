@@ -1,5 +1,7 @@
 """Portraits in a folder for each identity: ``SOURCE/Ada Lovelace/1.jpg``."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.picture_files import find_pictures, is_picture
@@ -30,12 +32,28 @@ def scan_folders(
         return scan(kept, source, "folders", min_side=min_side, verify=verify, skipped=skipped)
     folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
     candidates = [unmeasured(path, source, folder.name) for folder in folders for path in find_pictures(folder)]
+    _tell_unread(source, folders)
     if not candidates:
         raise ValueError(
             f"{source} has no folders with photographs in them; put the photographs of each person into a folder "
             "named after the person, or give a table of identities."
         )
     return scan(candidates, source, "folders", min_side=min_side, verify=verify)
+
+
+def _tell_unread(source: Path, folders: Sequence[Path]) -> None:
+    """Say on stderr, in one sentence, what is in no folder of a person, and what in these is no picture."""
+    unread = [
+        *find_pictures(source),
+        *(path for folder in folders for path in folder.iterdir() if not is_picture(path)),
+    ]
+    seen = sorted(path.relative_to(source) for path in unread if not path.name.startswith("."))
+    if seen:
+        print(
+            f"{source}: left out are {len(seen)} files and folders, such as {seen[0]}: only the pictures in the folder "
+            "of each person are read.",
+            file=sys.stderr,
+        )
 
 
 def unmeasured(path: Path, root: Path, identity: str = "") -> Photograph:

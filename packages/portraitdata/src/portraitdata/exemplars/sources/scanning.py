@@ -61,6 +61,9 @@ def scan(
     kept: list[Photograph] = []
     left_out = list(skipped)
     for row in with_bar(candidates, "Reading photographs"):
+        if not is_text(row.path):
+            left_out.append(Skipped(row.path, f"{row.path}: the name is no text in UTF-8, as in an index; rename it."))
+            continue
         try:
             width, height = photograph_size(places, row, verify)
         except (ImageFileError, OSError) as error:
@@ -74,6 +77,16 @@ def scan(
         first = f" The first: {left_out[0].reason}" if left_out else ""
         raise ValueError(f"{root} holds no usable photograph; {len(left_out)} files were left out.{first}")
     return Scan(ExemplarIndex(root, tuple(kept), source), tuple(left_out))
+
+
+def is_text(name: str) -> bool:
+    r"""Tell whether a file name is text, which a table can hold, and not any bytes.
+
+    Example:
+        >>> is_text("Zoë.jpg"), is_text("Zo\udceb.jpg")
+        (True, False)
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def photograph_size(places: ExemplarIndex, row: Photograph, verify: bool = False) -> tuple[int, int]:

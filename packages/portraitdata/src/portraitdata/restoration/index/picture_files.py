@@ -1,10 +1,12 @@
 """Pictures of a folder or of tar archives, whatever they show."""
 
+import sys
 from pathlib import Path
 
 from faceops.images.picture_files import is_picture
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.folders import unmeasured
+from portraitdata.exemplars.sources.scanning import is_text
 from portraitdata.exemplars.sources.tars import tar_members
 
 
@@ -13,7 +15,7 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
 
     Args:
         source: Folder, whose pictures are found at every depth; an uncompressed tar archive; or a folder that holds
-            no pictures but archives.
+            no pictures but archives. What has a name that is no text is left out, and stderr says so.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -27,6 +29,14 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
     else:
         root, archives, files = source.parent, [source], []
     files += [row._replace(identity="") for archive in archives for row in tar_members(archive)]
+    unnamed = [file.path for file in files if not is_text(file.path)]
+    if unnamed:
+        print(
+            f"{source}: left out are {len(unnamed)} pictures whose names are no text in UTF-8, as in an index, such as "
+            f"{unnamed[0]}; rename them.",
+            file=sys.stderr,
+        )
+        files = [file for file in files if is_text(file.path)]
     if not files:
         raise ValueError(f"There are no pictures in {source}, neither files nor members of *.tar.")
     return root, files
