@@ -38,7 +38,7 @@ class Counting:
 @pytest.fixture
 def encoder(monkeypatch) -> Counting:
     found = Counting()
-    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source: found)
+    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source, fetch=True: found)
     return found
 
 
@@ -54,7 +54,7 @@ def test_a_constant_prompt_is_embedded_once(encoder):
 def test_a_constant_prompt_does_not_keep_the_text_encoder(monkeypatch):
     made = []
 
-    def load(source):
+    def load(source, fetch):
         found = Counting()
         made.append(weakref.ref(found))
         return found

@@ -46,10 +46,10 @@ class ConstantPrompt(Prompts):
         self.text, self.negative_text = text, negative_text
         self.embedded: Tensor | None = None
 
-    def prepare(self, source: str) -> None:
+    def prepare(self, source: str, fetch: bool = True) -> None:
         """Embed the two texts."""
         if self.embedded is None:
-            self.embedded = load_text_encoder(source)([self.text, self.negative_text])
+            self.embedded = load_text_encoder(source, fetch)([self.text, self.negative_text])
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """The embedding of the text, once for each image."""

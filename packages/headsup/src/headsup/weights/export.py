@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from faceops.weights.model_card import merge_cards
+from faceops.weights.model_card import known_fields, merge_cards
 from headsup.model.settings import RestorerSettings
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
@@ -43,7 +43,7 @@ def export_checkpoint(
             f"{checkpoint} was made by a newer headsup: this one does not know its settings {', '.join(unknown)}. "
             "Update headsup and export again."
         )
-    settings = RestorerSettings(**stated)
+    settings = known_fields(RestorerSettings, stated)
     if base is not None:
         settings = replace(settings, base=base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))

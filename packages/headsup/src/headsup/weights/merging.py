@@ -72,7 +72,7 @@ def merge_weights(weights: str | Path, base: str | None, prompt: str, output: Pa
             "decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
         )
     prompts = ConstantPrompt(prompt)
-    prompts.prepare(settings.base)
+    prompts.prepare(settings.base, fetch=base is not None)
     merge_adapters(restorer)
     last = restorer.unet.conv_out
     assert isinstance(last, PreciseOutput)
