@@ -157,7 +157,7 @@ class PhotoRestorer:
             ValueError: If the memory is too small for anything, or a value of the picture or a reference is not finite.
         """
         check_finite_values("The picture", picture.pixels, picture.alpha)
-        check_finite_values("A reference", None if references is None else references.faces)
+        check_finite_values("A reference", None if references is None else references.references)
         picture = without_hidden_colours(picture)
         height, width = options.target(*picture.pixels.shape[-2:])
         enlarged = bicubic(picture.pixels.unsqueeze(0).to(self.device), height, width).clamp(0, 1)
