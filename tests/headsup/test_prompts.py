@@ -44,7 +44,9 @@ class Counting:
 @pytest.fixture
 def encoder(monkeypatch) -> Counting:
     found = Counting()
-    monkeypatch.setattr(headsup.model.prompts, "load_text_encoder", lambda source, dtype=torch.float32: found)
+    monkeypatch.setattr(
+        headsup.model.prompts, "load_text_encoder", lambda source, dtype=torch.float32, fetch=True: found
+    )
     return found
 
 
@@ -60,7 +62,7 @@ def test_a_constant_prompt_is_embedded_once(encoder):
 def test_a_constant_prompt_does_not_keep_the_text_encoder(monkeypatch):
     made = []
 
-    def load(source):
+    def load(source, fetch):
         found = Counting()
         made.append(weakref.ref(found))
         return found

@@ -22,4 +22,4 @@ def test_a_terminated_run_does_not_end_as_a_finished_one(monkeypatch, capsys) ->
     with pytest.raises(SystemExit) as stop:
         recipe_cli.run_recipe("hime", LightningModule, LightningDataModule)
     assert stop.value.code == 128 + signal.SIGTERM
-    assert "hime: terminated; --ckpt_path goes on" in capsys.readouterr().err
+    assert "hime: terminated; --ckpt_path last goes on" in capsys.readouterr().err

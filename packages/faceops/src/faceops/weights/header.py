@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST_NAME = 40
+"""Letters of a stranger's architecture that are shown."""
+
 Parts = dict[str, Mapping[str, object]]
 
 
@@ -35,7 +38,7 @@ def read_parts(path: Path, architecture: Architecture) -> Parts:
         ValueError: If it is not a safetensors file, or one of another architecture.
     """
     metadata = read_metadata(path)
-    named = metadata.get("architecture")
+    named = metadata.get("architecture", "")[:LONGEST_NAME]
     if named != architecture.name:
         what = f'the architecture "{named}"' if named else "no architecture"
         raise ValueError(
@@ -46,6 +49,8 @@ def read_parts(path: Path, architecture: Architecture) -> Parts:
         parts = {name: json.loads(metadata[name]) for name in architecture.parts}
     except (KeyError, ValueError) as error:
         raise unreadable_header(path, error) from error
+    except RecursionError:
+        raise unreadable_header(path, "it is nested too deep") from None
     for name, content in parts.items():
         if not isinstance(content, Mapping):
             raise unreadable_header(path, f"{name} is not a JSON object")
@@ -65,4 +70,4 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def unreadable_header(path: Path, reason: object) -> ValueError:
     """Error about a header whose fields are not what they should be."""
-    return ValueError(f"The header of {path} cannot be read ({reason}).")
+    return ValueError(f"The header of {path} cannot be read ({str(reason).rstrip('.')}).")

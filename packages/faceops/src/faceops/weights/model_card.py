@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeVar
+from typing import TypeVar, get_type_hints
+
+from faceops.weights.field_types import fits, in_words, shown
 
 Fields = TypeVar("Fields")
 Card = TypeVar("Card", bound="WeightsCard")
@@ -33,7 +35,7 @@ def known_fields(kind: type[Fields], content: object) -> Fields:
     """Dataclass from the fields of a header or a checkpoint; unknown ones, of a later version, are left out.
 
     Raises:
-        ValueError: If it is not a mapping.
+        ValueError: If it is not a mapping, or a field is of another type.
 
     Example:
         >>> known_fields(WeightsCard, {"licence": "Apache-2.0", "invented later": 1}).licence
@@ -41,8 +43,12 @@ def known_fields(kind: type[Fields], content: object) -> Fields:
     """
     if not isinstance(content, Mapping):
         raise ValueError(f"{kind.__name__} is read from a mapping of fields, got {type(content).__name__}.")
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in content.items() if name in known})
+    hints = get_type_hints(kind)
+    known = {name: value for name, value in content.items() if name in hints}
+    for name, value in known.items():
+        if not fits(value, hints[name]):
+            raise ValueError(f"{name} must be {in_words(hints[name])}, got {shown(value)}")
+    return kind(**known)
 
 
 def merge_cards(stored: Card, told: Card) -> Card:

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from torch import nn
 
 from faceops.weights.reading import check_finite
@@ -53,7 +55,7 @@ class Backbone:
         return int(self.vae.config.latent_channels)
 
 
-def load_backbone(source: str = MIRROR, dtype: torch.dtype = torch.float32) -> Backbone:
+def load_backbone(source: str = MIRROR, dtype: torch.dtype = torch.float32, fetch: bool = True) -> Backbone:
     """Load a diffusion model, frozen and in evaluation mode.
 
     Args:
@@ -61,9 +63,10 @@ def load_backbone(source: str = MIRROR, dtype: torch.dtype = torch.float32) -> B
             ``vae``, ``scheduler``); the id of one on the Hugging Face hub; or ``random:sd21`` and ``random:tiny`` for
             these architectures with random weights, the same ones every time.
         dtype: Type of the frozen weights.
+        fetch: Fetch a model of the hub if it is not on this machine.
 
     Raises:
-        MissingBackboneError: If there is no such model here, and it cannot be fetched.
+        MissingBackboneError: If there is no such model here, and it cannot or may not be fetched.
         ValueError: If it is of a kind that cannot be used.
     """
     if source.startswith(RANDOM):
@@ -72,7 +75,7 @@ def load_backbone(source: str = MIRROR, dtype: torch.dtype = torch.float32) -> B
         with resources.as_file(resources.files("headsup") / "weights" / "tiny_base") as folder:
             backbone = _read(str(folder), source)
     else:
-        backbone = _read(source, source)
+        backbone = _read(place_of(source, fetch), source)
     check(backbone)
     for module in (backbone.vae, backbone.unet):
         nn.Module.to(module.requires_grad_(False).eval(), dtype)
@@ -179,6 +182,30 @@ def _read(place: str, source: str) -> Backbone:
     for part in (vae, unet):
         check_finite(part.state_dict(), source)
     return Backbone(vae, unet, NoiseSchedule.from_config(scheduler), source)
+
+
+def place_of(source: str, fetch: bool) -> str:
+    """Folder of a diffusion model, or its id on the hub if it may be fetched from there.
+
+    Args:
+        source: Folder, or id on the hub.
+        fetch: Whether it may.
+
+    Raises:
+        MissingBackboneError: If it may not, and is neither a folder nor in the hub's cache on this machine.
+    """
+    if fetch or Path(source).is_dir():
+        return source
+    try:
+        found = try_to_load_from_cache(source, "unet/config.json")
+    except HFValidationError:
+        found = None
+    if not isinstance(found, str):
+        raise MissingBackboneError(
+            f"The weights are for the diffusion model {source}, which is not on this machine, and no download starts "
+            f"because a file of weights says so: --base {source} allows it, --base FOLDER takes a copy of it."
+        )
+    return str(Path(found).parents[1])
 
 
 def missing(source: str, local: bool) -> str:

@@ -19,12 +19,13 @@ class Prompts(ABC):
     """Gives the embedded prompts of a batch."""
 
     @abstractmethod
-    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> None:
         """Load what is needed for a diffusion model; called once, before anything else.
 
         Args:
             source: The model, as for `headsup.model.backbone.load_backbone`.
             dtype: Type of its frozen weights.
+            fetch: Whether a text encoder that is not on this machine may be fetched.
         """
 
     @abstractmethod
@@ -59,10 +60,10 @@ class ConstantPrompt(Prompts):
         prompt.embedded = torch.stack([positive, negative])
         return prompt
 
-    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> None:
         """Embed the two texts."""
         if self.embedded is None:
-            self.embedded = load_text_encoder(source)([self.text, self.negative_text]).to(dtype)
+            self.embedded = load_text_encoder(source, dtype, fetch)([self.text, self.negative_text]).to(dtype)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """The embedding of the text, once for each image."""
@@ -93,10 +94,10 @@ class IndexPrompts(Prompts):
         self.encoder: TextEncoder | None = None
         self.known: OrderedDict[str, Tensor] = OrderedDict()
 
-    def prepare(self, source: str, dtype: torch.dtype = torch.float32) -> None:
+    def prepare(self, source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> None:
         """Load the text encoder."""
         if self.encoder is None:
-            self.encoder = load_text_encoder(source, dtype)
+            self.encoder = load_text_encoder(source, dtype, fetch)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """Embeddings of the texts."""

@@ -7,6 +7,16 @@ from headsup.model.guidance import Output
 from headsup.model.one_step import OneStepRestorer, ReferenceForm, Trained
 from headsup.model.reference_layout import ReferenceLayout
 
+BOUNDS = {
+    "rank": (1, 1024),
+    "alpha": (1, 1024),
+    "timestep": (0, 999),
+    "guidance": (0, 1024),
+    "guidance_blocks": (1, 1024),
+    "reference_size": (8, 4096),
+}
+"""Least and largest of the numbers, far beyond those of any restorer that is known."""
+
 
 @dataclass(frozen=True)
 class RestorerSettings:
@@ -25,6 +35,9 @@ class RestorerSettings:
         guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: Whether references are joined to the input, as in the paper, or looked at.
         reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
+
+    Raises:
+        ValueError: If a number is out of its bounds.
     """
 
     base: str = MIRROR
@@ -39,11 +52,17 @@ class RestorerSettings:
     references: ReferenceForm = "concat"
     reference_size: int = 512
 
-    def build(self, bfloat16: bool = False) -> OneStepRestorer:
+    def __post_init__(self) -> None:
+        for name, (least, largest) in BOUNDS.items():
+            if not least <= getattr(self, name) <= largest:
+                raise ValueError(f"{name} must be from {least} to {largest}, got {getattr(self, name)}.")
+
+    def build(self, bfloat16: bool = False, fetch: bool = True) -> OneStepRestorer:
         """Restorer with untrained adapters: it gives what the base model makes of the input.
 
         Args:
             bfloat16: Keep the frozen weights in bfloat16; those that are trained are float32 always.
+            fetch: Fetch the base model if it is not on this machine.
 
         Raises:
             MissingBackboneError: If the base model is not there.
@@ -51,7 +70,7 @@ class RestorerSettings:
         """
         import torch
 
-        return self.on(load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32))
+        return self.on(load_backbone(self.base, torch.bfloat16 if bfloat16 else torch.float32, fetch))
 
     def on(self, backbone: Backbone) -> OneStepRestorer:
         """Restorer of this shape on a diffusion model, which belongs to it from now on."""

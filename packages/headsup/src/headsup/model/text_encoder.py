@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from faceops.weights.reading import check_finite
-from headsup.model.backbone import RANDOM, MissingBackboneError, description, missing
+from headsup.model.backbone import RANDOM, MissingBackboneError, description, missing, place_of
 
 NEGATIVE = (
     "painting, oil painting, illustration, drawing, art, sketch, cartoon, CG Style, 3D render, unreal engine, "
@@ -130,15 +130,16 @@ class RandomTextEncoder(KnownEmbeddings):
         return torch.randn(TOKENS, self.width, generator=torch.Generator().manual_seed(seed))
 
 
-def load_text_encoder(source: str, dtype: torch.dtype = torch.float32) -> TextEncoder:
+def load_text_encoder(source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> TextEncoder:
     """Text encoder that belongs to a diffusion model.
 
     Args:
         source: As for `headsup.model.backbone.load_backbone`.
         dtype: Type of its weights; those of known embeddings are float32 always.
+        fetch: Likewise.
 
     Raises:
-        MissingBackboneError: If it is not there and cannot be fetched.
+        MissingBackboneError: If it is not there and cannot or may not be fetched.
         ValueError: If its file of embeddings is damaged.
     """
     if source.startswith(RANDOM):
@@ -146,5 +147,6 @@ def load_text_encoder(source: str, dtype: torch.dtype = torch.float32) -> TextEn
     if source == "tiny":
         with resources.as_file(resources.files("headsup") / "weights" / "tiny_base" / EMBEDDINGS_FILE) as path:
             return TwoEmbeddings.from_file(path)
-    embeddings = Path(source) / EMBEDDINGS_FILE
-    return TwoEmbeddings.from_file(embeddings) if embeddings.is_file() else ClipTextEncoder(source, dtype)
+    place = place_of(source, fetch)
+    embeddings = Path(place) / EMBEDDINGS_FILE
+    return TwoEmbeddings.from_file(embeddings) if embeddings.is_file() else ClipTextEncoder(place, dtype)

@@ -22,6 +22,7 @@ from torch import Tensor
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.boxes import rescaled_boxes, rescaled_points
 from faceops.images.files import Picture
+from faceops.images.finite_values import check_finite_values
 from faceops.images.opacity import without_hidden_colours
 from headsup.model.autoencoder import latent_factor
 from headsup.model.one_step import OneStepRestorer
@@ -127,7 +128,7 @@ class PhotoRestorer:
 
         Args:
             weights: Name of shipped weights, or a .safetensors file of `headsup export`.
-            base: Where the base model is, if not where the weights say.
+            base: Where the base model is, if not where the weights say; it is fetched only if it is named here.
             prompt: What is on the pictures, for bases that know texts.
             device: Where to compute.
             bfloat16: Compute in bfloat16, half the memory. The denoising step stays in float32.
@@ -142,7 +143,7 @@ class PhotoRestorer:
         if bfloat16:
             restorer.to(torch.bfloat16)
         prompts = ConstantPrompt(prompt) if tagger is None else TaggedPrompts(tagger, added=prompt)
-        prompts.prepare(settings.base)
+        prompts.prepare(settings.base, fetch=base is not None)
         return cls(restorer, settings.layout, prompts, torch.device(device))
 
     @torch.no_grad()
@@ -155,8 +156,10 @@ class PhotoRestorer:
             references: Faces in it that have a reference.
 
         Raises:
-            ValueError: If the memory is too small for anything.
+            ValueError: If the memory is too small for anything, or a value of the picture or a reference is not finite.
         """
+        check_finite_values("The picture", picture.pixels, picture.alpha)
+        check_finite_values("A reference", None if references is None else references.references)
         picture = without_hidden_colours(picture)
         height, width = options.target(*picture.pixels.shape[-2:])
         enlarged = bicubic(picture.pixels.unsqueeze(0).to(self.device), height, width).clamp(0, 1)

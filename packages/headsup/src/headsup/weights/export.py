@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from faceops.weights.model_card import merge_cards
+from faceops.weights.model_card import known_fields, merge_cards
 from headsup.command_options import ExportOptions
 from headsup.model.settings import RestorerSettings
 from headsup.weights.files import PREDICTION, save_weights
@@ -35,7 +35,7 @@ def export_checkpoint(options: ExportOptions) -> None:
             f"{checkpoint} was made by a newer headsup: this one does not know its settings {', '.join(unknown)}. "
             "Update headsup and export again."
         )
-    settings = RestorerSettings(**stated)
+    settings = known_fields(RestorerSettings, stated)
     if options.base is not None:
         settings = replace(settings, base=options.base)
     stored = ModelCard(steps=int(content["headsup"]["steps"]))

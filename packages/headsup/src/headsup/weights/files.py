@@ -16,6 +16,7 @@ from faceops.weights.writing import write_weights
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.schedule import PredictionType
 from headsup.model.settings import RestorerSettings
+from headsup.weights.claims import check_claims
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import DEFAULT_WEIGHTS, find_weights
 
@@ -161,14 +162,16 @@ def load_restorer(
 
     Args:
         name_or_path: Name of shipped weights, or a .safetensors file.
-        base: Where the base model is, if not where the weights say.
+        base: Where the base model is, if not where the weights say. It is fetched only if it is named here: what a file
+            says is no reason for a download.
 
     Raises:
         ValueError: If something does not fit.
         OSError: If something is missing.
     """
     weights = read_weights(name_or_path)
+    check_claims(weights.settings, weights.tensors, weights.source)
     settings = weights.settings if base is None else replace(weights.settings, base=base)
-    restorer = settings.build()
+    restorer = settings.build(fetch=base is not None)
     apply_weights(restorer, weights, settings)
     return restorer.eval(), settings

@@ -68,7 +68,7 @@ def merge_weights(options: MergeOptions) -> None:
             "the decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
         )
     prompts = ConstantPrompt(options.prompt)
-    prompts.prepare(settings.base)
+    prompts.prepare(settings.base, fetch=options.base is not None)
     merge_adapters(restorer)
     last = restorer.unet.conv_out
     assert isinstance(last, PreciseOutput)

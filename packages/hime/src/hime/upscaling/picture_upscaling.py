@@ -10,6 +10,7 @@ from torch import Tensor
 
 from faceops.detection.detector import Detector
 from faceops.images.files import LUMA, Picture
+from faceops.images.finite_values import check_finite_values
 from faceops.images.opacity import without_hidden_colours
 from hime.network import HIME
 from hime.upscaling.exemplars import align_exemplars, stack_exemplars
@@ -65,11 +66,15 @@ def upscale(
             largest centred part of the input's aspect ratio is taken of each: they must be framed like the input.
 
     Raises:
-        ValueError: If the picture is too small, or the result would be too large.
+        ValueError: If the picture is too small, the result would be too large, or a value of the picture or an exemplar
+            is not finite.
 
     Warns:
         UserWarning: If the picture's size is far from `trained_lr_size`, or the detector finds no face.
     """
+    check_finite_values("The picture", picture.pixels, picture.alpha)
+    for number, exemplar in enumerate(exemplars, 1):
+        check_finite_values(f"Exemplar {number}", exemplar.pixels)
     picture = without_hidden_colours(picture)
     height, width = picture.pixels.shape[-2:]
     check_size(height, width, network.scale)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from faceops.weights.field_types import shown
 from faceops.weights.reading import check_finite
 from faceops.weights.writing import write_weights
 from hime.blocks.spynet import FlowGrid
@@ -21,6 +22,12 @@ CHOICES = {"alignment": get_args(Alignment), "aggregation": get_args(Aggregation
 
 LATER = HimeArguments._field_defaults
 """Arguments that files of before they were added lack, as such files mean them."""
+
+LONGEST_NAME = 80
+"""Letters of a name that are shown; those of a file of somebody's may be of any length."""
+
+LARGEST = 1000
+"""Largest of the numbers of a network: thirty times those of any that is known."""
 
 
 def save_weights(network: HIME, path: Path, card: ModelCard, half: bool = False) -> None:
@@ -61,8 +68,9 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
     Raises:
         ValueError: If the arguments are not those of HIME, or the weights do not fit them or are not finite.
     """
-    network = HIME(*parse_arguments(arguments, source))
-    wanted = network.state_dict()
+    checked = parse_arguments(arguments, source)
+    with torch.device("meta"):  # shapes alone: whoever wrote the file may claim a network of any size
+        wanted = HIME(*checked).state_dict()
     for problem, names in (("lacks", wanted.keys() - tensors.keys()), ("has unknown", tensors.keys() - wanted.keys())):
         if names:
             raise ValueError(f"{source} {problem} weights for its own arguments: {shortened(names)}.")
@@ -73,6 +81,7 @@ def network_from(arguments: Mapping[str, object], tensors: Mapping[str, Tensor],
                 f"got {tuple(tensors[name].shape)}."
             )
     check_finite(tensors, source)
+    network = HIME(*checked)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network
 
@@ -91,9 +100,11 @@ def parse_arguments(arguments: Mapping[str, object], source: str) -> HimeArgumen
     checked: dict[str, Any] = LATER | dict(arguments)
     for name, value in checked.items():
         if name in CHOICES and value not in CHOICES[name]:
-            raise ValueError(f"{name} in {source} must be one of {', '.join(CHOICES[name])}, got {value!r}.")
-        if name not in CHOICES and (type(value) is not int or value < 1):
-            raise ValueError(f"{name} in {source} must be a whole number of at least one, got {value!r}.")
+            raise ValueError(f"{name} in {source} must be one of {', '.join(CHOICES[name])}, got {shown(value)}.")
+        if name not in CHOICES and (type(value) is not int or not 1 <= value <= LARGEST):
+            raise ValueError(
+                f"{name} in {source} must be a whole number of at least one and at most {LARGEST}, got {shown(value)}."
+            )
     return HimeArguments(**checked)
 
 
@@ -106,6 +117,6 @@ def shortened(names: object, limit: int = 3) -> str:
     """
     if not isinstance(names, (set, frozenset, Mapping)) or not names:
         return "nothing"
-    ordered = sorted(map(str, names))
+    ordered = sorted(str(name)[:LONGEST_NAME] for name in names)
     rest = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
     return ", ".join(ordered[:limit]) + rest

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceops.weights.header import Architecture, header_metadata, read_parts
+from faceops.weights.header import Architecture, header_metadata, read_parts, unreadable_header
 from faceops.weights.model_card import WeightsCard, known_fields
 
 ARCHITECTURE = Architecture("hime", "HIME", ("arguments", "card"))
@@ -39,7 +39,13 @@ def read_header(path: Path) -> WeightsHeader:
     """Read what a weights file says about itself.
 
     Raises:
-        ValueError: If it is not a safetensors file, or one of another architecture.
+        ValueError: If it is not a safetensors file, one of another architecture, or a field of its card does not fit.
     """
     parts = read_parts(path, ARCHITECTURE)
-    return WeightsHeader(parts["arguments"], known_fields(ModelCard, parts["card"]))
+    try:
+        card = known_fields(ModelCard, parts["card"])
+        if card.lr_size is not None and card.lr_size < 1:
+            raise ValueError(f"lr_size must be at least 1, got {card.lr_size}")
+    except ValueError as error:
+        raise unreadable_header(path, error) from error
+    return WeightsHeader(parts["arguments"], card)

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
+from faceops.images.finite_values import check_finite_values
 from portraitdata.degradation.filtering import filtered
 from portraitdata.degradation.jpeg import compressed
 from portraitdata.degradation.kernels import kernel_of
@@ -35,7 +36,7 @@ def degrade(
         RGB, of the record's `output_size`.
 
     Raises:
-        ValueError: If the image has another size than the record.
+        ValueError: If the image has another size than the record, or values that are not finite.
 
     Example:
         >>> from portraitdata.degradation.drawing import draw_record
@@ -48,6 +49,7 @@ def degrade(
     values = image.astype(np.float32)
     if image.dtype == np.uint8:
         values *= np.float32(1 / 255)
+    check_finite_values("The image", values)
     if record.sharpen:
         values = sharpened(values)
     if isinstance(record, ClassicalRecord):

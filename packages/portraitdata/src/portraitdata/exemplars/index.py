@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import pyarrow as pa
 
 from portraitdata.loading.index_files import (
+    check_inside,
     conform,
     photographs_root,
     portable_root,
@@ -183,7 +184,7 @@ class ExemplarIndex:
 
         Raises:
             FileNotFoundError: If the index or its root is not there.
-            ValueError: If the file is no exemplar index, or an empty or inconsistent one.
+            ValueError: If the file is no exemplar index, an empty or inconsistent one, or names files elsewhere.
         """
         path = Path(path)
         check_index(path)
@@ -192,6 +193,8 @@ class ExemplarIndex:
         metadata = stored_metadata(table, METADATA_KEY, VERSION, path, "exemplar-index")
         if not table.num_rows:
             raise ValueError(f"{path} lists no photographs.")
+        for column in ("path", "archive"):
+            check_inside(columns[column].to_pylist(), path)
         folder = photographs_root(metadata["root"], path.parent, path, root)
         rows = tuple(Photograph(**row) for row in columns.to_pylist())
         try:

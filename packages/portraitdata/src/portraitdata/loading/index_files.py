@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,6 +92,28 @@ def portable_root(root: Path, folder: Path) -> str:
     except ValueError:  # different drives
         return str(root)
     return str(root) if common == common.parent else os.path.relpath(root, folder)
+
+
+def check_inside(paths: Iterable[str | None], index: Path) -> None:
+    """Refuse paths of an index that lead out of the folder of its photographs.
+
+    Args:
+        paths: Relative to the folder; None for what is not there.
+        index: What errors call the index.
+
+    Raises:
+        ValueError: If one does.
+
+    Example:
+        >>> check_inside(["ada/1.jpg", None, "ada..lovelace.jpg"], Path("a.parquet"))
+        >>> check_inside(["../key.jpg"], Path("a.parquet"))
+        Traceback (most recent call last):
+        ...
+        ValueError: a.parquet names '../key.jpg', outside of the folder of its photographs; make the index anew.
+    """
+    for path in paths:
+        if path and (os.path.isabs(path) or (".." in path and ".." in Path(path).parts)):
+            raise ValueError(f"{index} names {path!r}, outside of the folder of its photographs; make the index anew.")
 
 
 def photographs_root(stored: str, folder: Path, index: Path, given: Path | str | None) -> Path:

@@ -2,13 +2,17 @@
 
 import signal
 import sys
+from typing import Any
 
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from portraitdata.training.predictions import PredictionFolder
+from portraitdata.training.resuming import resume, run_folder
+from portraitdata.training.whole_checkpoints import WholeCheckpoints, clear_half_written
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit status of a program that SIGTERM has ended, as shells have it."""
@@ -37,6 +41,24 @@ class RecipeCLI(LightningCLI):
         # let win silently.
         if self.config.get("subcommand") != "fit":
             super()._parse_ckpt_path()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - as Lightning's
+        """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own."""
+        trainer = super().instantiate_trainer(**kwargs)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = WholeCheckpoints()
+        return trainer
+
+    def before_fit(self) -> None:
+        """Find the checkpoint to go on from, and remove what killed runs have left half written."""
+        run = run_folder(self.trainer)
+        clear_half_written(run)
+        options = self.config_init["fit"]
+        if not options.get("ckpt_path"):
+            return
+        options["ckpt_path"], sentence = resume(str(options["ckpt_path"]), run)
+        if sentence is not None and self.trainer.is_global_zero:
+            print(sentence, file=sys.stderr)
 
 
 def run_recipe(program: str, model: type[LightningModule], data: type[LightningDataModule]) -> None:
@@ -68,7 +90,7 @@ def run_recipe(program: str, model: type[LightningModule], data: type[LightningD
             parser_kwargs={"prog": program} | {name: {"usage": usage.format(name)} for name in names},
         )
     except SIGTERMException:  # Lightning's, with the status of success
-        print(f"{program}: terminated; --ckpt_path goes on from the last checkpoint.", file=sys.stderr)
+        print(f"{program}: terminated; --ckpt_path last goes on from the last checkpoint.", file=sys.stderr)
         raise SystemExit(TERMINATED) from None
     except ValueError as error:
         # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.images.finite_values import check_finite_values
 from portraitdata.degradation.batched.filtering import filter_batch, sharpen_batch
 from portraitdata.degradation.batched.jpeg import compress_batch
 from portraitdata.degradation.batched.noise import luma_of, noisy
@@ -50,7 +51,7 @@ def degrade_batch(
         RGB in [0, 1], rounded to 8 bits, of the records' output size.
 
     Raises:
-        ValueError: If there is not one record for each image, or sizes disagree.
+        ValueError: If there is not one record for each image, sizes disagree, or a value is not finite.
 
     Example:
         >>> from portraitdata.degradation.drawing import draw_record
@@ -66,6 +67,7 @@ def degrade_batch(
         raise ValueError(f"Images of a batch have one size, the records say {sorted(sizes)}.")
     for record in records:
         check_size(images.shape[-2], images.shape[-1], record)
+    check_finite_values("The batch", images)
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
         sharpen = [True if record.sharpen else None for record in records]
         values = together(list(images.float()), sharpen, lambda some, _: sharpen_batch(some))

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from faceops.geometry.faces import Faces
 from portraitdata.exemplars.index import ExemplarIndex, Photograph, Split, known_split
-from portraitdata.loading.index_files import photographs_root, portable_root, stored_metadata, write_parquet
+from portraitdata.loading.index_files import (
+    check_inside,
+    photographs_root,
+    portable_root,
+    stored_metadata,
+    write_parquet,
+)
 from portraitdata.restoration.index.schemas import (
     FACES,
     IMAGES,
@@ -173,7 +179,7 @@ class PortraitIndex:
 
         Raises:
             FileNotFoundError: If the index or its root is not there.
-            ValueError: If the tables are none of a portrait index, or inconsistent.
+            ValueError: If the tables are none of a portrait index, are inconsistent, or name files elsewhere.
         """
         folder = Path(folder)
         if not (folder / "images.parquet").is_file():
@@ -189,6 +195,8 @@ class PortraitIndex:
             index = cls(where, images, faces, pairs, metadata["note"])
         except ValueError as error:
             raise ValueError(f"{folder} is no portrait index that can be used: {error}") from error
+        for column in ("path", "archive"):
+            check_inside(index.images[column].to_pylist(), folder)
         gone = read_takedown_list(folder / LIST_FILE)
         if not gone:
             return index
