@@ -62,7 +62,7 @@ def test_a_constant_prompt_is_embedded_once(encoder):
 def test_a_constant_prompt_does_not_keep_the_text_encoder(monkeypatch):
     made = []
 
-    def load(source, fetch):
+    def load(source, dtype, fetch):
         found = Counting()
         made.append(weakref.ref(found))
         return found
