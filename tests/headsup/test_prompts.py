@@ -1,7 +1,6 @@
 """Prompts, and the text encoders behind them."""
 
 import gc
-import json
 import weakref
 
 import huggingface_hub.constants
@@ -20,6 +19,7 @@ from headsup.model.text_encoder import (
     load_text_encoder,
 )
 from headsup.weights.diffusers_folder import save_embeddings
+from tests.support.small_sd21 import write_small_clip
 
 LQ = torch.rand(3, 3, 8, 8)
 
@@ -159,30 +159,8 @@ def test_two_embeddings_stand_for_good_and_bad(tmp_path):
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """A folder with a CLIP of three characters, of random weights."""
-    from transformers import CLIPTextConfig, CLIPTextModel
-
     folder = tmp_path_factory.mktemp("clip")
-    words = ["a", "b", "c", "a</w>", "b</w>", "c</w>", "ab</w>", "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    tokenizer = folder / "tokenizer"
-    tokenizer.mkdir()
-    (tokenizer / "vocab.json").write_text(json.dumps(vocabulary))
-    (tokenizer / "merges.txt").write_text("#version: 0.2\na b</w>\n")
-    (tokenizer / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": TOKENS, "pad_token": "<|endoftext|>"})
-    )
-    torch.manual_seed(0)
-    config = CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=TOKENS,
-        bos_token_id=7,
-        eos_token_id=8,
-    )
-    CLIPTextModel(config).save_pretrained(folder / "text_encoder")
+    write_small_clip(folder)
     return folder
 
 
