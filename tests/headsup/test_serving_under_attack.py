@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 
 from faceops.atomic_files import machine_name
+from headsup.command_options import ServeOptions
 from headsup.serving import slow_clients
 from headsup.serving.job_queue import NO_ROOM, stored_bytes
 from headsup.serving.left_behind import folder_prefix, remove_left_behind
 from headsup.serving.limits import Limits
+from headsup.serving.serve import serve_page
 from tests.support.page_client import Client, png, serving
 
 
@@ -214,3 +217,14 @@ def test_photographs_of_killed_servers_are_removed(tmp_path: Path) -> None:
     remove_left_behind(tmp_path)
     assert {name: (tmp_path / name / "job" / "photo" / "a.png").exists() for name in names} == names
     remove_left_behind(tmp_path / "nothing here")
+
+
+def test_the_next_server_removes_them_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that then cannot listen."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f"headsup-serve-{machine_name()}-{dead.pid}-abc" / "job").mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="port 99999"):
+        serve_page(ServeOptions(port=99999))
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import errno
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -207,7 +208,7 @@ def file_response(path: Path, name: str | None = None) -> FileResponse:
 
 async def refusal(request: Request, error: Exception) -> JSONResponse:
     """Answer an error; unexpected ones are also shown on the terminal in full."""
-    headers = None
+    headers: Mapping[str, str] | None = None
     match error:
         case HTTPException(status_code=status, detail=sentence, headers=headers):
             if sentence == HTTPStatus(status).phrase:  # the router's own

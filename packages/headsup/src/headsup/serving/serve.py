@@ -107,8 +107,10 @@ def serve_page(options: ServeOptions) -> None:
     limits = Limits(options.largest_upload_mb, options.largest_megapixels)
     source = RestorerSource.stated(options)
     remove_left_behind(Path(gettempdir()))
-    files = TemporaryDirectory(prefix=folder_prefix(), ignore_cleanup_errors=True)
-    with listen(options.host, options.port) as listener, files as folder:
+    with (
+        listen(options.host, options.port) as listener,
+        TemporaryDirectory(prefix=folder_prefix(), ignore_cleanup_errors=True) as folder,
+    ):
         try:
             end_on_signals()
             restorer = source.load()
