@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms
 from torch import Tensor
 
+from faceops.atomic_files import machine_name
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.files import Picture, decode_picture, save_picture
@@ -479,7 +480,8 @@ def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host:
         while ask("GET", path)["state"] == "waiting":
             time.sleep(0.1)
         assert ask("GET", path)["state"] == "working"
-        assert list(tmp_path.glob("headsup-*/*/photo/a.png"))
+        # the name tells the next server whose it is, if this one is killed
+        assert list(tmp_path.glob(f"headsup-serve-{machine_name()}-{process.pid}-*/*/photo/a.png"))
         process.send_signal(end)
         _, told = process.communicate(timeout=60)
     finally:

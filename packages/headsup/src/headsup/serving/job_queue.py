@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -25,6 +25,14 @@ SWEEP_SECONDS = 60.0
 """Interval of deleting what is due while nothing else happens."""
 
 OUT_OF_MEMORY = "The memory ran out; a smaller scale helps, or headsup serve --memory GB, which takes longer."
+
+RETRY_SECONDS = 5
+"""Time after which a client that is told to wait may ask again."""
+
+NO_ROOM = (
+    "There is no room for more files: photographs, references and results together reach their limit; try again later, "
+    "or with fewer references."
+)
 
 DELETED = "This photograph has been deleted here; restore it again."
 
@@ -45,19 +53,15 @@ class JobQueue:
         threading.Thread(target=self._sweep_regularly, daemon=True).start()
 
     def open(self) -> PhotoJob:
-        """A new photograph, to which files can be added. The one unused for longest is deleted if there are many.
+        """A new photograph, to which files can be added. Those unused for longest are deleted if there are many.
 
         Raises:
-            HTTPException: If all that are kept are still waited for, or take too much space.
+            HTTPException: If all that are kept are in use, or take too much space.
         """
         with self._lock:
             self._sweep()
-            while len(self._jobs) >= self.limits.jobs or stored_bytes(self.folder) > self.limits.stored_bytes:
-                idle = [job for job in self._jobs.values() if not job.is_busy]
-                if not idle:
-                    sentence = "Too many photographs are kept; try again later."
-                    raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
-                self._delete(min(idle, key=lambda job: job.used))
+            if not self._make_room(None, photographs=1):
+                raise refused_for_now("Too many photographs are kept; try again later.")
             # 128 random bits: who is not told them cannot guess them
             job = PhotoJob(self.folder / secrets.token_urlsafe(16))
             job.folder.mkdir()
@@ -77,6 +81,37 @@ class JobQueue:
             job.used = time.monotonic()
             return job
 
+    @contextmanager
+    def receiving(self, job: PhotoJob, length: int) -> Iterator[None]:
+        """Let a photograph take one file at a time: what it has, and may have, is known only between two.
+
+        Args:
+            length: Bytes of the file, for which room is made.
+
+        Raises:
+            HTTPException: If another file is on its way, or there is no room.
+        """
+        with self._lock:
+            if job.is_receiving:
+                sentence = "Another file of this job is on its way; send one after the other."
+                raise HTTPException(HTTPStatus.CONFLICT, sentence)
+            job.is_receiving, job.incoming = True, length
+        try:
+            self.check_room(job)
+            yield
+        finally:
+            job.is_receiving, job.incoming, job.used = False, 0, time.monotonic()
+
+    def check_room(self, job: PhotoJob) -> None:
+        """Delete other photographs, unless they are in use, until all files take as much space as they may.
+
+        Raises:
+            HTTPException: If they take more all the same.
+        """
+        with self._lock:
+            if not self._make_room(job):
+                raise refused_for_now(NO_ROOM)
+
     def start(self, job: PhotoJob, request: RestoreRequest) -> None:
         """Put a photograph at the end of the queue.
 
@@ -90,8 +125,7 @@ class JobQueue:
                 raise HTTPException(HTTPStatus.CONFLICT, "A reference is still on its way; start when it has arrived.")
             waiting = sum(other.state == "waiting" for other in self._jobs.values())
             if waiting >= self.limits.waiting:
-                sentence = f"{waiting} photographs are waiting already; try again later."
-                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
+                raise refused_for_now(f"{waiting} photographs are waiting already; try again later.")
             if self._jobs.pop(job.id, None) is None:
                 raise HTTPException(HTTPStatus.NOT_FOUND, DELETED)
             self._jobs[job.id] = job
@@ -117,6 +151,26 @@ class JobQueue:
                 self._delete(job)
         self._worker.shutdown()
 
+    def _make_room(self, kept: PhotoJob | None, photographs: int = 0) -> bool:
+        """Delete what is in nobody's use, unused for longest first, until the limits are kept; False if they are not.
+
+        Args:
+            kept: Not deleted, however long it was unused.
+            photographs: Number of those for which there is to be room.
+        """
+        while len(self._jobs) + photographs > self.limits.jobs or self._stored_bytes() > self.limits.stored_bytes:
+            settled = time.monotonic() - self.limits.settled
+            unused = [
+                job for job in self._jobs.values() if not job.is_in_use and job is not kept and job.used <= settled
+            ]
+            if not unused:
+                return False
+            self._delete(min(unused, key=lambda job: job.used))
+        return True
+
+    def _stored_bytes(self) -> int:
+        return stored_bytes(self.folder) + sum(job.incoming for job in self._jobs.values())
+
     def _delete(self, job: PhotoJob) -> None:
         job.cancelled.set()
         self._jobs.pop(job.id, None)
@@ -125,7 +179,7 @@ class JobQueue:
 
     def _sweep(self) -> None:
         for job in list(self._jobs.values()):
-            if not job.is_busy and time.monotonic() - job.used > self.limits.seconds:
+            if not job.is_in_use and time.monotonic() - job.used > self.limits.seconds:
                 self._delete(job)
 
     def _sweep_regularly(self) -> None:
@@ -148,18 +202,26 @@ class JobQueue:
         with self._lock:
             job.used = time.monotonic()
             job.seconds = job.used - job.began
+            if job.outcome is not None and not self._make_room(job):
+                job.outcome, job.error = None, NO_ROOM
+                shutil.rmtree(job.folder, ignore_errors=True)
             job.state = "failed" if job.outcome is None else "done"
             if job.cancelled.is_set():
                 shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def stored_bytes(folder: Path) -> int:
-    """Bytes of the files in a folder and the folders in it."""
+    """Bytes of the files in a folder and the folders in it, but for the hidden ones that are still written."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # renamed in the meantime
-            total += path.stat().st_size if path.is_file() else 0
+            total += path.stat().st_size if path.is_file() and not path.name.startswith(".") else 0
     return total
+
+
+def refused_for_now(sentence: str) -> HTTPException:
+    """Refusal of what may be asked for again soon."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_SECONDS)})
 
 
 def reason_of(error: Exception, job: PhotoJob) -> str:

@@ -21,6 +21,7 @@ class Limits:
         waiting: Photographs that wait to be restored.
         jobs: Photographs that are kept with their results; those unused for longest are deleted for new ones.
         seconds: Time without use after which a photograph is deleted.
+        settled: Likewise after which it may be deleted for new ones; until then those are told to wait.
     """
 
     megabytes: float = 50.0
@@ -29,6 +30,7 @@ class Limits:
     waiting: int = 20
     jobs: int = 20
     seconds: float = 3600.0
+    settled: float = 30.0
 
     def __post_init__(self) -> None:
         if not (0 < self.megabytes < math.inf and 0 < self.megapixels < math.inf):

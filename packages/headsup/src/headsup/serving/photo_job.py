@@ -61,6 +61,8 @@ class PhotoJob:
     references: list[Upload] = field(default_factory=list)
     is_receiving: bool = False
     """True while a file is on its way."""
+    incoming: int = 0
+    """Bytes of that file."""
     request: RestoreRequest | None = None
     state: State = "open"
     stage: str = ""
@@ -85,6 +87,11 @@ class PhotoJob:
     def is_busy(self) -> bool:
         """True if it waits or is in work."""
         return self.state in ("waiting", "working")
+
+    @property
+    def is_in_use(self) -> bool:
+        """True if it must not be deleted for others."""
+        return self.is_busy or self.is_receiving
 
     def enter(self, stage: str) -> None:
         """Say what is done next, unless it is cancelled."""

@@ -2,8 +2,7 @@
 
 import errno
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -23,7 +22,7 @@ from headsup.serving.photo_job import Outcome, PhotoJob
 from headsup.serving.preview import Preview
 from headsup.serving.request_guard import RequestGuard
 from headsup.serving.restore_request import parse_request
-from headsup.serving.uploads import announced_length, receive_picture
+from headsup.serving.uploads import Upload, announced_length, receive_picture, safe_name
 
 PAGE_FILES = ("page.html", "page.css", "page.js", "preview.js", "result.js")
 
@@ -99,15 +98,21 @@ class Site:
         job = self._job(request)
         if job.state != "open" or job.photo is not None:
             raise HTTPException(HTTPStatus.CONFLICT, "This job has its photograph; another one is another job.")
-        with receiving(job):
-            job.photo = photo = await receive_picture(request, job.folder / "photo", self.limits)
+        job.photo = photo = await self._receive(request, job, "photo")
         usual = math.floor(default_scale(photo.height, photo.width) * 10) / 10
         scale = min(usual, self.limits.largest_scale(photo.width, photo.height))
         return JSONResponse({"width": photo.width, "height": photo.height, "scale": scale})
 
     def show_photo(self, request: Request) -> FileResponse:
         """The photograph of a job, for browsers that do not show such files."""
-        return file_response(self.preview.photograph(self._job_with_photo(request)))
+        job = self._job_with_photo(request)
+        path = self.preview.photograph(job)
+        try:
+            self.queue.check_room(job)
+        except HTTPException:
+            path.unlink(missing_ok=True)
+            raise
+        return file_response(path)
 
     def find_faces(self, request: Request) -> JSONResponse:
         """Boxes of the faces in the photograph."""
@@ -122,9 +127,7 @@ class Site:
         if job.state != "open" or len(job.references) >= most:
             sentence = f"A job takes up to {most} references, before it is started."
             raise HTTPException(HTTPStatus.CONFLICT, sentence)
-        with receiving(job):
-            folder = job.folder / f"reference{len(job.references)}"
-            job.references.append(await receive_picture(request, folder, self.limits))
+        job.references.append(await self._receive(request, job, f"reference{len(job.references)}"))
         return JSONResponse({"references": len(job.references)})
 
     async def start(self, request: Request) -> JSONResponse:
@@ -170,6 +173,13 @@ class Site:
         self.queue.delete(self._job(request))
         return JSONResponse({})
 
+    async def _receive(self, request: Request, job: PhotoJob, place: str) -> Upload:
+        """Take a picture that is sent, under the name that the query gives, into a folder of a job."""
+        name, length = safe_name(request.query_params.get("name", "")), announced_length(request)
+        self.limits.check_length(name, length)
+        with self.queue.receiving(job, length):
+            return await receive_picture(request, job.folder / place / name, self.limits)
+
     def _job(self, request: Request) -> PhotoJob:
         return self.queue.find(request.path_params["job"])
 
@@ -186,22 +196,6 @@ class Site:
         return outcome
 
 
-@contextmanager
-def receiving(job: PhotoJob) -> Iterator[None]:
-    """Let a job take one file at a time: what it has taken, and how much that may be, is known only between two.
-
-    Raises:
-        HTTPException: If another file is on its way.
-    """
-    if job.is_receiving:
-        raise HTTPException(HTTPStatus.CONFLICT, "Another file of this job is on its way; send one after the other.")
-    job.is_receiving = True
-    try:
-        yield
-    finally:
-        job.is_receiving = False
-
-
 def page_file(request: Request) -> FileResponse:
     """The page or what belongs to it."""
     return file_response(Path(__file__).parent / (request.url.path.strip("/") or "page.html"))
@@ -214,8 +208,9 @@ def file_response(path: Path, name: str | None = None) -> FileResponse:
 
 async def refusal(request: Request, error: Exception) -> JSONResponse:
     """Answer an error; unexpected ones are also shown on the terminal in full."""
+    headers: Mapping[str, str] | None = None
     match error:
-        case HTTPException(status_code=status, detail=sentence):
+        case HTTPException(status_code=status, detail=sentence, headers=headers):
             if sentence == HTTPStatus(status).phrase:  # the router's own
                 status, sentence = HTTPStatus.NOT_FOUND, f"There is nothing at {request.url.path} to {request.method}."
         case ClientDisconnect():
@@ -229,4 +224,4 @@ async def refusal(request: Request, error: Exception) -> JSONResponse:
             sentence = "There is no space left for files on the serving machine."
         case _:
             status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, unexpected(error)
-    return JSONResponse({"error": sentence}, status)
+    return JSONResponse({"error": sentence}, status, headers)

@@ -8,7 +8,7 @@ import threading
 import webbrowser
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from uvicorn import Config, Server
 
@@ -18,10 +18,17 @@ from headsup.command_options import ServeOptions
 from headsup.restoring.files import RestorerSource
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
 from headsup.serving.job_queue import JobQueue
+from headsup.serving.left_behind import folder_prefix, remove_left_behind
 from headsup.serving.limits import Limits
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.routes import Site
+from headsup.serving.slow_clients import ImpatientProtocol
+
+BACKLOG = 1024
+"""Connections that wait to be accepted, before others are reset."""
+CONNECTIONS = 500
+"""Connections at a time, of the some thousand files that a process may open."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -39,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
             raise OSError("ports go from 0 to 65535.")
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, *_, address = found[0]
-        return socket.create_server((str(address[0]), port), family=family)
+        return socket.create_server((str(address[0]), port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise OSError(
@@ -66,7 +73,9 @@ def build_server(site: Site, host: str) -> Server:
     return Server(
         Config(
             site.app(host),
-            http="h11",
+            http=ImpatientProtocol,
+            backlog=BACKLOG,
+            limit_concurrency=CONNECTIONS,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -97,8 +106,11 @@ def serve_page(options: ServeOptions) -> None:
     """
     limits = Limits(options.largest_upload_mb, options.largest_megapixels)
     source = RestorerSource.stated(options)
-    files = TemporaryDirectory(prefix="headsup-", ignore_cleanup_errors=True)
-    with listen(options.host, options.port) as listener, files as folder:
+    remove_left_behind(Path(gettempdir()))
+    with (
+        listen(options.host, options.port) as listener,
+        TemporaryDirectory(prefix=folder_prefix(), ignore_cleanup_errors=True) as folder,
+    ):
         try:
             end_on_signals()
             restorer = source.load()

@@ -39,28 +39,26 @@ def announced_length(request: Request) -> int:
     return int(length)
 
 
-async def receive_picture(request: Request, folder: Path, limits: Limits) -> Upload:
-    """Store a picture that is sent, under the name that the query gives; its pixels are not decoded yet.
+async def receive_picture(request: Request, path: Path, limits: Limits) -> Upload:
+    """Store a picture that is sent; its pixels are not decoded yet.
 
     Args:
         request: Its body is the file.
-        folder: Where to put it; made if only the last part of its path is not there.
+        path: Where to put it; the folder is made if only the last part of its path is not there.
         limits: What is taken.
 
     Raises:
-        HTTPException: If it is too large.
+        HTTPException: If it has too many pixels.
         ClientDisconnect: If it breaks off.
         ImageFileError: If it is no picture.
         FileNotFoundError: If what it belongs to was deleted in the meantime.
         OSError: If it cannot be stored.
     """
-    name = safe_name(request.query_params.get("name", ""))
-    limits.check_length(name, announced_length(request))
-    path = folder / name
-    folder.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             async for chunk in request.stream():
+                temporary.stat()  # of what was deleted nothing more is stored
                 file.write(chunk)
         return await run_in_threadpool(look_at, temporary, path, limits)
 
