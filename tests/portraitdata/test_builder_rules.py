@@ -1,6 +1,7 @@
 """What the stages decide about single images, without networks."""
 
 import io
+import json
 import sys
 import tarfile
 import zlib
@@ -37,6 +38,7 @@ from portraitdata.builder.layout import (
     PAIRS_SCHEMA,
     SINGLE_FILE,
     SPLIT,
+    SPLIT_FACTS,
     part_path,
     read_stage,
     write_rows,
@@ -402,3 +404,24 @@ def test_faces_below_the_threshold_of_the_split_are_not_noted(tmp_path):
     write_faces(config, 0.4)
     mine_pairs(config)
     assert read_stage(config.output, PAIRS).num_rows == 0
+
+
+def test_a_face_is_compared_with_all_on_the_other_side_of_the_split(tmp_path):
+    """The facts name the largest similarity across the split, and the groups that the configured threshold makes."""
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
+    one, other, *_ = write_faces(config, 0.42)
+    for above, groups in ((0.65, STRANGERS + 2), (0.4, STRANGERS + 1)):
+        changed = replace(config, pairs=replace(config.pairs, similarity_above=above))
+        mine_pairs(changed)
+        crossing = set()
+        for seed in range(8):
+            split_images(replace(changed, split=replace(config.split, test_share=0.4, seed=seed)))
+            table = pq.read_table(config.output / SPLIT / SINGLE_FILE[SPLIT])
+            facts = json.loads(table.schema.metadata[SPLIT_FACTS])
+            assert (facts["threshold"], facts["groups"]) == (min(above, 0.45), groups)
+            assert len(set(table["group"].to_pylist())) == groups
+            split = dict(zip(table["uid"].to_pylist(), table["split"].to_pylist(), strict=True))
+            torn = split[one] != split[other]
+            assert facts["largest_cross_similarity"] == pytest.approx(0.42 if torn else 0, abs=1e-3)
+            crossing.add(torn)
+        assert crossing == ({True, False} if above == 0.65 else {False})
