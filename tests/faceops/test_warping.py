@@ -114,7 +114,7 @@ def test_the_low_pass_removes_what_would_alias(reduction):
     assert smooth.mean().item() == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize("reduction", [2, 4, 8, 16, 32])
 def test_the_low_pass_of_a_power_of_two_is_the_mean_of_the_area(reduction):
     image = noise(1, 64, 64)
     ours = warp_affine(image, resized(1 / reduction).float(), 64 // reduction, antialias=True)
