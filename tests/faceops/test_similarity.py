@@ -171,6 +171,11 @@ def test_convention_resizing_keeps_the_corners_of_the_image():
     torch.testing.assert_close(compose(resized(0.25), resized(4.0)), resized(1.0))
 
 
+def test_magnification_of_a_mirror_image_is_no_nan():
+    mirrored = torch.tensor([[[-3.0, 0.0, 7.0], [0.0, 3.0, 1.0]]])
+    assert scale_of(mirrored).tolist() == [3.0]
+
+
 def test_a_factor_must_be_positive():
     with pytest.raises(ValueError, match="positive factor only, got -1"):
         resized(-1.0)

@@ -114,11 +114,25 @@ def test_the_low_pass_removes_what_would_alias(reduction):
     assert smooth.mean().item() == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize("reduction", [2, 4, 8, 16, 32])
 def test_the_low_pass_of_a_power_of_two_is_the_mean_of_the_area(reduction):
     image = noise(1, 64, 64)
     ours = warp_affine(image, resized(1 / reduction).float(), 64 // reduction, antialias=True)
     torch.testing.assert_close(ours, F.avg_pool2d(image, reduction))
+
+
+def test_the_low_pass_does_not_lose_the_last_column_of_an_odd_number():
+    # halved, the column of eights stands for the pair that it begins; beyond it there is nothing
+    image = torch.arange(9.0).expand(1, 1, 8, 9)
+    ours = warp_affine(image, resized(1 / 4).float(), (2, 3), antialias=True)
+    torch.testing.assert_close(ours, torch.tensor([1.5, 5.5, 4.0]).expand(1, 1, 2, 3))
+
+
+@pytest.mark.parametrize(("reduction", "filtered"), [(1.5, False), (1.51, True)])
+def test_the_low_pass_begins_beyond_its_limit(reduction, filtered):
+    image, matrix = noise(1, 30, 30, dtype=torch.float64), resized(1 / reduction)
+    plain, smooth = (warp_affine(image, matrix, 16, antialias=a) for a in (False, True))
+    assert plain.equal(smooth) is not filtered
 
 
 @pytest.mark.parametrize(("reduction", "error"), [(1.6, 0.10), (2.5, 0.15), (3.42, 0.5), (7.5, 0.55)])

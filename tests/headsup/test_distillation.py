@@ -79,6 +79,21 @@ def test_csd_asks_the_teacher_alone(restorer):
         prior_gradient(restorer, z, prompt, negative, Distillation("none"), sources())
 
 
+@pytest.mark.parametrize("form", ["vsd", "csd"])
+def test_the_teacher_is_guided_as_far_as_is_said(restorer, form):
+    """Of CSD, fake is the teacher without prompt."""
+    z, prompt, negative = inputs()
+    found = prior_gradient(restorer, z, prompt, negative, Distillation(form, guidance=3.0), sources())
+    same = sources()
+    t = draw_timesteps(same, 20, 980)
+    z_t = restorer.schedule.add_noise(z, draw_noise(same, z), t)
+    alpha, beta = (f(t) for f in (restorer.schedule.alpha, restorer.schedule.beta))
+    own = 0.25 * z_t + 0.1 if form == "vsd" else 0.5 * z_t - 0.2
+    fake, real = ((z_t - beta * noise) / alpha for noise in (own, 0.5 * z_t - 0.2 + 3 * 0.3))
+    expected = (fake - real) / (z - real).abs().mean(dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_the_regularizer_learns_from_detached_latents(restorer):
     restorer.asked.clear()
     z, prompt, _ = inputs()

@@ -4,6 +4,7 @@ from torch import nn
 
 from headsup.losses.adversarial import adversarial_discriminator_loss, adversarial_generator_loss, damage_share
 from headsup.losses.discriminator import FaceDiscriminator
+from portraitdata.images.resampling import bicubic
 
 REAL, FAKE = [1.5, -0.5, 0.25], [-1.5, 0.25]
 
@@ -33,6 +34,14 @@ def test_damage_is_a_share_of_the_error_of_the_enlarged_input():
     lq = torch.tensor([0.5, 0.5, 0.5]).reshape(-1, 1, 1, 1).expand(-1, 3, 4, 4)
     hq = torch.tensor([0.5, 0.51, 0.8]).reshape(-1, 1, 1, 1).expand(-1, 3, 16, 16)
     assert damage_share(lq, hq, 0.04).flatten().tolist() == pytest.approx([0, 0.25, 1], abs=1e-5)
+
+
+def test_what_a_bicubic_overshoots_by_is_no_damage():
+    lq = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 3, 4, 4)
+    overshooting = bicubic(lq, 16, 16)
+    assert overshooting.min() < -0.03
+    assert overshooting.max() > 1.03
+    assert damage_share(lq, overshooting.clamp(0, 1), 0.04).item() == 0
 
 
 def test_beyond_the_margin_there_is_nothing_to_learn():
@@ -156,3 +165,23 @@ def test_squares_are_judged_in_a_quarter_of_the_work() -> None:
         squares(torch.rand(1, 3, 4, 4))
     with pytest.raises(ValueError, match="squares of 1 pixel, got 4, 2 and 0"):
         FaceDiscriminator(4, 2, square=0)
+
+
+def test_black_is_minus_one_and_white_one_to_its_layers() -> None:
+    judge, seen = FaceDiscriminator(channels=2, levels=1), []
+    judge.stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].unique().tolist()))
+    judge(torch.tensor([0.0, 0.25, 0.5, 1.0]).expand(1, 3, 4, 4))
+    assert seen == [[-1.0, -0.5, 0.0, 1.0]]
+
+
+def test_detail_reaches_the_logits_past_the_levels() -> None:
+    """With nothing coming up from below, a logit sees what the stem and three convolutions of 3 x 3 pixels see."""
+    torch.manual_seed(0)
+    judge = FaceDiscriminator(channels=4, levels=2).eval()
+    for layer in judge.up:
+        layer.register_forward_hook(lambda _layer, _inputs, output: 0 * output)
+    picture = faces(32, 1).requires_grad_()
+    (gradient,) = torch.autograd.grad(judge(picture)[0, 0, 16, 16], picture)
+    seen = gradient.abs().sum(dim=(0, 1)).nonzero()
+    assert seen.amin(dim=0).tolist() == [12, 12]
+    assert seen.amax(dim=0).tolist() == [20, 20]

@@ -7,7 +7,10 @@ import torch
 import torch.nn.functional as F
 import yaml
 
+from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
+from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.faces import FacePairs
 from headsup.losses.lpips import PerceptualDistance
 from headsup.losses.objective import LossWeights, Objective
@@ -101,3 +104,67 @@ def test_an_adversarial_term_pulls_towards_what_the_discriminator_takes_for_true
     terms[name].backward()
     better = (restored - 0.1 * restored.grad / restored.grad.abs().max()).detach()
     assert judge(better).mean() > before + 1e-3
+
+
+class Means(FaceIdentity):
+    """A number that tells its three pictures apart."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+
+    def forward(self, restored, truth, reference, present):
+        return restored.mean() + 10 * truth.mean() + 100 * reference.mean()
+
+
+def test_every_term_has_its_own_weight_and_pictures() -> None:
+    weights = LossWeights(0.2, 0.3, 0.0, 0.5, 0.7, 1.1, l1=1.3, faithful=1.7, parts=1.9, fidelity_l2=2.3)
+    restored, hq, faithful, truth, reference = (pictures(seed) for seed in range(5))
+    face = truth + 0.25
+    faces = FacePairs(face, truth, reference, torch.ones(2, dtype=torch.bool))
+    terms = Objective(weights, Distance(), Means())(restored, batch(hq), faces, faithful)
+    # every face is 0.25 too bright: squared as of [-1, 1] 0.25, in every part 0.25, at a distance of 2.5
+    assert terms.keys() == {"l1", "faithful", "l2", "lpips", "fidelity", "parts", "identity"}
+    assert {name: term.item() for name, term in terms.items()} == pytest.approx(
+        {
+            "l1": 1.3 * (restored - hq).abs().mean().item(),
+            "faithful": 1.7 * (faithful - hq).abs().mean().item(),
+            "l2": 0.2 * 4 * (restored - hq).square().mean().item(),
+            "lpips": 0.3 * 10 * (restored - hq).abs().mean().item(),
+            "fidelity": 0.5 * (2.3 * 0.25 + 0.7 * 2.5),
+            "parts": 1.9 * (0.25 + 2.5),
+            "identity": 1.1 * (face.mean() + 10 * truth.mean() + 100 * reference.mean()).item(),
+        },
+        rel=1e-4,
+    )
+
+
+def test_the_less_is_lost_the_less_the_adversarial_term_counts() -> None:
+    torch.manual_seed(0)
+    weights = LossWeights(**{**vars(NOTHING), "picture_adversarial": 0.5, "full_damage": 0.04})
+    objective = Objective(weights, None, None, discriminator_channels=8).eval()
+    (judge,) = objective.discriminators
+    restored = pictures(1, count=3)
+    # flat pictures that have lost 0, 0.01 and 0.3
+    hq = torch.tensor([0.5, 0.51, 0.8]).reshape(-1, 1, 1, 1).expand(-1, 3, 32, 32)
+    known = batch(hq)._replace(lq=torch.full((3, 3, 8, 8), 0.5))
+    (term,) = objective(restored, known, None).values()
+    logits = judge(restored).mean(dim=(1, 2, 3))
+    torch.testing.assert_close(term, -0.5 * (0.25 * logits[1] + logits[2]) / 3)
+
+
+def test_references_of_others_and_cut_faces_are_left_out() -> None:
+    """The first face is cut, the second has a reference of its person, the third one of somebody else."""
+    points = FFHQ_512.scaled(24).tensor().float()
+    landmarks = torch.stack([points - 12, points + 4, points + 4])
+    known = batch(pictures(1, count=3))._replace(
+        faces=Faces(torch.arange(3), torch.zeros(3, 4), landmarks, torch.ones(3)),
+        matrices=alignment_matrix(landmarks),
+        referenced=torch.arange(3),
+        present=torch.ones(3, dtype=torch.bool),
+        same_person=torch.tensor([True, True, False]),
+    )
+    restored = pictures(2, count=3)
+    pairs = Objective(NOTHING, None, None, face_size=24).faces(restored, known)
+    assert pairs.present.tolist() == [True, False]
+    assert pairs.reference[0].equal(known.reference[1])
+    torch.testing.assert_close(pairs.restored, restored[1:, :, 4:28, 4:28], rtol=0, atol=1e-4)

@@ -37,6 +37,12 @@ def test_gradient_is_divided_by_the_distance_of_each_sample():
     assert distillation_gradient(z, fake, real).flatten(1).tolist() == [[0.5, -2.0], [0.0, 2.5]]
 
 
+def test_gradient_is_divided_by_small_distances_too_down_to_the_least():
+    z = torch.zeros(2, 1, 1, 2)
+    real, fake = (torch.tensor(values).reshape(2, 1, 1, 1).expand(2, 1, 1, 2) for values in ([1e-3, 0.0], [3e-3, 2e-6]))
+    torch.testing.assert_close(distillation_gradient(z, fake, real)[:, 0, 0, 0], torch.tensor([2.0, 2.0]))
+
+
 def test_loss_has_twice_the_gradient_over_the_number_of_elements():
     z, g, *_ = latents()
     z.requires_grad_()

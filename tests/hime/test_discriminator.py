@@ -84,3 +84,10 @@ def test_says_what_does_not_fit(discriminator):
         discriminator(images(15))
     with pytest.raises(ValueError, match="at least 1 channel and 1 layer, got 0 and 4"):
         Discriminator(channels=0)
+
+
+def test_black_is_minus_one_and_white_one_to_its_layers():
+    discriminator, seen = Discriminator(channels=2, layers=1), []
+    discriminator.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].unique().tolist()))
+    discriminator(torch.tensor([0.0, 0.25, 0.5, 1.0]).expand(1, 3, 4, 4))
+    assert seen == [[-1.0, -0.5, 0.0, 1.0]]

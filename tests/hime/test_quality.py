@@ -33,6 +33,16 @@ def test_scores_are_means_over_images_on_rgb(pairs) -> None:
     assert scores["ssim"].item() == pytest.approx(ssim, abs=1e-5)
 
 
+def test_bicubic_is_the_enlarged_input_against_the_truth() -> None:
+    """Pictures of one colour: bicubic keeps it, so the errors are 0.1 of the output and 0.2 of the input."""
+    sr, hr = torch.full((1, 3, 32, 32), 0.6), torch.full((1, 3, 32, 32), 0.5)
+    quality = QualityScores()
+    quality.update(sr, hr, torch.full((1, 3, 8, 8), 0.3))
+    scores = quality.compute()
+    assert scores["psnr"].item() == pytest.approx(20, abs=1e-3)
+    assert scores["psnr_bicubic"].item() == pytest.approx(-20 * np.log10(0.2), abs=1e-3)
+
+
 def test_reset_forgets(pairs) -> None:
     sr, hr, lr = pairs
     quality = QualityScores()

@@ -1,11 +1,13 @@
 """What the stages decide about single images, without networks."""
 
 import io
+import json
 import sys
 import tarfile
 import zlib
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +39,7 @@ from portraitdata.builder.layout import (
     PAIRS_SCHEMA,
     SINGLE_FILE,
     SPLIT,
+    SPLIT_FACTS,
     part_path,
     read_stage,
     write_rows,
@@ -44,7 +47,7 @@ from portraitdata.builder.layout import (
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.download_stage import Download, command_line
 from portraitdata.builder.stages.index_stage import Index, fits, may_fit
-from portraitdata.builder.stages.mine_pairs import NOT_ALIKE, mine_pairs
+from portraitdata.builder.stages.mine_pairs import NOT_ALIKE, ONE_SHOT, mine_pairs
 from portraitdata.builder.stages.perceptual_hash import alike_hashes, perceptual_hash
 from portraitdata.builder.stages.q_align import QAlign
 from portraitdata.builder.stages.quality_stage import Quality, build_judge
@@ -397,8 +400,52 @@ def test_faces_that_are_alike_but_no_pair_are_noted_and_not_torn_apart_by_the_sp
     assert tested >= set(strangers)
 
 
+@pytest.mark.parametrize(
+    ("cosine", "status", "reason"), [(0.7, "kept", ""), (0.94, "kept", ""), (0.96, "dropped", ONE_SHOT)]
+)
+def test_faces_are_a_pair_up_to_the_similarity_of_one_shot(tmp_path, cosine, status, reason):
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
+    write_faces(config, cosine)
+    mine_pairs(config)
+    (pair,) = read_stage(config.output, PAIRS).to_pylist()
+    assert (pair["status"], pair["reason"]) == (status, reason)
+
+
 def test_faces_below_the_threshold_of_the_split_are_not_noted(tmp_path):
     config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
     write_faces(config, 0.4)
     mine_pairs(config)
     assert read_stage(config.output, PAIRS).num_rows == 0
+
+
+def test_a_face_is_compared_with_all_on_the_other_side_of_the_split(tmp_path):
+    """The facts name the largest similarity across the split, and the groups that the configured threshold makes."""
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
+    one, other, *_ = write_faces(config, 0.42)
+    for above, groups in ((0.65, STRANGERS + 2), (0.4, STRANGERS + 1)):
+        changed = replace(config, pairs=replace(config.pairs, similarity_above=above))
+        mine_pairs(changed)
+        crossing = set()
+        for seed in range(8):
+            split_images(replace(changed, split=replace(config.split, test_share=0.4, seed=seed)))
+            table = pq.read_table(config.output / SPLIT / SINGLE_FILE[SPLIT])
+            facts = json.loads(table.schema.metadata[SPLIT_FACTS])
+            assert (facts["threshold"], facts["groups"]) == (min(above, 0.45), groups)
+            assert len(set(table["group"].to_pylist())) == groups
+            split = dict(zip(table["uid"].to_pylist(), table["split"].to_pylist(), strict=True))
+            torn = split[one] != split[other]
+            assert facts["largest_cross_similarity"] == pytest.approx(0.42 if torn else 0, abs=1e-3)
+            crossing.add(torn)
+        assert crossing == ({True, False} if above == 0.65 else {False})
+
+
+def test_groups_of_a_raised_threshold_are_those_that_were_split(tmp_path):
+    """A chain of four is more than a fifth of all: from a threshold of 0.5 on, its likenesses of 0.48 hold no more."""
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path, "CC0-1.0"),))
+    uids = write_faces(config, 0.0)
+    names = [f"{uid}:0" for uid in uids[:4]]
+    rows = [{"face_a": a, "face_b": b, "cosine": 0.48} for a, b in pairwise(names)]
+    write_rows(rows_of(PAIRS_SCHEMA, rows), config.output / PAIRS / SINGLE_FILE[PAIRS])
+    split_images(config)
+    table = pq.read_table(config.output / SPLIT / SINGLE_FILE[SPLIT])
+    assert table["group"].to_pylist() == uids

@@ -64,6 +64,26 @@ def test_a_giant_group_raises_the_threshold():
     assert split.splits.count("test") == 10
 
 
+def test_a_group_of_a_fifth_is_no_giant():
+    uids = list("abcdefghij")
+    split = split_people(uids, [(0, 1, 0.5)], 0.2, seed=0)
+    assert (split.threshold, split.groups, split.largest) == (0.45, 9, 2)
+    # one photograph more is: nothing between the thresholds holds it together any longer
+    split = split_people(uids, [(0, 1, 0.48), (1, 2, 0.48)], 0.2, seed=0)
+    assert (split.threshold, split.groups, split.largest) == (pytest.approx(0.5), 10, 1)
+
+
+@pytest.mark.parametrize("pairs", [0.4, 0.65])
+def test_people_are_held_together_by_the_lower_threshold_and_torn_apart_up_to_that_of_pairs(pairs):
+    uids = list("abcdefghij")
+    split = split_people(uids, [(0, 1, 0.42)], 0.2, seed=0, pairs=pairs)
+    assert (split.threshold, split.groups) == (min(pairs, 0.45), 9 if pairs == 0.4 else 10)
+    # pairs stay together even in a giant group; faces that are exactly as similar as the threshold are no pair
+    chain = [(a, a + 1, pairs + 0.01) for a in range(4)] + [(5, 6, pairs)]
+    split = split_people(uids, chain, 0.2, seed=0, pairs=pairs)
+    assert (split.threshold, split.groups, split.largest) == (pairs, 6, 5)
+
+
 def test_the_largest_group_is_for_training():
     edges = [(0, 1, 0.9), (1, 2, 0.9), (3, 4, 0.9)]
     for seed in range(10):

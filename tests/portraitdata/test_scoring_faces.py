@@ -118,6 +118,17 @@ def test_reference_is_of_any_size_and_may_be_absent(embedder):
     assert reference_identity_metric(embedder)(pair(reference=reference))[0] == pytest.approx(1, abs=0.01)
 
 
+def test_the_reference_is_compared_with_the_restored_face(embedder):
+    """Even if the target is somebody else's."""
+    reference = picture((10, 10), fill=(0.9, 0.1, 0.1))
+    like, unlike = (
+        reference_identity_metric(embedder)(pair(restored=restored, target=target, reference=reference))[0]
+        for restored, target in ((reference, picture((10, 10))), (picture((10, 10)), reference))
+    )
+    assert like == pytest.approx(1, abs=1e-6)
+    assert unlike < 0.9
+
+
 def test_landmarks_are_measured_by_the_distance_of_the_true_eyes():
     found = landmark_metric(FaceFinder(Squares()))(pair(restored=picture((13, 14)), target=picture((10, 10))))
     assert found[0] == pytest.approx(5 / FFHQ_512.scaled(40).eye_distance(), rel=1e-4)

@@ -80,3 +80,11 @@ def test_a_split_from_a_spreadsheet_has_a_byte_order_mark(tmp_path) -> None:
     path = tmp_path / "split.csv"
     path.write_text("\ufeffidentity,split\r\nada,test\r\n", encoding="utf-8")
     assert read_split(path) == {"ada": "test"}
+
+
+def test_one_is_tested_at_least_and_one_trained_at_least():
+    counts = dict.fromkeys(["ada", "ben", "cyd"], 9)
+    assert sorted(split_identities(counts, test=0.1).values()) == ["test", "train", "train"]
+    assert sorted(split_identities(counts, test=2).values()) == ["test", "test", "train"]
+    with pytest.raises(ValueError, match="3 test identities leave none to train on: 3 of 3"):
+        split_identities(counts, test=3)
