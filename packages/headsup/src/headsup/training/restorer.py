@@ -24,16 +24,16 @@ from headsup.losses.lpips import PerceptualDistance
 from headsup.losses.objective import LossWeights, Objective
 from headsup.losses.score_distillation import score_distillation_loss
 from headsup.model.one_step import OneStepRestorer, Restoration
-from headsup.model.prompts import ConstantPrompt, IndexPrompts, Prompts, TaggedPrompts
+from headsup.model.prompts import ConstantPrompt, Prompts
 from headsup.model.settings import RestorerSettings
 from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
+from headsup.training.prompt_remarks import prompt_remarks
 from headsup.training.scores import RestorationScores
 from headsup.training.sources import sample_sources
 from headsup.weights.files import PREDICTION, apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
-from portraitdata.restoration.datamodule import RestorationDataModule
 from portraitdata.training.stepping import optimizers_of, stepping
 
 DEFAULT_SETTINGS = RestorerSettings()
@@ -189,21 +189,11 @@ class RestorerTrainer(LightningModule):
 
     def on_fit_start(self) -> None:
         """Say once which terms are off, or are not what the paper means."""
-        for sentence in (*self.objective.remarks(), *self.prompt_remarks()):
+        for sentence in (
+            *self.objective.remarks(),
+            *prompt_remarks(self.prompts, getattr(self.trainer, "datamodule", None)),
+        ):
             rank_zero_info(sentence)
-
-    def prompt_remarks(self) -> list[str]:
-        """Sentences on indexes without texts, where the prompts are the index's."""
-        data = getattr(self.trainer, "datamodule", None)
-        if not isinstance(data, RestorationDataModule) or not isinstance(self.prompts, IndexPrompts):
-            return []
-        if isinstance(self.prompts, TaggedPrompts):
-            return []
-        return [
-            f'{index} has neither prompts nor tags: its images are trained with the text "{self.prompts.otherwise}". '
-            f"`portraitdata tag {index} --tagger dape` writes tags."
-            for index in data.indexes_without_text()
-        ]
 
     def forward(self, batch: RestorationBatch) -> Restoration:
         """Restored images, their latents and the faithful images."""
