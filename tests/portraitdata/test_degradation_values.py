@@ -6,6 +6,7 @@ import torch
 
 from portraitdata.commands.degradation_jobs import plan_degradation
 from portraitdata.commands.degrade import run_degrade
+from portraitdata.commands.scoring_options import DegradeOptions
 from portraitdata.degradation.batched.executor import degrade_batch
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
@@ -31,4 +32,5 @@ def test_the_exit_status_is_that_of_the_other_commands(tmp_path, broken, status)
         pixels = np.full((64, 48, 3), 99, np.uint8)
         picture = folder / f"{name}.ppm"
         picture.write_bytes(b"P6 48 64 255\n" + pixels.tobytes()[: 10 if name in broken else None])
-    assert run_degrade(plan_degradation([folder], tmp_path / "lq"), tmp_path / "lq") == status
+    options = DegradeOptions([folder], output=tmp_path / "lq")
+    assert run_degrade(plan_degradation([folder], tmp_path / "lq"), options) == status
