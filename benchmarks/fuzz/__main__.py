@@ -64,7 +64,7 @@ def main() -> int:
             ending = run_case(case, folder, given.limit)
             cases[name] += 1
             if wrong := faults(ending, folder / "output", case.wanted):
-                found.update(wrong)
+                found.update(wrong.keys())
                 keep(folder, given.kept / f"{given.seed}-{number:06d}", case, wrong, ending)
             shutil.rmtree(folder)
             for file in Path(work).glob(f"{number:06d}.*"):

@@ -86,7 +86,8 @@ def _be_the_child(command: Callable[[], object], folder: Path, printed: Path, sa
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number, file in ((1, printed), (2, said)):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115  # as Python's own
         os.chdir(folder)
         command()
         status = 0
