@@ -1,0 +1,1 @@
+"""Damaged files for every command, and what the commands make of them."""
