@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from headsup.cli import main
-from headsup.model.backbone import MissingBackboneError, description, load_backbone
+from headsup.model.backbone import MIRROR, MissingBackboneError, description, load_backbone, place_of
 from headsup.model.settings import RestorerSettings
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
@@ -164,3 +164,9 @@ def test_a_base_that_is_on_this_machine_is_used(stranger: Path, calls: list[obje
     assert loaded.restorer.source == BASE
     assert loaded.prompts.negative().shape == (1, 1, width)
     assert calls == []
+
+
+def test_the_mirror_of_stable_diffusion_needs_no_word() -> None:
+    assert place_of(MIRROR, fetch=False) == MIRROR
+    with pytest.raises(MissingBackboneError, match="--base someone/model allows it"):
+        place_of("someone/model", fetch=False)

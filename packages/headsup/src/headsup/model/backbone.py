@@ -185,7 +185,7 @@ def _read(place: str, source: str) -> Backbone:
 
 
 def place_of(source: str, fetch: bool) -> str:
-    """Folder of a diffusion model, or its id on the hub if it may be fetched from there.
+    """Folder of a diffusion model, or its id on the hub if it may be fetched from there; `MIRROR` always may.
 
     Args:
         source: Folder, or id on the hub.
@@ -194,7 +194,7 @@ def place_of(source: str, fetch: bool) -> str:
     Raises:
         MissingBackboneError: If it may not, and is neither a folder nor in the hub's cache on this machine.
     """
-    if fetch or Path(source).is_dir():
+    if fetch or source == MIRROR or Path(source).is_dir():
         return source
     try:
         found = try_to_load_from_cache(source, "unet/config.json")

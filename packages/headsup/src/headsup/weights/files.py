@@ -162,8 +162,8 @@ def load_restorer(
 
     Args:
         name_or_path: Name of shipped weights, or a .safetensors file.
-        base: Where the base model is, if not where the weights say. It is fetched only if it is named here: what a file
-            says is no reason for a download.
+        base: Where the base model is, if not where the weights say. Unless it is the mirror of Stable Diffusion 2.1,
+            it is fetched only if it is named here: what a file says is no reason for a download.
 
     Raises:
         ValueError: If something does not fit.
