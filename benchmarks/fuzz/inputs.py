@@ -21,7 +21,7 @@ HUGE = (65_535, 65_535), (30_000, 30_000), (2**31 - 1, 2**31 - 1), (0, 5), (1, 2
 def damaged(data: bytes, generator: Generator, damages: Sequence[Damage] = DAMAGES) -> bytes:
     """One to three damages of bytes."""
     for _ in range(generator.integers(1, 4)):
-        data = damages[generator.integers(len(damages))](data, generator)
+        data = damages[int(generator.integers(len(damages)))](data, generator)
     return data
 
 
