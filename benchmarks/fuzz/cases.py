@@ -166,8 +166,8 @@ class Prepared:
         run(Case(words), self.records)
         write_good_picture(self.study / "one", SMALL)
         write_good_picture(self.study / "two", SMALL)
-        words = "portraitdata", "study", "make", "--methods", "one", "two", "--questions", "1", "--output", "s.html"
-        run(Case(words), self.study)
+        make = "portraitdata", "study", "make", "--methods", "one", "two", "--questions", "1", "--output", "s.html"
+        run(Case(make), self.study)
         self.knows_faces = False
         os.environ[CACHE_VARIABLE] = str(place / "cache")
         for file in sorted((assets or place).glob("weights/*/*")):
