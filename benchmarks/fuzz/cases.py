@@ -1,5 +1,6 @@
 """Calls of the commands on damaged files."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from benchmarks.fuzz.inputs import write_damaged, write_good_picture, write_pict
 from faceops.weights.cache import CACHE_VARIABLE, add_weights
 from headsup.weights.shipped import find_weights as find_restorer
 from hime.weights.shipped import find_weights as find_upscaler
+from portraitdata.study.answers import FORMAT
 
 MEMORY = "--max-memory", "1"
 FACE = 160
@@ -65,6 +67,12 @@ def embed(folder: Path, generator: Generator) -> Case:
     """Embeddings in one file, which a part of the pictures makes too."""
     given, _, _ = pictures(folder, generator, FACE)
     return Case(("faceops", "embed", *given, "--output", "output/o.npz", *MEMORY))
+
+
+def draw_map(folder: Path, generator: Generator) -> Case:
+    """Correlation map of a picture."""
+    picture = write_picture(folder / "in", generator, SMALL)
+    return Case(("hime", "correlation-map", os.path.relpath(picture, folder), "--output", "output/o.png"))
 
 
 def upscale(folder: Path, generator: Generator) -> Case:
@@ -143,7 +151,9 @@ class Prepared:
             run: Runs a case in a folder.
             assets: Folder of the weights of faceops; the commands that need them are left out without it.
         """
-        self.exemplars, self.portraits, self.records = (place / name for name in ("exemplars", "portraits", "records"))
+        self.exemplars, self.portraits, self.records, self.study = (
+            place / name for name in ("exemplars", "portraits", "records", "study")
+        )
         for person in ("one", "two"):
             for name in ("a.png", "b.png"):
                 write_good_picture(self.exemplars / "people" / person, 4 * SMALL, name)
@@ -154,6 +164,10 @@ class Prepared:
         write_good_picture(self.records, 4 * SMALL)
         words = "portraitdata", "degrade", "good.png", "--output", "o.png", "--records", "r.jsonl"
         run(Case(words), self.records)
+        write_good_picture(self.study / "one", SMALL)
+        write_good_picture(self.study / "two", SMALL)
+        make = "portraitdata", "study", "make", "--methods", "one", "two", "--questions", "1", "--output", "s.html"
+        run(Case(make), self.study)
         self.knows_faces = False
         os.environ[CACHE_VARIABLE] = str(place / "cache")
         for file in sorted((assets or place).glob("weights/*/*")):
@@ -181,6 +195,19 @@ class Prepared:
         write_good_picture(folder, 4 * SMALL)
         return Case(("portraitdata", "degrade", "good.png", "--output", "output/o.png", "--replay", "r.jsonl", *MEMORY))
 
+    def count_answers(self, folder: Path, generator: Generator) -> Case:
+        """Count answers to a questionnaire; they or its key are damaged."""
+        key = self.study / "s.key.json"
+        record = json.loads(key.read_text())
+        answers = {"format": FORMAT, "study": record["study"], "participant": "a", "saved": "2026-01-01T00:00:00Z"}
+        first, answered = record["questions"][0], folder / "a.json"
+        chosen = {first["token"]: next(iter(first["options"]))}
+        answered.write_text(json.dumps(answers | {"questions": 1, "answers": chosen}))
+        shutil.copy(key, folder / "k.json")
+        changed = folder / str(generator.choice(["a.json", "k.json"]))
+        write_damaged(changed, changed, generator)
+        return Case(("portraitdata", "study", "score", "a.json", "--key", "k.json", "--output", "output/o.json"))
+
     def identities(self, folder: Path, generator: Generator) -> Case:
         """Index people by a damaged table."""
         rows = "".join(f"{person}/{name}.png,{person},train\n" for person in ("one", "two") for name in "ab")
@@ -195,6 +222,7 @@ class Prepared:
         """Cases of every command by name."""
         found: dict[str, Draw] = {
             "hime upscale": upscale,
+            "hime correlation-map": draw_map,
             "hime upscale --weights": upscale_by_damaged_weights,
             "headsup restore": restore,
             "headsup restore --weights": restore_by_damaged_weights,
@@ -204,6 +232,7 @@ class Prepared:
             "portraitdata exemplar-index": index_exemplars,
             "portraitdata exemplar-index --identities": self.identities,
             "portraitdata portrait-index": index_portraits,
+            "portraitdata study score": self.count_answers,
             "portraitdata inspect": self.inspect,
             "portraitdata verify": self.verify,
         }

@@ -57,6 +57,12 @@ def false_number(data: bytes, generator: Generator) -> bytes:
     return data[:place] + struct.pack(order + kind, number) + data[place + size :]
 
 
+def nested(data: bytes, generator: Generator) -> bytes:
+    """Insert a hundred thousand brackets, deeper than recursive parsers can follow."""
+    place = int(generator.integers(0, len(data) + 1))
+    return data[:place] + b"[" * 100_000 + data[place:]
+
+
 def emptied(_data: bytes, _generator: Generator) -> bytes:
     """Leave nothing."""
     return b""
@@ -79,10 +85,15 @@ DAMAGES: tuple[Damage, ...] = (
     left_out,
     zeroed,
     false_number,
+    nested,
     emptied,
     as_text,
     whole,
 )
+
+
+FALSE_FIELDS = "", "[]", "{}", "null", "1e999", "nan", "[" * 100_000
+"""Texts in place of the JSON of a field of a header."""
 
 
 def altered_tensors(data: bytes, generator: Generator) -> bytes:
@@ -108,7 +119,9 @@ def altered_tensors(data: bytes, generator: Generator) -> bytes:
         del header["__metadata__"]
     else:
         known = header["__metadata__"]
-        known[str(generator.choice(sorted(known)))] = str(generator.choice(["", "[]", "{}", "null", "1e999", "nan"]))
+        known[str(generator.choice(sorted(known)))] = str(
+            generator.choice(["", "[]", "{}", "null", "1e999", "nan", "[" * 100_000])
+        )
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data[8 + length :]
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceops.json_text import parse_json
+
 LONGEST_NAME = 40
 """Letters of a stranger's architecture that are shown."""
 
@@ -46,11 +48,9 @@ def read_parts(path: Path, architecture: Architecture) -> Parts:
             f"Write them with `{architecture.name} export`."
         )
     try:
-        parts = {name: json.loads(metadata[name]) for name in architecture.parts}
+        parts = {name: parse_json(metadata[name]) for name in architecture.parts}
     except (KeyError, ValueError) as error:
         raise unreadable_header(path, error) from error
-    except RecursionError:
-        raise unreadable_header(path, "it is nested too deep") from None
     for name, content in parts.items():
         if not isinstance(content, Mapping):
             raise unreadable_header(path, f"{name} is not a JSON object")

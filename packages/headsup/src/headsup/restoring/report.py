@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 from headsup.restoring.options import RestoreOptions
 
 Command = Literal["headsup restore", "headsup blend"]
@@ -112,7 +113,7 @@ def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         if content["report"] == command:
             return [dict(entry, output=str(entry["output"])) for entry in content["pictures"]]
     except (ValueError, KeyError, TypeError):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 from portraitdata.degradation.records import DegradationRecord, record_from_dict
 
 
@@ -38,7 +39,7 @@ def read_records(path: Path) -> dict[str, RecordedPicture]:
     pictures = {}
     for number, line in enumerate(lines, start=1):
         try:
-            content = json.loads(line)
+            content = parse_json(line)
             name, top, left = str(content["name"]), int(content["top"]), int(content["left"])
             if top < 0 or left < 0:
                 raise ValueError(f"a window begins at row and column 0 or later, got {top} and {left}.")

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from faceops.json_text import parse_json
+
 KernelKind = Literal[
     "iso", "aniso", "generalised_iso", "generalised_aniso", "plateau_iso", "plateau_aniso", "sinc", "none"
 ]
@@ -172,7 +174,7 @@ def record_from_json(text: str) -> DegradationRecord:
         True
     """
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError as error:
         raise ValueError(f"A degradation record is a line of JSON, got {text[:60]!r}.") from error
     return record_from_dict(content)

@@ -1,6 +1,5 @@
 """Parquet files of an index of photographs: their columns, and the metadata that say where the photographs lie."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 
 
 def read_parquet(path: Path, wanted: str) -> pa.Table:
@@ -72,8 +72,12 @@ def stored_metadata(table: pa.Table, key: bytes, version: int, place: Path, comm
     stored = (table.schema.metadata or {}).get(key)
     if stored is None:
         raise ValueError(f"{place} does not say where its photographs lie; make it by `portraitdata {command}`.")
-    metadata = json.loads(stored)
-    if metadata["version"] > version:
+    try:
+        metadata = parse_json(stored)
+        newer = metadata["version"] > version
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{place} has no readable metadata ({error}); make it by `portraitdata {command}`.") from error
+    if newer:
         raise ValueError(
             f"{place} has version {metadata['version']} of the index format, newer than {version}; update portraitdata."
         )

@@ -1,11 +1,11 @@
 """Files of answers that participants sent, checked against the keys of their studies."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from faceops.json_text import parse_json
 from portraitdata.study.questions import Question, QuestionKind
 from portraitdata.study.study_key import StudyKey
 
@@ -58,7 +58,7 @@ def read_answers(path: Path) -> AnswerSheet:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of answers {path}.")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, wanted was {FORMAT!r}")
         sheet = AnswerSheet(path, record["study"], record["participant"].strip(), record["saved"], record["answers"])

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 from portraitdata.study.questions import Question
 from portraitdata.study.study_pictures import Given
 
@@ -66,7 +67,7 @@ class StudyKey:
         if not path.is_file():
             raise FileNotFoundError(f"There is no key {path}; `portraitdata study make` wrote it beside the page.")
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = parse_json(path.read_text(encoding="utf-8"))
             if record["format"] != FORMAT:
                 raise ValueError(f"its format is {record['format']!r}, wanted was {FORMAT!r}")
             questions = tuple(Question(**question) for question in record["questions"])

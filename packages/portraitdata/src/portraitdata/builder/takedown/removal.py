@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from faceops.atomic_files import HALF_WRITTEN, replacing
+from faceops.json_text import parse_json
 from portraitdata.builder.layout import SCHEMA_OF
 from portraitdata.builder.takedown.archive_rewriting import next_generation, rewrite_without
 from portraitdata.builder.takedown.build_removal import forbid_in_build, remove_from_build
@@ -49,7 +50,7 @@ def read_journal(folder: Path) -> Journal | None:
     if not path.is_file():
         return None
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = parse_json(path.read_text(encoding="utf-8"))
         return Journal(tuple(TakenDown(**row) for row in stored["rows"]), tuple(stored["files"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no journal of a takedown ({error}).") from error
