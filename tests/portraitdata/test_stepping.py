@@ -64,20 +64,25 @@ def by_hand(module):
             sums[i] = [torch.zeros_like(p) for p in parameters]
 
 
-def test_each_network_is_stepped_by_its_own_clipped_gradient_of_the_accumulated_batches(tmp_path):
-    module = Pair()
-    expected = copy.deepcopy(module)
-    before = copy.deepcopy(module.state_dict())
-    trainer = Trainer(
+def one_epoch(folder):
+    """A trainer that is silent and keeps nothing."""
+    return Trainer(
         accelerator="cpu",
         devices=1,
         max_epochs=1,
-        default_root_dir=tmp_path,
+        default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def test_each_network_is_stepped_by_its_own_clipped_gradient_of_the_accumulated_batches(tmp_path):
+    module = Pair()
+    expected = copy.deepcopy(module)
+    before = copy.deepcopy(module.state_dict())
+    trainer = one_epoch(tmp_path)
     trainer.fit(module, DataLoader(BATCHES, batch_size=None))
     by_hand(expected)
     torch.testing.assert_close(module.state_dict(), expected.state_dict())
@@ -108,16 +113,7 @@ def test_a_step_is_by_the_mean_of_the_accumulated_losses(tmp_path, accumulate):
     """And not by their sum, which a clipped gradient or Adam would hide."""
     batches = torch.tensor([1.0, 2.0, 4.0, 9.0])
     module = Accumulating(accumulate)
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_epochs=1,
-        default_root_dir=tmp_path,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = one_epoch(tmp_path)
     trainer.fit(module, DataLoader(batches, batch_size=None))
     assert trainer.global_step == 4 // accumulate
     assert module.weight.item() == pytest.approx(-0.5 * batches.sum().item() / accumulate)

@@ -103,12 +103,27 @@ def machine_name() -> str:
 @lru_cache(maxsize=1024)
 def remove_half_written(folder: Path) -> None:
     """Remove temporary files of processes of this machine that are no more; once for each folder and process."""
-    with suppress(OSError):  # a folder that can be written to need not be one that can be listed
-        for name in os.listdir(folder):
-            found = HALF_WRITTEN.fullmatch(name)
-            if found and found["machine"] == machine_name() and not is_running(int(found["process"])):
-                with suppress(OSError):
-                    (folder / name).unlink()
+    for path in left_by_killed(folder, HALF_WRITTEN):
+        with suppress(OSError):
+            path.unlink()
+
+
+def left_by_killed(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """What processes of this machine that are no more have left in a folder.
+
+    Args:
+        pattern: Of its names; the groups `machine` and `process` say whose it is.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError:  # a folder that can be written to need not be one that can be listed
+        return []
+    found = filter(None, map(pattern.fullmatch, names))
+    return [
+        folder / name.string
+        for name in found
+        if name["machine"] == machine_name() and not is_running(int(name["process"]))
+    ]
 
 
 def is_running(process: int) -> bool:

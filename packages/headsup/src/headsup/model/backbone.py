@@ -13,6 +13,7 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from torch import nn
 
+from faceops.json_text import parse_json
 from faceops.weights.reading import check_finite
 from headsup.model.autoencoder import latent_factor
 from headsup.model.schedule import NoiseSchedule
@@ -164,7 +165,7 @@ def read_description(folder: Path, part: Part) -> dict[str, Any]:
     file = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
     if not file.is_file():
         raise MissingBackboneError(missing(str(folder), local=True))
-    found: dict[str, Any] = json.loads(file.read_text())
+    found: dict[str, Any] = parse_json(file.read_text())
     return found
 
 

@@ -3,10 +3,9 @@
 import os
 import re
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
-from faceops.atomic_files import is_running, machine_name
+from faceops.atomic_files import left_by_killed, machine_name
 
 OF_A_SERVER = re.compile(r"headsup-serve-(?P<machine>\w+)-(?P<process>\d+)-\w+")
 
@@ -18,8 +17,5 @@ def folder_prefix() -> str:
 
 def remove_left_behind(folder: Path) -> None:
     """Remove what servers of this machine that are no more have left in a folder; what cannot be removed stays."""
-    with suppress(OSError):  # a folder that can be written to need not be one that can be listed
-        for name in os.listdir(folder):
-            found = OF_A_SERVER.fullmatch(name)
-            if found and found["machine"] == machine_name() and not is_running(int(found["process"])):
-                shutil.rmtree(folder / name, ignore_errors=True)
+    for path in left_by_killed(folder, OF_A_SERVER):
+        shutil.rmtree(path, ignore_errors=True)

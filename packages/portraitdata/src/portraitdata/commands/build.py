@@ -1,6 +1,5 @@
 """``portraitdata build`` and ``portraitdata status``: make a data set of portraits, and see what became of what."""
 
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from portraitdata.builder.layout import (
     read_stage,
 )
 from portraitdata.commands.build_options import BuildOptions
+from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.schemas import read_table
 
 
@@ -34,7 +34,7 @@ def run_build(options: BuildOptions) -> None:
         ImportError: If Ray is wanted and not installed.
     """
     config = BuildConfig(**{field.name: getattr(options, field.name) for field in fields(BuildConfig)})
-    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    workers = worker_count(options.workers)
     with running_engine(options.engine, workers) as running:
         build(config, running, options.from_stage)
     run_status(config.output)

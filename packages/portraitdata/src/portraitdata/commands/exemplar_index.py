@@ -1,14 +1,11 @@
 """``portraitdata exemplar-index``: photographs of people in, an index with a split out."""
 
-import sys
 from dataclasses import replace
 
 from portraitdata.commands.index_options import ExemplarIndexOptions
+from portraitdata.commands.left_out import print_left_out
 from portraitdata.exemplars.sources.layouts import assign_splits, recognised_layout, scan_layout
 from portraitdata.exemplars.splits import read_split
-
-NAMED = 20
-"""Files left out that are named one by one."""
 
 
 def run_exemplar_index(options: ExemplarIndexOptions) -> None:
@@ -34,9 +31,6 @@ def run_exemplar_index(options: ExemplarIndexOptions) -> None:
         seed=options.seed,
     )
     replace(index, note=options.note).write(options.output)
-    for file in found.skipped[:NAMED]:
-        print(f"left out: {file.reason}", file=sys.stderr)
-    if len(found.skipped) > NAMED:
-        print(f"left out: {len(found.skipped) - NAMED} more files", file=sys.stderr)
+    print_left_out([file.reason for file in found.skipped], "files")
     people = len(index.by_identity)
     print(f"{options.output}: {len(index.photographs)} photographs of {people} people, {index.source}")

@@ -1,7 +1,5 @@
 """``portraitdata portrait-index``: pictures in, an index of portraits, faces and pairs out."""
 
-import os
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from portraitdata.commands.index_options import PortraitIndexOptions
+from portraitdata.commands.left_out import print_left_out
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.face_pass import SeenPicture, face_columns
 from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
 from portraitdata.restoration.index.picture_files import find_picture_files
@@ -26,9 +26,6 @@ from portraitdata.restoration.index.similar_faces import (
     similar_faces,
     split_people,
 )
-
-NAMED = 20
-"""Files left out that are named one by one."""
 
 
 def run_portrait_index(options: PortraitIndexOptions) -> None:
@@ -50,11 +47,10 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
             f"got {least} for pairs and {most} for duplicates."
         )
     held_out = None if options.test_list is None else read_held_out(options.test_list)
-    processes = options.workers if options.workers is not None else os.cpu_count() or 1
+    processes = worker_count(options.workers)
     root, files, unread = _files(options, processes)
     pictures, skipped = look_at_all(root, files, _finding(options), output, processes)
-    for line in _left_out(unread + skipped):
-        print(line, file=sys.stderr)
+    print_left_out([file.reason for file in unread + skipped], "files")
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
     split = _split(pictures, near, options.test_share, options.seed, least)
     if held_out is not None:
@@ -85,11 +81,6 @@ def _finding(options: PortraitIndexOptions) -> FindingFaces | None:
     return FindingFaces(
         options.detector, options.detector_weights, options.identity_weights, options.min_eyes, options.device
     )
-
-
-def _left_out(skipped: list[Skipped]) -> list[str]:
-    lines = [f"left out: {file.reason}" for file in skipped[:NAMED]]
-    return lines + ([f"left out: {len(skipped) - NAMED} more files"] if len(skipped) > NAMED else [])
 
 
 def _owners(pictures: list[SeenPicture]) -> np.ndarray:

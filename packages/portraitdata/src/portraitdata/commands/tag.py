@@ -1,15 +1,11 @@
 """``portraitdata tag``: an index in, the same index with tags out."""
 
-import os
-import sys
-
 from faceops.device import select_device
+from portraitdata.commands.left_out import print_left_out
 from portraitdata.commands.tag_options import TagOptions
+from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.taggers import build_tagger
 from portraitdata.restoration.index.tagging import tag_index
-
-NAMED = 20
-"""Photographs left out that are named one by one."""
 
 
 def run_tag(options: TagOptions) -> None:
@@ -21,7 +17,7 @@ def run_tag(options: TagOptions) -> None:
         OSError: If something cannot be read or written.
     """
     device = select_device(options.device)
-    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    workers = worker_count(options.workers)
     tagging = tag_index(
         options.index,
         build_tagger(options.tagger),
@@ -31,8 +27,5 @@ def run_tag(options: TagOptions) -> None:
         device=device,
         again=options.overwrite,
     )
-    for reason in tagging.left_out[:NAMED]:
-        print(f"left out: {reason}", file=sys.stderr)
-    if len(tagging.left_out) > NAMED:
-        print(f"left out: {len(tagging.left_out) - NAMED} more photographs", file=sys.stderr)
+    print_left_out(tagging.left_out, "photographs")
     print(f"{options.index}: {tagging.tagged} photographs tagged, {tagging.there} had tags")

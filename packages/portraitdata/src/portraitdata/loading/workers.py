@@ -19,6 +19,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """Environment variables that libraries read when they are loaded."""
 
 
+def worker_count(stated: int | None) -> int:
+    """Number of processes: the stated one, else as many as there are cores."""
+    return stated if stated is not None else os.cpu_count() or 1
+
+
 def begin_worker() -> None:
     """Settle a new process: one thread, and no life after that of the process that it works for."""
     torch.set_num_threads(1)

@@ -19,6 +19,7 @@ from portraitdata.builder.config import BuildConfig, DownloadSettings, StageName
 from portraitdata.builder.layout import DOWNLOAD
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows
 from portraitdata.exemplars.sources.tars import tar_members
+from portraitdata.loading.index_files import write_parquet
 
 LAST_WORDS = 2000
 """Characters of what a failed program said that are passed on."""
@@ -81,8 +82,7 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
         OSError: If it cannot be started or fails as a whole.
     """
     listing = pa.table({"url": [url for _, url in urls], "uid": [uid for uid, _ in urls]})
-    with replacing(working / "urls.parquet") as temporary:
-        pq.write_table(listing, temporary)
+    write_parquet(listing, working / "urls.parquet")
     command = command_line(working, len(urls), settings)
     print(shlex.join(command), file=sys.stderr, flush=True)
     try:

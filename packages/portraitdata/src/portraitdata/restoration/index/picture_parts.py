@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from faceops.atomic_files import replacing
 from faceops.geometry.faces import Faces
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.face_pass import SeenPicture
 
 PART = pa.schema(
@@ -42,8 +42,7 @@ def write_part(looked_at: Sequence[SeenPicture | Skipped], path: Path) -> None:
         OSError: If it cannot be written.
     """
     table = pa.Table.from_pylist([_row(picture) for picture in looked_at], schema=PART)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+    write_parquet(table, path)
 
 
 def read_part(path: Path) -> list[SeenPicture | Skipped]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 
 JOURNAL = ".tags.jsonl"
 """File in the folder of an index until the tags are in its table."""
@@ -42,14 +43,14 @@ class TagJournal:
 
     def _read(self, tagger: str) -> None:
         head, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        earlier = json.loads(head)["tagger"] if lines else tagger
+        earlier = parse_json(head)["tagger"] if lines else tagger
         if earlier != tagger:
             raise ValueError(
                 f"{self.path} holds tags that {earlier} has found in a run that did not end; continue with it, or "
                 "delete the file."
             )
         for line in lines[:-1]:  # what follows the last line break is nothing, or half a line
-            row = json.loads(line)
+            row = parse_json(line)
             self.found[row["uid"]] = row["tags"]
 
 

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from faceops.atomic_files import replacing
 from faceops.images.decoding import decode_raster
 from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.loading.progress_bar import with_bar
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import IMAGES_OPTIONAL, read_table
@@ -150,5 +149,4 @@ def _write(table: pa.Table, tags: dict[str, list[str]], path: Path) -> None:
         table = table.set_column(table.column_names.index("tags"), "tags", column)
     else:
         table = table.append_column("tags", column)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+    write_parquet(table, path)
