@@ -286,7 +286,11 @@ def test_another_base_is_refused(
 
 
 def test_the_published_names_are_fetched(
-    original: Original, headsup: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    original: Original,
+    headsup: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As if somebody had fetched the file; its checksum is that of the test."""
     torch.save(original.content, tmp_path / "osediff.pkl")
@@ -299,3 +303,12 @@ def test_the_published_names_are_fetched(
     weights = tmp_path / "w.safetensors"
     assert headsup("import", "osediff", "--output", weights, "--base", original.base) == 0
     assert read_weights(weights).card.licence.startswith("Apache-2.0")
+    capsys.readouterr()
+    assert headsup("weights", "fetch", "osediff") == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'osediff.pkl'}\n"
+
+
+@pytest.mark.parametrize("argv", [["fetch"], ["list", "osediff"]])
+def test_fetching_is_by_name(argv: list[str], headsup: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert headsup("weights", *argv) == 2
+    assert "headsup weights fetch osediff" in capsys.readouterr().err

@@ -132,8 +132,23 @@ def profile(
     print_profile(report_profile(architecture, size, mode, settings), json)
 
 
-def weights() -> None:
-    """List the shipped weights with their model cards."""
+def weights(action: Literal["list", "fetch"] = "list", name: str | None = None) -> None:
+    """List the shipped weights with their model cards, or fetch published ones.
+
+    Args:
+        action: list, or fetch.
+        name: Weights to fetch, such as osediff; ``faceops weights list`` names all.
+
+    Raises:
+        ValueError: If a name is missing, or given for the list.
+    """
+    if (action == "fetch") != (name is not None):
+        raise ValueError("Weights are fetched by name: headsup weights fetch osediff. The list takes none.")
+    if name is not None:
+        from faceops.commands.weights import run_fetch
+
+        run_fetch(name)
+        return
     from headsup.weights.report import print_weights
 
     print_weights()
