@@ -7,6 +7,7 @@ import torch
 
 from headsup.model.guidance import FACTOR, Branch, Finish, Join
 from headsup.model.one_step import OneStepRestorer, Restoration
+from headsup.model.reference_attention import References
 from headsup.model.settings import RestorerSettings
 from headsup.tiling.tiled_guidance import decode_guided
 from headsup.weights.merging import merge_adapters
@@ -159,3 +160,59 @@ def test_merging_keeps_the_picture():
         merge_adapters(restorer)
         after = restored(restorer, picture)
         torch.testing.assert_close(after.picture, before.picture, rtol=0, atol=1e-4)
+
+
+DETAILED = replace(LEAN, references="attention", reference_size=64, reference_details=True)
+
+
+def seen(side: int = 64, count: int = 1) -> References:
+    """References of a face as large as the picture, in the last of so many pictures."""
+    faces = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(4))
+    matrix = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    own = torch.zeros(1, dtype=torch.long)
+    return References(faces, own, own + count - 1, matrix, torch.ones(1, 1, side // 8, side // 8))
+
+
+def test_details_of_a_reference_change_nothing_at_first_and_only_what_they_cover_later():
+    restorer, prompt = DETAILED.build(), torch.zeros(2, 4, 64)
+    picture = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    attended = replace(DETAILED, reference_details=False).build()
+    with torch.no_grad():
+        first, before = (model(picture, prompt, seen(count=2)).faithful for model in (restorer, attended))
+        torch.testing.assert_close(first, before, rtol=0, atol=1e-6)
+        disturbed(restorer.guidance)
+        with_it, without = (restorer(picture, prompt, r).faithful for r in (seen(count=2), None))
+    torch.testing.assert_close(with_it[0], without[0], rtol=0, atol=1e-6)
+    assert (with_it[1] - without[1]).abs().mean() > 1e-4
+
+
+def test_the_branch_sees_the_values_of_a_placed_face_from_minus_one_to_one():
+    branch = Branch(1, 1, details=True)
+    assert branch.reference_stem is not None
+    noticed: list[torch.Tensor] = []
+    branch.reference_stem.register_forward_pre_hook(lambda _, given: noticed.append(given[0]))
+    face, cover = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
+    with torch.no_grad():
+        branch(torch.rand(1, 3, 8, 8), torch.cat([face * cover, cover], dim=1))
+    whole = torch.nn.functional.pixel_shuffle(noticed[0], 2)
+    torch.testing.assert_close(whole[:, :3], (2 * face - 1) * cover)
+    torch.testing.assert_close(whole[:, 3:], cover)
+
+
+def test_tiles_give_what_one_piece_gives_with_references_on_it():
+    restorer = disturbed(DETAILED.build())
+    assert restorer.guidance is not None
+    picture = torch.rand(1, 3, 416, 416, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        z, placed = restorer.encode(picture), restorer.place(seen(416), (1, 416, 416))
+        whole = decode_guided(restorer.vae, restorer.guidance, z, picture, placed=placed)
+        tiles = decode_guided(restorer.vae, restorer.guidance, z, picture, 190e6, placed)
+        plain = decode_guided(restorer.vae, restorer.guidance, z, picture)
+    torch.testing.assert_close(tiles.restored, whole.restored, rtol=0, atol=2e-5)
+    torch.testing.assert_close(tiles.faithful, whole.faithful, rtol=0, atol=2e-5)
+    assert (whole.faithful - plain.faithful).abs().mean() > 1e-4
+
+
+def test_details_need_the_branch():
+    with pytest.raises(ValueError, match="through the guiding branch"):
+        replace(DETAILED, guidance=0, output="decoded").build()

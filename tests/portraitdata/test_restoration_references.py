@@ -110,6 +110,16 @@ def test_alterations_leave_the_face_and_follow_from_the_draw():
     assert {draw_alteration(np.random.default_rng(seed)).mirrored for seed in range(10)} == {True, False}
 
 
+def test_small_alterations_are_parts_of_large_ones():
+    for seed in range(10):
+        whole, part, none = (draw_alteration(np.random.default_rng(seed), size) for size in (1.0, 0.25, 0.0))
+        for name in ("turn", "right", "down"):
+            assert getattr(part.warp, name) == pytest.approx(0.25 * getattr(whole.warp, name))
+        assert part.warp.zoom - 1 == pytest.approx(0.25 * (whole.warp.zoom - 1))
+        assert (none.warp.turn, none.warp.zoom, none.mirrored) == (0, 1, False)
+        assert (part.gamma, part.gain, part.blur) == (whole.gamma, whole.gain, whole.blur)
+
+
 def test_small_references_are_means_of_large_ones(index):
     windows = PhotographWindows(index)
     large, small = (windows.aligned_face(0, True, size) for size in (512, 128))
@@ -132,7 +142,7 @@ def test_grey_items_have_no_colour_anywhere(index, degrade_on):
     assert 10 <= sum(item.grey for item in items) <= 30
 
 
-@pytest.mark.parametrize("name", ["grey", "self_reference", "stranger", "hide_parts"])
+@pytest.mark.parametrize("name", ["grey", "self_reference", "stranger", "hide_parts", "alteration"])
 def test_probabilities_are_checked(index, name):
     with pytest.raises(ValueError, match=re.escape(f"lies in [0, 1], `{name}` is 1.5.")):
         RestorationPairs(index, size=32, **{name: 1.5})

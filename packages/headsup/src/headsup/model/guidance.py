@@ -5,6 +5,9 @@ undamaged picture comes back without its finest detail. HeadsUp lives with that;
 normalisation looks at the enlarged input itself. Its features join those of the decoder at an eighth, a quarter and
 half of the resolution, as in StableSR's controllable feature wrapping (Wang et al., 2023) and GuideSR (2025).
 
+With `details` the branch also sees a reference, placed on the picture: what an attended latent says of a face is a few
+numbers for eight pixels, too little for anybody's own eyes.
+
 The guided decoder gives two pictures in one pass. The faithful one is the input and a residual, trained by nothing but
 the distance from the truth; the restored one is what people want to see. At first neither changes anything.
 """
@@ -27,6 +30,10 @@ FACTOR = 8
 
 STEP = 2
 """Pixels on the side of the squares that the finest features stand for."""
+
+
+PICTURE, COVERED = 3, 4
+"""Channels of a picture, and of a placed reference and how much of it covers each pixel."""
 
 
 class Guide(NamedTuple):
@@ -67,13 +74,16 @@ class Branch(nn.Module):
     Args:
         width: Channels at 1/2; twice as many at 1/4, three times at 1/8.
         blocks: Residual blocks at 1/8, and at 1/4 each way; at 1/2 there is one each way.
+        details: Whether it also sees references placed on the picture.
     """
 
-    def __init__(self, width: int, blocks: int = 2) -> None:
+    def __init__(self, width: int, blocks: int = 2, details: bool = False) -> None:
         super().__init__()
         half, quarter, eighth = width, 2 * width, 3 * width
         self.blocks = blocks
-        self.stem = nn.Conv2d(3 * STEP**2, half, 3, padding=1)
+        self.stem = nn.Conv2d(PICTURE * STEP**2, half, 3, padding=1)
+        # of references, when there are any: nothing at first, and a convolution the less for a picture without
+        self.reference_stem = cleared(nn.Conv2d(COVERED * STEP**2, half, 3, padding=1, bias=False)) if details else None
         self.half_down = ResidualBlock(half)
         self.to_quarter = nn.Conv2d(half, quarter, 2, stride=2)
         self.quarter_down = stack(quarter, blocks)
@@ -83,7 +93,7 @@ class Branch(nn.Module):
         self.quarter_up = stack(quarter, blocks)
         self.from_quarter = nn.Conv2d(quarter, half, 1)
         self.half_up = ResidualBlock(half)
-        self.head = cleared(nn.Conv2d(half, 3 * STEP**2, 3, padding=1))
+        self.head = cleared(nn.Conv2d(half, PICTURE * STEP**2, 3, padding=1))
 
     @property
     def channels(self) -> tuple[int, int, int]:
@@ -97,14 +107,20 @@ class Branch(nn.Module):
         pixels = STEP * half + 2 * STEP * quarter + FACTOR * eighth
         return -(-pixels // FACTOR) * FACTOR + FACTOR  # a pixel of 1/8 may begin before the piece does
 
-    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Guide:
+    def forward(self, picture: Float[Tensor, "b 3 h w"], placed: Float[Tensor, "b 4 h w"] | None = None) -> Guide:
         """Features and the branch's own picture.
 
         Args:
             picture: Enlarged input, RGB in [0, 1], sides multiples of `FACTOR`.
+            placed: References on it, see `headsup.model.reference_layout.lay_out_covered`; None for none. Of no effect
+                without `details`.
         """
-        squares = F.pixel_unshuffle(2 * picture - 1, STEP).to(self.stem.weight.dtype)
-        half = self.half_down(self.stem(squares))
+        stem = self.stem(squares(2 * picture - 1).to(self.stem.weight.dtype))
+        if placed is not None and self.reference_stem is not None:
+            faces, cover = placed.split((PICTURE, COVERED - PICTURE), dim=1)
+            seen = squares(torch.cat([2 * faces - cover, cover], dim=1))  # the faces' values too from -1 to 1
+            stem = stem + self.reference_stem(seen.to(stem.dtype))
+        half = self.half_down(stem)
         quarter = self.quarter_down(self.to_quarter(half))
         eighth = self.eighth(self.to_eighth(quarter))
         quarter = self.quarter_up(quarter + doubled(self.from_eighth(eighth)))
@@ -157,12 +173,15 @@ class Guidance(nn.Module):
     Args:
         output: What the decoder gives.
         blocks: Residual blocks of the branch, see `Branch`.
+        details: Whether it sees references, likewise.
 
     Raises:
         ValueError: If the autoencoder does not reduce by 8, as those of Stable Diffusion and the small model do.
     """
 
-    def __init__(self, vae: AutoencoderKL, width: int, output: Output = "decoded", blocks: int = 2) -> None:
+    def __init__(
+        self, vae: AutoencoderKL, width: int, output: Output = "decoded", blocks: int = 2, details: bool = False
+    ) -> None:
         super().__init__()
         if latent_factor(vae) != FACTOR:
             raise ValueError(
@@ -170,7 +189,7 @@ class Guidance(nn.Module):
                 f"by {latent_factor(vae)}."
             )
         self.output: Output = output
-        self.branch = Branch(width, blocks)
+        self.branch = Branch(width, blocks, details)
         deep, *others = reversed(vae.config.block_out_channels)
         widths = zip(self.branch.channels, (deep, deep, others[0]), strict=True)
         self.joins = nn.ModuleList(Join(guide, decoder) for guide, decoder in widths)
@@ -179,9 +198,14 @@ class Guidance(nn.Module):
         if output == "residual":
             cleared(vae.decoder.conv_out)
 
-    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Guide:
-        """Features of an enlarged input, RGB in [0, 1]."""
-        guide: Guide = self.branch(picture)
+    @property
+    def details(self) -> bool:
+        """True if the branch sees references."""
+        return self.branch.reference_stem is not None
+
+    def forward(self, picture: Float[Tensor, "b 3 h w"], placed: Float[Tensor, "b 4 h w"] | None = None) -> Guide:
+        """Features of an enlarged input, RGB in [0, 1], and of references on it, see `Branch`."""
+        guide: Guide = self.branch(picture, placed)
         return guide
 
     def outputs(self, vae: AutoencoderKL, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
@@ -215,6 +239,11 @@ class Guidance(nn.Module):
 def stack(channels: int, blocks: int) -> nn.Sequential:
     """Residual blocks one after the other."""
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+
+
+def squares(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c4 h2 w2"]:
+    """Squares of pixels as channels."""
+    return F.pixel_unshuffle(x, STEP)
 
 
 def doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:

@@ -24,7 +24,7 @@ from headsup.model.backbone import Backbone
 from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.guidance import Guidance, Guided, Output, guided_decode
 from headsup.model.reference_attention import ReferenceAttention, References, mask_of, no_references, reduced
-from headsup.model.reference_layout import ReferenceLayout, lay_out_first
+from headsup.model.reference_layout import ReferenceLayout, lay_out_covered, lay_out_first
 
 Trained = Literal["adapters", "all"]
 """Trained part of the base model: adapters in encoder and denoiser, as in HeadsUp, or all of its weights."""
@@ -63,6 +63,7 @@ class OneStepRestorer(nn.Module):
         guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: How references come to the denoiser.
         reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
+        reference_details: Whether the guiding branch sees them too, placed on the picture.
 
     Raises:
         ValueError: If the timestep is none of the schedule's, or the parts do not go together.
@@ -84,6 +85,7 @@ class OneStepRestorer(nn.Module):
         guidance_blocks: int = 2,
         references: ReferenceForm = "concat",
         reference_size: int = 512,
+        reference_details: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= timestep < len(backbone.schedule):
@@ -93,6 +95,10 @@ class OneStepRestorer(nn.Module):
                 "The decoder can give a residual only where it is guided and trained: set guidance above 0 and trained "
                 "to all, or output to decoded."
             )
+        if reference_details and not guidance:
+            raise ValueError(
+                "Details of references reach the picture through the guiding branch: set guidance above 0."
+            )
         self.vae, self.unet, self.schedule = backbone.vae, backbone.unet, backbone.schedule
         self.factor, self.channels, self.source = backbone.factor, backbone.channels, backbone.source
         self.rank, self.alpha, self.timestep, self.seed, self.trained = rank, alpha, timestep, seed, trained
@@ -100,7 +106,9 @@ class OneStepRestorer(nn.Module):
         self.prior: UNet2DConditionModel | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.guidance = Guidance(self.vae, guidance, output, guidance_blocks) if guidance else None
+            self.guidance = (
+                Guidance(self.vae, guidance, output, guidance_blocks, reference_details) if guidance else None
+            )
             self.attention = ReferenceAttention(self.channels) if references == "attention" else None
         self.unet.conv_in = ConditionedInput(self.unet.conv_in, self.found_channels)
         self.unet.conv_out = PreciseOutput(self.unet.conv_out)
@@ -228,15 +236,26 @@ class OneStepRestorer(nn.Module):
         """Images D(z), see `headsup.model.autoencoder.decode`; guided restorers have `decode_guided`."""
         return decode(self.vae, latents)
 
+    def place(self, references: References, size: tuple[int, int, int]) -> Float[Tensor, "b 4 h w"] | None:
+        """References as the guiding branch sees them on pictures of a size; None if it sees none."""
+        if self.guidance is None or not self.guidance.details or not len(references):
+            return None
+        return lay_out_covered(references, size)
+
     def decode_guided(
-        self, guidance: Guidance, latents: Float[Tensor, "b c lh lw"], picture: Float[Tensor, "b 3 h w"]
+        self,
+        guidance: Guidance,
+        latents: Float[Tensor, "b c lh lw"],
+        picture: Float[Tensor, "b 3 h w"],
+        placed: Float[Tensor, "b 4 h w"] | None = None,
     ) -> Guided:
         """Restored and faithful images of a guided decoder.
 
         Args:
             latents: Scaled latents.
+            placed: References on the picture, see `place`.
         """
-        return guided_decode(self.vae, guidance, latents, guidance(picture), picture)
+        return guided_decode(self.vae, guidance, latents, guidance(picture, placed), picture)
 
     def forward(
         self,
@@ -259,7 +278,8 @@ class OneStepRestorer(nn.Module):
         z_h = self.denoise(z_l, z_r, mask_of(references, z_l), prompt)
         if self.guidance is None:
             return Restoration(self.decode(z_h), z_h, None)
-        guided = self.decode_guided(self.guidance, z_h, lq)
+        placed = self.place(references, (len(lq), *lq.shape[2:]))
+        guided = self.decode_guided(self.guidance, z_h, lq, placed)
         return Restoration(guided.restored, z_h, guided.faithful)
 
     def predict(

@@ -26,15 +26,16 @@ FEATHER = 0.15
 
 
 def lay_out(
-    references: Float[Tensor, "n 3 s s"],
+    references: Float[Tensor, "n c s s"],
     matrix: Float[Tensor, "n 2 3"],
     image_index: Int[Tensor, " n"],
     size: tuple[int, int, int],
     layout: ReferenceLayout,
-) -> Float[Tensor, "b 3 h w"]:
+) -> Float[Tensor, "b c h w"]:
     """Pictures with the reference faces on them, fading at their rims; black elsewhere.
 
     Args:
+        references: Aligned faces, of any channels.
         matrix: From the input to the aligned face, see `faceops.geometry.alignment.alignment_matrix`;
             of no matter for ``whole``.
         image_index: Which input each is for. Later ones lie over earlier ones.
@@ -46,7 +47,7 @@ def lay_out(
     if layout not in get_args(ReferenceLayout):
         raise ValueError(f"The layout of references is {' or '.join(get_args(ReferenceLayout))}, got {layout!r}.")
     count, height, width = size
-    pictures = references.new_zeros(count, 3, height, width)
+    pictures = references.new_zeros(count, references.shape[1], height, width)
     if len(references) == 0:
         return pictures
     if layout == "whole":
@@ -69,7 +70,23 @@ def lay_out_first(
     Args:
         size: Number of inputs, their height and width in pixels.
     """
+    return _first_laid_out(references, references.faces, size, layout)
+
+
+def lay_out_covered(references: References, size: tuple[int, int, int]) -> Float[Tensor, "b 4 h w"]:
+    """The first reference of every person, placed on the pictures, and how much of it covers each pixel, 0 to 1.
+
+    Args:
+        size: Number of inputs, their height and width in pixels.
+    """
+    faces = torch.cat([references.faces, torch.ones_like(references.faces[:, :1])], dim=1)
+    return _first_laid_out(references, faces, size, "placed")
+
+
+def _first_laid_out(
+    references: References, faces: Float[Tensor, "n c s s"], size: tuple[int, int, int], layout: ReferenceLayout
+) -> Float[Tensor, "b c h w"]:
     first = references.first_of_each()
     person = references.person[first]
     where, matrix = references.image_index[person], references.matrix[person.to(references.matrix.device)]
-    return lay_out(references.faces[first], matrix, where, size, layout)
+    return lay_out(faces[first], matrix, where, size, layout)

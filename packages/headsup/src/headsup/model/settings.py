@@ -35,6 +35,7 @@ class RestorerSettings:
         guidance_blocks: Residual blocks of the branch at an eighth of the resolution, and at a quarter each way.
         references: Whether references are joined to the input, as in the paper, or looked at.
         reference_size: Side in pixels to which larger reference faces are reduced before they are looked at.
+        reference_details: Whether the guiding branch sees them too, placed on the picture.
 
     Raises:
         ValueError: If a number is out of its bounds.
@@ -51,6 +52,7 @@ class RestorerSettings:
     guidance_blocks: int = 2
     references: ReferenceForm = "concat"
     reference_size: int = 512
+    reference_details: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, largest) in BOUNDS.items():
@@ -85,4 +87,5 @@ class RestorerSettings:
             guidance_blocks=self.guidance_blocks,
             references=self.references,
             reference_size=self.reference_size,
+            reference_details=self.reference_details,
         )

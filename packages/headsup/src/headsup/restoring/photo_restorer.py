@@ -79,6 +79,15 @@ class Condition(NamedTuple):
     """Strength of the references at each place, 0 to 1."""
 
 
+class Guiding(NamedTuple):
+    """What a reference gives to a restoration."""
+
+    condition: Condition
+    """For the denoiser."""
+    placed: Float[Tensor, "1 4 h w"] | None
+    """For the guiding branch, see `headsup.model.one_step.OneStepRestorer.place`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Restored:
     """A restored picture."""
@@ -168,15 +177,15 @@ class PhotoRestorer:
         budget = self._budget(options)
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
-            condition = self._no_condition(z_l)
+            guiding = Guiding(self._no_condition(z_l), None)
             if references is not None and len(references) and options.reference_strength > 0:
                 _, *sides = picture.pixels.shape
                 placed = references.rescaled(width / sides[1], height / sides[0])
-                condition = self._condition(z_l, placed, canvas.shape[-2:], options, budget)
+                guiding = self._guiding(z_l, placed, canvas.shape[-2:], options, budget)
         with measured(seconds, "denoise"):
-            z_h = self._denoise(z_l, condition, self.prompts(enlarged, [""]), options, budget)
+            z_h = self._denoise(z_l, guiding.condition, self.prompts(enlarged, [""]), options, budget)
         with measured(seconds, "decode"):
-            image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, budget))
+            image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, guiding.placed, budget))
             faithful = faithful.clamp(0, 1)
         image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)[0].cpu()
         alpha = None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)
@@ -185,12 +194,16 @@ class PhotoRestorer:
         return Restored(result, enlarged[0].cpu(), seconds, own)
 
     def _decode(
-        self, z_h: Float[Tensor, "1 c lh lw"], canvas: Float[Tensor, "1 3 h w"], budget: float | None
+        self,
+        z_h: Float[Tensor, "1 c lh lw"],
+        canvas: Float[Tensor, "1 3 h w"],
+        placed: Float[Tensor, "1 4 h w"] | None,
+        budget: float | None,
     ) -> tuple[Float[Tensor, "1 3 h w"], Float[Tensor, "1 3 h w"]]:
         """Restored picture, and the faithful one: the branch's, or the enlarged input itself."""
         if self.restorer.guidance is None:
             return decode(self.restorer.vae, z_h, budget), canvas
-        return decode_guided(self.restorer.vae, self.restorer.guidance, z_h, canvas, budget)
+        return decode_guided(self.restorer.vae, self.restorer.guidance, z_h, canvas, budget, placed)
 
     def _budget(self, options: RestoreOptions) -> float | None:
         """Bytes that are left beside the weights."""
@@ -203,15 +216,15 @@ class PhotoRestorer:
             )
         return options.memory * GB - weights
 
-    def _condition(
+    def _guiding(
         self,
         z_l: Float[Tensor, "1 c lh lw"],
         faces: ReferenceFaces,
         size: torch.Size,
         options: RestoreOptions,
         budget: float | None,
-    ) -> Condition:
-        """Condition of the denoiser where there are references."""
+    ) -> Guiding:
+        """What references give."""
         height, width = size
         where = torch.zeros(len(faces), dtype=torch.long)
         side = faces.references.shape[-1]
@@ -226,10 +239,12 @@ class PhotoRestorer:
         encoder = partial(encode, self.restorer.vae, memory=budget)
         z_r = self.restorer.find(z_l, references, self.layout, encoder)
         mask = mask_of(references, z_l)
-        reach = torch.ones_like(mask)
+        reach = z_l.new_full((1, 1, height, width), options.reference_strength)
         if options.confine_references:
-            reach = at_latent_size(lay_out_reach(matrix, side, where, (1, height, width)), self.factor).to(mask.device)
-        return Condition(z_r, mask, reach * options.reference_strength)
+            reach = reach * lay_out_reach(matrix, side, where, (1, height, width)).to(reach)
+        placed = self.restorer.place(references, (1, height, width))
+        condition = Condition(z_r, mask, at_latent_size(reach, self.factor))
+        return Guiding(condition, None if placed is None else placed * reach)
 
     def _no_condition(self, z_l: Float[Tensor, "1 c lh lw"]) -> Condition:
         """Condition of the denoiser where there is no reference."""

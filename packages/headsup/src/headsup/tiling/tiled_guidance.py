@@ -24,10 +24,12 @@ PIECE = 256
 
 
 class GuideInPieces:
-    """Features of a picture, computed piece by piece."""
+    """Features of a picture and of what is placed on it, computed piece by piece."""
 
-    def __init__(self, guidance: Guidance, picture: Float[Tensor, "1 3 h w"]) -> None:
-        self.guidance, self.picture = guidance, picture
+    def __init__(
+        self, guidance: Guidance, picture: Float[Tensor, "1 3 h w"], placed: Float[Tensor, "1 4 h w"] | None = None
+    ) -> None:
+        self.guidance, self.picture, self.placed = guidance, picture, placed
         self._spans: tuple[Span, Span] = ((0, 0), (0, 0))
         self._guide: Guide | None = None
 
@@ -51,7 +53,8 @@ class GuideInPieces:
         wide = [
             widened(span, reach, length) for span, length in zip((rows, columns), self.picture.shape[2:], strict=True)
         ]
-        guide = self.guidance(self.picture[..., slice(*wide[0]), slice(*wide[1])])
+        piece = (..., slice(*wide[0]), slice(*wide[1]))
+        guide = self.guidance(self.picture[piece], None if self.placed is None else self.placed[piece])
         skip = rows[0] - wide[0][0], columns[0] - wide[1][0]
         size = rows[1] - rows[0], columns[1] - columns[0]
         features = tuple(cut(each, skip, size, pixels) for each, pixels in zip(guide.features, (8, 4, 2), strict=True))
@@ -100,12 +103,14 @@ def decode_guided(
     latents: Float[Tensor, "b c lh lw"],
     picture: Float[Tensor, "b 3 h w"],
     memory: float | None = None,
+    placed: Float[Tensor, "b 4 h w"] | None = None,
 ) -> Guided:
     """Restored and faithful pictures of scaled latents and enlarged inputs. No gradients.
 
     Args:
         latents: Latents, scaled as `headsup.model.autoencoder.encode` gives them.
         memory: Bytes that it may take beyond the weights, the latents and the pictures; None for one piece.
+        placed: References on the pictures, see `headsup.model.one_step.OneStepRestorer.place`.
 
     Raises:
         ValueError: If the memory is too small for any tiles.
@@ -113,19 +118,22 @@ def decode_guided(
     height, width = (side * latent_factor(vae) for side in latents.shape[2:])
     latents, picture = latents.to(vae.device), picture.to(vae.device)
     if memory is None or decode_bytes(vae, len(latents), height, width, branch=guidance.branch) <= memory:
-        return guided_decode(vae, guidance, latents, guidance(picture), picture)
+        return guided_decode(vae, guidance, latents, guidance(picture, placed), picture)
     element = element_size(vae)
     check_memory(fixed_share(vae, 1, height, width, element), memory)
     z = (latents / vae.config.scaling_factor).to(vae.dtype)
-    pairs = zip(z.split(1), picture.split(1), strict=True)
-    results = [_in_tiles(vae, guidance, each, own, memory, element) for each, own in pairs]
+    on_each = [None] * len(z) if placed is None else list(placed.split(1))
+    results = [
+        _in_tiles(vae, guidance, z[i : i + 1], GuideInPieces(guidance, *part), memory, element)
+        for i, part in enumerate(zip(picture.split(1), on_each, strict=True))
+    ]
     return Guided(torch.cat([r.restored for r in results]), torch.cat([r.faithful for r in results]))
 
 
 def _in_tiles(
-    vae: AutoencoderKL, guidance: Guidance, z: Tensor, picture: Tensor, memory: float, element: int
+    vae: AutoencoderKL, guidance: Guidance, z: Tensor, guide: GuideInPieces, memory: float, element: int
 ) -> Guided:
-    guide, side = GuideInPieces(guidance, picture), patch_side(vae)
+    picture, side = guide.picture, patch_side(vae)
     chain: Sequence[Segment] = decoder_chain(vae, guide.joins(), partial(guidance.outputs, vae))
     kept = 2 * branch_values(guidance.branch, 0) * element  # of the last piece, while the next is computed
     route = best_route(chain, z.shape[2], z.shape[3], element, memory - kept)

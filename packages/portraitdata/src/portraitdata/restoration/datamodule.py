@@ -75,6 +75,7 @@ class RestorationDataModule(LightningDataModule):
         reference_size: Side of the reference faces in pixels, a divisor of 512; paired test sets keep 512.
         close_up: Probability that a training window made for a face is cut out around a place of it, whatever its side.
         detector: Finds the faces that references of paired test sets are for.
+        alteration: Share of the largest alteration of a face that is its own reference in training, 0 to 1.
 
     Raises:
         ValueError: If there is nothing to train on.
@@ -108,6 +109,7 @@ class RestorationDataModule(LightningDataModule):
         reference_size: int = REFERENCE_SIZE,
         close_up: float = 0.0,
         detector: DetectorName = "yunet",
+        alteration: float = 1.0,
     ) -> None:
         super().__init__()
         if not sources:
@@ -120,6 +122,7 @@ class RestorationDataModule(LightningDataModule):
         self.grey, self.self_reference, self.stranger, self.hide_parts = grey, self_reference, stranger, hide_parts
         self.cache, self.reference_size, self.close_up = cache, reference_size, close_up
         self.detector: DetectorName = detector
+        self.alteration = alteration
         self._training: Mixture | None = None
         self._evaluation: dict[int | None, list[tuple[Dataset, int]]] = {}
 
@@ -188,6 +191,7 @@ class RestorationDataModule(LightningDataModule):
             cache=cache,
             reference_size=self.reference_size,
             close_up=self.close_up,
+            alteration=self.alteration,
         )
 
     def _paired(self, folder: Path) -> PairedImages:

@@ -99,6 +99,7 @@ class RestorationPairs(Dataset[RestorationItem]):
         cache: PixelCache | None = None,
         reference_size: int = REFERENCE_SIZE,
         close_up: float = 0.0,
+        alteration: float = 1.0,
     ) -> None:
         opened = index if isinstance(index, PortraitIndex) else PortraitIndex.read(index)
         for name, value in (("drop", drop), ("keep_face", keep_face), ("grey", grey), ("close_up", close_up)):
@@ -114,7 +115,7 @@ class RestorationPairs(Dataset[RestorationItem]):
         self._items = PortraitItems(size, scale, preset, degrade_on)
         self._windows = PhotographWindows(opened, cache)
         self._numbers = large_enough(opened, split, size if small == "skip" else 1)
-        chances = ReferenceChances(self_reference, stranger, hide_parts)
+        chances = ReferenceChances(self_reference, stranger, hide_parts, alteration)
         side = checked_reference_size(reference_size)
         self._references = TrainingReferences(self._windows, self._numbers, chances, side)
 

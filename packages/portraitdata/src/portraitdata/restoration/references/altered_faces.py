@@ -58,11 +58,15 @@ LIGHT, TINT = (0.85, 1.15), (0.95, 1.05)
 BLUR = (0.0, 0.005)
 
 
-def draw_alteration(random: np.random.Generator) -> Alteration:
-    """Draw a change; the same numbers are drawn whatever comes out."""
-    turn, right, down = random.uniform(-1, 1, 3).tolist()
-    zoom = float(random.uniform(*ZOOM))
-    mirrored = bool(random.random() < 0.5)
+def draw_alteration(random: np.random.Generator, size: float = 1.0) -> Alteration:
+    """Draw a change; the same numbers are drawn whatever comes out.
+
+    Args:
+        size: Share of the largest change of place that may be drawn, and of the chance of a mirrored face.
+    """
+    turn, right, down = (size * random.uniform(-1, 1, 3)).tolist()
+    zoom = 1 + size * (float(random.uniform(*ZOOM)) - 1)
+    mirrored = bool(random.random() < 0.5 * size)
     gamma, light = (float(random.uniform(*span)) for span in (GAMMA, LIGHT))
     red, green, blue = (light * random.uniform(*TINT, 3)).tolist()
     warp = Warp(TURN * turn, zoom, SHIFT * right, SHIFT * down)

@@ -22,6 +22,7 @@ class ReferenceChances:
         self_reference: Probability that a face without another photograph has itself, altered.
         stranger: Probability that a reference is another person's face.
         hide_parts: Probability that eyes or mouth of a reference are painted over.
+        alteration: Share of the largest alteration that a face may have that is its own reference, in [0, 1].
 
     Raises:
         ValueError: If one is no probability.
@@ -30,12 +31,13 @@ class ReferenceChances:
     self_reference: float = 0.0
     stranger: float = 0.0
     hide_parts: float = 0.0
+    alteration: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not 0 <= value <= 1:
-                raise ValueError(f"A probability lies in [0, 1], `{field.name}` is {value}.")
+                raise ValueError(f"A probability or a share lies in [0, 1], `{field.name}` is {value}.")
 
 
 class TrainingReferences:
@@ -99,7 +101,7 @@ class TrainingReferences:
         self, place: int, face: int, flipped: bool, painted: Part | None, kinds: np.random.Generator
     ) -> Reference | None:
         """The face itself, sampled twice as densely as wanted, then altered."""
-        alteration = draw_alteration(kinds)
+        alteration = draw_alteration(kinds, self.chances.alteration)
         crop = self._windows.aligned_face_or_warn(face, flipped, min(2 * self.size, REFERENCE_SIZE))
         if crop is None:
             return None
