@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from faceops.recognition.identity import build_identity, encoder_from
-from faceops.recognition.identity_networks import arcface_gray, edgeface, ir, mobilefacenet
+from faceops.recognition.identity_networks import arcface_gray, edgeface, ir, kprpe, mobilefacenet
 from faceops.recognition.identity_networks.checkpoint import fill, numbered, read_checkpoint, without_prefixes
 from faceops.recognition.identity_networks.edgeface import EdgeFace, Stage, merge_low_rank
 from faceops.recognition.identity_networks.mobilefacenet import MobileFaceNet
@@ -21,6 +21,12 @@ NETWORKS = {
         arcface_gray.KEYS,
         arcface_gray.arcface_gray_from,
         (1, 128),
+    ),
+    "kprpe": (
+        lambda: kprpe.KeypointTransformer(14, 32, 2, 2, 96, 8),
+        kprpe.KEYS,
+        kprpe.kprpe_from,
+        (3, 112),
     ),
 }  # fmt: skip
 
@@ -76,6 +82,8 @@ def test_layouts_of_the_published_files():
     assert mobilefacenet.KEYS.ours("features.14.conv.1.0.weight") == "blocks.14.depthwise.conv.weight"
     assert arcface_gray.KEYS.ours("layer3.1.bn0.bias") == "stage3.1.norm1.bias"
     assert edgeface.KEYS.ours("stages.3.blocks.1.convs.2.bias") == "stages.3.blocks.1.splits.2.bias"
+    assert kprpe.KEYS.ours("blocks.23.mlp.fc2.bias") == "blocks.23.narrow.bias"
+    assert kprpe.KEYS.ours("keypoint_linear.weight") == "by_landmarks.weight"
     assert edgeface.KEYS.ours("stages.1.blocks.1.gamma") == "stages.1.blocks.1.gamma"
 
 
@@ -87,12 +95,43 @@ def test_layouts_of_the_published_files():
         (lambda: ir.IR(ir.BLOCKS_OF[101]), 65.15),
         (MobileFaceNet, 1.00),
         (lambda: arcface_gray.ArcFaceGray(), 25.63),
+        (lambda: kprpe.KeypointTransformer(14, 512, 24, 16, 1536), 115.08),
     ],
 )
 def test_sizes_are_the_published_ones(build, millions):
     with torch.device("meta"):
         network = build()
     assert sum(weight.numel() for weight in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.02)
+
+
+def waved(network, keys):
+    """A network with weights by a formula in the order of their published names."""
+    names = {keys.theirs(name): value for name, value in network.state_dict().items() if "num_batches" not in name}
+    for number, (name, value) in enumerate(sorted(names.items())):
+        wave = torch.sin(torch.arange(value.numel(), dtype=torch.float64) * 1.7 + number) * 0.5
+        if name.endswith("running_var"):
+            wave += 1.5
+        elif ("norm" in name and name.endswith("weight")) or name in ("feature.1.weight", "feature.3.weight"):
+            wave = wave * 0.2 + 1
+        elif "keypoint" in name:
+            wave *= 6
+        elif value.ndim > 1:
+            wave *= (200 / value[0].numel()) ** 0.5
+        value.copy_(wave.reshape(value.shape))
+    return network.eval()
+
+
+def test_kprpe_gives_what_its_published_code_gives():
+    """Outputs of CVLFace's own code for the same weights and pictures, with the landmarks of the template."""
+    pixels = torch.arange(2 * 3 * 112 * 112, dtype=torch.float64)
+    pictures = (torch.sin(pixels * 0.37) * torch.cos(pixels * 0.0011)).reshape(2, 3, 112, 112).float()
+    with torch.no_grad():
+        found = waved(NETWORKS["kprpe"][0](), kprpe.KEYS)(pictures)
+    expected = [
+        [2.282862, -8.007602, 5.523840, 0.582581, -7.719019, 6.731657, -1.030294, -6.162840],
+        [2.316991, -8.078012, 5.563195, 0.601196, -7.795186, 6.782918, -1.023233, -6.228611],
+    ]
+    torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=3e-5)
 
 
 def ir_by_formula(x, t):

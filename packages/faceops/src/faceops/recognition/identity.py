@@ -19,6 +19,7 @@ from faceops.recognition.identity_networks.edgeface import VARIANTS, edgeface_fr
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from faceops.recognition.identity_networks.insightface_onnx import OnnxRecogniser
 from faceops.recognition.identity_networks.ir import IR, ir_from, ir_name
+from faceops.recognition.identity_networks.kprpe import kprpe_from
 from faceops.recognition.identity_networks.mobilefacenet import CONVENTION as IMAGENET
 from faceops.recognition.identity_networks.mobilefacenet import mobilefacenet_from
 from faceops.weights.cache import find_weights
@@ -103,8 +104,8 @@ def build_identity(
 ) -> FaceEncoder:
     """Recognition network with published weights, frozen: gradients reach the pixels and stop there.
 
-    The architecture is told by the names of the weights: IR-18 to IR-101 of AdaFace and CVLFace, MobileFaceNet,
-    EdgeFace, GFPGAN's grey ArcFace; or an ONNX file of insightface.
+    The architecture is told by the names of the weights: IR-18 to IR-101 and the KP-RPE
+    transformer of AdaFace and CVLFace, MobileFaceNet, EdgeFace, GFPGAN's grey ArcFace; or an ONNX file of insightface.
 
     Args:
         name_or_path: Name of a `WEIGHTS` entry, or a file: .safetensors, .pt, .pth, .ckpt or .onnx.
@@ -140,6 +141,7 @@ def encoder_from(
     convention = InputConvention(channels=channels or "rgb")
     known: dict[str, Callable[[], FaceEncoder]] = {
         "input_layer.0.weight": lambda: _ir(tensors, convention),
+        "keypoint_linear.weight": lambda: FaceEncoder(kprpe_from(tensors), convention, "kprpe-vit"),
         "gdconv.depthwise.weight": lambda: FaceEncoder(mobilefacenet_from(tensors), IMAGENET, "mobilefacenet"),
         "stages.0.blocks.0.conv_dw.weight": lambda: _edgeface(tensors),
         "fc5.weight": lambda: FaceEncoder(arcface_gray_from(tensors), GREY, "arcface-grey18"),
@@ -149,8 +151,8 @@ def encoder_from(
             return build()
     first = ", ".join(sorted(tensors)[:3]) or "nothing"
     raise ValueError(
-        f"{source} is of no recognition network that is known (IR-18 to IR-101 of AdaFace and CVLFace, MobileFaceNet, "
-        f"EdgeFace, GFPGAN's grey ArcFace); it begins with {first}."
+        f"{source} is of no recognition network that is known (IR-18 to IR-101 and the KP-RPE transformer "
+        f"of AdaFace and CVLFace, MobileFaceNet, EdgeFace, GFPGAN's grey ArcFace); it begins with {first}."
     )
 
 

@@ -41,6 +41,7 @@ RETINAFACE = "Deng et al., RetinaFace: Single-shot Multi-level Face Localisation
 SCRFD = "Guo et al., Sample and Computation Redistribution for Efficient Face Detection, ICLR 2022"
 MOBILEFACENET = "Chen et al., MobileFaceNets: Efficient CNNs for Accurate Real-time Face Verification, CCBR 2018"
 EDGEFACE = "George et al., EdgeFace: Efficient Face Recognition Model for Edge Devices, T-BIOM 2024"
+KPRPE = "Kim et al., KeyPoint Relative Position Encoding for Face Recognition, CVPR 2024"
 ADAFACE = "Kim et al., AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022"
 OSEDIFF = "Wu et al., One-Step Effective Diffusion Network for Real-World Image Super-Resolution, NeurIPS 2024"
 ARCFACE = "Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019"
@@ -57,13 +58,17 @@ OSEDIFF_MODELS = "https://github.com/cswry/OSEDiff/raw/fcc4f09c7ed66a9bc0ba94339
 
 
 def _adaface(depth: int, data: str) -> WeightsEntry:
+    return _cvlface(f"adaface-ir{depth}-{data}", f"adaface_ir{depth}_{data}", ADAFACE)
+
+
+def _cvlface(name: str, published: str, citation: str) -> WeightsEntry:
     return WeightsEntry(
-        name=f"adaface-ir{depth}-{data}",
-        file=f"cvlface_adaface_ir{depth}_{data}.safetensors",
+        name=name,
+        file=f"cvlface_{published}.safetensors",
         kind="identity",
         licence="MIT; trained on WebFace260M or MS-Celeb-1M, research data",
-        citation=ADAFACE,
-        url=f"{HUB}/cvlface_adaface_ir{depth}_{data}/resolve/main/model.safetensors",
+        citation=citation,
+        url=f"{HUB}/cvlface_{published}/resolve/main/model.safetensors",
     )
 
 
@@ -140,6 +145,10 @@ WEIGHTS = (
     *(
         _adaface(depth, data)
         for depth, data in ((18, "webface4m"), (50, "webface4m"), (101, "webface4m"), (101, "webface12m"))
+    ),
+    *(
+        _cvlface(f"adaface-kprpe-{data}", f"adaface_vit_base_kprpe_{data}", KPRPE)
+        for data in ("webface4m", "webface12m")
     ),
     WeightsEntry(
         name="arcface-grey18",
