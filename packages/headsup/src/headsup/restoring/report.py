@@ -25,8 +25,9 @@ class FaceRecord:
     reference: str | None
     """The photograph that was used."""
     input_to_reference: float | None
-    """Similarity of the face in the input and the mean of the person's photographs; null without a reference."""
-    output_to_input: float
+    """Similarity of the face in the input and the mean of the person's photographs; null without a reference. All three
+    are null where no network tells people apart."""
+    output_to_input: float | None
     output_to_reference: float | None
     seam: float | None
     """BoundaryArtifact of the result, against the enlarged input, around the face's box, or where a face was pasted
@@ -46,6 +47,10 @@ class PictureRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time of each stage."""
     faces: Sequence[FaceRecord] = ()
+    used: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Reference photographs that were used, by the name of the person."""
+    absent: Mapping[str, float] = field(default_factory=dict)
+    """People of the references whom no face is like, with the largest similarity."""
     notes: Sequence[str] = ()
     error: str | None = None
 

@@ -18,7 +18,7 @@ from headsup.restoring.picture_restoration import (
     restored_by,
 )
 from headsup.restoring.references.face_recognition import FaceRecognition
-from headsup.restoring.references.matching import Match
+from headsup.restoring.references.matching import Match, notes_on_absent
 from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
@@ -38,7 +38,8 @@ class PhotoRestoration:
     """Restores the photographs of the page.
 
     Args:
-        recognition: Networks for faces; without them there are no references and no similarities.
+        recognition: Networks for faces; without the one that finds them there are no references, and without the one
+            that tells people apart no similarities.
     """
 
     def __init__(self, restorer: PhotoRestorer, recognition: FaceRecognition | None) -> None:
@@ -89,6 +90,7 @@ class PhotoRestoration:
             *first_of_several(data),
             *people.notes,
             *matching.notes,
+            *notes_on_absent(matching.absent),
             *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
