@@ -19,7 +19,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.weights.cache import MissingWeightsError
+from faceops.weights.cache import MissingWeightsError, find_entry
 from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
@@ -642,23 +642,24 @@ def test_of_many_references_one_summary_and_nothing_for_each_picture(
 ) -> None:
     for name in ("ann", "ben", "cleo"):
         (tmp_path / f"family/{name}").mkdir(parents=True)
-        write(tmp_path / f"family/{name}/1.png", name), write(tmp_path / f"family/{name}/2.png", name)
+        for side in (60, 80):
+            save_picture(Picture(portrait(name, side=side)), tmp_path / f"family/{name}/{side}.png")
     for name, shown in (("a", ["ann"]), ("b", ["cleo", "ann"]), ("c", ["ann"])):
         write(tmp_path / f"low/{name}.png", *shown)
     report = tmp_path / "r.json"
     assert restore(tmp_path / "low", output=tmp_path / "out", reference=[tmp_path / "family"], report=report) == 0
-    assert capsys.readouterr().err.splitlines() == [
+    assert [line for line in capsys.readouterr().err.splitlines() if line] == [
         "The references show 3 people:",
         "  ann: 2 photographs",
         "  ben: 2 photographs",
         "  cleo: 2 photographs",
-        "ann was used in 3 of 3 pictures: 1.png.",  # these weights lay down one photograph
-        "cleo was used in 1 of 3 pictures: 1.png.",
+        "ann was used in 3 of 3 pictures: 80.png.",  # these weights lay down one photograph
+        "cleo was used in 1 of 3 pictures: 80.png.",
         "No face is like ben (-0.33), so it is not used; 0.20 is wanted.",
     ]
     first, second, _ = pictures(report)
     assert [face["person"] for face in first["faces"]] == ["ann"]
-    assert first["used"] == {"ann": [str(tmp_path / "family/ann/1.png")]}
+    assert first["used"] == {"ann": [str(tmp_path / "family/ann/80.png")]}
     assert first["absent"] == {"ben": -0.3333, "cleo": -0.3333}
     assert {face["person"] for face in second["faces"]} == {"ann", "cleo"}
     assert first["notes"] == []
@@ -679,7 +680,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_network_one_face_gets_its_reference(
     no_network: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, ann, report = write(tmp_path / "a.png", "ann"), write(tmp_path / "ann.png", "ann"), tmp_path / "r.json"
+    source, ann, report = write(tmp_path / "a.png", "ann"), tmp_path / "ann.png", tmp_path / "r.json"
+    save_picture(Picture(portrait("ann", side=60)), ann)
     assert restore(source, output=tmp_path / "without.png") == 0
     assert restore(source, output=tmp_path / "o.png", reference=[ann], report=report, compare=tmp_path / "s.png") == 0
     fetching, used = capsys.readouterr().err.splitlines()
@@ -724,3 +726,16 @@ def test_a_network_for_faces_that_cannot_be_fetched_is_one_sentence(
     ):
         restore(source, output=tmp_path / "o.png", reference=[ann])
     assert restore(source, output=tmp_path / "o.png", compare=tmp_path / "s.png") == 0  # nothing is fetched for a sheet
+
+
+def test_faces_are_reported_where_nothing_compares_them(
+    no_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / find_entry("yunet").file).touch()
+    monkeypatch.setenv("FACEOPS_CACHE", str(cache))
+    assert restore(write(tmp_path / "a.png", "ann"), output=tmp_path / "o.png", report=tmp_path / "r.json") == 0
+    told = "Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).\n"
+    assert capsys.readouterr().err == told
+    assert [face["output_to_input"] for face in pictures(tmp_path / "r.json")[0]["faces"]] == [None]

@@ -138,7 +138,17 @@ def test_a_person_whose_face_is_given_to_another_is_named() -> None:
     face = seen(0.8 * axis(0) + 0.5 * axis(1))
     for force in (False, True):
         notes = match_people(face, [ANN, BEN], "a.png", force).notes
-        assert notes[-1] == "ben.jpg is not used: the face most like it (0.53) is taken for ann.jpg."
+        assert notes[-1] == "ben.jpg (0.53) is not used: the face most like it is taken for ann.jpg."
+
+
+def test_of_many_people_with_one_face_one_sentence_is_said() -> None:
+    others = [Person((photo(f"{number}.jpg", 0.5 * axis(0) + axis(number % 4 + 2)),)) for number in range(15)]
+    for force in (False, True):
+        notes = match_people(seen(axis(0)), [ANN, *others], "a.png", force).notes
+        assert notes == (
+            "0.jpg (0.45), 1.jpg (0.45), 2.jpg (0.45) and 12 more are not used: the face most like them is taken for "
+            "ann.jpg.",
+        )
 
 
 def test_two_people_nearly_as_alike_are_said() -> None:

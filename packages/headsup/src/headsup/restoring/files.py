@@ -181,6 +181,8 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
             "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
             "mobilefacenet` (5 MB)."
         )
+    elif recognition.encoder is None and not references:
+        console.print("Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).")
     return recognition
 
 

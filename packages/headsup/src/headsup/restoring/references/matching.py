@@ -44,6 +44,9 @@ between the eyes) were the stranger. 1 to 7 % of the matches lead by less.
 MOST = 4
 """Photographs of a person that are looked at together, at most; as many as InstantRestore has."""
 
+MOST_NAMES = 3
+"""People that are named as those whose face is another's; the rest is counted."""
+
 SAME_PICTURE = 0.98
 """Similarity from which on a reference as large as the input is taken for the input itself."""
 
@@ -179,8 +182,8 @@ def total(worth: Float[Tensor, "faces people"]) -> float:
 def left_over(
     alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person], least: float
 ) -> tuple[list[str], dict[str, float]]:
-    """People whom no face was given: sentences about those whose face is another's, and similarities of the rest."""
-    notes: list[str] = []
+    """People whom no face was given: sentences on those whose face is another's, and similarities of the rest."""
+    rivals: dict[str, list[str]] = {}
     absent: dict[str, float] = {}
     for number, person in enumerate(people):
         if number in chosen:
@@ -190,8 +193,12 @@ def left_over(
         if taken is None or value < least:
             absent[person.name] = value
         else:
-            whose = f"the face most like it ({value:.2f}) is taken for {people[taken].name}"
-            notes.append(f"{person.name} is not used: {whose}.")
+            rivals.setdefault(people[taken].name, []).append(f"{person.name} ({value:.2f})")
+    notes = [
+        f"{listed(names, MOST_NAMES)} {'is' if len(names) == 1 else 'are'} not used: the face most like "
+        f"{'it' if len(names) == 1 else 'them'} is taken for {taken_for}."
+        for taken_for, names in rivals.items()
+    ]
     return notes, absent
 
 
