@@ -37,7 +37,7 @@ def test_one_face_and_one_person_need_no_network_and_no_word() -> None:
     (match,) = (matching := match_in_order(seen(10), [ANN], "a.png")).matches
     assert match is not None
     assert (match.person, match.photos, match.similarity) == (ANN, ANN.photos, None)
-    assert (matching.notes, matching.absent) == ((), {})
+    assert (matching.notes, matching.unused) == ((), ())
     assert note_on_input_itself(match, "another", (60, 40)) is None
     assert "is the picture itself" in (note_on_input_itself(match, "digest of ann.jpg", (1, 1)) or "")
 

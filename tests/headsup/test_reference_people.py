@@ -9,6 +9,7 @@ from torch import Tensor
 
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.references.grouping import TOGETHER, people_among
+from headsup.restoring.references.left_over import LeftOver
 from headsup.restoring.references.people_notes import notes_on_people, notes_on_photographs
 from headsup.restoring.references.people_summary import lines_on_people, lines_on_use
 from headsup.restoring.references.person import Person
@@ -69,7 +70,7 @@ def test_folders_name_people_and_neither_looks_nor_strangers_change_that() -> No
     ]
     alike, unlike = notes_on_people(people, THRESHOLD)
     # otto and anna are alike too, but both are named
-    assert alike.startswith("Alike, but taken for different people: otto and x.jpg and y.jpg (1.00); x.jpg and y.jpg ")
+    assert alike.startswith("Alike, but taken for different people: otto with x.jpg and y.jpg (1.00); x.jpg and y.jpg ")
     assert unlike == (
         "In the folder anna, 1.jpg and 2.jpg are unlike the other photographs: look whether the largest face is that "
         "person's."
@@ -138,10 +139,14 @@ def test_the_summary_names_all_that_are_taken_together(people: list[Person]) -> 
 
 def test_the_summary_says_what_was_used_and_who_was_nowhere(people: list[Person]) -> None:
     used = [{"anna": ["family/anna/1.jpg"]}, {"anna": ["family/anna/2.jpg", "family/anna/1.jpg"]}, {"z.jpg": ["z.jpg"]}]
-    absent = [{"z.jpg": 0.1, "x.jpg and y.jpg": 0.02}, {"z.jpg": 0.05, "x.jpg and y.jpg": 0.11}, {"anna": 0.0}]
-    assert lines_on_use(people, used, absent) == [
+    unused = [
+        [LeftOver("z.jpg", 0.1, None), LeftOver("x.jpg and y.jpg", 0.02, None)],
+        [LeftOver("z.jpg", 0.05, None), LeftOver("x.jpg and y.jpg", 0.11, None)],
+        [LeftOver("anna", 0.0, None), LeftOver("x.jpg and y.jpg", 0.10, "anna")],
+    ]
+    assert lines_on_use(people, used, unused) == [
         "anna was used in 2 of 3 pictures: 1.jpg and 2.jpg.",
         "z.jpg was used in 1 of 3 pictures.",
         "No face is like x.jpg and y.jpg (0.11), so it is not used; 0.20 is wanted.",
     ]
-    assert lines_on_use(people[2:], used[2:], absent[2:]) == []
+    assert lines_on_use(people[2:], used[2:], unused[2:]) == []

@@ -660,7 +660,7 @@ def test_of_many_references_one_summary_and_nothing_for_each_picture(
     first, second, _ = pictures(report)
     assert [face["person"] for face in first["faces"]] == ["ann"]
     assert first["used"] == {"ann": [str(tmp_path / "family/ann/80.png")]}
-    assert first["absent"] == {"ben": -0.3333, "cleo": -0.3333}
+    assert first["unused"] == [{"person": name, "similarity": -0.3333, "taken_for": None} for name in ("ben", "cleo")]
     assert {face["person"] for face in second["faces"]} == {"ann", "cleo"}
     assert first["notes"] == []
 

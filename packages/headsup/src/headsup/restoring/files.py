@@ -106,7 +106,7 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
         return done[-1]
 
     status = run_jobs(jobs, wanted, restore, report, console)
-    for line in lines_on_use(people, [record.used for record in done], [record.absent for record in done]):
+    for line in lines_on_use(people, [record.used for record in done], [record.unused for record in done]):
         console.print(line, markup=False)
     return status
 

@@ -76,7 +76,7 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         record = write_results(job, restored, size, seen, matching)
     seconds = in_order(seconds | restored.seconds)
     used = photographs_used(setup.restorer, matching)
-    return replace(record, seconds=seconds, faces=faces, notes=notes, used=used, absent=matching.absent)
+    return replace(record, seconds=seconds, faces=faces, notes=notes, used=used, unused=matching.unused)
 
 
 def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:

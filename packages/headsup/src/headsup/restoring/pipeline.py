@@ -26,7 +26,7 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, check_size, detect_and_match, restored_by
 from headsup.restoring.references.face_recognition import load_recognition
-from headsup.restoring.references.matching import notes_on_absent
+from headsup.restoring.references.people_summary import notes_on_unused
 from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_files import ReferenceFile
 from headsup.restoring.references.reference_people import people_of
@@ -114,7 +114,7 @@ class HeadsUpPipeline(DiffusionPipeline):
         seen, matching = detect_and_match(picture, setup, "the image")
         restored = restored_by(setup, picture, seen, matching)
         return RestoredImages(
-            images=[as_image(restored.picture)], notes=[*notes, *matching.notes, *notes_on_absent(matching.absent)]
+            images=[as_image(restored.picture)], notes=[*notes, *matching.notes, *notes_on_unused(matching.unused)]
         )
 
     def restorer(self) -> PhotoRestorer:

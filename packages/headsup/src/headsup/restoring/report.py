@@ -10,6 +10,7 @@ from typing import Any, Literal
 from faceops.atomic_files import replacing
 from faceops.json_text import parse_json
 from headsup.restoring.options import RestoreOptions
+from headsup.restoring.references.left_over import LeftOver
 
 Command = Literal["headsup restore", "headsup blend"]
 """Value of ``report`` in the file, by which it is known again."""
@@ -49,8 +50,8 @@ class PictureRecord:
     faces: Sequence[FaceRecord] = ()
     used: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Reference photographs that were used, by the name of the person."""
-    absent: Mapping[str, float] = field(default_factory=dict)
-    """People of the references whom no face is like, with the largest similarity."""
+    unused: Sequence[LeftOver] = ()
+    """People of the references whom no face was given."""
     notes: Sequence[str] = ()
     error: str | None = None
 

@@ -18,7 +18,8 @@ from headsup.restoring.picture_restoration import (
     restored_by,
 )
 from headsup.restoring.references.face_recognition import FaceRecognition
-from headsup.restoring.references.matching import Match, notes_on_absent
+from headsup.restoring.references.matching import Match
+from headsup.restoring.references.people_summary import notes_on_unused
 from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
@@ -90,7 +91,7 @@ class PhotoRestoration:
             *first_of_several(data),
             *people.notes,
             *matching.notes,
-            *notes_on_absent(matching.absent),
+            *notes_on_unused(matching.unused),
             *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )

@@ -1,8 +1,8 @@
 """Matching of faces, one to one, with the people of the references."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from headsup.restoring.photo_restorer import ReferenceFaces
 from headsup.restoring.references.assignment import best_assignment
-from headsup.restoring.references.enumeration import listed
 from headsup.restoring.references.face_recognition import EmbeddedFaces
+from headsup.restoring.references.left_over import LeftOver
 from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import UnusedReferencesError
 from headsup.restoring.references.reference_photo import ReferencePhoto
@@ -44,9 +44,6 @@ between the eyes) were the stranger. 1 to 7 % of the matches lead by less.
 MOST = 4
 """Photographs of a person that are looked at together, at most; as many as InstantRestore has."""
 
-MOST_NAMES = 3
-"""People that are named as those whose face is another's; the rest is counted."""
-
 SAME_PICTURE = 0.98
 """Similarity from which on a reference as large as the input is taken for the input itself."""
 
@@ -75,8 +72,8 @@ class Matching:
     """One for each face."""
     notes: tuple[str, ...]
     """Sentences about what is not certain."""
-    absent: Mapping[str, float] = field(default_factory=dict)
-    """Names of people whom no face is like, with the largest similarity."""
+    unused: tuple[LeftOver, ...] = ()
+    """People who were compared, and whom no face was given."""
 
 
 def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force: bool = False) -> Matching:
@@ -107,8 +104,8 @@ def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force
         else Match(people[column], people[column].best_for(seen.faces.landmarks[row], MOST), alike[row, column].item())
         for row, column in enumerate(chosen)
     )
-    taken, absent = left_over(alike, chosen, people, least)
-    return Matching(matches, (*uncertain(seen, alike, chosen, people), *taken), absent)
+    notes = uncertain(seen, alike, chosen, people)
+    return Matching(matches, tuple(notes), tuple(left_over(alike, chosen, people, least)))
 
 
 def match_nobody(name: str, force: bool) -> Matching:
@@ -181,43 +178,17 @@ def total(worth: Float[Tensor, "faces people"]) -> float:
 
 def left_over(
     alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person], least: float
-) -> tuple[list[str], dict[str, float]]:
-    """People whom no face was given: sentences on those whose face is another's, and similarities of the rest."""
-    rivals: dict[str, list[str]] = {}
-    absent: dict[str, float] = {}
+) -> list[LeftOver]:
+    """People whom no face was given."""
+    unused = []
     for number, person in enumerate(people):
         if number in chosen:
             continue
         best, row = alike[:, number].max(dim=0)
-        value, taken = best.item(), chosen[int(row)]
-        if taken is None or value < least:
-            absent[person.name] = value
-        else:
-            rivals.setdefault(people[taken].name, []).append(f"{person.name} ({value:.2f})")
-    notes = [
-        f"{listed(names, MOST_NAMES)} {'is' if len(names) == 1 else 'are'} not used: the face most like "
-        f"{'it' if len(names) == 1 else 'them'} is taken for {taken_for}."
-        for taken_for, names in rivals.items()
-    ]
-    return notes, absent
-
-
-def notes_on_absent(absent: Mapping[str, float]) -> list[str]:
-    """A sentence about people whom no face is like, if there are any.
-
-    Args:
-        absent: Their names, with the largest similarity.
-
-    Example:
-        >>> notes_on_absent({"ann": 0.11, "ben": 0.02})
-        ['No face is like ann (0.11) and ben (0.02), so they are not used; 0.20 is wanted.']
-    """
-    if not absent:
-        return []
-    whom = listed([f"{name} ({value:.2f})" for name, value in absent.items()])
-    return [
-        f"No face is like {whom}, so {'it is' if len(absent) == 1 else 'they are'} not used; {FLOOR:.2f} is wanted."
-    ]
+        taken = chosen[int(row)]
+        taken_for = None if taken is None or best.item() < least else people[taken].name
+        unused.append(LeftOver(person.name, best.item(), taken_for))
+    return unused
 
 
 def called(seen: EmbeddedFaces, number: int, word: str = "Face") -> str:

@@ -9,6 +9,9 @@ from headsup.restoring.references.person import Person
 
 NOT_COMPARED = "No network tells people apart, so the order of the references decides"
 
+MOST_NAMES = 3
+"""People without a face that are named for each picture; the rest is counted."""
+
 
 def match_in_order(
     seen: EmbeddedFaces, people: Sequence[Person], name: str, marked: bool = False, force: bool = False
@@ -49,7 +52,7 @@ def notes_on_order(seen: EmbeddedFaces, given: dict[int, Person], people: Sequen
     direction = ", from left to right" if len(given) > 1 else ""
     notes = f"{NOT_COMPARED}{direction}: {listed(taken)}"
     if rest := [person.name for person in people[len(given) :]]:
-        notes += f"; {listed(rest)} {'is' if len(rest) == 1 else 'are'} not used"
+        notes += f"; {listed(rest, MOST_NAMES)} {'is' if len(rest) == 1 else 'are'} not used"
     if len(seen) > len(given):
         notes += "; smaller faces have no reference"
     return [f"{notes}. Look whether it is right."]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headsup.restoring.references.enumeration import counted, listed
-from headsup.restoring.references.matching import notes_on_absent
+from headsup.restoring.references.left_over import LeftOver
+from headsup.restoring.references.matching import FLOOR
 from headsup.restoring.references.person import Person
 
 MOST_NAMES = 12
@@ -31,13 +32,13 @@ def members(person: Person) -> str:
 
 
 def lines_on_use(
-    people: Sequence[Person], used: Sequence[Mapping[str, Sequence[str]]], absent: Sequence[Mapping[str, float]]
+    people: Sequence[Person], used: Sequence[Mapping[str, Sequence[str]]], unused: Sequence[Sequence[LeftOver]]
 ) -> list[str]:
     """Which photographs were used, and who was in no picture; nothing where there is one photograph.
 
     Args:
         used: For each picture the photographs of each person in it, by the person's name.
-        absent: For each picture the people whom no face is like, with the largest similarity.
+        unused: For each picture the people whom no face was given.
     """
     if sum(len(person.photos) for person in people) < 2 or not used:
         return []
@@ -49,9 +50,28 @@ def lines_on_use(
             where = f" in {len(pictures)} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
             what = "" if list(photos) == [name] else f": {listed(list(photos), MOST_NAMES)}"
             lines.append(f"{name} was used{where}{what}.")
-    never = {
-        name: max(picture[name] for picture in absent if name in picture)
-        for name in dict.fromkeys(name for picture in absent for name in picture)
-        if not any(name in picture for picture in used)
-    }
-    return lines + notes_on_absent(never)
+    nowhere: dict[str, LeftOver] = {}
+    for each in sorted((person for picture in unused for person in picture), key=lambda each: -each.similarity):
+        if not any(each.person in picture for picture in used):
+            nowhere.setdefault(each.person, each)
+    return lines + notes_on_unused(list(nowhere.values()))
+
+
+def notes_on_unused(people: Sequence[LeftOver]) -> list[str]:
+    """Sentences on people whom no face was given: one for all whom no face is like, one for all outdone by the same.
+
+    Example:
+        >>> notes_on_unused([LeftOver("ann", 0.11, None), LeftOver("ben", 0.02, None), LeftOver("eve", 0.4, "cleo")])
+        ['No face is like ann (0.11) and ben (0.02), so they are not used; 0.20 is wanted.',
+        'eve (0.40) is not used: the face most like it is taken for cleo.']
+    """
+    notes = []
+    for taken_for in dict.fromkeys(each.taken_for for each in people):
+        names = [f"{each.person} ({each.similarity:.2f})" for each in people if each.taken_for == taken_for]
+        it, verb = ("it", "is") if len(names) == 1 else ("they", "are")
+        if taken_for is None:
+            notes.append(f"No face is like {listed(names)}, so {it} {verb} not used; {FLOOR:.2f} is wanted.")
+        else:
+            them = "it" if len(names) == 1 else "them"
+            notes.append(f"{listed(names)} {verb} not used: the face most like {them} is taken for {taken_for}.")
+    return notes
