@@ -14,9 +14,9 @@ from headsup.restoring.references.reference_photo import ReferencePhoto
 TOGETHER = 0.5
 """Mean similarity from which photographs that no folder names are taken for one person.
 
-What strangers hardly ever reach: by MobileFaceNet, 4 in a million of the 6.9 million pairs of different people in Labeled
-Faces in the Wild, where 50 in a million reach 0.42 and a thousand in a million the usual threshold, 0.337. Of the
-photographs of each person there, 94 % are then in one group.
+What strangers hardly ever reach: by MobileFaceNet, 4 in a million of the 6.9 million pairs of different people in
+Labeled Faces in the Wild, where 50 in a million reach 0.42 and a thousand in a million the usual threshold, 0.337. Of
+the photographs of each person there, 94 % are then in one group.
 """
 
 

@@ -61,9 +61,10 @@ def notes_on_unused(people: Sequence[LeftOver]) -> list[str]:
     """Sentences on people whom no face was given: one for all whom no face is like, one for all outdone by the same.
 
     Example:
-        >>> notes_on_unused([LeftOver("ann", 0.11, None), LeftOver("ben", 0.02, None), LeftOver("eve", 0.4, "cleo")])
-        ['No face is like ann (0.11) and ben (0.02), so they are not used; 0.20 is wanted.',
-        'eve (0.40) is not used: the face most like it is taken for cleo.']
+        >>> people = [LeftOver("ann", 0.11, None), LeftOver("ben", 0.02, None), LeftOver("eve", 0.4, "cleo")]
+        >>> print(*notes_on_unused(people), sep="\\n")
+        No face is like ann (0.11) and ben (0.02), so they are not used; 0.20 is wanted.
+        eve (0.40) is not used: the face most like it is taken for cleo.
     """
     notes = []
     for taken_for in dict.fromkeys(each.taken_for for each in people):
