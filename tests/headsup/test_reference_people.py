@@ -138,15 +138,20 @@ def test_the_summary_names_all_that_are_taken_together(people: list[Person]) -> 
 
 
 def test_the_summary_says_what_was_used_and_who_was_nowhere(people: list[Person]) -> None:
-    used = [{"anna": ["family/anna/1.jpg"]}, {"anna": ["family/anna/2.jpg", "family/anna/1.jpg"]}, {"z.jpg": ["z.jpg"]}]
+    used = [
+        {"anna": ["family/anna/1.jpg"]},
+        {"anna": ["family/anna/2.jpg", "family/anna/1.jpg"]},
+        {"z.jpg": ["family/z.jpg"]},
+    ]
     unused = [
         [LeftOver("z.jpg", 0.1, None), LeftOver("x.jpg and y.jpg", 0.02, None)],
         [LeftOver("z.jpg", 0.05, None), LeftOver("x.jpg and y.jpg", 0.11, None)],
         [LeftOver("anna", 0.0, None), LeftOver("x.jpg and y.jpg", 0.10, "anna")],
     ]
     assert lines_on_use(people, used, unused) == [
-        "anna was used in 2 of 3 pictures: 1.jpg and 2.jpg.",
-        "z.jpg was used in 1 of 3 pictures.",
+        "Used:",
+        "  anna, in 2 of 3 pictures: 1.jpg and 2.jpg",
+        "  z.jpg, in 1 of 3 pictures",
         "No face is like x.jpg and y.jpg (0.11), so it is not used; 0.20 is wanted.",
     ]
     assert lines_on_use(people[2:], used[2:], unused[2:]) == []

@@ -79,7 +79,7 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
         return None
     if absent and fetch:
         names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
-        print(f"To find faces and tell people apart, the networks {names} are fetched, once.", file=sys.stderr)
+        print(f"To find faces and tell people apart, what is missing is fetched, once: {names}.", file=sys.stderr)
     detector = build_detector(DETECTOR)
     encoder, missing = load_encoder(fetch)
     return FaceRecognition(detector, encoder, THRESHOLDS[DEFAULT_NETWORK], missing)

@@ -1,7 +1,6 @@
 """What a run says about its references: whom they show, at the beginning, and who was in the pictures, at the end."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from headsup.restoring.references.enumeration import counted, listed
 from headsup.restoring.references.left_over import LeftOver
@@ -42,19 +41,23 @@ def lines_on_use(
     """
     if sum(len(person.photos) for person in people) < 2 or not used:
         return []
-    lines = []
-    for name in dict.fromkeys(person.name for person in people):
-        pictures = [picture[name] for picture in used if name in picture]
-        photos = dict.fromkeys(Path(photo).name for picture in pictures for photo in picture)
-        if pictures:
-            where = f" in {len(pictures)} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
-            what = "" if list(photos) == [name] else f": {listed(list(photos), MOST_NAMES)}"
-            lines.append(f"{name} was used{where}{what}.")
+    lines = [line for person in people for line in use_of(person, used)]
     nowhere: dict[str, LeftOver] = {}
     for each in sorted((person for picture in unused for person in picture), key=lambda each: -each.similarity):
         if not any(each.person in picture for picture in used):
             nowhere.setdefault(each.person, each)
-    return lines + notes_on_unused(list(nowhere.values()))
+    return [*(["Used:"] if lines else []), *lines, *notes_on_unused(list(nowhere.values()))]
+
+
+def use_of(person: Person, used: Sequence[Mapping[str, Sequence[str]]]) -> list[str]:
+    """A line on the pictures a person is in and the photographs that were used, unless the name says them; or none."""
+    pictures = [picture[person.name] for picture in used if person.name in picture]
+    if not pictures:
+        return []
+    seen = {photo for picture in pictures for photo in picture}
+    photos = listed([photo.path.name for photo in person.photos if str(photo.path) in seen], MOST_NAMES)
+    where = f", in {len(pictures)} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
+    return [f"  {person.name}{where}{'' if photos == person.name else f': {photos}'}"]
 
 
 def notes_on_unused(people: Sequence[LeftOver]) -> list[str]:
@@ -62,7 +65,8 @@ def notes_on_unused(people: Sequence[LeftOver]) -> list[str]:
 
     Example:
         >>> people = [LeftOver("ann", 0.11, None), LeftOver("ben", 0.02, None), LeftOver("eve", 0.4, "cleo")]
-        >>> print(*notes_on_unused(people), sep="\\n")
+        >>> for note in notes_on_unused(people):
+        ...     print(note)
         No face is like ann (0.11) and ben (0.02), so they are not used; 0.20 is wanted.
         eve (0.40) is not used: the face most like it is taken for cleo.
     """
