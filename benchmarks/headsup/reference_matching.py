@@ -132,7 +132,7 @@ def lfw_people(every: int) -> Iterator[Pair]:
 
 def largest(seen: EmbeddedFaces) -> Float[Tensor, " d"] | None:
     """Embedding of the largest face; None where none is found."""
-    return seen.embeddings[0] if len(seen) else None
+    return None if seen.embeddings is None or len(seen) == 0 else seen.embeddings[0]
 
 
 def row(
@@ -143,11 +143,10 @@ def row(
         detect_and_embed(degraded(pair.spoilt, damage.preset, damage.scale, seed), seeing)
         for seed, pair in enumerate(people)
     ]
-    known = [number for number, faces in enumerate(seen) if len(faces) and sharp[number] is not None]
-    alike = (
-        torch.stack([seen[number].embeddings[0] for number in known])
-        @ torch.stack([vector for number in known if (vector := sharp[number]) is not None]).mT
-    )
+    found = [(number, largest(faces), sharp[number]) for number, faces in enumerate(seen)]
+    both = [(number, own, other) for number, own, other in found if own is not None and other is not None]
+    known = [number for number, _, _ in both]
+    alike = torch.stack([own for _, own, _ in both]) @ torch.stack([other for _, _, other in both]).mT
     own, strangers = alike.diagonal(), alike[~torch.eye(len(alike), dtype=torch.bool)]
     bounds = LOW, FLOOR, seeing.threshold
     eyes = median(seen[number].faces.eye_distance()[0].item() for number in known)

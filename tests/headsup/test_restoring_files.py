@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import torch.nn.functional as F
 from PIL import ExifTags, Image, ImageCms
 from torch import Tensor
 
+from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.weights.cache import MissingWeightsError, find_entry
 from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
@@ -25,6 +28,7 @@ from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import first_of_several
+from headsup.restoring.references import face_recognition
 from headsup.restoring.references.face_recognition import (
     FACE_BOX_LANDMARKS,
     FaceRecognition,
@@ -425,7 +429,15 @@ def test_each_face_gets_its_own_person(tmp_path: Path, capsys: pytest.CaptureFix
     # blocks from pixel 10 to 29 and from 50 to 69
     assert by_left[0]["box"] == pytest.approx([10, 10, 29, 29], abs=1)
     assert by_left[1]["box"] == pytest.approx([50, 10, 69, 29], abs=1)
-    assert capsys.readouterr().err == ""
+    assert pictures(report)[0]["used"] == {"ann.png": [str(ann)], "ben.png": [str(ben)]}
+    assert capsys.readouterr().err.splitlines() == [
+        "The references show 2 people:",
+        "  ann.png",
+        "  ben.png",
+        "Used:",
+        "  ann.png",
+        "  ben.png",
+    ]
 
 
 def test_references_change_the_result_and_their_order_does_not(tmp_path: Path) -> None:
@@ -624,3 +636,108 @@ def test_a_tagger_without_weights_is_one_sentence(tmp_path: Path, weights: Path,
     source = RestorerSource(str(weights), device="cpu", tagger="headsup.model.taggers.ram.DapeTagger")
     with pytest.raises(FileNotFoundError, match=r"The weights \"dape\" .* Get DAPE\.pth"):
         restore(write(tmp_path / "low.png", "ann"), output=tmp_path / "high.png", weights=source)
+
+
+def test_of_many_references_one_summary_and_nothing_for_each_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ann", "ben", "cleo"):
+        (tmp_path / f"family/{name}").mkdir(parents=True)
+        for side in (60, 80):
+            save_picture(Picture(portrait(name, side=side)), tmp_path / f"family/{name}/{side}.png")
+    for name, shown in (("a", ["ann"]), ("b", ["cleo", "ann"]), ("c", ["ann"])):
+        write(tmp_path / f"low/{name}.png", *shown)
+    report = tmp_path / "r.json"
+    assert restore(tmp_path / "low", output=tmp_path / "out", reference=[tmp_path / "family"], report=report) == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if line] == [
+        "The references show 3 people:",
+        "  ann: 2 photographs",
+        "  ben: 2 photographs",
+        "  cleo: 2 photographs",
+        "Used:",
+        "  ann, in 3 of 3 pictures: 80.png",  # these weights lay down one photograph
+        "  cleo, in 1 of 3 pictures: 80.png",
+        "No face is like ben (-0.33), so it is not used; 0.20 is wanted.",
+    ]
+    first, second, _ = pictures(report)
+    assert [face["person"] for face in first["faces"]] == ["ann"]
+    assert first["used"] == {"ann": [str(tmp_path / "family/ann/80.png")]}
+    assert first["unused"] == [{"person": name, "similarity": -0.3333, "taken_for": None} for name in ("ben", "cleo")]
+    assert {face["person"] for face in second["faces"]} == {"ann", "cleo"}
+    assert first["notes"] == []
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be fetched; faces are found, by the stand-in, but no network tells people apart."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(face_recognition, "build_detector", lambda name: BlockDetector())
+    monkeypatch.setattr(files, "load_recognition", face_recognition.load_recognition)
+
+
+def test_without_a_network_one_face_gets_its_reference(
+    no_network: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, ann, report = write(tmp_path / "a.png", "ann"), tmp_path / "ann.png", tmp_path / "r.json"
+    save_picture(Picture(portrait("ann", side=60)), ann)
+    assert restore(source, output=tmp_path / "without.png") == 0
+    assert restore(source, output=tmp_path / "o.png", reference=[ann], report=report, compare=tmp_path / "s.png") == 0
+    fetching, used = capsys.readouterr().err.splitlines()
+    assert fetching.endswith("what is missing is fetched, once: yunet (0.3 MB) and mobilefacenet (4.1 MB).")
+    assert used == "The reference is used without comparing faces, since no network tells people apart."
+    assert (tmp_path / "o.png").read_bytes() != (tmp_path / "without.png").read_bytes()
+    (face,) = pictures(report)[0]["faces"]
+    assert (face["person"], face["reference"]) == ("ann.png", str(ann))
+    assert [face[key] for key in ("input_to_reference", "output_to_input", "output_to_reference")] == [None] * 3
+    assert face["seam"] >= 0
+
+
+def test_without_a_network_the_order_decides_and_one_sentence_says_what_to_do(
+    no_network: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, report = write(tmp_path / "both.png", "ben", "ann"), tmp_path / "r.json"
+    folder = tmp_path / "ben"
+    folder.mkdir()
+    ann, ben = write(tmp_path / "ann.png", "ann"), [write(folder / f"{n}.png", "ben") for n in "12"]
+    assert restore(source, output=tmp_path / "o.png", reference=[folder, ann], report=report) == 0
+    faces = sorted(pictures(report)[0]["faces"], key=lambda face: face["box"][0])
+    assert [face["person"] for face in faces] == ["ben", "ann.png"]
+    told = capsys.readouterr().err
+    assert told.count("from left to right they get the references in the order given, and a folder is one person.") == 1
+    assert "fetching it failed: there is no network. Get mobilefacenet_foamliu.pt from https://github.com/" in told
+    assert "  ben: 2 photographs\n  ann.png\n" in told
+    assert "both.png: No network tells people apart, so the order of the references decides, from left to right" in told
+    assert "Traceback" not in told
+    # nobody compares: a person in the wrong place is taken as the order says
+    assert restore(source, output=tmp_path / "turned.png", reference=[ann, ben[0]], report=report) == 0
+    faces = sorted(pictures(report)[-1]["faces"], key=lambda face: face["box"][0])
+    assert [face["person"] for face in faces] == ["ann.png", "1.png"]
+
+
+def test_a_network_for_faces_that_cannot_be_fetched_is_one_sentence(
+    no_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_recognition, "build_detector", build_detector)
+    source, ann = write(tmp_path / "a.png", "ann"), write(tmp_path / "ann.png", "ann")
+    with pytest.raises(
+        MissingWeightsError, match=r"\"yunet\" .* there is no network\. Get .*\.onnx from https.* put it into"
+    ):
+        restore(source, output=tmp_path / "o.png", reference=[ann])
+    assert restore(source, output=tmp_path / "o.png", compare=tmp_path / "s.png") == 0  # nothing is fetched for a sheet
+
+
+def test_faces_are_reported_where_nothing_compares_them(
+    no_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / find_entry("yunet").file).touch()
+    monkeypatch.setenv("FACEOPS_CACHE", str(cache))
+    assert restore(write(tmp_path / "a.png", "ann"), output=tmp_path / "o.png", report=tmp_path / "r.json") == 0
+    told = "Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).\n"
+    assert capsys.readouterr().err == told
+    assert [face["output_to_input"] for face in pictures(tmp_path / "r.json")[0]["faces"]] == [None]

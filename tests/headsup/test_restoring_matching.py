@@ -14,6 +14,8 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.references.assignment import best_assignment
 from headsup.restoring.references.face_recognition import EmbeddedFaces, boxed_face
+from headsup.restoring.references.grouping import group_people
+from headsup.restoring.references.left_over import LeftOver
 from headsup.restoring.references.matching import (
     match_people,
     note_on_input_itself,
@@ -21,8 +23,10 @@ from headsup.restoring.references.matching import (
     reference_faces,
     rival,
 )
+from headsup.restoring.references.people_summary import notes_on_unused
+from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import ADVICE, UnusedReferencesError, with_cli_advice
-from headsup.restoring.references.reference_people import Person, ReferencePhoto, aligned_landmarks, group_people
+from headsup.restoring.references.reference_photo import ReferencePhoto, aligned_landmarks
 
 TEMPLATE = FFHQ_512.tensor().float()
 
@@ -77,9 +81,9 @@ def test_a_face_of_nobody_gets_none_and_a_person_who_is_not_there_is_named() -> 
     assert matching.matches[0] is None
     assert matching.matches[1] is not None
     assert matching.matches[1].person is ANN
-    assert matching.notes == (
-        "ben.jpg is not used: no face is like it, the similarity is 0.00 at best and 0.20 is wanted.",
-    )
+    assert matching.notes == ()
+    assert matching.unused == (LeftOver("ben.jpg", 0.0, None),)
+    assert notes_on_unused(matching.unused) == ["No face is like ben.jpg (0.00), so it is not used; 0.20 is wanted."]
     given = reference_faces(seen(axis(4), axis(0)), matching)
     assert given.boxes.tolist() == [[100.0, 0.0, 160.0, 80.0]]
     assert torch.equal(given.references[0], ANN.photos[0].face)
@@ -134,8 +138,21 @@ def test_the_command_line_adds_what_to_do(reason: str) -> None:
 def test_a_person_whose_face_is_given_to_another_is_named() -> None:
     face = seen(0.8 * axis(0) + 0.5 * axis(1))
     for force in (False, True):
-        notes = match_people(face, [ANN, BEN], "a.png", force).notes
-        assert notes[-1] == "ben.jpg is not used: the face most like it (0.53) is taken for ann.jpg."
+        (unused,) = match_people(face, [ANN, BEN], "a.png", force).unused
+        assert (unused.person, unused.taken_for) == ("ben.jpg", "ann.jpg")
+        assert math.isclose(unused.similarity, 0.5 / math.hypot(0.8, 0.5), rel_tol=1e-5)
+        sentence = "ben.jpg (0.53) is not used: the face most like it is taken for ann.jpg."
+        assert notes_on_unused([unused]) == [sentence]
+
+
+def test_of_many_people_with_one_face_one_sentence_is_said() -> None:
+    others = [Person((photo(f"{number}.jpg", 0.5 * axis(0) + axis(number % 4 + 2)),)) for number in range(15)]
+    for force in (False, True):
+        matching = match_people(seen(axis(0)), [ANN, *others], "a.png", force)
+        assert matching.notes == ()
+        (note,) = notes_on_unused(matching.unused)
+        assert note.startswith("0.jpg (0.45), 1.jpg (0.45), 2.jpg (0.45)")
+        assert note.endswith("14.jpg (0.45) are not used: the face most like them is taken for ann.jpg.")
 
 
 def test_two_people_nearly_as_alike_are_said() -> None:
@@ -171,12 +188,12 @@ def test_photographs_of_one_person_are_grouped_whatever_their_order() -> None:
     a, b, c = (torch.tensor([math.cos(t), math.sin(t), 0.0, 0.0, 0.0, 0.0]) for t in (0.0, 0.5, 1.0))
     named = {"a": a, "b": b, "c": c, "d": axis(3)}
     for order in itertools.permutations(named):
-        people = group_people([photo(name, named[name]) for name in order], threshold=0.6)
+        people = group_people([photo(name, named[name]) for name in order], bound=0.6)
         groups = {frozenset(picture.path.name for picture in person.photos) for person in people}
         assert groups == {frozenset("abc"), frozenset("d")}
     # the mean of cos 0.5 and cos 1 is 0.709: above that threshold the third stays alone
-    assert len(group_people([photo(name, named[name]) for name in "abc"], threshold=0.75)) == 2
-    person = group_people([photo(name, named[name]) for name in "abc"], threshold=0.6)[0]
+    assert len(group_people([photo(name, named[name]) for name in "abc"], bound=0.75)) == 2
+    person = group_people([photo(name, named[name]) for name in "abc"], bound=0.6)[0]
     assert person.name == "a and 2 more"
     torch.testing.assert_close(person.embedding, b)
 

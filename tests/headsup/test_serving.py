@@ -356,10 +356,11 @@ def test_nothing_else_is_there(client: Client, tmp_path: Path) -> None:
 
 
 def test_references_need_their_networks(tmp_path: Path) -> None:
-    with serving(tmp_path, Limits(), threshold=None) as client:
+    with serving(tmp_path, Limits(), threshold=None, references=False) as client:
         path = client.job()
         assert client.ask("GET", f"{path}/faces") == {"faces": []}
-        assert "need the networks" in client.ask("POST", f"{path}/references?name=b.png", png(), 409)["error"]
+        refusal = client.ask("POST", f"{path}/references?name=b.png", png(), 409)["error"]
+        assert "need the network that finds faces" in refusal
         client.start(path)
         assert client.ended(path)["state"] == "done"
 

@@ -205,6 +205,23 @@ def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_pat
         restored(restoration, tmp_path / "4", tmp_path / "pale.png", ann, face_box=[9, 10, 41, 30])
 
 
+def test_where_nothing_compares_faces_the_order_or_a_click_decides(
+    restoration: PhotoRestoration, tmp_path: Path
+) -> None:
+    blind = PhotoRestoration(restoration.restorer, FaceRecognition(BlockDetector(), None, 0.9))
+    both = write(tmp_path / "both.png", "ann", "ben")
+    ann, ben = write(tmp_path / "ann.png", "ann"), write(tmp_path / "ben.png", "ben")
+    ordered = restored(blind, tmp_path / "1", both, ben, ann)
+    assert [face.person for face in sorted(ordered.faces, key=lambda face: face.box[0])] == ["ben.png", "ann.png"]
+    assert {face.output_to_input for face in ordered.faces} == {face.output_to_reference for face in ordered.faces}
+    assert ordered.faces[0].output_to_input is None
+    (note,) = ordered.notes
+    assert note.startswith("No network tells people apart, so the order of the references decides, from left to right")
+    clicked = restored(blind, tmp_path / "2", both, ben, ann, face_box=list(ordered.faces[1].box))
+    assert [(face.box, face.person) for face in clicked.faces] == [(ordered.faces[1].box, "ben.png and ann.png")]
+    assert clicked.notes == ()
+
+
 def test_references_that_do_not_fit_can_be_forced(restoration: PhotoRestoration, tmp_path: Path) -> None:
     ann, empty = write(tmp_path / "ann.png", "ann"), write(tmp_path / "empty.png")
     ben = write(tmp_path / "ben.png", "ben")

@@ -18,7 +18,7 @@ class RestoreFilesOptions:
     Args:
         inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
         output: Image to write, or folder if there are several inputs; existing results are skipped.
-        reference: Photographs of the people, or folders of them; matched with the faces automatically.
+        reference: Photographs of the people, or folders of them; a folder within is a person and has the name.
         scale: Magnification; default 4, less for large photographs.
         size: Size of the result in pixels, such as 1600x1200; instead of a scale.
         weights: Name of shipped weights, or a .safetensors file written by headsup export.

@@ -46,7 +46,8 @@ def comparison_sheet(
         match = matches[number] if matches else None
         row = [Panel(before[number], "Face, input"), Panel(after[number], "Face, restored")]
         if match is not None:
-            words = f"{match.photo.path.name}, similarity {match.similarity:.2f}"
+            likeness = "" if match.similarity is None else f", similarity {match.similarity:.2f}"
+            words = f"{match.photo.path.name}{likeness}"
             row.append(Panel(reduced(match.photo.face, FACE_SIDE), words))
         rows.append(row)
     return draw_sheet(rows, narrowest=FACE_SIDE)

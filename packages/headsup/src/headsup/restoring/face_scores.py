@@ -36,23 +36,37 @@ def face_records(
     picture = restored.picture.pixels
     height, width = picture.shape[1:]
     faces = seen.faces.rescaled(width / size[1], height / size[0])
-    after = embed(recognition.encoder, picture.unsqueeze(0), faces)
-    kept = similarity(after, seen.embeddings).tolist()
+    after = None if recognition.encoder is None else embed(recognition.encoder, picture.unsqueeze(0), faces)
     records = []
     for row, (match, mask) in enumerate(zip(matches, border_masks(faces, (height, width), face_size), strict=True)):
-        gained = None if match is None else similarity(after[row], match.person.embedding).item()
+        kept, gained = likeness(None if after is None else after[row], seen, row, match)
         records.append(
             FaceRecord(
                 box=seen.faces.boxes[row].tolist(),
                 person=None if match is None else match.person.name,
                 reference=None if match is None else str(match.photo.path),
                 input_to_reference=None if match is None else match.similarity,
-                output_to_input=kept[row],
+                output_to_input=kept,
                 output_to_reference=gained,
                 seam=seam_around(picture, restored.enlarged, mask),
             )
         )
     return records
+
+
+def likeness(
+    after: Float[Tensor, " d"] | None, seen: EmbeddedFaces, row: int, match: Match | None
+) -> tuple[float | None, float | None]:
+    """Similarities of a face of the result with that of the input, and with the person's photographs.
+
+    Args:
+        after: Embedding of the face in the result; None where no network tells people apart.
+        row: Number of the face.
+    """
+    if after is None or seen.embeddings is None:
+        return None, None
+    kept = similarity(after, seen.embeddings[row]).item()
+    return kept, None if match is None else similarity(after, match.person.embedding).item()
 
 
 def border_masks(faces: Faces, size: tuple[int, int], face_size: int | None) -> Iterator[Float[Tensor, "1 1 h w"]]:

@@ -18,8 +18,10 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
 from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition
+from headsup.restoring.references.people_summary import lines_on_people, lines_on_use
+from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
-from headsup.restoring.references.reference_people import Person, load_people
+from headsup.restoring.references.reference_people import load_people
 from headsup.restoring.report import PictureRecord, Report, RunRecord
 from headsup.weights.shipped import DEFAULT_WEIGHTS
 from portraitdata.restoration.index.taggers import build_tagger
@@ -91,13 +93,22 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
     recognition = wanted_recognition(bool(options.reference), shown, console)
     if box is not None and recognition is None:
         console.print("--face-box says which face the references are for; without any it is not used.")
-    people = wanted_people(options.reference, recognition, options.force, console)
+    people = wanted_people(options, recognition, len(wanted), console)
     source = RestorerSource.stated(options)
     restorer = source.load()
     setup = Setup(restorer, stated, people, recognition, box, options.force, scores=options.report is not None)
     run = run_record(restorer, stated, source, options.reference)
     report = None if options.report is None else Report(options.report, run)
-    return run_jobs(jobs, wanted, partial(restore_file, setup=setup), report, console)
+    done: list[PictureRecord] = []
+
+    def restore(job: Job) -> PictureRecord:
+        done.append(restore_file(job, setup))
+        return done[-1]
+
+    status = run_jobs(jobs, wanted, restore, report, console)
+    for line in lines_on_use(people, [record.used for record in done], [record.unused for record in done]):
+        console.print(line, markup=False)
+    return status
 
 
 def run_jobs(
@@ -160,7 +171,7 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
     """Networks for faces: fetched if there are references, taken from the cache for a report or sheet.
 
     Raises:
-        MissingWeightsError: If there are references and the networks are not to be had.
+        MissingWeightsError: If there are references and the network that finds faces is not to be had.
     """
     if not references and not scores:
         return None
@@ -170,25 +181,47 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
             "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
             "mobilefacenet` (5 MB)."
         )
+    elif recognition.encoder is None and not references:
+        console.print("Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).")
     return recognition
 
 
 def wanted_people(
-    references: Sequence[Path], recognition: FaceRecognition | None, force: bool, console: Console
+    options: RestoreFilesOptions, recognition: FaceRecognition | None, pictures: int, console: Console
 ) -> Sequence[Person]:
-    """People of the references; what is to be said of these is printed.
+    """People of the references; who they are and what is to be said of them is printed, once for all pictures.
+
+    Args:
+        pictures: How many are restored.
 
     Raises:
         UnusedReferencesError: If there are references and none shows a face, and it is not forced.
         ValueError: If a file cannot be read, or a folder holds no picture.
     """
-    if recognition is None:
+    if recognition is None or not options.reference:
         return ()
     with with_cli_advice():
-        found = load_people(references, recognition, force)
-    for note in found.notes:
-        console.print(note, markup=False)
+        found = load_people(options.reference, recognition, options.force)
+    several = pictures > 1 or sum(len(person.photos) for person in found.people) > 1
+    for line in (*lines_on_people(found.people), *found.notes, *notes_on_recognition(recognition, several)):
+        console.print(line, markup=False)
     return found.people
+
+
+def notes_on_recognition(recognition: FaceRecognition, several: bool) -> list[str]:
+    """What becomes of references where no network tells people apart; what to do, if that decides anything.
+
+    Args:
+        several: Whether there are several references or pictures.
+    """
+    if recognition.encoder is not None:
+        return []
+    if not several:
+        return ["The reference is used without comparing faces, since no network tells people apart."]
+    return [
+        "Faces are not compared with the references, since no network tells people apart: from left to right they get "
+        f"the references in the order given, and a folder is one person. {recognition.missing}"
+    ]
 
 
 def run_record(

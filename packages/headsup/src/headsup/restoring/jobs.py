@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there, picture_files, tell_left_out
+from faceops.images.picture_files import check_single, check_there, tell_left_out
+from headsup.restoring.references.reference_files import reference_files
 from headsup.weights.shipped import find_weights
 
 
@@ -24,11 +25,12 @@ def plan_request(
             `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
-    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=picture_files(references))
+    kept = [file.path for file in reference_files(references)]
+    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=kept)
     check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
-    tell_left_out(references)
+    tell_left_out(references, recursive=True)
     if report is not None:
         check_report(report)
     for name in weights:

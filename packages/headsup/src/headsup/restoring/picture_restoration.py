@@ -22,8 +22,9 @@ from headsup.restoring.references.matching import (
     only_largest,
     reference_faces,
 )
+from headsup.restoring.references.ordered_matching import match_in_order
+from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
-from headsup.restoring.references.reference_people import Person
 from headsup.restoring.report import FaceRecord, PictureRecord
 
 STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
@@ -39,7 +40,8 @@ class Setup:
     people: Sequence[Person] = ()
     """Whose faces may be in the pictures."""
     recognition: FaceRecognition | None = None
-    """Networks, if faces are looked for; there must be some if there are people."""
+    """Networks, if faces are looked for; there must be some if there are people. Without the one that tells people
+    apart, the order of the people decides."""
     face_box: tuple[float, float, float, float] | None = None
     """The only face that counts, in pixels of the input."""
     force: bool = False
@@ -72,7 +74,9 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
         faces = measured_faces(setup, seen, matching, restored, size)
     with measured(seconds, "write"):
         record = write_results(job, restored, size, seen, matching)
-    return replace(record, seconds=in_order(seconds | restored.seconds), faces=faces, notes=notes)
+    seconds = in_order(seconds | restored.seconds)
+    used = photographs_used(setup.restorer, matching)
+    return replace(record, seconds=seconds, faces=faces, notes=notes, used=used, unused=matching.unused)
 
 
 def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
@@ -154,13 +158,26 @@ def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[Embedde
     seen = detect_and_embed(picture.pixels, setup.recognition, setup.face_box)
     if not setup.people:
         return seen, Matching((None,) * len(seen), ())
-    matching = match_people(seen, setup.people, name, setup.force)
+    if seen.embeddings is None:
+        matching = match_in_order(seen, setup.people, name, setup.face_box is not None, setup.force)
+    else:
+        matching = match_people(seen, setup.people, name, setup.force)
     return seen, only_largest(matching) if setup.restorer.layout == "whole" else matching
 
 
 def restored_by(setup: Setup, picture: Picture, seen: EmbeddedFaces | None, matching: Matching) -> Restored:
     """The picture, restored with what references there are."""
     return setup.restorer(picture, setup.options, None if seen is None else reference_faces(seen, matching))
+
+
+def photographs_used(restorer: PhotoRestorer, matching: Matching) -> dict[str, list[str]]:
+    """Photographs that the restorer saw of each person in a picture, by the person's name."""
+    most = 1 if restorer.restorer.attention is None else None  # laid down, the first of each person counts
+    return {
+        match.person.name: [str(photo.path) for photo in match.photos[:most]]
+        for match in matching.matches
+        if match is not None
+    }
 
 
 def measured_faces(

@@ -26,7 +26,10 @@ from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, check_size, detect_and_match, restored_by
 from headsup.restoring.references.face_recognition import load_recognition
-from headsup.restoring.references.reference_people import Person, people_of
+from headsup.restoring.references.people_summary import notes_on_unused
+from headsup.restoring.references.person import Person
+from headsup.restoring.references.reference_files import ReferenceFile
+from headsup.restoring.references.reference_people import people_of
 
 STORABLE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 """Modes of Pillow that a PNG file has; images of others become RGB."""
@@ -85,14 +88,15 @@ class HeadsUpPipeline(DiffusionPipeline):
 
         Args:
             image: Image of any size.
-            references: Photographs of the people in it. The networks that find and recognise faces are then fetched.
+            references: Photographs of the people in it. The networks that find and recognise faces are then fetched;
+                where the latter cannot be, the faces get the references from left to right, in their order.
             options: Scale, fidelity, colour and so on.
             force: Use references that seem to show someone else, and continue where no face is detected.
 
         Raises:
             UnusedReferencesError: If the references fit none of its faces, and it is not forced.
             ValueError: If the result would be too large, or the memory is too small.
-            MissingWeightsError: If there are references and the networks cannot be fetched.
+            MissingWeightsError: If there are references and the network that finds faces cannot be fetched.
         """
         picture = decode_picture(encoded(image), "the image")
         check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, "the image")
@@ -100,13 +104,18 @@ class HeadsUpPipeline(DiffusionPipeline):
         people: Sequence[Person] = ()
         notes: Sequence[str] = ()
         if recognition is not None:
-            photographs = ((Path(f"reference {n}"), encoded(each)) for n, each in enumerate(references, 1))
+            names = [Path(f"reference {number}") for number in range(1, len(references) + 1)]
+            photographs = (
+                (ReferenceFile(name, name), encoded(each)) for name, each in zip(names, references, strict=True)
+            )
             found = people_of(photographs, [f"{len(references)} images"], recognition, force)
             people, notes = found.people, found.notes
         setup = Setup(self.restorer(), options, people, recognition, force=force)
         seen, matching = detect_and_match(picture, setup, "the image")
         restored = restored_by(setup, picture, seen, matching)
-        return RestoredImages(images=[as_image(restored.picture)], notes=[*notes, *matching.notes])
+        return RestoredImages(
+            images=[as_image(restored.picture)], notes=[*notes, *matching.notes, *notes_on_unused(matching.unused)]
+        )
 
     def restorer(self) -> PhotoRestorer:
         """Restorer of the pipeline's parts, on its device; their weights are shared."""

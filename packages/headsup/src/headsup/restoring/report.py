@@ -10,6 +10,7 @@ from typing import Any, Literal
 from faceops.atomic_files import replacing
 from faceops.json_text import parse_json
 from headsup.restoring.options import RestoreOptions
+from headsup.restoring.references.left_over import LeftOver
 
 Command = Literal["headsup restore", "headsup blend"]
 """Value of ``report`` in the file, by which it is known again."""
@@ -25,8 +26,9 @@ class FaceRecord:
     reference: str | None
     """The photograph that was used."""
     input_to_reference: float | None
-    """Similarity of the face in the input and the mean of the person's photographs; null without a reference."""
-    output_to_input: float
+    """Similarity of the face in the input and the mean of the person's photographs; null without a reference. All three
+    are null where no network tells people apart."""
+    output_to_input: float | None
     output_to_reference: float | None
     seam: float | None
     """BoundaryArtifact of the result, against the enlarged input, around the face's box, or where a face was pasted
@@ -46,6 +48,10 @@ class PictureRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time of each stage."""
     faces: Sequence[FaceRecord] = ()
+    used: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Reference photographs that were used, by the name of the person."""
+    unused: Sequence[LeftOver] = ()
+    """People of the references whom no face was given."""
     notes: Sequence[str] = ()
     error: str | None = None
 

@@ -36,6 +36,9 @@ async function begin() {
       "faceops weights fetch yunet and faceops weights fetch mobilefacenet, then start headsup serve again.";
     $("reference-drop").classList.add("off");
     $("references").disabled = $("force").disabled = true;
+  } else if (settings.threshold === null) {
+    $("reference-words").textContent = "Other photographs of the people in it, sharper ones. From left to right, the " +
+      "faces get them in their order; click a face, and all of them are for that one.";
   }
 }
 
@@ -124,7 +127,7 @@ async function lookForFaces(chosen, path) {
     if (!chosen.used) throw error; // else its work was stopped or refused before the faces were found, and it is deleted
   }
   if (photo !== chosen) return;
-  if (faces) return showFaces(faces);
+  if (faces) return showFaces(faces, settings.threshold !== null);
   beginPreview(chosen.width, chosen.height); // no face is chosen
   $("choice").hidden = true;
 }

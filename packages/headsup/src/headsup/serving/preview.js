@@ -6,6 +6,7 @@ const WANTED = "Left, top, right and bottom of a face: four numbers in pixels of
 let size = null; // width and height of the photograph
 let faces = null; // boxes, the largest first; null as long as they are looked for
 let marking = false;
+let compared = true; // whether a network on the server tells people apart
 
 export function beginPreview(width, height) {
   [faces, size] = [null, [width, height]];
@@ -13,7 +14,8 @@ export function beginPreview(width, height) {
   choose(null);
 }
 
-export function showFaces(found) {
+export function showFaces(found, areCompared) {
+  compared = areCompared;
   faces = found.map((box) => box.map(Math.round));
   draw();
 }
@@ -54,8 +56,8 @@ function words(box, number) {
   if (!faces) return "Looking for faces.";
   if (!faces.length) return "No face was found. If you have references, mark the face that they are for.";
   if (faces.length === 1) return "One face was found.";
-  return `${faces.length} faces were found. Each gets the reference that is like it; click a face to keep the ` +
-    "references for that one.";
+  return `${faces.length} faces were found. ${compared ? "Each gets the reference that is like it" :
+    "From left to right they get the references in their order"}; click a face to keep the references for that one.`;
 }
 
 function faceButton(face, index, chosen) {

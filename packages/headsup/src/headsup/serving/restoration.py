@@ -19,6 +19,7 @@ from headsup.restoring.picture_restoration import (
 )
 from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.restoring.references.matching import Match
+from headsup.restoring.references.people_summary import notes_on_unused
 from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
@@ -38,7 +39,8 @@ class PhotoRestoration:
     """Restores the photographs of the page.
 
     Args:
-        recognition: Networks for faces; without them there are no references and no similarities.
+        recognition: Networks for faces; without the one that finds them there are no references, and without the one
+            that tells people apart no similarities.
     """
 
     def __init__(self, restorer: PhotoRestorer, recognition: FaceRecognition | None) -> None:
@@ -89,6 +91,7 @@ class PhotoRestoration:
             *first_of_several(data),
             *people.notes,
             *matching.notes,
+            *notes_on_unused(matching.unused),
             *notes_on_input_itself(matching, data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )

@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const FACE_SIDE = 168; // pixels of the canvas
 
-// `threshold` is the similarity that two sharp photographs of one person reach.
+// `threshold` is the similarity that two sharp photographs of one person reach; null where nothing compares faces.
 export async function showResult(path, told, threshold) {
   $("before").src = `${path}/before`;
   $("after").src = `${path}/after`;
@@ -28,7 +28,7 @@ function showFaces(path, faces, threshold) {
   const referred = faces.some((face) => face.person);
   $("faces").replaceChildren(...faces.map((face, number) => faceElement(path, face, number, faces.length, referred)));
   $("faces-title").hidden = !faces.length && !$("notes").children.length;
-  $("faces-words").textContent = !faces.length ? "" : "Similarity goes up to 1. Two sharp photographs of one person " +
+  $("faces-words").textContent = !faces.length || threshold === null ? "" : "Similarity goes up to 1. Two sharp photographs of one person " +
     `reach ${threshold.toFixed(2)}, a damaged face less.` + (referred ? " That to the reference rises by " +
     "itself, as the face is made in its likeness; it does not say that it is the right person." : "");
 }
@@ -40,14 +40,15 @@ function faceElement(path, face, number, count, referred) {
   const name = count === 1 ? "The face" : `Face ${number + 1}`;
   const views = [["before", faceCanvas($("before"), face.box)], ["after", faceCanvas($("after"), face.box)]];
   title.textContent = name;
-  words.textContent = `Similarity of before and after: ${face.output_to_input.toFixed(2)}.`;
+  const compared = face.output_to_input !== null;
+  words.textContent = compared ? `Similarity of before and after: ${face.output_to_input.toFixed(2)}.` : "";
   if (face.person) {
     const reference = new Image();
     [reference.src, reference.alt] = [`${path}/faces/${number}`, ""];
     views.push(["reference", reference]);
     title.textContent = `${name} is taken for ${face.person}`;
-    words.textContent += ` To the reference ${face.reference}: ${face.input_to_reference.toFixed(2)} before, ` +
-      `${face.output_to_reference.toFixed(2)} after.`;
+    words.textContent += !compared ? `Reference ${face.reference}.` : ` To the reference ${face.reference}: ` +
+      `${face.input_to_reference.toFixed(2)} before, ${face.output_to_reference.toFixed(2)} after.`;
   } else if (referred) {
     title.textContent = `${name} has no reference`;
   }

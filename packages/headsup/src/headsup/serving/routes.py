@@ -47,10 +47,11 @@ class Site:
     """Name of the restorer on the page."""
     device: str = ""
     threshold: float | None = None
-    """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if the networks for faces are not
-    there, and no references are taken."""
+    """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if no network tells people apart."""
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
+    references: bool = True
+    """Whether references are taken, which needs the network that finds faces."""
 
     def app(self, host: str) -> ASGIApp:
         """Everything that is served where the server listens at a host."""
@@ -79,7 +80,7 @@ class Site:
             {
                 "weights": self.weights,
                 "device": self.device,
-                "references": self.threshold is not None,
+                "references": self.references,
                 "threshold": self.threshold,
                 "largest_bytes": self.limits.megabytes * MEGA,
                 "largest_pixels": self.limits.megapixels * MEGA,
@@ -121,8 +122,8 @@ class Site:
     async def take_reference(self, request: Request) -> JSONResponse:
         """Take a reference of a job likewise."""
         job, most = self._job(request), self.limits.references
-        if self.threshold is None:
-            sentence = "References need the networks for faces, which are not on the machine that restores."
+        if not self.references:
+            sentence = "References need the network that finds faces, which is not on the machine that restores."
             raise HTTPException(HTTPStatus.CONFLICT, sentence)
         if job.state != "open" or len(job.references) >= most:
             sentence = f"A job takes up to {most} references, before it is started."

@@ -95,6 +95,10 @@ NO_REFERENCES = (
     "References are not taken, since the networks for faces are not there; they are after `faceops weights fetch "
     "yunet` and `faceops weights fetch mobilefacenet` (5 MB)."
 )
+NOT_COMPARED = (
+    "References are not compared with faces, since no network tells people apart: faces get them from left to right in "
+    "their order. They are compared after `faceops weights fetch mobilefacenet` (4 MB)."
+)
 
 
 def serve_page(options: ServeOptions) -> None:
@@ -118,14 +122,16 @@ def serve_page(options: ServeOptions) -> None:
             with closing(JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
                 preview = Preview(None if recognition is None else build_detector(DETECTOR))
-                threshold = None if recognition is None else recognition.threshold
+                compares = None if recognition is None or recognition.encoder is None else recognition
+                threshold = None if compares is None else compares.threshold
                 name, device = Path(options.weights).stem, str(restorer.device)
-                site = Site(queue, limits, preview, name, device, threshold, options.memory)
+                referred = recognition is not None
+                site = Site(queue, limits, preview, name, device, threshold, options.memory, referred)
                 server = build_server(site, options.host)
                 if not is_local(listener):
                     print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
-                if recognition is None:
-                    print(NO_REFERENCES, file=sys.stderr)
+                if compares is None:
+                    print(NO_REFERENCES if recognition is None else NOT_COMPARED, file=sys.stderr)
                 url = page_url(options.host, listener)
                 print(f"Restore photographs at {url} (Ctrl-C ends it).", flush=True)
                 if options.open_browser:

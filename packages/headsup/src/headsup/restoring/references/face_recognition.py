@@ -1,4 +1,4 @@
-"""The faces of a picture: where they are and whose they are like."""
+"""The faces of a picture: where they are and, where a network tells people apart, whose they are like."""
 
 import math
 import sys
@@ -13,8 +13,8 @@ from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
-from faceops.recognition.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
-from faceops.weights.cache import cached_path, find_entry
+from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
+from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, missing_sentence
 from portraitdata.images.resampling import bicubic
 
 DETECTOR: DetectorName = "yunet"
@@ -41,12 +41,14 @@ Means of what YuNet found in 3,729 photographs of Labeled Faces in the Wild.
 
 @dataclass(frozen=True, eq=False)
 class FaceRecognition:
-    """Networks that find faces and tell people apart."""
+    """Network that finds faces, and one that tells people apart if it is to be had."""
 
     detector: Detector
-    encoder: IdentityNetwork
+    encoder: IdentityNetwork | None
     threshold: float
-    """Similarity from which two sharp photographs are taken for one person."""
+    """Similarity that two sharp photographs of one person reach, as a rule."""
+    missing: str = ""
+    """Why there is no encoder, and how to get it, in a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,38 +57,54 @@ class EmbeddedFaces:
 
     faces: Faces
     """In pixels of the picture."""
-    embeddings: Float[Tensor, "n d"]
+    embeddings: Float[Tensor, "n d"] | None
+    """None where no network tells people apart."""
 
     def __len__(self) -> int:
         return len(self.faces)
 
 
 def load_recognition(fetch: bool) -> FaceRecognition | None:
-    """The networks, from the cache.
+    """The networks, from the cache; None without the one that finds faces.
 
     Args:
-        fetch: Fetch what is not in the cache, and say so on stderr, instead of giving None.
+        fetch: Fetch what is not in the cache, and say so on stderr.
 
     Raises:
-        MissingWeightsError: If they cannot be fetched.
+        MissingWeightsError: If the network that finds faces cannot be fetched. Without the other one it goes on.
         DamagedWeightsError: If a file in the cache is another.
     """
     absent = [entry for entry in map(find_entry, (DETECTOR, DEFAULT_NETWORK)) if not cached_path(entry).is_file()]
-    if absent and not fetch:
+    if not fetch and any(entry.name == DETECTOR for entry in absent):
         return None
-    if absent:
+    if absent and fetch:
         names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
-        print(f"To find faces and tell people apart, the networks {names} are fetched, once.", file=sys.stderr)
-    encoder = build_identity(DEFAULT_NETWORK)
-    assert encoder.threshold is not None
-    return FaceRecognition(build_detector(DETECTOR), encoder, encoder.threshold)
+        print(f"To find faces and tell people apart, what is missing is fetched, once: {names}.", file=sys.stderr)
+    detector = build_detector(DETECTOR)
+    encoder, missing = load_encoder(fetch)
+    return FaceRecognition(detector, encoder, THRESHOLDS[DEFAULT_NETWORK], missing)
+
+
+def load_encoder(fetch: bool) -> tuple[IdentityNetwork | None, str]:
+    """The network that tells people apart, or why there is none and how to get it.
+
+    Raises:
+        DamagedWeightsError: If the file in the cache is another.
+    """
+    entry = find_entry(DEFAULT_NETWORK)
+    if not fetch and not cached_path(entry).is_file():
+        return None, missing_sentence(entry, "nobody has fetched it")
+    try:
+        return build_identity(DEFAULT_NETWORK), ""
+    except MissingWeightsError as error:
+        return None, str(error)
 
 
 @torch.no_grad()
 def detect_and_embed(
     pixels: Float[Tensor, "3 h w"], recognition: FaceRecognition, box: tuple[float, float, float, float] | None = None
 ) -> EmbeddedFaces:
-    """Find and embed the faces of a picture.
+    """Find the faces of a picture, and embed them if there is a network for that.
 
     Args:
         box: Left, top, right and bottom of the only face that counts, in pixels: the face that is found there, or
@@ -101,6 +119,8 @@ def detect_and_embed(
     if given is not None:
         same = intersection_over_union(found.boxes, given.boxes)[:, 0]
         found = found.select(same.argmax()[None]) if len(same) and same.max() >= SAME_FACE else given
+    if recognition.encoder is None:
+        return EmbeddedFaces(found, None)
     return EmbeddedFaces(found, embed(recognition.encoder, images, found.rescaled(float(factor))))
 
 

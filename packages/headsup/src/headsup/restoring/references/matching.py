@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,10 @@ from torch import Tensor
 from headsup.restoring.photo_restorer import ReferenceFaces
 from headsup.restoring.references.assignment import best_assignment
 from headsup.restoring.references.face_recognition import EmbeddedFaces
+from headsup.restoring.references.left_over import LeftOver
+from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import UnusedReferencesError
-from headsup.restoring.references.reference_people import Person, ReferencePhoto
+from headsup.restoring.references.reference_photo import ReferencePhoto
 
 FLOOR = 0.2
 """Least similarity of a face and a person.
@@ -53,8 +55,8 @@ class Match:
     person: Person
     photos: tuple[ReferencePhoto, ...]
     """The person's photographs that serve this face best; the best first."""
-    similarity: float
-    """Of the face and the mean of the person's photographs."""
+    similarity: float | None
+    """Of the face and the mean of the person's photographs; None where nothing compared them."""
 
     @property
     def photo(self) -> ReferencePhoto:
@@ -70,12 +72,16 @@ class Matching:
     """One for each face."""
     notes: tuple[str, ...]
     """Sentences about what is not certain."""
+    unused: tuple[LeftOver, ...] = ()
+    """People who were compared, and whom no face was given."""
 
 
 def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force: bool = False) -> Matching:
     """Give each face its person, or none, by the largest sum of similarities.
 
     Args:
+        seen: Faces with embeddings.
+        people: Of photographs with embeddings.
         name: What messages call the picture.
         force: Match the most similar even below `FLOOR`, and go on without references where no face was found.
 
@@ -83,9 +89,8 @@ def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force
         UnusedReferencesError: If there is no face, or none that reaches `FLOOR` with anybody, and it is not forced.
     """
     if len(seen) == 0:
-        if force:
-            return Matching((), ("No face was found, so the references are not used.",))
-        raise UnusedReferencesError(f"No face was found in {name}, so the references are of no use.", "no face")
+        return match_nobody(name, force)
+    assert seen.embeddings is not None
     alike = (seen.embeddings @ torch.stack([person.embedding for person in people]).mT).clamp(-1, 1)
     least = -1.0 if force else FLOOR
     # two more where forced, so that any match is worth something
@@ -99,7 +104,15 @@ def match_people(seen: EmbeddedFaces, people: Sequence[Person], name: str, force
         else Match(people[column], people[column].best_for(seen.faces.landmarks[row], MOST), alike[row, column].item())
         for row, column in enumerate(chosen)
     )
-    return Matching(matches, (*uncertain(seen, alike, chosen, people), *unused(alike, chosen, people, least)))
+    notes = uncertain(seen, alike, chosen, people)
+    return Matching(matches, tuple(notes), tuple(left_over(alike, chosen, people, least)))
+
+
+def match_nobody(name: str, force: bool) -> Matching:
+    """Result where there is no face; see `match_people`."""
+    if force:
+        return Matching((), ("No face was found, so the references are not used.",))
+    raise UnusedReferencesError(f"No face was found in {name}, so the references are of no use.", "no face")
 
 
 def stranger_sentence(alike: Float[Tensor, "faces people"], people: Sequence[Person], name: str) -> str:
@@ -163,22 +176,19 @@ def total(worth: Float[Tensor, "faces people"]) -> float:
     return math.fsum(worth[row, column].item() for row, column in pairs if column is not None)
 
 
-def unused(
+def left_over(
     alike: Float[Tensor, "faces people"], chosen: Sequence[int | None], people: Sequence[Person], least: float
-) -> list[str]:
-    """A sentence about each person whom no face was given."""
-    notes = []
+) -> list[LeftOver]:
+    """People whom no face was given."""
+    unused = []
     for number, person in enumerate(people):
         if number in chosen:
             continue
-        value, row = alike[:, number].max(dim=0)
+        best, row = alike[:, number].max(dim=0)
         taken = chosen[int(row)]
-        if taken is None or value < least:
-            why = f"no face is like it, the similarity is {value:.2f} at best and {least:.2f} is wanted"
-        else:
-            why = f"the face most like it ({value:.2f}) is taken for {people[taken].name}"
-        notes.append(f"{person.name} is not used: {why}.")
-    return notes
+        taken_for = None if taken is None or best.item() < least else people[taken].name
+        unused.append(LeftOver(person.name, best.item(), taken_for))
+    return unused
 
 
 def called(seen: EmbeddedFaces, number: int, word: str = "Face") -> str:
@@ -202,7 +212,7 @@ def note_on_input_itself(match: Match, digest: str, size: tuple[int, int]) -> st
         size: Height and width of the input in pixels.
     """
     photo = match.photo
-    shows_the_same = len(match.person.photos) == 1 and match.similarity >= SAME_PICTURE and photo.size == size
+    shows_the_same = photo.size == size and len(match.person.photos) == 1 and (match.similarity or 0) >= SAME_PICTURE
     if photo.digest == digest or shows_the_same:
         return f"The reference {photo.path.name} is the picture itself; another photograph would tell more."
     return None
@@ -227,4 +237,4 @@ def only_largest(matching: Matching) -> Matching:
     if not dropped:
         return matching
     note = "These weights take one reference for a picture, so that of the largest face is used alone."
-    return Matching(matches, (*matching.notes, note))
+    return replace(matching, matches=matches, notes=(*matching.notes, note))
