@@ -1,6 +1,5 @@
 """What a file says of its picture beside EXIF: captions, keywords and people (XMP, IPTC), and the density of pixels."""
 
-import io
 import math
 import re
 import struct
@@ -10,8 +9,7 @@ from typing import TypeVar
 
 from PIL import ExifTags, Image, ImageFile
 
-from faceops.images.decoding import open_header, upright_size
-from faceops.images.errors import ImageFileError
+from faceops.images.decoding import EncodedImage, upright_size
 from faceops.images.metadata import METADATA_ERRORS
 
 Part = TypeVar("Part")
@@ -54,17 +52,12 @@ UNDESCRIBED = Description()
 """No description."""
 
 
-def read_description(data: bytes, name: str) -> Description:
+def read_description(file: EncodedImage) -> Description:
     """Description in an image file; what is damaged or missing is None.
 
-    Args:
-        data: The whole file.
-        name: What to call it in an error.
+    Read it before the pixels: Pillow changes the XMP of a picture that it turns.
     """
-    try:
-        image = open_header(io.BytesIO(data), name)
-    except ImageFileError:
-        return UNDESCRIBED
+    image = file.header
     return Description(whole(read_xmp, image), whole(read_iptc, image), whole(read_density, image))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
-from faceops.images.decoding import Raster, decode_raster
+from faceops.images.decoding import EncodedImage, Raster, decode_samples, open_image
 from faceops.images.description import UNDESCRIBED, Description, read_description
 from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
@@ -97,7 +97,17 @@ def decode_picture(data: bytes, name: str) -> Picture:
         >>> white.pixels.shape, white.pixels.min().item()
         (torch.Size([3, 1, 2]), 1.0)
     """
-    raster = decode_raster(data, name)
+    return decode_image(open_image(data, name))
+
+
+def decode_image(file: EncodedImage) -> Picture:
+    """Decode an image file whose header is opened, see `decode_picture`.
+
+    Raises:
+        ImageFileError: See `load_picture`.
+    """
+    description = read_description(file)
+    raster = decode_samples(file)
     full = np.float32(np.iinfo(raster.samples.dtype).max)
     colours = raster.samples[..., :3]
     profile = raster.icc_profile
@@ -114,7 +124,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
         grey=raster.grey,
         icc_profile=profile if profile is not None and has_way_back(profile, raster.grey) else None,
         exif=raster.exif,
-        description=read_description(data, name),
+        description=description,
     )
 
 

@@ -12,8 +12,8 @@ from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, error_console, run_batch
-from faceops.images.decoding import picture_size
-from faceops.images.files import Picture, decode_picture, load_picture, read_image_file, save_picture
+from faceops.images.decoding import open_image, picture_size
+from faceops.images.files import Picture, decode_image, load_picture, read_image_file, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.jobs import Job, missing_jobs
 from faceops.images.memory_budget import check_memory
@@ -99,12 +99,13 @@ def load_low(job: Job, scale: int) -> Picture:
     Raises:
         ValueError: If the picture cannot be read or magnified.
     """
-    data, name = read_image_file(job.source), str(job.source)
-    height, width = picture_size(data, name)
+    name = str(job.source)
+    file = open_image(read_image_file(job.source), name)
+    height, width = picture_size(file)
     check_size(height, width, scale)
     check_sides(job.output, height * scale, width * scale)
     check_memory(f"The result of {name}", (width * scale, height * scale))
-    return decode_picture(data, name)
+    return decode_image(file)
 
 
 def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) -> int:
