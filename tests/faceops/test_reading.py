@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import cv2
 import imagecodecs
@@ -221,6 +222,28 @@ def test_avif_of_ten_bits():
     picture = decode_picture(data, "a")
     assert picture.bits == 16
     np.testing.assert_array_equal(levels(picture), np.rint(samples * (65535 / 1023)))
+
+
+@pytest.mark.parametrize("name", ["deep.heic", "deep_grey.heic"])
+def test_heic_of_ten_bits(tmp_path, name):
+    """Red rises to the right by 32 of 1023 from 5, green downwards by 40 from 3, blue is 321; grey is as red."""
+    pytest.importorskip("pi_heif")
+    picture = load_picture(Path(__file__).with_name(name))
+    grey = name == "deep_grey.heic"
+    assert (picture.bits, picture.grey, picture.alpha) == (16, grey, None)
+    rows, columns = np.mgrid[0:24, 0:32]
+    drawn = np.stack([columns * 32 + 5, rows * 40 + 3, np.full_like(rows, 321)], 2)
+    wanted = three(drawn[..., 0]) if grey else drawn
+    difference = abs(levels(picture) / 65535 * 1023 - wanted)
+    assert difference.max() < 11
+    assert difference.mean() < 1.5
+    # no level of eight bits is near most of them
+    assert (abs(levels(picture) / 257 % 1 - 0.5) < 0.3).mean() > 0.4
+    for suffix in (".png", ".tif"):
+        save_picture(picture, tmp_path / f"a{suffix}")
+        again = load_picture(tmp_path / f"a{suffix}")
+        assert again.bits == 16
+        np.testing.assert_array_equal(levels(again), levels(picture))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ them to sRGB.
 
 import io
 import threading
-import warnings
 from dataclasses import dataclass
 from functools import cache
 
@@ -119,8 +118,6 @@ def _decoded(file: EncodedImage) -> Raster:
         raise UnsupportedImageError(
             f"{name} is {layout}, which is not read; export it as RGB of 8 or 16 bits, together, PNG for example."
         )
-    if layout.format == "HEIF" and layout.bits > 8:
-        warnings.warn(f"Of the {layout.bits} bits of HEIC 8 are read.", UserWarning, stacklevel=3)
     grey = layout.colours.endswith("grey")
     profile = None if layout.colours in CONVERTED else _profile(image, data, grey, name)
     samples = _samples(image, data, layout, reader, name)
@@ -257,6 +254,14 @@ def _known_formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow was built with; it has had AVIF since 11.3."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def stored_orientation(image: ImageFile.ImageFile) -> int:
+    """Orientation that a file says in EXIF or boxes, whether or not its reader turns the pixels itself."""
+    if image.format == "TIFF":
+        said = image.tag_v2.get(ExifTags.Base.Orientation)  # type: ignore[attr-defined]
+        return said if isinstance(said, int) else 1
+    return int(image.info.get("original_orientation") or _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
