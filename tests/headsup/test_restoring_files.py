@@ -5,8 +5,10 @@ import importlib
 import io
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -539,6 +541,19 @@ def test_a_header_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(decoding, "open_header", counted)
     assert restore(source, output=tmp_path / "o.png") == 0
     assert names == [str(source)]
+
+
+def test_from_pipe_to_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary) -> None:
+    source = write(tmp_path / "ann.png", "ann")
+    assert restore(source, output=tmp_path / "o.png") == 0
+    capsysbinary.readouterr()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(source.read_bytes()), isatty=lambda: False))
+    assert restore(Path("-"), output=Path("-"), report=tmp_path / "r.json") == 0
+    assert capsysbinary.readouterr().out == (tmp_path / "o.png").read_bytes()
+    assert [(each["input"], each["output"]) for each in pictures(tmp_path / "r.json")] == [("stdin", "-")]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"no picture"), isatty=lambda: False))
+    with pytest.raises(ValueError, match="stdin is not an image in any of the formats"):
+        restore(Path("-"), output=tmp_path / "p.png")
 
 
 def test_a_size_that_nobody_chose_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

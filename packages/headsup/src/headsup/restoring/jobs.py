@@ -24,8 +24,9 @@ def plan_request(
             `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
-    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=picture_files(references))
-    check_single([job.source for job in jobs])
+    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, streams=True, kept=picture_files(references))
+    if not jobs[0].from_stdin:
+        check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
     tell_left_out(references)

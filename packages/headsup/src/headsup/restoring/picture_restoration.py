@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from faceops.images.decoding import MAX_PIXELS, EncodedImage, open_image, picture_count, picture_size
-from faceops.images.files import Picture, decode_image, read_image_file, save_picture
+from faceops.images.files import Picture, decode_image, save_picture
 from faceops.images.format_limits import check_sides
+from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job
 from faceops.images.memory_budget import check_memory
 from headsup.restoring.comparison import comparison_sheet
@@ -100,7 +101,7 @@ def read_input(job: Job, options: RestoreOptions) -> Input:
         OSError: Likewise.
     """
     name = str(job.source)
-    file = open_image(read_image_file(job.source), name)
+    file = open_image(read_source(job), name)
     size = picture_size(file)
     check_size(size, options, name)
     check_sides(job.output, *options.target(*size))
@@ -135,7 +136,10 @@ def write_results(
         target.parent.mkdir(parents=True, exist_ok=True)
     if job.sheet is not None:
         save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
-    save_picture(restored.picture, job.output)  # last: what has a result is not done again
+    if job.to_stdout:
+        pipe_on(restored.picture)
+    else:
+        save_picture(restored.picture, job.output)  # last: what has a result is not done again
     height, width = restored.picture.pixels.shape[1:]
     return PictureRecord(str(job.source), str(job.output), "restored", (size[1], size[0]), (width, height))
 
