@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
 from faceops.images.decoding import open_header, upright_size
 from faceops.images.errors import DamagedImageError, ImageFileError, NotAnImageError, UnsupportedImageError
 from faceops.images.files import Picture, decode_picture, load_picture, save_picture
@@ -273,6 +274,11 @@ def test_floats_a_little_outside_are_clipped_and_that_is_said():
     with pytest.warns(UserWarning, match=r"Floats from -0\.1 to 1\.2 are clipped"):
         picture = decode_picture(tiff(np.array([[-0.1, 0.5, 1.2]], np.float32)), "a")
     assert levels(picture)[0, :, 0].tolist() == [0, 32768, 65535]
+
+
+def test_a_made_profile_has_the_white_that_libpng_wants():
+    profile = icc_profile(PRIMARIES[12], SRGB_CURVE, False)
+    assert profile[68:80] == struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def test_the_table():
