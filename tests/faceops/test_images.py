@@ -158,6 +158,14 @@ def test_avif(tmp_path, bits, grey, transparent):
         assert (again.alpha - alpha).abs().max() <= 3 / 255
 
 
+def test_a_pillow_without_avif(tmp_path, monkeypatch):
+    monkeypatch.delitem(Image.SAVE, "AVIF")
+    monkeypatch.setattr(Image, "init", lambda: None)
+    with pytest.raises(UnsupportedImageError, match=r"This Pillow is built without AVIF; .* or write \.png"):
+        save_picture(Picture(torch.zeros(3, 4, 4)), tmp_path / "a.avif")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_jpeg_flattens_alpha_on_white_and_says_so(tmp_path):
     picture = Picture(torch.zeros(3, 16, 16), alpha=torch.zeros(1, 16, 16))
     with pytest.warns(UserWarning, match=r"JPEG has no transparency: .*a\.jpg is flattened on white"):

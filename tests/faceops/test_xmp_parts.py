@@ -3,6 +3,7 @@
 import hashlib
 import io
 import struct
+import time
 import warnings
 import xml.etree.ElementTree as ET
 import zlib
@@ -142,6 +143,20 @@ def test_what_cannot_be_split(packet: bytes) -> None:
         split_xmp(packet, 1)
 
 
+def test_many_small_properties_are_split_at_once() -> None:
+    """Anybody may have written them, and a look at the whole after each would take minutes."""
+    start = LONG[: LONG.index(b"<dc:title>")].replace(b"A" * 100_000, b"")
+    small = b"".join(b"<dc:p%d>value</dc:p%d>" % (number, number) for number in range(8000))
+    packet = start + small + b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+    begin = time.process_time()
+    first, further = split_xmp(packet, 60_000)
+    assert time.process_time() - begin < 10
+    assert 50_000 < len(first) <= 60_000
+    moved = properties(further)
+    assert len(moved) > 4000
+    assert properties(packet).items() <= (properties(first) | moved).items()
+
+
 AREA = 'stArea:x="0.25" stArea:y="0.125" stArea:w="0.5" stArea:h="0.25" stArea:unit="normalized"'
 REGIONS = (
     f'<rdf:RDF xmlns:rdf="{RDF[1:-1]}"><rdf:Description '
@@ -191,6 +206,17 @@ def test_regions_are_turned_as_pixels_are(packet: bytes, orientation: int) -> No
     unit = (1, 1) if packet is ELEMENTS else (width, height)
     assert [x * unit[0], y * unit[1]] == pytest.approx([(left + right) / 2, (top + bottom) / 2])
     assert [w * unit[0], h * unit[1]] == pytest.approx([right - left, bottom - top])
+
+
+@pytest.mark.parametrize("form", [' MPReg:Rectangle="{}"/>', "><MPReg:Rectangle>{}</MPReg:Rectangle></rdf:li>"])
+def test_rectangles_of_microsoft_are_turned(form: str) -> None:
+    """Left, top, width and height of the upper left quarter, a little smaller, once turned clockwise: upper right."""
+    start = f'<rdf:RDF xmlns:rdf="{RDF[1:-1]}" xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#"><rdf:li'
+    packet = start + form + "</rdf:RDF>"
+    found = turned_regions(packet.format("0, 0, 0.5, 0.25").encode(), 6)
+    assert found == packet.format("0.75, 0, 0.25, 0.5").encode()
+    for kept in ("nowhere", "0, 0, 1"):
+        assert turned_regions(packet.format(kept).encode(), 6) == packet.format(kept).encode()
 
 
 def test_regions_are_of_the_size_of_the_result(tmp_path: Path) -> None:

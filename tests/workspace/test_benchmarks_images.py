@@ -33,7 +33,7 @@ def test_png_is_what_was_drawn() -> None:
 def test_rows_of_what_is_written(suffix: str, bits: int, opacity: str, iptc: str, captions: str) -> None:
     row = image_writing.row(suffix, 16)
     assert row[:-1] == (f"{suffix}, 16 bits", bits, opacity, "kept", "kept", "kept", iptc, captions, "kept")
-    assert 0 <= row[-1] < (1e-2 if suffix == ".png" else 40)
+    assert 0 <= row[-1] <= (0.02 if suffix == ".png" else 20)
 
 
 def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from faceops.images.description import (
     Description,
     iptc_resource,
 )
+from faceops.images.errors import UnsupportedImageError
 from faceops.images.extended_xmp import further_segments, split_xmp
 from faceops.images.face_regions import resized_regions
 from faceops.images.metadata import INCH, exif_with_density, exif_within, tiff_tags
@@ -130,6 +131,9 @@ def _avif(samples: Samples, quality: int, embedded: Embedded) -> bytes:
         samples = samples[..., [0, 0, 0, 1]]
     if samples.dtype == np.uint16:
         return encode_deep_avif(samples.astype(np.uint16, copy=False), quality, embedded.icc_profile, exif, xmp)
+    Image.init()
+    if "AVIF" not in Image.SAVE:
+        raise UnsupportedImageError("This Pillow is built without AVIF; install a wheel of it, or write .png.")
     sampling = None if samples.shape[2] == 1 else "4:4:4"
     profile = embedded.icc_profile
     return _saved(samples, "AVIF", quality=quality, subsampling=sampling, icc_profile=profile, exif=exif, xmp=xmp)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from xml.dom.minidom import Attr, Document, Element, Node
 
 from faceops.images.xmp_documents import (
+    LONGEST_XMP,
     RDF,
     XMLNS,
     declared_prefixes,
@@ -28,8 +29,8 @@ HEAD = struct.Struct(">32sII")
 """Before each piece: the name, the length of the whole and where the piece begins in it."""
 
 PIECE = 65_400
-LONGEST = 2**24
-"""Bytes of a further packet that is read; those of pictures and depth maps stay below."""
+POINTER_ROOM = 200
+"""Bytes that the name of a further packet takes in the first, with its namespace, and more."""
 
 EMPTY = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -74,7 +75,7 @@ def further_packet(name: bytes, segments: Sequence[bytes]) -> bytes | None:
     joined = b"".join(piece for _, piece in sorted(pieces.items()))
     places = [place for place, _ in sorted(pieces.items())]
     ends = [0, *(place + len(pieces[place]) for place in places)]
-    return joined if 0 < length <= LONGEST and places == ends[:-1] and ends[-1] == length else None
+    return joined if 0 < length <= LONGEST_XMP and places == ends[:-1] and ends[-1] == length else None
 
 
 def split_xmp(packet: bytes, room: int) -> tuple[bytes, bytes]:
@@ -95,10 +96,13 @@ def split_xmp(packet: bytes, room: int) -> tuple[bytes, bytes]:
     for description in descriptions:
         declare(target, declared_prefixes(description))
     document.normalize()
-    for largest in sorted(properties_of(descriptions), key=lambda node: len(serialised(node)), reverse=True):
-        if len(xmp_bytes(document)) + 200 <= room:  # with the pointer
+    excess = len(xmp_bytes(document)) + POINTER_ROOM - room
+    sizes = [(len(serialised(node).encode()), node) for node in properties_of(descriptions)]
+    for size, largest in sorted(sizes, key=lambda each: each[0], reverse=True):
+        if excess <= 0:
             break
         move(largest, target)
+        excess -= size
     further = xmp_bytes(added)
     name = hashlib.md5(further, usedforsecurity=False).hexdigest().upper()
     descriptions[0].setAttributeNS(XMLNS, "xmlns:xmpNote", NOTE)

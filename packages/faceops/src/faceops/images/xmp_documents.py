@@ -4,6 +4,9 @@ from xml.dom.minidom import Attr, Document, Element, Node, parseString
 from xml.parsers.expat import ExpatError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+LONGEST_XMP = 2**24
+"""Bytes of a packet that is looked into; a document takes twenty times as many. Depth maps stay below."""
+
 XMLNS = "http://www.w3.org/2000/xmlns/"
 
 
@@ -11,8 +14,11 @@ def parsed_xmp(packet: bytes) -> Document:
     """The document of a packet.
 
     Raises:
-        ValueError: If it is no XML, or declares entities, which no XMP needs and which can grow without end.
+        ValueError: If it is no XML, longer than `LONGEST_XMP`, or declares entities, which no XMP needs and which can
+            grow without end.
     """
+    if len(packet) > LONGEST_XMP:
+        raise ValueError(f"XMP of {len(packet)} bytes is not read, but of {LONGEST_XMP}")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         raise ValueError("XMP that declares a document type is not read")
     try:
