@@ -47,7 +47,10 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
         Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),
-    "Image files": (Benchmark("image_reading", "benchmarks.measures.image_reading"),),
+    "Image files": (
+        Benchmark("image_reading", "benchmarks.measures.image_reading"),
+        Benchmark("image_writing", "benchmarks.measures.image_writing"),
+    ),
     "Speed and memory": (
         Benchmark("startup", "benchmarks.speed.startup"),
         Benchmark("restoring_stages", "benchmarks.speed.restoring_stages"),

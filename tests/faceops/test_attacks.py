@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from faceops.images.batch import Batch, attempt, error_console, run_batch
-from faceops.images.decoding import MAX_PIXELS, decode_raster, open_header, picture_count
+from faceops.images.decoding import MAX_PIXELS, decode_raster, open_header, open_image, picture_count
 from faceops.images.errors import DamagedImageError, MissingImageError, TooLargeImageError
 from faceops.images.files import load_picture
 from faceops.images.jobs import Job
@@ -110,10 +110,10 @@ def test_pictures_behind_a_damaged_second_one_are_not_counted(monkeypatch):
     buffer = io.BytesIO()
     frames = [Image.new("L", (4, 4), level) for level in (0, 99)]
     frames[0].save(buffer, "TIFF", save_all=True, append_images=frames[1:])
-    assert picture_count(buffer.getvalue(), "a") == 2
+    assert picture_count(open_image(buffer.getvalue(), "a")) == 2
 
     def seek(image, frame):
         raise TypeError("Missing dimensions")
 
     monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.seek", seek)
-    assert picture_count(buffer.getvalue(), "a") == 1
+    assert picture_count(open_image(buffer.getvalue(), "a")) == 1

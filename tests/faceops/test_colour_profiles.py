@@ -143,17 +143,18 @@ def test_adobe_rgb_equals_little_cms():
     assert picture.icc_profile == ADOBE
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
-def test_colours_go_back_into_the_profile(tmp_path, suffix):
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg", ".avif"])
+def test_colours_go_back_into_the_profile(tmp_path, suffix, bits):
     smooth = np.broadcast_to(np.linspace(70, 180, 48, dtype=np.uint8)[None, :, None], (48, 48, 3)) + np.array(
         [0, 9, 20], np.uint8
     )
     (tmp_path / "in.png").write_bytes(encoded(smooth, ADOBE))
-    save_picture(load_picture(tmp_path / "in.png"), tmp_path / f"out{suffix}")
-    with Image.open(tmp_path / f"out{suffix}") as out:
-        assert out.info["icc_profile"] == ADOBE
-        difference = abs(np.asarray(out.convert("RGB")).astype(int) - smooth)
-    assert difference.max() <= {".png": 0, ".tif": 0}.get(suffix, 4)
+    save_picture(replace(load_picture(tmp_path / "in.png"), bits=bits), tmp_path / f"out{suffix}")
+    raw = decode_raster((tmp_path / f"out{suffix}").read_bytes(), "out")
+    assert raw.icc_profile == ADOBE
+    difference = abs(raw.samples / float(np.iinfo(raw.samples.dtype).max) * 255 - smooth)
+    assert difference.max() <= {".png": 0.01, ".tif": 0.01}.get(suffix, 4)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -194,6 +195,67 @@ def test_grey_profile(tmp_path):
         np.testing.assert_array_equal(np.asarray(out), grey)
     save_picture(picture, tmp_path / "out.webp")
     assert load_picture(tmp_path / "out.webp").icc_profile is None
+
+
+def grey_profile(tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
+    return profile_bytes(
+        {b"desc": text(b"grey"), b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1, 0.8249)} | tags, b"GRAY", connection
+    )
+
+
+def grey_table(lightness: np.ndarray, opponents: int = 32768) -> bytes:
+    """Look-up table (lut16Type) of grey to Lab, evenly spaced."""
+    straight = struct.pack(">2H", 0, 65535)
+    head = b"mft2\0\0\0\0" + bytes([1, 3, len(lightness), 0]) + fixed(*np.eye(3).ravel()) + struct.pack(">HH", 2, 2)
+    lab = np.stack([np.rint(lightness * 652.8), *[np.full(len(lightness), opponents)] * 2], 1).astype(">u2")
+    return head + straight + lab.tobytes() + straight * 3
+
+
+STEPS = np.linspace(0, 1, 256)
+SAMPLED = b"curv\0\0\0\0" + struct.pack(">I", 256) + np.rint(STEPS**1.8 * 65535).astype(">u2").tobytes()
+LIGHTNESS = 100 * np.linspace(0, 1, 33) ** 1.5
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("profile", "lightness"),
+    [
+        (grey_profile({b"kTRC": SAMPLED}), None),
+        (grey_profile({b"kTRC": gamma(1.0)}, b"Lab "), 100 * STEPS),
+        (grey_profile({b"A2B0": grey_table(LIGHTNESS)}, b"Lab "), np.interp(STEPS, np.linspace(0, 1, 33), LIGHTNESS)),
+        (grey_profile({b"A2B0": grey_table(LIGHTNESS, 33768)}, b"Lab "), None),
+    ],
+    ids=["sampled curve", "lightness", "table", "toned table"],
+)
+def test_grey_of_curves_and_tables_is_kept(tmp_path, profile, lightness, bits):
+    """Reference values: light is the 1.8th power of the curve's, or of L* by CIE 15."""
+    samples = np.arange(256)[None].repeat(2, 0) * (2**bits - 1) // 255
+    stored = Image.fromarray(samples.astype(np.uint8 if bits == 8 else np.uint16))
+    stored.save(tmp_path / "in.png", icc_profile=profile)
+    picture = load_picture(tmp_path / "in.png")
+    assert (picture.bits, picture.grey, picture.icc_profile) == (bits, True, profile)
+    if b"kTRC" in profile and lightness is None:
+        np.testing.assert_allclose(picture.pixels[1, 0].numpy(), srgb_encoded(STEPS**1.8), atol=1e-4)
+    if lightness is not None:
+        light = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+        # near black LittleCMS is coarser
+        np.testing.assert_allclose(picture.pixels[1, 0].numpy(), srgb_encoded(light), atol=0.5 / 255)
+    assert abs(picture.pixels[1, 0].numpy() - STEPS).max() > 3 / 255
+    save_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == profile
+        difference = abs(np.asarray(out).astype(int) - samples)
+    assert difference.max() <= (0 if bits == 8 else 2)
+
+
+def test_grey_that_falls_is_converted_for_good(tmp_path):
+    profile = grey_profile({b"A2B0": grey_table(np.array([100.0, 0.0]))}, b"Lab ")
+    grey = np.array([[0, 128, 255]], np.uint8)
+    (tmp_path / "in.png").write_bytes(encoded(grey, profile))
+    picture = load_picture(tmp_path / "in.png")
+    assert picture.icc_profile is None
+    # L* is 100, 49.8 and 0
+    np.testing.assert_allclose(picture.pixels[1, 0].numpy() * 255, [255, 118.5, 0], atol=0.5)
 
 
 @pytest.mark.parametrize("profile", [b"", b"rubbish", ADOBE[:140], GREY, ADOBE.replace(b"rTRC", b"xxxx")])

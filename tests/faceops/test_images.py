@@ -141,6 +141,31 @@ def test_lossy_formats(tmp_path, suffix, limit):
     assert abs(levels(load_picture(tmp_path / f"a{suffix}")) - SMOOTH.astype(int)).max() <= limit
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_avif(tmp_path, bits, grey, transparent):
+    smooth = torch.from_numpy(SMOOTH).permute(2, 0, 1) / 255 + 0.3 / 255
+    alpha = torch.linspace(0.2, 1, 24).expand(1, 16, 24) if transparent else None
+    picture = Picture(smooth[:1].expand(3, -1, -1) if grey else smooth, alpha, bits=bits, grey=grey)
+    save_picture(picture, tmp_path / "a.avif", quality=95)
+    again = load_picture(tmp_path / "a.avif")
+    assert (again.bits, again.grey, again.icc_profile) == (bits, grey and not transparent, None)
+    # of 8 bits luma and chroma are rounded too
+    assert (again.pixels - picture.pixels).abs().max() <= (4.5 if bits == 8 else 1.5) / 255
+    assert (again.alpha is None) == (alpha is None)
+    if alpha is not None:
+        assert (again.alpha - alpha).abs().max() <= 3 / 255
+
+
+def test_a_pillow_without_avif(tmp_path, monkeypatch):
+    monkeypatch.delitem(Image.SAVE, "AVIF")
+    monkeypatch.setattr(Image, "init", lambda: None)
+    with pytest.raises(UnsupportedImageError, match=r"This Pillow is built without AVIF; .* or write \.png"):
+        save_picture(Picture(torch.zeros(3, 4, 4)), tmp_path / "a.avif")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_jpeg_flattens_alpha_on_white_and_says_so(tmp_path):
     picture = Picture(torch.zeros(3, 16, 16), alpha=torch.zeros(1, 16, 16))
     with pytest.warns(UserWarning, match=r"JPEG has no transparency: .*a\.jpg is flattened on white"):
@@ -150,9 +175,11 @@ def test_jpeg_flattens_alpha_on_white_and_says_so(tmp_path):
 
 def test_quality_and_full_colour_resolution_of_jpeg(tmp_path):
     picture = Picture(torch.rand(3, 64, 64))
-    save_picture(picture, tmp_path / "low.jpg", quality=30)
-    save_picture(picture, tmp_path / "high.jpg", quality=95)
-    assert (tmp_path / "low.jpg").stat().st_size < (tmp_path / "high.jpg").stat().st_size / 2
+    for suffix, bits in (("jpg", 8), ("avif", 8), ("avif", 16)):
+        low, high = tmp_path / f"low.{suffix}", tmp_path / f"high.{suffix}"
+        save_picture(replace(picture, bits=bits), low, quality=30)
+        save_picture(replace(picture, bits=bits), high, quality=95)
+        assert low.stat().st_size < high.stat().st_size / 2
     with Image.open(tmp_path / "high.jpg") as image:
         assert image.layer[1][1:3] == (1, 1)
 

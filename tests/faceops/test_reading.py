@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import cv2
 import imagecodecs
@@ -12,6 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
 from faceops.images.decoding import open_header, upright_size
 from faceops.images.errors import DamagedImageError, ImageFileError, NotAnImageError, UnsupportedImageError
 from faceops.images.files import Picture, decode_picture, load_picture, save_picture
@@ -223,6 +225,28 @@ def test_avif_of_ten_bits():
     np.testing.assert_array_equal(levels(picture), np.rint(samples * (65535 / 1023)))
 
 
+@pytest.mark.parametrize("name", ["deep.heic", "deep_grey.heic"])
+def test_heic_of_ten_bits(tmp_path, name):
+    """Red rises to the right by 32 of 1023 from 5, green downwards by 40 from 3, blue is 321; grey is as red."""
+    pytest.importorskip("pi_heif")
+    picture = load_picture(Path(__file__).with_name(name))
+    grey = name == "deep_grey.heic"
+    assert (picture.bits, picture.grey, picture.alpha) == (16, grey, None)
+    rows, columns = np.mgrid[0:24, 0:32]
+    drawn = np.stack([columns * 32 + 5, rows * 40 + 3, np.full_like(rows, 321)], 2)
+    wanted = three(drawn[..., 0]) if grey else drawn
+    difference = abs(levels(picture) / 65535 * 1023 - wanted)
+    assert difference.max() < 11
+    assert difference.mean() < 1.5
+    # no level of eight bits is near most of them
+    assert (abs(levels(picture) / 257 % 1 - 0.5) < 0.3).mean() > 0.4
+    for suffix in (".png", ".tif"):
+        save_picture(picture, tmp_path / f"a{suffix}")
+        again = load_picture(tmp_path / f"a{suffix}")
+        assert again.bits == 16
+        np.testing.assert_array_equal(levels(again), levels(picture))
+
+
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
@@ -250,6 +274,11 @@ def test_floats_a_little_outside_are_clipped_and_that_is_said():
     with pytest.warns(UserWarning, match=r"Floats from -0\.1 to 1\.2 are clipped"):
         picture = decode_picture(tiff(np.array([[-0.1, 0.5, 1.2]], np.float32)), "a")
     assert levels(picture)[0, :, 0].tolist() == [0, 32768, 65535]
+
+
+def test_a_made_profile_has_the_white_that_libpng_wants():
+    profile = icc_profile(PRIMARIES[12], SRGB_CURVE, False)
+    assert profile[68:80] == struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
 
 
 def test_the_table():

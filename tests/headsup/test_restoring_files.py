@@ -2,11 +2,14 @@
 
 import errno
 import importlib
+import io
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +20,8 @@ from torch import Tensor
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images import decoding
+from faceops.images.decoding import open_image, picture_count
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.weights.cache import MissingWeightsError, find_entry
@@ -27,7 +32,6 @@ from headsup.restoring.files import RestorerSource, restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.picture_restoration import first_of_several
 from headsup.restoring.references import face_recognition
 from headsup.restoring.references.face_recognition import (
     FACE_BOX_LANDMARKS,
@@ -533,9 +537,35 @@ def test_of_an_animation_the_first_picture_is_restored_and_that_is_said(
     assert capsys.readouterr().err.count("The file holds 3 pictures, and the first is restored.") == 2
     # red, as the first is
     assert load_picture(tmp_path / "out/b.webp").pixels[:, 40, 40].argmax() == 0
-    assert first_of_several(whole[: len(whole) * 2 // 5]) == []
+    assert picture_count(open_image(whole[: len(whole) * 2 // 5], "a.gif")) == 1
     frames[0].save(tmp_path / "c.jpg", "MPO", save_all=True, append_images=frames[1:])
-    assert first_of_several((tmp_path / "c.jpg").read_bytes()) == []
+    assert picture_count(open_image((tmp_path / "c.jpg").read_bytes(), "c.jpg")) == 1
+
+
+def test_a_header_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, names = decoding.open_header, []
+
+    def counted(file: io.BytesIO, name: str) -> Image.Image:
+        names.append(name)
+        return real(file, name)
+
+    source = write(tmp_path / "ann.png", "ann")
+    monkeypatch.setattr(decoding, "open_header", counted)
+    assert restore(source, output=tmp_path / "o.png") == 0
+    assert names == [str(source)]
+
+
+def test_from_pipe_to_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary) -> None:
+    source = write(tmp_path / "ann.png", "ann")
+    assert restore(source, output=tmp_path / "o.png") == 0
+    capsysbinary.readouterr()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(source.read_bytes()), isatty=lambda: False))
+    assert restore(Path("-"), output=Path("-"), report=tmp_path / "r.json") == 0
+    assert capsysbinary.readouterr().out == (tmp_path / "o.png").read_bytes()
+    assert [(each["input"], each["output"]) for each in pictures(tmp_path / "r.json")] == [("stdin", "-")]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"no picture"), isatty=lambda: False))
+    with pytest.raises(ValueError, match="stdin is not an image in any of the formats"):
+        restore(Path("-"), output=tmp_path / "p.png")
 
 
 def test_a_size_that_nobody_chose_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -1,8 +1,11 @@
 """Upscaling of pictures and picture files, any size, any number of exemplars."""
 
+import io
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from torch import nn
 
 from faceops.device import select_device
 from faceops.images.description import Description
+from faceops.images.errors import MissingImageError
 from faceops.images.files import Picture, load_picture, save_picture
 from hime.command_options import UpscaleOptions
 from hime.network import HIME
@@ -189,6 +193,18 @@ def test_picture_to_picture(weights: str, network: HIME, tmp_path: Path, capsys:
     assert load_picture(maps / "weight_2.png").pixels.shape == (3, 48, 64)
     assert load_picture(sheet).pixels.shape[2] > 700
     assert capsys.readouterr().out.strip() == str(output)
+
+
+def test_from_pipe_to_pipe(weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary) -> None:
+    save_picture(picture(8, 8), tmp_path / "low.png")
+    assert files(weights, tmp_path / "low.png", tmp_path / "out.png") == 0
+    capsysbinary.readouterr()
+    piped = io.BytesIO((tmp_path / "low.png").read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=piped, isatty=lambda: False))
+    assert files(weights, Path("-"), Path("-")) == 0
+    assert capsysbinary.readouterr().out == (tmp_path / "out.png").read_bytes()
+    with pytest.raises(MissingImageError, match="There is no file -"):
+        files(weights, tmp_path / "low.png", tmp_path / "a.png", (Path("-"),))
 
 
 def test_nothing_is_overwritten_unasked(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

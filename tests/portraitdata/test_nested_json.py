@@ -1,9 +1,12 @@
 """JSON nested deeper than Python can follow is refused in a sentence, like any other damage."""
 
+import json
+
 import pyarrow as pa
 import pytest
 
 from headsup.restoring.report import earlier_pictures
+from portraitdata.builder.layout import SPLIT, SPLIT_FACTS, SplitFacts, read_split_facts, write_rows
 from portraitdata.builder.takedown.removal import JOURNAL_FILE, read_journal
 from portraitdata.degradation.record_files import read_records
 from portraitdata.degradation.records import record_from_json
@@ -37,3 +40,23 @@ def test_metadata_of_an_index_that_is_none(tmp_path, stored):
     table = pa.table({"file": ["a"]}).replace_schema_metadata({b"index": stored.encode()})
     with pytest.raises(ValueError, match=r"i\.parquet has no readable metadata \(.*make it by `portraitdata inspect`"):
         stored_metadata(table, b"index", 1, tmp_path / "i.parquet", "inspect")
+
+
+def test_facts_of_a_split_that_are_none(tmp_path):
+    table = pa.table({"uid": ["a"]})
+    file = tmp_path / SPLIT / "splits.parquet"
+    for stored, reason in (
+        (DEEP, "nested too deep"),
+        ("{", "Expecting"),
+        ("[]", "mapping"),
+        ("{}", "missing"),
+        (None, ""),
+    ):
+        write_rows(table if stored is None else table.replace_schema_metadata({SPLIT_FACTS: stored}), file)
+        with pytest.raises(
+            ValueError, match=rf"splits\.parquet holds no facts about the split \(.*{reason}.*remove it"
+        ):
+            read_split_facts(tmp_path)
+    facts = SplitFacts(0.4, 3, 2, None)
+    write_rows(table.replace_schema_metadata({SPLIT_FACTS: json.dumps(facts._asdict())}), file)
+    assert read_split_facts(tmp_path) == facts

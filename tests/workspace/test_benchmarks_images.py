@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.measures import image_reading
+from benchmarks.measures import image_reading, image_writing
 from benchmarks.measures.drawn_files import DrawnFile, drawn_files, drawn_samples, png, quantised
 
 
@@ -20,6 +20,20 @@ def test_png_is_what_was_drawn() -> None:
     samples = quantised(drawn_samples()[..., :3], 8)
     with Image.open(io.BytesIO(png(samples, 8))) as image:
         np.testing.assert_array_equal(np.asarray(image), samples)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bits", "opacity", "iptc", "captions"),
+    [
+        (".png", 16, "kept", "kept", "kept"),
+        (".jpg", 8, "left out", "kept", "as XMP"),
+        (".webp", 8, "kept", "left out", "as XMP"),
+    ],
+)
+def test_rows_of_what_is_written(suffix: str, bits: int, opacity: str, iptc: str, captions: str) -> None:
+    row = image_writing.row(suffix, 16)
+    assert row[:-1] == (f"{suffix}, 16 bits", bits, opacity, "kept", "kept", "kept", iptc, captions, "kept")
+    assert 0 <= row[-1] <= (0.02 if suffix == ".png" else 20)
 
 
 def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ class RestoreFilesOptions:
     """Restore photographs of any size, optionally with reference photographs of the people in them.
 
     Args:
-        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
-        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        inputs: Images, folders of them, patterns such as 'album/*.jpg', or - for an image that is piped in.
+        output: Image to write, or folder if there are several inputs; existing results are skipped; - pipes PNG on.
         reference: Photographs of the people, or folders of them; a folder within is a person and has the name.
         scale: Magnification; default 4, less for large photographs.
         size: Size of the result in pixels, such as 1600x1200; instead of a scale.
@@ -76,8 +76,8 @@ class BlendFilesOptions:
     """Restore photographs with one restorer and paste faces of another into them; a baseline for comparisons.
 
     Args:
-        inputs: Images, folders of them, or patterns such as 'album/*.jpg'.
-        output: Image to write, or folder if there are several inputs; existing results are skipped.
+        inputs: Images, folders of them, patterns such as 'album/*.jpg', or - for an image that is piped in.
+        output: Image to write, or folder if there are several inputs; existing results are skipped; - pipes PNG on.
         weights: Restorer of the whole image; name of shipped weights, or a .safetensors file of headsup export.
         face_weights: Restorer of the aligned faces, likewise.
         face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.

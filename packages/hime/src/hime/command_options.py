@@ -15,8 +15,8 @@ class UpscaleOptions:
     """Enlarge a headshot, optionally with exemplars: other photographs of the same person.
 
     Args:
-        low: Image to enlarge, or a folder of images of one person.
-        output: Image to write, or folder; existing results are skipped.
+        low: Image to enlarge, a folder of images of one person, or - for an image that is piped in.
+        output: Image to write, or folder; existing results are skipped; - pipes PNG on.
         exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
         scale: Magnification; selects shipped weights, default 4.
         weights: Name of shipped weights, or a .safetensors file; instead of a scale.

@@ -137,5 +137,5 @@ def tell(outcome: Outcome[Any], lists_results: bool, console: Console) -> None:
     """Print what is to be said of a job that is done."""
     for note in outcome.notes:
         console.print(f"{outcome.job.source}: {note}", markup=False)
-    if lists_results:
+    if lists_results and not outcome.job.to_stdout:
         print(outcome.job.output, file=sys.stdout, flush=True)

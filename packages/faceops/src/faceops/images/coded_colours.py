@@ -18,6 +18,9 @@ Chromaticities = tuple[tuple[float, float], ...]
 """x, y of white, red, green and blue."""
 
 D65, C, DCI, D50 = (0.3127, 0.3290), (0.310, 0.316), (0.314, 0.351), (0.3457, 0.3585)
+CONNECTION_WHITE = (0.9642, 1.0, 0.8249)
+"""XYZ of D50 as the header of a profile has to say it, for libpng to the last digit."""
+
 BT709 = (D65, (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 PRIMARIES: dict[int, Chromaticities] = {
     1: BT709,
@@ -179,5 +182,5 @@ def _assembled(tags: dict[bytes, bytes], space: bytes) -> bytes:
         table += struct.pack(">4sII", name, start + len(body), len(content))
         body += content + b"\0" * (-len(content) % 4)
     head = struct.pack(">I4sI4s4s4s", start + len(body), b"\0" * 4, 0x04400000, b"mntr", space, b"XYZ ")
-    head = head + bytes(12) + b"acsp" + bytes(28) + _fixed(*_xyz(D50))
+    head = head + bytes(12) + b"acsp" + bytes(28) + _fixed(*CONNECTION_WHITE)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body

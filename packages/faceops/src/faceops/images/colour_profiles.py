@@ -1,9 +1,10 @@
 """ICC colour profiles: from an image's own colours to sRGB and back.
 
 Profiles made of a matrix and curves (Adobe RGB, Display P3, ProPhoto, grey) are applied in float, so 16-bit photographs
-keep their precision and unchanged pixels come back as they were. Profiles made of tables go through LittleCMS in eight
-bits. A broken profile, or one that does not belong to the image's channels, is no profile. One whose way back is
-missing or no inverse (of cameras and scanners, of XYB JPEGs) is left for good.
+keep their precision and unchanged pixels come back as they were. One of grey made of a table becomes such a curve, as
+LittleCMS reads it in 16 bits; those of colours made of tables go through LittleCMS in eight bits. A broken profile, or
+one that does not belong to the image's channels, is no profile. One whose way back is missing or no inverse (of cameras
+and scanners, of XYB JPEGs) is left for good.
 """
 
 import io
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from faceops.images.coded_colours import BT709, SRGB_CURVE, icc_profile
+
 SRGB_TO_XYZ = np.array(
     [
         [0.4360413, 0.3851129, 0.1430458],
@@ -23,6 +26,9 @@ SRGB_TO_XYZ = np.array(
     ]
 )
 """Linear sRGB to the profile connection space: CIE XYZ under D50 (Bradford adaptation)."""
+
+TABLES = {b"A2B0", b"A2B1", b"A2B2"}
+"""Tags of look-up tables to the connection space."""
 
 CURVE_POINTS = 65536
 """A tone curve is tabulated at every value that a 16-bit sample can have."""
@@ -44,6 +50,16 @@ def srgb_encoded(light: NDArray[np.float64]) -> NDArray[np.float64]:
     """Inverse of `srgb_decoded`, clipped to [0, 1]."""
     light = light.clip(0, 1)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def lightness_decoded(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light of L* / 100 (CIE 15).
+
+    Example:
+        >>> lightness_decoded(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.0, 0.1842, 1.0]
+    """
+    return np.where(value > 0.08, ((value + 0.16) / 1.16) ** 3, value * (2.7 / 24.389))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +111,14 @@ def usable_profile(profile: bytes, grey: bool) -> "MatrixProfile | TableProfile 
         return None
     try:
         tags = _tags(profile)
+        if grey:
+            light = _grey_table(profile) if TABLES & tags.keys() else _grey_curve(tags, profile[20:24])
+            return MatrixProfile((light,), np.eye(3))
         if b"A2B0" not in tags:
-            return _matrix_profile(tags, grey)
+            return _matrix_profile(tags)
         table = TableProfile(profile)
         table.to_srgb(np.zeros((1, 1, 3), np.float32))
-        return None if grey else table
+        return table
     except (struct.error, IndexError, KeyError, ValueError, OSError, ImageCms.PyCMSError, np.linalg.LinAlgError):
         return None
 
@@ -164,9 +183,24 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
     return {name: profile[start : start + size] for name, start, size in entries}
 
 
-def _matrix_profile(tags: dict[bytes, bytes], grey: bool) -> MatrixProfile:
-    if grey:
-        return MatrixProfile((_curve(tags[b"kTRC"]),), np.eye(3))
+def _grey_curve(tags: dict[bytes, bytes], connection: bytes) -> NDArray[np.float64]:
+    """Linear light of a grey profile of a tone curve, which says L* where colours are connected by Lab."""
+    curve = _curve(tags[b"kTRC"])
+    return lightness_decoded(curve) if connection == b"Lab " else curve
+
+
+def _grey_table(profile: bytes) -> NDArray[np.float64]:
+    """Linear light of a grey profile of a table, whatever tint the table gives to the greys."""
+    steps = Image.fromarray(np.arange(CURVE_POINTS, dtype=np.uint16).reshape(256, -1))
+    target = icc_profile(BT709, SRGB_CURVE, grey=True)
+    assert target is not None
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    transform = ImageCms.buildTransform(_open(profile), _open(target), "I;16", "I;16", intent)
+    converted = transform.apply(steps)
+    return srgb_decoded(np.asarray(converted).ravel() / 65535)
+
+
+def _matrix_profile(tags: dict[bytes, bytes]) -> MatrixProfile:
     to_xyz = np.stack([_fixed(tags[name], 8, 3) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
     if abs(np.linalg.det(to_xyz)) < 1e-4:
         raise ValueError("The primaries of the profile lie on a line.")

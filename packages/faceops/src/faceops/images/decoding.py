@@ -6,7 +6,6 @@ them to sRGB.
 
 import io
 import threading
-import warnings
 from dataclasses import dataclass
 from functools import cache
 
@@ -44,6 +43,17 @@ CONVERTED = ("CMYK", "CIELab", "ICCLab")
 _PILLOW_LIMIT = threading.Lock()
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """An image file in memory whose header is opened, once for all that is asked of it."""
+
+    data: bytes
+    """The whole file."""
+    name: str
+    """What to call it in an error."""
+    header: ImageFile.ImageFile
+
+
 @dataclass(frozen=True)
 class Raster:
     """Decoded samples of an image file."""
@@ -71,17 +81,35 @@ def decode_raster(data: bytes, name: str) -> Raster:
         ImageFileError: If it is empty, no image, damaged, too large, or of a pixel kind that is not handled. What is
             too large, `faceops.images.memory_budget.memory_budget` says.
     """
-    image = open_header(io.BytesIO(data), name)
-    check_memory(name, image.size)
+    return decode_samples(open_image(data, name))
+
+
+def open_image(data: bytes, name: str) -> EncodedImage:
+    """Open the header of an image file that is in memory.
+
+    Raises:
+        ImageFileError: See `open_header`.
+    """
+    return EncodedImage(data, name, open_header(io.BytesIO(data), name))
+
+
+def decode_samples(file: EncodedImage) -> Raster:
+    """Decode an image file whose header is opened.
+
+    Raises:
+        ImageFileError: See `decode_raster`.
+    """
+    check_memory(file.name, file.header.size)
     try:
-        return _decoded(image, data, name)
+        return _decoded(file)
     except (ImageFileError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever there is on damaged data
-        raise DamagedImageError(f"{name} is damaged or cut short: {error}.") from error
+        raise DamagedImageError(f"{file.name} is damaged or cut short: {error}.") from error
 
 
-def _decoded(image: ImageFile.ImageFile, data: bytes, name: str) -> Raster:
+def _decoded(file: EncodedImage) -> Raster:
+    image, data, name = file.header, file.data, file.name
     if image.format == "TIFF":
         read_own_exif(image)
     layout = sample_layout(image, data)
@@ -90,8 +118,6 @@ def _decoded(image: ImageFile.ImageFile, data: bytes, name: str) -> Raster:
         raise UnsupportedImageError(
             f"{name} is {layout}, which is not read; export it as RGB of 8 or 16 bits, together, PNG for example."
         )
-    if layout.format == "HEIF" and layout.bits > 8:
-        warnings.warn(f"Of the {layout.bits} bits of HEIC 8 are read.", UserWarning, stacklevel=3)
     grey = layout.colours.endswith("grey")
     profile = None if layout.colours in CONVERTED else _profile(image, data, grey, name)
     samples = _samples(image, data, layout, reader, name)
@@ -152,19 +178,18 @@ def _open_otherwise(file: io.BytesIO | io.BufferedReader, name: str, error: Exce
     raise NotAnImageError(f"{name} is not an image in any of the formats {known}.") from error
 
 
-def picture_size(data: bytes, name: str) -> tuple[int, int]:
-    """Height and width in pixels of an image file, as a viewer shows it, without decoding it.
-
-    Raises:
-        ImageFileError: See `open_header`.
-    """
-    width, height = upright_size(open_header(io.BytesIO(data), name))
+def picture_size(file: EncodedImage) -> tuple[int, int]:
+    """Height and width in pixels of an image file, as a viewer shows it, without decoding it."""
+    width, height = upright_size(file.header)
     return height, width
 
 
-def picture_count(data: bytes, name: str) -> int:
-    """Number of pictures in a file that can be opened; 1 where what follows the first is damaged."""
-    image = open_header(io.BytesIO(data), name)
+def picture_count(file: EncodedImage) -> int:
+    """Number of pictures in a file; 1 where what follows the first is damaged.
+
+    Decode the first before: counting moves on to the others, and does not come back from a damaged one.
+    """
+    image = file.header
     try:
         # telephones put small copies behind a JPEG, which nobody misses
         return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
@@ -229,6 +254,14 @@ def _known_formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow was built with; it has had AVIF since 11.3."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def stored_orientation(image: ImageFile.ImageFile) -> int:
+    """Orientation that a file says in EXIF or boxes, whether or not its reader turns the pixels itself."""
+    if image.format == "TIFF":
+        said = image.tag_v2.get(ExifTags.Base.Orientation)  # type: ignore[attr-defined]
+        return said if isinstance(said, int) else 1
+    return int(image.info.get("original_orientation") or _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,18 +1,20 @@
-"""What a file says of its picture beside EXIF: captions, keywords and people (XMP, IPTC), and the density of pixels."""
+"""What a file says of its picture beside EXIF: captions, keywords, people (XMP, IPTC, PNG), the density of pixels."""
 
-import io
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from PIL import ExifTags, Image, ImageFile
 
-from faceops.images.decoding import open_header, upright_size
-from faceops.images.errors import ImageFileError
+from faceops.images.decoding import EncodedImage, stored_orientation, upright_size
+from faceops.images.extended_xmp import whole_xmp
+from faceops.images.face_regions import turned_regions
 from faceops.images.metadata import METADATA_ERRORS
+from faceops.images.png_texts import Captions, captions_among, png_texts
 
 Part = TypeVar("Part")
 
@@ -24,6 +26,9 @@ CENTIMETRE = 3
 
 IPTC_RESOURCE = 0x0404
 """Number of the IPTC record among Photoshop's image resources."""
+
+XMP_KEYWORD = "XML:com.adobe.xmp"
+"""Keyword of the text in which PNG files hold XMP."""
 
 RAW_IPTC = "Raw profile type iptc"
 """Keyword of the text in which PNG files hold the IPTC record, in hexadecimal, after ImageMagick's custom."""
@@ -48,24 +53,27 @@ class Description:
     """Record of IPTC's Information Interchange Model."""
     density: tuple[float, float] | None = None
     """Pixels per inch across and down, both above zero."""
+    captions: Captions = ()
+    """Texts of a PNG."""
 
 
 UNDESCRIBED = Description()
 """No description."""
 
 
-def read_description(data: bytes, name: str) -> Description:
+def read_description(file: EncodedImage) -> Description:
     """Description in an image file; what is damaged or missing is None.
 
-    Args:
-        data: The whole file.
-        name: What to call it in an error.
+    Read it before the pixels: Pillow changes the XMP of a picture that it turns.
     """
-    try:
-        image = open_header(io.BytesIO(data), name)
-    except ImageFileError:
-        return UNDESCRIBED
-    return Description(whole(read_xmp, image), whole(read_iptc, image), whole(read_density, image))
+    image = file.header
+    texts = png_texts(file.data) if image.format == "PNG" else {}
+    return Description(
+        whole(partial(read_xmp, texts=texts), image),
+        whole(read_iptc, image),
+        whole(read_density, image),
+        captions_among(texts),
+    )
 
 
 def whole(read: Callable[[ImageFile.ImageFile], Part], image: ImageFile.ImageFile) -> Part | None:
@@ -76,14 +84,22 @@ def whole(read: Callable[[ImageFile.ImageFile], Part], image: ImageFile.ImageFil
         return None
 
 
-def read_xmp(image: Image.Image) -> bytes | None:
-    """XMP packet of an opened file."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+def read_xmp(image: ImageFile.ImageFile, texts: Mapping[str, str]) -> bytes | None:
+    """XMP packet of an opened file.
+
+    Args:
+        texts: Those of a PNG, where it may stand behind the pixels.
+    """
+    packet = image.info.get("xmp") or texts.get(XMP_KEYWORD)
     if packet is None and image.format == "TIFF":
         packet = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
     if isinstance(packet, str):
         packet = packet.encode()
-    return upright_xmp(bytes(packet)) if packet else None
+    if not packet:
+        return None
+    segments = [content for marker, content in getattr(image, "applist", ()) if marker == "APP1"]
+    packet = whole_xmp(bytes(packet), segments)
+    return upright_xmp(turned_regions(packet, stored_orientation(image)))
 
 
 def upright_xmp(packet: bytes) -> bytes:

@@ -4,7 +4,8 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,28 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from faceops.images.decoding import Samples
+from faceops.images.deep_avif import encode_deep_avif
 from faceops.images.description import (
     IPTC_TAG,
     RAW_IPTC,
     UNDESCRIBED,
+    XMP_KEYWORD,
     XMP_TAG,
     Description,
     iptc_resource,
 )
+from faceops.images.errors import UnsupportedImageError
+from faceops.images.extended_xmp import further_segments, split_xmp
+from faceops.images.face_regions import resized_regions
 from faceops.images.metadata import INCH, exif_with_density, exif_within, tiff_tags
+from faceops.images.png_texts import caption_chunk, xmp_of_captions
 
-WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif")
 """File name suffixes that can be encoded."""
 
-PILLOW_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+DEEP_SUFFIXES = (".png", ".tif", ".tiff", ".avif")
+"""Those of formats that have more than eight bits."""
+
 PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Channels to the colour type of PNG."""
 
@@ -59,7 +68,7 @@ def encode_samples(samples: Samples, suffix: str, *, quality: int, embedded: Emb
     """Encode samples.
 
     Args:
-        samples: (h, w, c) with c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; 16-bit ones for PNG and TIFF only.
+        samples: (h, w, c) with c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; 16-bit ones for `DEEP_SUFFIXES` only.
         suffix: One of `WRITABLE_SUFFIXES`.
         quality: 1 to 100, of the lossy formats.
         embedded: What to embed.
@@ -67,17 +76,39 @@ def encode_samples(samples: Samples, suffix: str, *, quality: int, embedded: Emb
     Warns:
         UserWarning: If the format has no room for a part of it.
     """
+    embedded = replace(embedded, description=_fitted(embedded.description, samples, suffix))
     if suffix in (".tif", ".tiff"):
         return _tiff(samples, embedded)
     if suffix in (".jpg", ".jpeg"):
         return _jpeg(samples, quality, embedded)
     if suffix == ".webp":
         return _webp(samples, quality, embedded)
+    if suffix == ".avif":
+        return _avif(samples, quality, embedded)
     if samples.dtype == np.uint16:
         png = _deep_png(np.ascontiguousarray(samples, np.uint16), embedded.icc_profile, embedded.exif)
     else:
         png = _saved(samples, "PNG", icc_profile=embedded.icc_profile, exif=embedded.exif)
     return png[:PNG_HEADER_END] + b"".join(_description_chunks(embedded.description)) + png[PNG_HEADER_END:]
+
+
+def _fitted(told: Description, samples: Samples, suffix: str) -> Description:
+    """A description of the size of the samples, in which XMP says what captions do where a format has none."""
+    height, width = samples.shape[:2]
+    if told.xmp is not None:
+        told = replace(told, xmp=resized_regions(told.xmp, height, width))
+    if suffix == ".png" or not told.captions:
+        return told
+    packet, left = xmp_of_captions(told.captions)
+    if told.xmp is not None:
+        left = [keyword for keyword, _ in told.captions]
+    if left:
+        warnings.warn(
+            f"Only PNG has a place for these captions, which are left out: {', '.join(left)}.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return replace(told, xmp=told.xmp or packet, captions=())
 
 
 def _saved(samples: Samples, kind: str, **options: object) -> bytes:
@@ -89,11 +120,31 @@ def _saved(samples: Samples, kind: str, **options: object) -> bytes:
 
 
 def _webp(samples: Samples, quality: int, embedded: Embedded) -> bytes:
+    exif, xmp = _exif_and_xmp(embedded, "WebP")
+    return _saved(samples, "WEBP", quality=quality, icc_profile=embedded.icc_profile, exif=exif, xmp=xmp)
+
+
+def _avif(samples: Samples, quality: int, embedded: Embedded) -> bytes:
+    """AVIF of 8 or, of deep samples, 12 bits; colours are not subsampled."""
+    exif, xmp = _exif_and_xmp(embedded, "AVIF")
+    if samples.shape[2] == 2:
+        samples = samples[..., [0, 0, 0, 1]]
+    if samples.dtype == np.uint16:
+        return encode_deep_avif(samples.astype(np.uint16, copy=False), quality, embedded.icc_profile, exif, xmp)
+    Image.init()
+    if "AVIF" not in Image.SAVE:
+        raise UnsupportedImageError("This Pillow is built without AVIF; install a wheel of it, or write .png.")
+    sampling = None if samples.shape[2] == 1 else "4:4:4"
+    profile = embedded.icc_profile
+    return _saved(samples, "AVIF", quality=quality, subsampling=sampling, icc_profile=profile, exif=exif, xmp=xmp)
+
+
+def _exif_and_xmp(embedded: Embedded, kind: str) -> tuple[bytes | None, bytes | None]:
+    """EXIF block, which says the density too, and XMP packet of a format that has no other place for metadata."""
     told = embedded.description
     if told.iptc is not None:
-        warnings.warn("WebP has no place for an IPTC record, which is left out.", UserWarning, stacklevel=2)
-    exif = embedded.exif if told.density is None else exif_with_density(embedded.exif, told.density)
-    return _saved(samples, "WEBP", quality=quality, icc_profile=embedded.icc_profile, exif=exif, xmp=told.xmp)
+        warnings.warn(f"{kind} has no place for an IPTC record, which is left out.", UserWarning, stacklevel=3)
+    return embedded.exif if told.density is None else exif_with_density(embedded.exif, told.density), told.xmp
 
 
 def _jpeg(samples: Samples, quality: int, embedded: Embedded) -> bytes:
@@ -107,7 +158,7 @@ def _jpeg(samples: Samples, quality: int, embedded: Embedded) -> bytes:
         )
     segments = b""
     if told.xmp is not None:
-        segments += _segment(b"\xff\xe1", XMP_SEGMENT + told.xmp, "XMP")
+        segments += _xmp_segments(told.xmp)
     if told.iptc is not None:
         segments += _segment(b"\xff\xed", PHOTOSHOP_SEGMENT + iptc_resource(told.iptc), "IPTC")
     density = None if told.density is None or max(told.density) > 65_535 else told.density
@@ -121,6 +172,16 @@ def _jpeg(samples: Samples, quality: int, embedded: Embedded) -> bytes:
         dpi=density,
         extra=segments or None,
     )
+
+
+def _xmp_segments(packet: bytes) -> bytes:
+    """Segments of a JPEG for XMP: one, or further ones where it would be too long."""
+    further = b""
+    with suppress(ValueError, RecursionError):  # no XML, or nested deeper than Python can follow: it is left out whole
+        if len(XMP_SEGMENT) + len(packet) > LONGEST_SEGMENT:
+            packet, further = split_xmp(packet, LONGEST_SEGMENT - len(XMP_SEGMENT))
+    pieces = (_segment(b"\xff\xe1", content, "XMP") for content in further_segments(further))
+    return _segment(b"\xff\xe1", XMP_SEGMENT + packet, "XMP") + b"".join(pieces)
 
 
 def _segment(marker: bytes, content: bytes, kind: str) -> bytes:
@@ -137,8 +198,9 @@ def _description_chunks(told: Description) -> list[bytes]:
     if told.density is not None:
         per_metre = (min(round(value / METRES_OF_INCH), 2**31 - 1) for value in told.density)
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
+    chunks += [_chunk(*caption_chunk(keyword, text)) for keyword, text in told.captions]
     if told.xmp is not None:
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + told.xmp))
+        chunks.append(_chunk(b"iTXt", XMP_KEYWORD.encode() + b"\0\0\0\0\0" + told.xmp))
     if told.iptc is not None:
         stored = iptc_resource(told.iptc)
         lines = "\n".join(stored[at : at + 36].hex() for at in range(0, len(stored), 36))

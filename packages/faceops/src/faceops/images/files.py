@@ -17,9 +17,9 @@ from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
-from faceops.images.decoding import Raster, decode_raster
+from faceops.images.decoding import EncodedImage, Raster, decode_samples, open_image
 from faceops.images.description import UNDESCRIBED, Description, read_description
-from faceops.images.encoding import WRITABLE_SUFFIXES, Embedded, encode_samples
+from faceops.images.encoding import DEEP_SUFFIXES, WRITABLE_SUFFIXES, Embedded, encode_samples
 from faceops.images.errors import MissingImageError, UnsupportedImageError
 from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
@@ -50,15 +50,16 @@ class Picture:
     exif: bytes | None = None
     """EXIF block, orientation one."""
     description: Description = UNDESCRIBED
-    """XMP, IPTC and the density of the pixels."""
+    """XMP, IPTC, captions and the density of the pixels."""
 
     @property
     def has_metadata(self) -> bool:
-        """Whether something may say when and where the picture was taken, or of whom: EXIF, XMP or IPTC."""
-        return any(part is not None for part in (self.exif, self.description.xmp, self.description.iptc))
+        """Whether something may say when and where the picture was taken, or of whom: EXIF, XMP, IPTC or captions."""
+        told = self.description
+        return bool(told.captions) or any(part is not None for part in (self.exif, told.xmp, told.iptc))
 
     def without_metadata(self) -> "Picture":
-        """The picture without EXIF, XMP and IPTC: place, date, camera, captions, names. The density of pixels stays."""
+        """The picture without EXIF, XMP, IPTC and captions: place, date, camera, names. The density of pixels stays."""
         return replace(self, exif=None, description=Description(density=self.description.density))
 
 
@@ -97,7 +98,17 @@ def decode_picture(data: bytes, name: str) -> Picture:
         >>> white.pixels.shape, white.pixels.min().item()
         (torch.Size([3, 1, 2]), 1.0)
     """
-    raster = decode_raster(data, name)
+    return decode_image(open_image(data, name))
+
+
+def decode_image(file: EncodedImage) -> Picture:
+    """Decode an image file whose header is opened, see `decode_picture`.
+
+    Raises:
+        ImageFileError: See `load_picture`.
+    """
+    description = read_description(file)
+    raster = decode_samples(file)
     full = np.float32(np.iinfo(raster.samples.dtype).max)
     colours = raster.samples[..., :3]
     profile = raster.icc_profile
@@ -114,7 +125,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
         grey=raster.grey,
         icc_profile=profile if profile is not None and has_way_back(profile, raster.grey) else None,
         exif=raster.exif,
-        description=read_description(data, name),
+        description=description,
     )
 
 
@@ -150,14 +161,14 @@ def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.flo
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
     """Write an image file; the suffix says which format.
 
-    All keep profile, EXIF, XMP and the density of pixels, TIFF what of EXIF describes the photograph; all but WebP keep
-    IPTC. PNG and TIFF keep 16 bits and alpha, WebP 8 bits with alpha; JPEG has no alpha and is flattened on white with
-    a warning. The file is there whole or not at all.
+    All keep profile, EXIF, XMP and the density of pixels, TIFF what of EXIF describes the photograph; all but WebP and
+    AVIF keep IPTC. PNG and TIFF keep 16 bits and alpha, AVIF 12 bits of 16 and alpha, WebP 8 bits with alpha; JPEG has
+    no alpha and is flattened on white with a warning. The file is there whole or not at all.
 
     Args:
         picture: What to write; values outside [0, 1] are clipped.
-        path: File to write, ending in .png, .jpg, .jpeg, .webp, .tif or .tiff.
-        quality: 1 to 100, of JPEG and WebP. JPEG colours are not subsampled.
+        path: File to write, ending in .png, .jpg, .jpeg, .webp, .avif, .tif or .tiff.
+        quality: 1 to 100, of JPEG, WebP and AVIF. The colours of JPEG and AVIF are not subsampled.
 
     Raises:
         UnsupportedImageError: If the suffix is another.
@@ -169,28 +180,46 @@ def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> No
         UserWarning: If the format has no room for the transparency, or for a part of the metadata.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise UnsupportedImageError(
             f"{path} cannot be written: its suffix {path.suffix!r} is none of {', '.join(WRITABLE_SUFFIXES)}."
         )
     if path.is_dir():
         raise MissingImageError(f"{path} is a folder, an image file was to be written.")
+    data = encode_picture(picture, path, quality=quality)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def encode_picture(picture: Picture, path: Path, *, quality: int = 95) -> bytes:
+    """Bytes of an image file.
+
+    Args:
+        picture: What it shows; values outside [0, 1] are clipped.
+        path: What to call the file in an error; the suffix says which format, see `save_picture`.
+        quality: Likewise.
+
+    Raises:
+        TooLargeImageError: If a side has more pixels than the format can say.
+        ValueError: If a value is not finite.
+
+    Warns:
+        UserWarning: If the format has no room for the transparency, or for a part of the metadata.
+    """
+    suffix = path.suffix.lower()
     check_sides(path, *picture.pixels.shape[1:])
     check_finite(picture, path)
     if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
         warnings.warn(f"JPEG has no transparency: {path} is flattened on white.", UserWarning, stacklevel=2)
         alpha = picture.alpha.clamp(0, 1)
         picture = replace(picture, pixels=picture.pixels.clamp(0, 1) * alpha + (1 - alpha), alpha=None)
-    if picture.grey and (suffix == ".webp" or (suffix in (".tif", ".tiff") and picture.alpha is not None)):
+    if picture.grey and (suffix == ".webp" or (suffix in (".tif", ".tiff", ".avif") and picture.alpha is not None)):
         # These have no grey, or none with alpha that readers know: three equal channels in sRGB say the same.
         picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
-    bits = picture.bits if suffix in (".png", ".tif", ".tiff") else 8
+    bits = picture.bits if suffix in DEEP_SUFFIXES else 8
     samples, profile = _file_samples(picture, bits)
     embedded = Embedded(profile, picture.exif, picture.description)
-    data = encode_samples(samples, suffix, quality=quality, embedded=embedded)
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    return encode_samples(samples, suffix, quality=quality, embedded=embedded)
 
 
 def check_finite(picture: Picture, path: Path) -> None:

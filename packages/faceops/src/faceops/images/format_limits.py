@@ -4,8 +4,9 @@ from pathlib import Path
 
 from faceops.images.errors import TooLargeImageError
 
-LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
-"""Pixels of the longest side by suffix, of JPEG as libjpeg has it; PNG and TIFF hold whatever is read."""
+LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".avif": 32_768}
+"""Pixels of the longest side by suffix, of JPEG as libjpeg has it, of AVIF as libavif reads it again; PNG and TIFF hold
+whatever is read."""
 
 
 def check_sides(path: Path, height: int, width: int) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.images.encoding import WRITABLE_SUFFIXES
 from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture, tell_left_out
+from faceops.images.standard_streams import STANDARD, STDIN, check_stdin, check_stdout
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,19 @@ class Job:
     """Path of the source below the folder that was given, with slashes; of a single file its name."""
     sheet: Path | None = None
     """Sheet that shows the result beside its input; None for none."""
+    from_stdin: bool = False
+    """True if the source is no file but what is piped in; it is then only a name."""
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the result is piped on, as PNG, instead of written to a file."""
+        return self.output == STANDARD
 
     @property
     def targets(self) -> tuple[Path, ...]:
         """Files to write."""
-        return (self.output,) if self.sheet is None else (self.output, self.sheet)
+        result = () if self.to_stdout else (self.output,)
+        return result if self.sheet is None else (*result, self.sheet)
 
 
 def writable(name: str) -> str:
@@ -47,6 +56,7 @@ def plan_jobs(
     compare: Path | None = None,
     *,
     subfolders: bool = False,
+    streams: bool = False,
     suffixes: Sequence[str] = WRITABLE_SUFFIXES,
     result_name: Callable[[str], str] = writable,
     kept: Sequence[Path] = (),
@@ -59,6 +69,7 @@ def plan_jobs(
         output: Picture to write, if there is one input file and the name has a suffix; else a folder.
         compare: Sheet to write, if there is one input file; else a folder of sheets. None for no sheets.
         subfolders: Whether folders are read with all folders in them.
+        streams: Whether ``-`` stands for stdin among the inputs and for stdout as the output.
         suffixes: What results may end in, in lower case.
         result_name: Name of a result in a folder, from the name of its input.
         kept: Further files that are read, and must not be replaced either.
@@ -66,28 +77,32 @@ def plan_jobs(
 
     Raises:
         ValueError: If there is no picture, a result would replace an input or another result, or a file is where a
-            folder must be.
+            folder must be; or if ``-`` is a terminal.
         PermissionError: If a folder cannot be written to.
     """
-    files = input_files(inputs, subfolders, output)
+    files = input_files(inputs, subfolders, output, streams)
     tell_left_out(inputs, subfolders, output)
     single = len(files) == 1 and not inputs[0].is_dir()
-    named = single and output.suffix != "" and not output.is_dir()
-    if not single:
+    to_stdout = streams and output == STANDARD
+    named = to_stdout or (single and output.suffix != "" and not output.is_dir())
+    if to_stdout:
+        check_stdout(len(files))
+    elif not single:
         check_folder_name(output, "--output", len(files))
-        if compare is not None:
-            check_folder_name(compare, "--compare", len(files))
-    if named:
+    elif named:
         check_suffix(output, suffixes)
+    if not single and compare is not None:
+        check_folder_name(compare, "--compare", len(files))
     sheet_is_file = compare is not None and single and not compare.is_dir()
     if compare is not None and sheet_is_file:
         check_suffix(compare, WRITABLE_SUFFIXES)
     jobs = [
         Job(
-            file,
+            STDIN if streams and file == STANDARD else file,
             output if named else output / fitting(result_name(name)),
             name,
             compare if compare is None or sheet_is_file else compare / fitting(f"{name}.png"),
+            from_stdin=streams and file == STANDARD,
         )
         for file, name in files.items()
     ]
@@ -95,20 +110,26 @@ def plan_jobs(
     return jobs
 
 
-def input_files(inputs: Sequence[Path], subfolders: bool = False, results: Path | None = None) -> dict[Path, str]:
+def input_files(
+    inputs: Sequence[Path], subfolders: bool = False, results: Path | None = None, streams: bool = False
+) -> dict[Path, str]:
     """Files, the pictures of folders, and those that patterns such as ``album/*.jpg`` match; each once, with its name.
 
     Args:
         subfolders: Whether folders are read with all folders in them, but hidden ones.
         results: Folder that is not read where it is in one of them: what an earlier run wrote there is no input.
+        streams: Whether ``-`` stands for stdin.
 
     Raises:
-        ValueError: If a folder holds no picture, or nothing matches a pattern.
+        ValueError: If a folder holds no picture, or nothing matches a pattern; or if stdin is a terminal.
     """
     files: dict[Path, str] = {}
     for path in inputs:
         found = {path: path.name}
-        if path.is_dir():
+        if streams and path == STANDARD:
+            check_stdin()
+            found = {path: STDIN.name}
+        elif path.is_dir():
             pictures = pictures_below(path, results) if subfolders else find_pictures(path)
             found = {file: file.relative_to(path).as_posix() for file in pictures}
         elif not path.exists() and any(sign in str(path) for sign in "*?["):
@@ -188,7 +209,7 @@ def check_targets(jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]], kept
         ValueError: If a file would be written twice or is an input, or is or would be where a folder must be.
         PermissionError: If a folder cannot be written to.
     """
-    sources = {path.resolve() for path in (*kept, *(job.source for job in jobs))}
+    sources = {path.resolve() for path in (*kept, *(job.source for job in jobs if not job.from_stdin))}
     planned: dict[Path, Path] = {}
     for job in jobs:
         for target in (*job.targets, *more.get(job.source, ())):
@@ -223,7 +244,7 @@ def check_folder(folder: Path) -> None:
 
 def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
     """Jobs whose result is not there yet, or all; says how many are there."""
-    wanted = [job for job in jobs if overwrite or not job.output.exists()]
+    wanted = [job for job in jobs if overwrite or job.to_stdout or not job.output.exists()]
     if not wanted and len(jobs) == 1:
         console.print(f"{jobs[0].output} is there already; --overwrite makes it again.", markup=False)
     elif len(wanted) < len(jobs):

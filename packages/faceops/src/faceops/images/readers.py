@@ -11,7 +11,7 @@ from typing import Literal
 
 from faceops.images.sample_layout import SampleLayout
 
-Reader = Literal["Pillow", "OpenCV", "tifffile", "imagecodecs", "NumPy"]
+Reader = Literal["Pillow", "OpenCV", "tifffile", "imagecodecs", "NumPy", "pi-heif"]
 
 FEW_BITS = range(1, 9)
 MANY_BITS = range(9, 17)
@@ -68,8 +68,9 @@ ROWS = (
     Row("NumPy", "PPM", (16,), ("grey", "RGB")),
     Row("Pillow", "AVIF", (8,)),
     Row("imagecodecs", "AVIF", (10, 12)),
-    # pi-heif, through Pillow: more bits become eight, which is said
-    Row("Pillow", "HEIF", range(8, 17)),
+    # through Pillow, pi-heif makes more bits eight
+    Row("Pillow", "HEIF", (8,)),
+    Row("pi-heif", "HEIF", MANY_BITS),
     Row("Pillow", "WEBP"),
     Row("Pillow", "BMP"),
     Row("Pillow", "GIF"),

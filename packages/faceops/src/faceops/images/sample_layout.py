@@ -82,14 +82,15 @@ def sample_layout(image: ImageFile, data: bytes) -> SampleLayout:
     return SampleLayout(name, 8, _pillow_colours(image))
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of the chunks of a PNG before its pixels."""
+def png_chunks(data: bytes, behind_pixels: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the chunks of a PNG before its pixels, or of all but these."""
     at = PNG_FIRST_CHUNK
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        if kind in (b"IDAT", b"IEND"):
+        if kind == b"IEND" or (kind == b"IDAT" and not behind_pixels):
             return
-        yield kind, data[at + 8 : at + 8 + size]
+        if kind not in (b"IDAT", b"fdAT"):
+            yield kind, data[at + 8 : at + 8 + size]
         at += size + 12
 
 

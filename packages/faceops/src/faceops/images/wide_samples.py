@@ -1,4 +1,4 @@
-"""Samples that Pillow does not read whole: by OpenCV, tifffile, imagecodecs and NumPy, as RGB(A) of 8 or 16 bits."""
+"""Samples that Pillow does not read whole, as RGB(A) of 8 or 16 bits: by OpenCV, tifffile, imagecodecs and others."""
 
 import io
 import warnings
@@ -37,6 +37,8 @@ def wide_samples(reader: Reader, data: bytes, layout: SampleLayout, name: str) -
         return _with_opencv(data)
     if reader == "tifffile":
         return _with_tifffile(data, layout, name)
+    if reader == "pi-heif":
+        return _with_pi_heif(data)
     if reader == "NumPy":
         return _as_rgb(scaled(_pnm(data), pnm_header(data)[2]))
     return _as_rgb(scaled(_with_imagecodecs(data, layout), _largest(layout)))
@@ -98,6 +100,16 @@ def _with_imagecodecs(data: bytes, layout: SampleLayout) -> NDArray:
     if layout.format == "AVIF":
         return imagecodecs.avif_decode(data, index=0)
     return imagecodecs.jpeg2k_decode(data)
+
+
+def _with_pi_heif(data: bytes) -> Samples:
+    """The primary picture of a HEIC, which libheif turns as its boxes say."""
+    from pi_heif import open_heif
+
+    pictures = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    picture = pictures[pictures.primary_index]
+    samples = _as_rgb(scaled(np.asarray(picture), 2 ** int(picture.info["bit_depth"]) - 1))
+    return straight(samples) if picture.premultiplied_alpha else samples
 
 
 def _pnm(data: bytes) -> NDArray:

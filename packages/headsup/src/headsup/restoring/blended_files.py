@@ -83,12 +83,12 @@ def blend_file(job: Job, setup: Blending) -> PictureRecord:
     """
     seconds: dict[str, float] = {}
     with measured(seconds, "read"):
-        data, picture = read_input(job, setup.options)
-    size = picture.pixels.shape[1], picture.pixels.shape[2]
+        read = read_input(job, setup.options)
+    picture, size = read.picture, read.size
     with measured(seconds, "faces"):
         seen = detect_and_embed(picture.pixels, setup.recognition)
         nobody = Matching((None,) * len(seen), ())
-        notes = [*notes_on_file(data, size, setup.options), *([] if len(seen) else [NO_FACE])]
+        notes = [*notes_on_file(read, setup.options), *([] if len(seen) else [NO_FACE])]
     restored = blend(setup.general, setup.face, picture, setup.options, seen.faces, setup.face_size)
     with measured(seconds, "scores"):
         faces = []

@@ -26,8 +26,9 @@ def plan_request(
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
     kept = [file.path for file in reference_files(references)]
-    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=kept)
-    check_single([job.source for job in jobs])
+    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, streams=True, kept=kept)
+    if not jobs[0].from_stdin:
+        check_single([job.source for job in jobs])
     for path in references:
         check_there(path)
     tell_left_out(references, recursive=True)

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from faceops.images.decoding import MAX_PIXELS, picture_count, picture_size
-from faceops.images.files import Picture, decode_picture, read_image_file, save_picture
+from faceops.images.decoding import MAX_PIXELS, EncodedImage, open_image, picture_count, picture_size
+from faceops.images.files import Picture, decode_image, save_picture
 from faceops.images.format_limits import check_sides
+from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job
 from faceops.images.memory_budget import check_memory
 from headsup.restoring.comparison import comparison_sheet
@@ -50,6 +51,23 @@ class Setup:
     """True if faces are measured for a report."""
 
 
+@dataclass(frozen=True, eq=False)
+class Input:
+    """A picture file that is read."""
+
+    data: bytes
+    """The whole file."""
+    picture: Picture
+    count: int
+    """Pictures in the file, of which this is the first."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.picture.pixels.shape[1:]
+        return height, width
+
+
 def restore_file(job: Job, setup: Setup) -> PictureRecord:
     """Restore one picture and write what the job wants.
 
@@ -62,12 +80,12 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     """
     seconds: dict[str, float] = {}
     with measured(seconds, "read"):
-        data, picture = read_input(job, setup.options)
-    size = picture.pixels.shape[1], picture.pixels.shape[2]
+        read = read_input(job, setup.options)
+    picture, size = read.picture, read.size
     with measured(seconds, "faces"), with_cli_advice():
         seen, matching = detect_and_match(picture, setup, str(job.source))
-        notes = [*notes_on_file(data, size, setup.options), *matching.notes]
-        notes += notes_on_input_itself(matching, data, size)
+        notes = [*notes_on_file(read, setup.options), *matching.notes]
+        notes += notes_on_input_itself(matching, read.data, size)
         notes += expression_notes(picture.pixels, seen, matching.matches)
     restored = restored_by(setup, picture, seen, matching)
     with measured(seconds, "scores"):
@@ -79,25 +97,35 @@ def restore_file(job: Job, setup: Setup) -> PictureRecord:
     return replace(record, seconds=seconds, faces=faces, notes=notes, used=used, unused=matching.unused)
 
 
-def read_input(job: Job, options: RestoreOptions) -> tuple[bytes, Picture]:
+def read_input(job: Job, options: RestoreOptions) -> Input:
     """The file of a picture, and the picture.
 
     Raises:
         ValueError: If it cannot be read, or the result would be too large.
         OSError: Likewise.
     """
-    data, name = read_image_file(job.source), str(job.source)
-    size = picture_size(data, name)
+    name = str(job.source)
+    file = open_image(read_source(job), name)
+    size = picture_size(file)
     check_size(size, options, name)
     check_sides(job.output, *options.target(*size))
-    picture = decode_picture(data, name)
-    return data, picture.without_metadata() if options.strip_metadata else picture
+    read = decoded_input(file)
+    return replace(read, picture=read.picture.without_metadata()) if options.strip_metadata else read
 
 
-def notes_on_file(data: bytes, size: tuple[int, int], options: RestoreOptions) -> list[str]:
+def decoded_input(file: EncodedImage) -> Input:
+    """What is read of a picture file.
+
+    Raises:
+        ImageFileError: See `faceops.images.files.load_picture`.
+    """
+    return Input(file.data, decode_image(file), picture_count(file))
+
+
+def notes_on_file(read: Input, options: RestoreOptions) -> list[str]:
     """Sentences about a file and the size of its result, whoever is in it."""
-    remark = options.remark(*size)
-    return [*([] if remark is None else [remark]), *first_of_several(data)]
+    remark = options.remark(*read.size)
+    return [*([] if remark is None else [remark]), *first_of_several(read.count)]
 
 
 def write_results(
@@ -112,7 +140,10 @@ def write_results(
         target.parent.mkdir(parents=True, exist_ok=True)
     if job.sheet is not None:
         save_picture(Picture(comparison_sheet(restored, size, seen, matching.matches)), job.sheet)
-    save_picture(restored.picture, job.output)  # last: what has a result is not done again
+    if job.to_stdout:
+        pipe_on(restored.picture)
+    else:
+        save_picture(restored.picture, job.output)  # last: what has a result is not done again
     height, width = restored.picture.pixels.shape[1:]
     return PictureRecord(str(job.source), str(job.output), "restored", (size[1], size[0]), (width, height))
 
@@ -189,13 +220,8 @@ def measured_faces(
     return face_records(seen, matching.matches, restored, size, setup.recognition)
 
 
-def first_of_several(data: bytes) -> list[str]:
-    """A sentence if a file holds several pictures, an animation say, since only the first is read.
-
-    Args:
-        data: The whole file, whose first picture can be read.
-    """
-    count = picture_count(data, "")
+def first_of_several(count: int) -> list[str]:
+    """A sentence if a file holds several pictures, an animation say, since only the first is read."""
     return [] if count == 1 else [f"The file holds {count} pictures, and the first is restored."]
 
 

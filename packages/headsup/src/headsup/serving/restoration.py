@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faceops.images.files import decode_picture, save_picture
+from faceops.images.decoding import open_image
+from faceops.images.files import save_picture
 from faceops.images.format_limits import check_sides
 from headsup.model.one_step import OneStepRestorer
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
     Setup,
+    decoded_input,
     detect_and_match,
     first_of_several,
     measured_faces,
@@ -60,9 +62,8 @@ class PhotoRestoration:
         wanted = job.request
         self._hooks.watch(job)
         job.enter("Reading")
-        data = job.photo.path.read_bytes()
-        picture = decode_picture(data, job.photo.path.name)
-        size = picture.pixels.shape[1], picture.pixels.shape[2]
+        read = decoded_input(open_image(job.photo.path.read_bytes(), job.photo.path.name))
+        picture, size = read.picture, read.size
         check_sides(Path(result_name(job)), *wanted.options.target(*size))
         try:
             people = self._people(job, wanted.force)
@@ -88,11 +89,11 @@ class PhotoRestoration:
         height, width = restored.picture.pixels.shape[1:]
         references = written_references(job, matching.matches)
         notes = (
-            *first_of_several(data),
+            *first_of_several(read.count),
             *people.notes,
             *matching.notes,
             *notes_on_unused(matching.unused),
-            *notes_on_input_itself(matching, data, size),
+            *notes_on_input_itself(matching, read.data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
         return Outcome(result, before, after, (width, height), tuple(faces), references, notes, picture.has_metadata)

@@ -29,6 +29,7 @@ PAGE_FILES = ("page.html", "page.css", "page.js", "preview.js", "result.js")
 TYPES = {
     **{".html": "text/html", ".css": "text/css", ".js": "text/javascript"},
     **{".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff"},
+    ".avif": "image/avif",
 }
 """Media types of all files that are sent; what Python knows of them depends on the machine."""
 

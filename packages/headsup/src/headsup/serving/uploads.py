@@ -13,7 +13,7 @@ from faceops.atomic_files import replacing
 from faceops.images.decoding import open_header, upright_size
 from headsup.serving.limits import Limits
 
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif"}
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "AVIF": ".avif"}
 """Suffixes of result files by the input's format as Pillow names it; PNG for formats that are only read."""
 
 LONGEST_NAME = 60

@@ -12,9 +12,10 @@ from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, error_console, run_batch
-from faceops.images.decoding import picture_size
-from faceops.images.files import Picture, decode_picture, load_picture, read_image_file, save_picture
+from faceops.images.decoding import open_image, picture_size
+from faceops.images.files import Picture, decode_image, load_picture, save_picture
 from faceops.images.format_limits import check_sides
+from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job, missing_jobs
 from faceops.images.memory_budget import check_memory
 from faceops.images.picture_files import picture_files, tell_left_out
@@ -90,7 +91,10 @@ def run_job(job: Job, setup: Setup) -> None:
     if job.sheet is not None:
         names = [exemplar.name for exemplar in setup.exemplars]
         save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
-    save_picture(result.picture, job.output)  # last: what has a result is not done again
+    if job.to_stdout:
+        pipe_on(result.picture)
+    else:
+        save_picture(result.picture, job.output)  # last: what has a result is not done again
 
 
 def load_low(job: Job, scale: int) -> Picture:
@@ -99,12 +103,13 @@ def load_low(job: Job, scale: int) -> Picture:
     Raises:
         ValueError: If the picture cannot be read or magnified.
     """
-    data, name = read_image_file(job.source), str(job.source)
-    height, width = picture_size(data, name)
+    name = str(job.source)
+    file = open_image(read_source(job), name)
+    height, width = picture_size(file)
     check_size(height, width, scale)
     check_sides(job.output, height * scale, width * scale)
     check_memory(f"The result of {name}", (width * scale, height * scale))
-    return decode_picture(data, name)
+    return decode_image(file)
 
 
 def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faceops.images.jobs import Job, plan_jobs
 from faceops.images.picture_files import check_there, picture_files
+from faceops.images.standard_streams import STANDARD
 from hime.command_options import UpscaleOptions
 
 
@@ -34,7 +35,7 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
         ValueError: If a folder of exemplars holds no picture; see `planned_maps` and `faceops.images.jobs.plan_jobs`.
         OSError: If a file is missing, or a folder cannot be written to.
     """
-    for path in (options.low, *options.exemplars):
+    for path in (*([] if options.low == STANDARD else [options.low]), *options.exemplars):
         check_there(path)
     photographs = picture_files(options.exemplars)
 
@@ -43,7 +44,13 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
 
     subfolders = options.recursive
     return plan_jobs(
-        [options.low], options.output, options.compare, subfolders=subfolders, kept=photographs, more=map_paths
+        [options.low],
+        options.output,
+        options.compare,
+        subfolders=subfolders,
+        streams=True,
+        kept=photographs,
+        more=map_paths,
     )
 
 

@@ -5,7 +5,6 @@ there is whole and done. Rows are never removed, only marked, so that every drop
 stages look at everything at once and write single files; ``shards`` is a portrait index.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceops.atomic_files import replacing
+from faceops.json_text import parse_json
 from portraitdata.builder.config import StageName
 from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
@@ -201,11 +201,21 @@ def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -
 
 
 def read_split_facts(build: Path) -> SplitFacts | None:
-    """Facts about the split; None if there is none yet."""
+    """Facts about the split; None if there is none yet.
+
+    Raises:
+        ValueError: If its file holds none.
+    """
     path = build / SPLIT / SINGLE_FILE[SPLIT]
     if not path.is_file():
         return None
-    return SplitFacts(**json.loads(pq.read_schema(path).metadata[SPLIT_FACTS]))
+    stored = (pq.read_schema(path).metadata or {}).get(SPLIT_FACTS, b"")
+    try:
+        return SplitFacts(**parse_json(stored))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} holds no facts about the split ({error}); remove it, and `portraitdata build` makes it again."
+        ) from error
 
 
 def funnel(build: Path) -> list[FunnelRow]:
