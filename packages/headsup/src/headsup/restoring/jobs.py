@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there, picture_files, tell_left_out
+from faceops.images.opening import check_any_opens, check_opens
+from faceops.images.picture_files import picture_files, tell_left_out
 from headsup.weights.shipped import find_weights
 
 
@@ -20,14 +21,16 @@ def plan_request(
     """Plan what to do for every picture, and refuse what can be refused before anything is loaded.
 
     Raises:
-        ValueError: If a result would replace a reference, or a folder of references holds no picture; and see
-            `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
+        ValueError: If a result would replace a reference, a folder of references holds no picture, no picture can be
+            opened or a reference cannot; and see `faceops.images.jobs.plan_jobs`, `check_report` and
+            `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
-    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=picture_files(references))
-    check_single([job.source for job in jobs])
-    for path in references:
-        check_there(path)
+    photographs = picture_files(references)
+    jobs = plan_jobs(inputs, output, compare, subfolders=recursive, kept=photographs)
+    check_any_opens(job.source for job in jobs)
+    for photograph in photographs:
+        check_opens(photograph)
     tell_left_out(references)
     if report is not None:
         check_report(report)
