@@ -1,19 +1,21 @@
 """The ``faceops`` console script.
 
-Torch takes seconds to import, so nothing here imports it at module level: a command imports what it needs when it runs.
+Torch takes seconds to import, so nothing here imports it at module level: a command imports what it needs when it runs,
+after the headers of its images are read.
 """
 
 from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.commands.options import AlignOptions, CompareOptions, DetectOptions, EmbedOptions
-from faceops.images.jobs import input_files
 from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
-from faceops.images.opening import check_any_opens, check_opens
 
 
 def detect(options: DetectOptions) -> int:
     """Refuse images that cannot be opened, then detect."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
+
     with memory_budget(options.max_memory, DETECTION_BYTES):
         check_any_opens(input_files(options.images, options.recursive, options.draw))
 
@@ -24,6 +26,9 @@ def detect(options: DetectOptions) -> int:
 
 def align_faces(options: AlignOptions) -> int:
     """Refuse images that cannot be opened, then align."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
+
     with memory_budget(options.max_memory, DETECTION_BYTES):
         check_any_opens(input_files(options.images, options.recursive, options.output))
 
@@ -34,6 +39,8 @@ def align_faces(options: AlignOptions) -> int:
 
 def compare(options: CompareOptions) -> None:
     """Refuse images that cannot be opened, then compare."""
+    from faceops.images.opening import check_opens
+
     with memory_budget(options.max_memory, DETECTION_BYTES):
         for photograph in (options.first, options.second):
             check_opens(photograph)
@@ -45,6 +52,9 @@ def compare(options: CompareOptions) -> None:
 
 def embed_faces(options: EmbedOptions) -> int:
     """Refuse images that cannot be opened, then embed."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
+
     with memory_budget(options.max_memory, DETECTION_BYTES):
         check_any_opens(input_files(options.images, options.recursive))
 

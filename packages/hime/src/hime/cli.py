@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
-from faceops.images.opening import check_opens
 from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
 from hime.weights.shipped import choose_weights, find_weights
 
@@ -103,6 +102,8 @@ def export(options: ExportOptions) -> None:
 
 def correlation_map(options: CorrelationMapOptions) -> None:
     """Refuse an image that cannot be opened, then draw."""
+    from faceops.images.opening import check_opens
+
     check_opens(options.image)
 
     from hime.evaluation.correlation_figure import draw_correlation_map

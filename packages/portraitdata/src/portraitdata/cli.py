@@ -7,7 +7,6 @@ from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
-from faceops.images.opening import check_opens
 from portraitdata.commands.build_options import BuildOptions, ReportOptions, TakedownOptions, VerifyOptions
 from portraitdata.commands.index_options import ExemplarIndexOptions, InspectOptions, PortraitIndexOptions
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
@@ -100,6 +99,8 @@ def takedown(options: TakedownOptions) -> int:
 
     check_table(options.index / "images.parquet")
     if options.like is not None:
+        from faceops.images.opening import check_opens
+
         check_opens(options.like)
 
     from portraitdata.commands.takedown import run_takedown
