@@ -35,6 +35,8 @@ IMPORTED = (
     "portraitdata.commands.portrait_index",
     "portraitdata.commands.inspect",
     "portraitdata.commands.verify",
+    "portraitdata.commands.takedown",
+    "portraitdata.commands.build",
     "portraitdata.exemplars.contact_sheet",
     "skimage.data",
 )
