@@ -9,7 +9,7 @@ from numpy.random import Generator
 LAUGHS = b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + b"".join(
     b"%c: &%c [%s]\n" % (name, name, b", ".join([b"*%c" % (name - 1)] * 9)) for name in range(ord("b"), ord("i"))
 )
-"""YAML of which the last list is five million numbers if each list is copied where it is named."""
+"""YAML of which the last list is 43 million numbers if each list is copied where it is named."""
 
 CIRCLE = b"a: &a [*a]\n"
 """YAML of a list that holds itself."""
