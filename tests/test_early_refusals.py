@@ -8,9 +8,12 @@ import sys
 import pytest
 import torch
 
+from benchmarks.fuzz.pictures import huge_png
 from faceops.images.files import Picture, save_picture
 
-PICTURE, FOLDER = "there.png", "folder"
+PICTURE, FOLDER, EMPTY, TEXT, HUGE = "there.png", "folder", "empty.webp", "text.png", "huge.png"
+UNREADABLE = "unreadable"
+"""Folder of an empty file and a text that are called pictures."""
 
 REFUSED = {
     "headsup restore missing.png --output o.png": "There is no file missing.png.",
@@ -62,6 +65,21 @@ REFUSED = {
     "faceops embed missing.png": "There is no file missing.png.",
     "faceops compare there.png missing.png": "There is no file missing.png.",
     "faceops weights add missing.pth": "There is no weights file missing.pth.",
+    "headsup restore empty.webp --output o.png": "empty.webp is empty, an image was wanted.",
+    "headsup restore there.png --output o.png --reference empty.webp": "empty.webp is empty, an image was wanted.",
+    "headsup restore huge.png --output o.png --memory 0.1": "may be taken; raise that limit",
+    "headsup restore unreadable --output o": "None of the 2 pictures can be read:\n  unreadable/empty.webp is empty",
+    "headsup blend text.png --output o.png --weights tiny --face-weights tiny": "text.png is not an image in any",
+    "hime upscale empty.webp --output o.png": "empty.webp is empty, an image was wanted.",
+    "hime upscale there.png --output o.png --exemplars text.png": "text.png is not an image in any",
+    "hime upscale huge.png --output o.png --max-memory 0.1": "may be taken; raise that limit",
+    "hime correlation-map text.png": "text.png is not an image in any",
+    "portraitdata degrade unreadable --output o": "None of the 2 pictures can be read:",
+    "faceops detect unreadable": "None of the 2 pictures can be read:",
+    "faceops align empty.webp --output o": "empty.webp is empty, an image was wanted.",
+    "faceops embed text.png": "text.png is not an image in any",
+    "faceops compare there.png empty.webp": "empty.webp is empty, an image was wanted.",
+    "faceops detect huge.png --max-memory 0.1": "may be taken; raise that limit",
 }
 """What is refused, and what the sentence says."""
 
@@ -89,6 +107,11 @@ def answers(tmp_path_factory) -> dict[str, tuple[str, bool]]:
     save_picture(Picture(torch.rand(3, 8, 8)), place / PICTURE)
     (place / FOLDER).mkdir()
     save_picture(Picture(torch.rand(3, 8, 8)), place / FOLDER / PICTURE)
+    (place / UNREADABLE).mkdir()
+    for folder in (place, place / UNREADABLE):
+        (folder / EMPTY).touch()
+        (folder / TEXT).write_text("This is a text.")
+    (place / HUGE).write_bytes(huge_png(12_000, 12_000))
     done = subprocess.run(
         [sys.executable, "-c", ALL_IN_ONE_PROCESS, json.dumps(list(REFUSED))],
         capture_output=True,

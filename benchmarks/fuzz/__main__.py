@@ -35,6 +35,8 @@ IMPORTED = (
     "portraitdata.commands.portrait_index",
     "portraitdata.commands.inspect",
     "portraitdata.commands.verify",
+    "portraitdata.commands.takedown",
+    "portraitdata.commands.build",
     "portraitdata.exemplars.contact_sheet",
     "skimage.data",
 )
@@ -46,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds after which a command hangs (default 60)")
+    parser.add_argument("--limit", type=int, default=60, help="processor seconds of a command (default 60)")
     parser.add_argument("--kept", type=Path, default=Path("outputs/fuzz"), help="folder for the cases with a fault")
     parser.add_argument("--only", default="", help="commands whose names begin so")
     given = parser.parse_args()
@@ -89,7 +91,7 @@ def import_commands() -> None:
     cv2.setNumThreads(0)
 
 
-def prepared_in(work: Path, limit: float) -> Prepared:
+def prepared_in(work: Path, limit: int) -> Prepared:
     """Write the whole files that cases damage.
 
     Raises:
@@ -105,7 +107,7 @@ def prepared_in(work: Path, limit: float) -> Prepared:
     return Prepared(work / "prepared", run, Path(assets) if assets else None)
 
 
-def run_case(case: Case, folder: Path, limit: float) -> Ending:
+def run_case(case: Case, folder: Path, limit: int) -> Ending:
     """Run the command of a case in its folder."""
 
     def command() -> None:

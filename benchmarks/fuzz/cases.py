@@ -11,7 +11,7 @@ from pathlib import Path
 from numpy.random import Generator
 
 from benchmarks.fuzz.inputs import write_damaged, write_good_picture, write_picture
-from faceops.weights.cache import CACHE_VARIABLE, add_weights
+from faceops.weights.cache import CACHE_VARIABLE, add_weights, cached_path, find_entry
 from headsup.weights.shipped import find_weights as find_restorer
 from hime.weights.shipped import find_weights as find_upscaler
 from portraitdata.study.answers import FORMAT
@@ -91,6 +91,26 @@ def upscale_by_damaged_weights(folder: Path, generator: Generator) -> Case:
     write_good_picture(folder / "in", SMALL)
     words = "hime", "upscale", "in/good.png", "--output", "output/o.png", "--weights", "w.safetensors", *MEMORY
     return Case(words)
+
+
+def upscale_by_settings(folder: Path, generator: Generator) -> Case:
+    """HIME with a damaged file of settings."""
+    settings = folder / "s.yaml"
+    settings.write_text("scale: 4\ntile: 64\nmax_memory: 1\ndevice: cpu\nrecursive: false\n")
+    write_damaged(settings, settings, generator)
+    write_good_picture(folder / "in", SMALL)
+    return Case(("hime", "upscale", "--config", "s.yaml", "in/good.png", "--output", "output/o.png"))
+
+
+def build(folder: Path, generator: Generator) -> Case:
+    """Beginning of a build with damaged settings, of photographs of which there are none."""
+    settings = folder / "s.yaml"
+    settings.write_text(
+        "output: build\nsources:\n- {name: missing, pictures: missing}\npartition: 500\n"
+        "size: {longer_above: 200, shorter_from: 200}\nsplit: {test_share: 0.1, seed: 0}\nworkers: 1\n"
+    )
+    write_damaged(settings, settings, generator)
+    return Case(("portraitdata", "build", "--config", "s.yaml"), None)
 
 
 def restore(folder: Path, generator: Generator) -> Case:
@@ -175,6 +195,19 @@ class Prepared:
                 add_weights(file)
                 self.knows_faces = True
 
+    def detect_by_damaged_weights(self, folder: Path, generator: Generator) -> Case:
+        """Faces of a picture, by a damaged network."""
+        write_damaged(cached_path(find_entry("yunet")), folder / "w.onnx", generator)
+        write_good_picture(folder / "in", FACE)
+        return Case(("faceops", "detect", "in/good.png", "--weights", "w.onnx", *MEMORY), None)
+
+    def take_down(self, folder: Path, generator: Generator) -> Case:
+        """Take a photograph out of an index, one file of which is damaged."""
+        shutil.copytree(self.portraits / "index", folder / "index")
+        chosen = Path(str(generator.choice(sorted(map(str, (folder / "index").rglob("*.*"))))))
+        write_damaged(chosen, chosen, generator)
+        return Case(("portraitdata", "takedown", "index", "--uid", "0" * 16, "--yes", "--reason", "asked"), None)
+
     def inspect(self, folder: Path, generator: Generator) -> Case:
         """Look at a damaged exemplar index, and draw a sheet of it."""
         write_damaged(self.exemplars / "o.parquet", folder / "i.parquet", generator)
@@ -224,6 +257,8 @@ class Prepared:
             "hime upscale": upscale,
             "hime correlation-map": draw_map,
             "hime upscale --weights": upscale_by_damaged_weights,
+            "hime upscale --config": upscale_by_settings,
+            "portraitdata build --config": build,
             "headsup restore": restore,
             "headsup restore --weights": restore_by_damaged_weights,
             "portraitdata degrade": degrade,
@@ -235,11 +270,13 @@ class Prepared:
             "portraitdata study score": self.count_answers,
             "portraitdata inspect": self.inspect,
             "portraitdata verify": self.verify,
+            "portraitdata takedown": self.take_down,
         }
         faces: dict[str, Draw] = {
             "faceops detect": detect,
             "faceops align": align,
             "faceops compare": compare,
             "faceops embed": embed,
+            "faceops detect --weights": self.detect_by_damaged_weights,
         }
         return found | faces if self.knows_faces else found

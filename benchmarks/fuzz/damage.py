@@ -6,6 +6,28 @@ from collections.abc import Callable
 
 from numpy.random import Generator
 
+LAUGHS = b"a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (name, name, b", ".join([b"*%c" % (name - 1)] * 9)) for name in range(ord("b"), ord("i"))
+)
+"""YAML of which the last list is 43 million numbers if each list is copied where it is named."""
+
+CIRCLE = b"a: &a [*a]\n"
+"""YAML of a list that holds itself."""
+
+VALUES = (
+    b"",
+    b"-1",
+    b"0",
+    b"1e999",
+    b".nan",
+    b"[]",
+    b"{a: 1}",
+    b"!!python/object/apply:os.getcwd []",
+    b"*a",
+    b"a" * 99_999,
+)
+"""Values in place of those of a setting."""
+
 Damage = Callable[[bytes, Generator], bytes]
 
 HEADER = 64
@@ -133,5 +155,25 @@ def not_finite(data: bytes, generator: Generator) -> bytes:
     return data[:place] + b"\xff" * 16 + data[place + 16 :]
 
 
-TENSOR_DAMAGES: tuple[Damage, ...] = (altered_tensors, altered_tensors, altered_tensors, not_finite)
-"""Damages of .safetensors files, drawn as often as all of `DAMAGES`."""
+def laughing(data: bytes, _generator: Generator) -> bytes:
+    """Add lists of lists that grow where names are copied."""
+    return data + LAUGHS
+
+
+def circling(data: bytes, _generator: Generator) -> bytes:
+    """Add a list that holds itself."""
+    return data + CIRCLE
+
+
+def other_value(data: bytes, generator: Generator) -> bytes:
+    """Give one setting another value."""
+    lines = data.splitlines()
+    name, _, _ = lines[generator.integers(len(lines))].partition(b":")
+    return data + name + b": " + VALUES[generator.integers(len(VALUES))] + b"\n"
+
+
+OF_FORMAT: dict[str, tuple[Damage, ...]] = {
+    ".safetensors": (altered_tensors, altered_tensors, altered_tensors, not_finite),
+    ".yaml": (laughing, circling, other_value, other_value, other_value),
+}
+"""Damages of files of a format, drawn as often as all of `DAMAGES`."""

@@ -6,13 +6,17 @@ from pathlib import Path
 
 from numpy.random import Generator
 
-from benchmarks.fuzz.damage import DAMAGES, TENSOR_DAMAGES, Damage
-from benchmarks.fuzz.pictures import FORMATS, huge_png, picture_bytes, repaired_png
+from benchmarks.fuzz.bombs import BOMBS
+from benchmarks.fuzz.damage import DAMAGES, OF_FORMAT, Damage
+from benchmarks.fuzz.pictures import FORMATS, huge_png, odd_png, picture_bytes, repaired_png
 
 STEMS = (
     b"a", b"a b", b"-a", b"\xff\xfe", "日本".encode(), b"a\nb", b"[a]", b"*", b"a" * 240, b"%s{0}", b"'\"", b"$HOME",
 )  # fmt: skip
 """Names that scripts, patterns, terminals and encodings stumble over."""
+
+SIDES = (1, 1), (1, 300), (300, 1), (2, 3), (5, 4000)
+"""Widths and heights that are read, and that hardly anything can be done with."""
 
 HUGE = (65_535, 65_535), (30_000, 30_000), (2**31 - 1, 2**31 - 1), (0, 5), (1, 2**31 - 1), (12_000, 12_000)
 """Sizes that a header announces."""
@@ -30,9 +34,16 @@ def write_picture(folder: Path, generator: Generator, side: int, damages: Sequen
     folder.mkdir(parents=True, exist_ok=True)
     kind = int(generator.integers(len(FORMATS)))
     data, suffix = picture_bytes(kind, side), FORMATS[kind][0]
-    if generator.random() < 0.04:
-        data = huge_png(*HUGE[generator.integers(len(HUGE))])
-    data = damaged(data, generator, damages)
+    chance = generator.random()
+    if chance < 0.04:
+        data, suffix = huge_png(*HUGE[generator.integers(len(HUGE))]), ".png"
+    elif chance < 0.08:
+        data, suffix = odd_png(*SIDES[generator.integers(len(SIDES))]), ".png"
+    elif chance < 0.12:
+        suffix, made = BOMBS[generator.integers(len(BOMBS))]
+        data = made(side)
+    if generator.random() < 0.9 or chance >= 0.12:
+        data = damaged(data, generator, damages)
     if suffix == ".png" and generator.random() < 0.5:
         data = repaired_png(data)
     if generator.random() < 0.1:
@@ -52,11 +63,12 @@ def write_good_picture(folder: Path, side: int, name: str = "good.png") -> Path:
 
 
 def write_damaged(source: Path, target: Path, generator: Generator) -> Path:
-    """Write a damaged copy of a file; of a .safetensors file, every second one with altered tensors."""
-    data = source.read_bytes()
-    tensors = source.suffix == ".safetensors" and generator.random() < 0.5
-    if tensors:
-        data = TENSOR_DAMAGES[generator.integers(len(TENSOR_DAMAGES))](data, generator)
+    """Write a damaged copy of a file; every second one with a damage of its format, if that has some of its own."""
+    data, own = source.read_bytes(), OF_FORMAT.get(source.suffix, ())
+    if own and generator.random() < 0.5:
+        data = own[generator.integers(len(own))](data, generator)
+    else:
+        data = damaged(data, generator)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data if tensors else damaged(data, generator))
+    target.write_bytes(data)
     return target

@@ -30,7 +30,7 @@ def faults(ending: Ending, output: Path, wanted: int | None, budget: int = BUDGE
     if "Traceback (most recent call last)" in ending.said or (ending.status < 0 and not ending.timed_out):
         found["traceback"] = (ending.said.strip().splitlines() or [""])[-1] or f"signal {-ending.status}"
     if ending.timed_out:
-        found["hang"] = f"killed after {ending.seconds:.0f} s"
+        found["hang"] = f"killed after {ending.seconds:.0f} s of the processor"
     if ending.memory > budget:
         found["memory"] = f"{ending.memory / 2**20:.0f} MB"
     files = sorted(path for path in output.rglob("*") if not path.is_dir())

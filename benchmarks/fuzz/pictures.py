@@ -48,6 +48,13 @@ def picture_bytes(kind: int, side: int) -> bytes:
     return file.getvalue()
 
 
+def odd_png(width: int, height: int) -> bytes:
+    """PNG of the portrait, squeezed to a size."""
+    file = io.BytesIO()
+    portrait(16).resize((width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
 def huge_png(width: int, height: int) -> bytes:
     """PNG that announces a size and holds one row."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(width)))]

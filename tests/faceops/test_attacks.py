@@ -16,7 +16,7 @@ from faceops.images.errors import DamagedImageError, MissingImageError, TooLarge
 from faceops.images.files import load_picture
 from faceops.images.jobs import Job
 from faceops.images.memory_budget import check_memory, default_budget, machine_memory, memory_budget
-from faceops.images.picture_files import check_there
+from faceops.images.opening import check_opens
 
 TIFF_WITHOUT_A_SIZE = b"II*\0\x08\0\0\0\1\0\x06\1\3\0\1\0\0\0\2\0\0\0\0\0\0\0"
 
@@ -68,10 +68,9 @@ def test_a_pipe_socket_or_device_is_refused_at_once(tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(plug))
         for path, what in ((pipe, "a pipe"), (plug, "a socket"), (type(pipe)("/dev/zero"), "a device")):
-            for read in (load_picture, check_there):
+            for read in (load_picture, check_opens):
                 with pytest.raises(MissingImageError, match=f"{path} is {what}, an image file was wanted"):
                     read(path)
-    check_there(tmp_path)
 
 
 def test_a_tiff_without_a_size_is_damaged():

@@ -68,7 +68,7 @@ def test_the_choices_are_those_of_the_package() -> None:
         (["weights", "where", "nonsense"], 'No weights are called "nonsense"'),
         (["weights", "add", "absent.pth"], "There is no weights file absent.pth."),
         (["weights", "fetch", "scrfd"], "non-commercial research only"),
-        (["detect", "a.png", "--weights", "absent.onnx"], "There is no weights file absent.onnx."),
+        (["detect", "a.ppm", "--weights", "absent.onnx"], "There is no weights file absent.onnx."),
     ],
 )
 def test_errors_are_one_sentence(
@@ -79,7 +79,7 @@ def test_errors_are_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.png").touch()
+    Path("a.ppm").write_bytes(b"P6 1 1 255 abc")
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path))
     assert faceops(monkeypatch, *argv) == 2
     errors = capsys.readouterr().err

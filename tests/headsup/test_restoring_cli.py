@@ -41,13 +41,13 @@ def test_every_option_arrives(
 
     monkeypatch.setattr(f"headsup.restoring.{worker}", noted)
     monkeypatch.chdir(tmp_path)
-    Path("a.png").touch()
+    Path("a.ppm").write_bytes(b"P6 1 1 255 abc")
     said = [word for pair in SAID.items() for word in pair]
-    monkeypatch.setattr("sys.argv", ["headsup", command, "a.png", "--output", "b.png", *said, *more])
+    monkeypatch.setattr("sys.argv", ["headsup", command, "a.ppm", "--output", "b.png", *said, *more])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    assert [(job.source, job.output) for job in given[0]] == [(Path("a.png"), Path("b.png"))]
+    assert [(job.source, job.output) for job in given[0]] == [(Path("a.ppm"), Path("b.png"))]
     assert given[1] == meant
 
 

@@ -181,8 +181,8 @@ def test_weights_lists_cards(
 def test_lists_with_dashes_and_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[CorrelationMapOptions] = []
     monkeypatch.setattr("hime.evaluation.correlation_figure.draw_correlation_map", seen.append)
-    image, output = tmp_path / "a.png", tmp_path / "b.png"
-    image.touch()
+    image, output = tmp_path / "a.ppm", tmp_path / "b.png"
+    image.write_bytes(b"P6 1 1 255 abc")
     assert hime(monkeypatch, "correlation-map", image, "--output", output, "--window", "3", "9", "--dilation", "2") == 0
     assert hime(monkeypatch, "correlation-map", image, "--output", output) == 0
     assert hime(monkeypatch, "correlation-map", image, "--window", "3", "5", "7", "--overwrite") == 0

@@ -1,6 +1,7 @@
 """The ``faceops`` console script.
 
-Torch takes seconds to import, so nothing here imports it at module level: a command imports what it needs when it runs.
+Torch takes seconds to import, so nothing here imports it at module level: a command imports what it needs when it runs,
+after the headers of its images are read.
 """
 
 from pathlib import Path
@@ -8,47 +9,57 @@ from pathlib import Path
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.commands.options import AlignOptions, CompareOptions, DetectOptions, EmbedOptions
 from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
-from faceops.images.picture_files import check_single, check_there
 
 
 def detect(options: DetectOptions) -> int:
-    """Refuse missing images, then detect."""
-    check_single(options.images)
-
-    from faceops.commands.detect import run_detect
+    """Refuse images that cannot be opened, then detect."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
+        check_any_opens(input_files(options.images, options.recursive, options.draw))
+
+        from faceops.commands.detect import run_detect
+
         return run_detect(options)
 
 
 def align_faces(options: AlignOptions) -> int:
-    """Refuse missing images, then align."""
-    check_single(options.images)
-
-    from faceops.commands.align import run_align
+    """Refuse images that cannot be opened, then align."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
+        check_any_opens(input_files(options.images, options.recursive, options.output))
+
+        from faceops.commands.align import run_align
+
         return run_align(options)
 
 
 def compare(options: CompareOptions) -> None:
-    """Refuse missing images, then compare."""
-    for photograph in (options.first, options.second):
-        check_there(photograph)
-
-    from faceops.commands.compare import run_compare
+    """Refuse images that cannot be opened, then compare."""
+    from faceops.images.opening import check_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
+        for photograph in (options.first, options.second):
+            check_opens(photograph)
+
+        from faceops.commands.compare import run_compare
+
         run_compare(options)
 
 
 def embed_faces(options: EmbedOptions) -> int:
-    """Refuse missing images, then embed."""
-    check_single(options.images)
-
-    from faceops.commands.embed import run_embed
+    """Refuse images that cannot be opened, then embed."""
+    from faceops.images.jobs import input_files
+    from faceops.images.opening import check_any_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
+        check_any_opens(input_files(options.images, options.recursive))
+
+        from faceops.commands.embed import run_embed
+
         return run_embed(options)
 
 

@@ -16,7 +16,9 @@ from importlib.metadata import version
 from pickle import UnpicklingError
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, auto_cli
+from jsonargparse import ArgumentParser, Namespace, auto_cli
+
+from faceops.settings_files import bound_settings
 
 Commands = Mapping[str, "Callable[..., int | None] | str | Commands"]
 """Commands by name, and groups of them; ``_help`` is what is said of a group.
@@ -82,6 +84,13 @@ class ShellParser(ArgumentParser):
         if args and args[0].startswith("--") and "_" in name and name != "print_config":
             args = (args[0].replace("_", "-"), *args)
         return super().add_argument(*args, **kwargs)
+
+    def instantiate(self, cfg: Namespace, *args: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
+        """Make the dataclasses of what was parsed; a number in the place of settings is an error of the user's."""
+        try:
+            return super().instantiate(cfg, *args, **kwargs)
+        except TypeError as error:
+            self.error(f"A group of settings does not fit: {str(error).rpartition('argument after ** ')[2]}.", error)
 
 
 def run_chosen(commands: Commands, program: str) -> int | None:
@@ -160,6 +169,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
         out_of_memory: What to say when memory runs out, on whatever device.
     """
     write_any_name()
+    bound_settings()
     try:
         status = run()
     except KeyboardInterrupt:

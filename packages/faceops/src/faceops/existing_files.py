@@ -1,6 +1,6 @@
 """Files and folders that must be there: refused before anything is imported that takes seconds.
 
-For pictures, see `faceops.images.picture_files.check_there`.
+For pictures, see `faceops.images.opening.check_opens`.
 """
 
 from pathlib import Path

@@ -46,20 +46,20 @@ def restore(options: RestoreFilesOptions) -> int:
     from headsup.restoring.options import stated_options
 
     stated = stated_options(options)
-    jobs = plan_request(
-        options.inputs,
-        options.output,
-        options.compare,
-        options.report,
-        options.reference,
-        (options.weights,),
-        options.recursive,
-    )
-    import_networks()
-
-    from headsup.restoring.files import restore_files
-
     with memory_budget(options.memory):
+        jobs = plan_request(
+            options.inputs,
+            options.output,
+            options.compare,
+            options.report,
+            options.reference,
+            (options.weights,),
+            options.recursive,
+        )
+        import_networks()
+
+        from headsup.restoring.files import restore_files
+
         return restore_files(jobs, stated, options)
 
 
@@ -83,12 +83,14 @@ def blend(options: BlendFilesOptions) -> int:
     from headsup.restoring.options import stated_options
 
     stated, weights = stated_options(options), (options.weights, options.face_weights)
-    jobs = plan_request(options.inputs, options.output, options.compare, options.report, (), weights, options.recursive)
-    import_networks()
-
-    from headsup.restoring.blended_files import blend_files
-
     with memory_budget(options.memory):
+        jobs = plan_request(
+            options.inputs, options.output, options.compare, options.report, (), weights, options.recursive
+        )
+        import_networks()
+
+        from headsup.restoring.blended_files import blend_files
+
         return blend_files(jobs, stated, options)
 
 

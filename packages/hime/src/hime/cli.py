@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
-from faceops.images.picture_files import check_there
 from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
 from hime.weights.shipped import choose_weights, find_weights
 
@@ -37,11 +36,11 @@ def upscale_pictures(options: UpscaleOptions) -> int:
 
     chosen = choose_weights(options.weights, options.scale, options.perceptual)
     find_weights(chosen)
-    jobs = plan_upscaling(options)
-
-    from hime.upscaling.files import upscale_files
-
     with memory_budget(options.max_memory):
+        jobs = plan_upscaling(options)
+
+        from hime.upscaling.files import upscale_files
+
         return upscale_files(jobs, options, chosen)
 
 
@@ -102,8 +101,10 @@ def export(options: ExportOptions) -> None:
 
 
 def correlation_map(options: CorrelationMapOptions) -> None:
-    """Refuse a missing image, then draw."""
-    check_there(options.image)
+    """Refuse an image that cannot be opened, then draw."""
+    from faceops.images.opening import check_opens
+
+    check_opens(options.image)
 
     from hime.evaluation.correlation_figure import draw_correlation_map
 

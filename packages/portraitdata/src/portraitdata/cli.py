@@ -7,7 +7,6 @@ from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
-from faceops.images.picture_files import check_there
 from portraitdata.commands.build_options import BuildOptions, ReportOptions, TakedownOptions, VerifyOptions
 from portraitdata.commands.index_options import ExemplarIndexOptions, InspectOptions, PortraitIndexOptions
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
@@ -95,12 +94,14 @@ def tag(options: TagOptions) -> None:
 
 
 def takedown(options: TakedownOptions) -> int:
-    """Refuse a folder that is no index and a missing photograph, then take down."""
+    """Refuse a folder that is no index and a photograph that cannot be opened, then take down."""
     from portraitdata.restoration.index.schemas import check_table
 
     check_table(options.index / "images.parquet")
     if options.like is not None:
-        check_there(options.like)
+        from faceops.images.opening import check_opens
+
+        check_opens(options.like)
 
     from portraitdata.commands.takedown import run_takedown
 
@@ -112,12 +113,12 @@ def degrade_pictures(options: DegradeOptions) -> int:
     from faceops.images.memory_budget import DEGRADATION_BYTES, memory_budget
     from portraitdata.commands.degradation_jobs import plan_degradation
 
-    jobs = plan_degradation(options.images, options.output, options.records)
-    check_exists("file of records", options.replay)
-
-    from portraitdata.commands.degrade import run_degrade
-
     with memory_budget(options.max_memory, DEGRADATION_BYTES):
+        jobs = plan_degradation(options.images, options.output, options.records)
+        check_exists("file of records", options.replay)
+
+        from portraitdata.commands.degrade import run_degrade
+
         return run_degrade(jobs, options)
 
 

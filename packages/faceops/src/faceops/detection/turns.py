@@ -1,7 +1,8 @@
 """Faces that are not upright: found in the picture turned by quarters, where the detector likes a face better.
 
 A detector that learnt upright faces also finds turned ones, and gives them the landmarks of upright faces: what is cut
-out by these lies on its side. Its score tells, on close-ups of the face turned four ways.
+out by these lies on its side. Its score tells, on close-ups of the face turned four ways. Faces between the quarters
+are in `faceops.detection.leaning`.
 """
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from faceops.detection.close_ups import AT_ONCE, MARGIN, SAME, close_up
 from faceops.detection.detector import Detector
+from faceops.detection.leaning import leaning_faces, search_scale, with_righted
 from faceops.geometry.boxes import intersection_over_union, longer_sides
 from faceops.geometry.faces import Faces
 
@@ -22,12 +24,9 @@ LEAD = 0.02
 LEAST = 0.85
 """Least mean score of a turned face: of damaged faces the scores are lower, and tell less about turns."""
 
-SEARCH_SIDE = 640
-"""Longer side in pixels of the turned copies that are searched where no face was found."""
-
 
 class TurnSearch:
-    """A detector that also finds faces that lie on a side or stand on their heads.
+    """A detector that also finds faces that lean, lie on a side or stand on their heads.
 
     Their landmarks are named as if the picture were turned until they are upright, so that `align` makes them upright.
     Upright faces stay as the detector gives them.
@@ -62,11 +61,12 @@ class TurnSearch:
                 seen = seen.select(quarter_turns(self.network, turned, seen) == 0)
             kept = with_others(kept, turned_back(seen, turn, *image.shape[2:]))
         kept = kept if len(kept) else alone
+        kept = with_righted(self.network, image, kept if len(kept) else leaning_faces(self.network, image))
         return Faces(torch.full_like(kept.image_index, index), kept.boxes, kept.landmarks, kept.scores)
 
     def _turns_with_faces(self, image: Float[Tensor, "1 3 h w"]) -> Int[Tensor, " n"]:
         """Turn in which a small copy shows the likeliest face; none if it shows none."""
-        scale = min(1.0, SEARCH_SIDE / max(image.shape[2:]))
+        scale = search_scale(image)
         small = torch.nn.functional.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)
         best, which = 0.0, []
         for turn in (1, 2, 3):

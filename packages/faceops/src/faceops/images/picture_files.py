@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.errors import MissingImageError
-from faceops.images.regular_files import check_regular
 
 READABLE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".webp", ".tif", ".tiff"),
@@ -72,15 +71,3 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
             raise ValueError(f"There are no pictures in {path}.")
         files += found
     return files
-
-
-def check_there(file: Path) -> None:
-    """Refuse a file or folder that is not there, or is a pipe or device, before anything is loaded."""
-    if not file.is_dir():
-        check_regular(file)
-
-
-def check_single(files: Sequence[Path]) -> None:
-    """Refuse a single file that is not there, before anything is loaded; of several, the others can still be done."""
-    if len(files) == 1:
-        check_there(files[0])

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single, check_there, tell_left_out
+from faceops.images.opening import check_any_opens, check_opens
+from faceops.images.picture_files import tell_left_out
 from headsup.restoring.references.reference_files import reference_files
 from headsup.weights.shipped import find_weights
 
@@ -21,16 +22,16 @@ def plan_request(
     """Plan what to do for every picture, and refuse what can be refused before anything is loaded.
 
     Raises:
-        ValueError: If a result would replace a reference, or a folder of references holds no picture; and see
-            `faceops.images.jobs.plan_jobs`, `check_report` and `headsup.weights.shipped.find_weights`.
+        ValueError: If a result would replace a reference, a folder of references holds no picture, no picture can be
+            opened or a reference cannot; and see `faceops.images.jobs.plan_jobs`, `check_report` and
+            `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
     kept = [file.path for file in reference_files(references)]
     jobs = plan_jobs(inputs, output, compare, subfolders=recursive, streams=True, kept=kept)
-    if not jobs[0].from_stdin:
-        check_single([job.source for job in jobs])
-    for path in references:
-        check_there(path)
+    check_any_opens(job.source for job in jobs if not job.from_stdin)
+    for photograph in kept:
+        check_opens(photograph)
     tell_left_out(references, recursive=True)
     if report is not None:
         check_report(report)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.images.jobs import Job, plan_jobs
-from faceops.images.picture_files import check_there, picture_files
-from faceops.images.standard_streams import STANDARD
+from faceops.images.opening import check_any_opens, check_opens
+from faceops.images.picture_files import picture_files
 from hime.command_options import UpscaleOptions
 
 
@@ -32,18 +32,17 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
     """Plan a job for every picture, and refuse what can be refused before anything is loaded.
 
     Raises:
-        ValueError: If a folder of exemplars holds no picture; see `planned_maps` and `faceops.images.jobs.plan_jobs`.
+        ValueError: If a folder of exemplars holds no picture, no picture can be opened, or an exemplar cannot; see
+            `planned_maps` and `faceops.images.jobs.plan_jobs`.
         OSError: If a file is missing, or a folder cannot be written to.
     """
-    for path in (*([] if options.low == STANDARD else [options.low]), *options.exemplars):
-        check_there(path)
     photographs = picture_files(options.exemplars)
 
     def map_paths(jobs: Sequence[Job]) -> dict[Path, list[Path]]:
         return {source: files.paths for source, files in planned_maps(jobs, options.maps, len(photographs)).items()}
 
     subfolders = options.recursive
-    return plan_jobs(
+    jobs = plan_jobs(
         [options.low],
         options.output,
         options.compare,
@@ -52,6 +51,10 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
         kept=photographs,
         more=map_paths,
     )
+    check_any_opens(job.source for job in jobs if not job.from_stdin)
+    for photograph in photographs:
+        check_opens(photograph)
+    return jobs
 
 
 def planned_maps(jobs: Sequence[Job], folder: Path | None, exemplars: int) -> dict[Path, MapFiles]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
-from faceops.images.picture_files import check_single
+from faceops.images.opening import check_any_opens
 
 
 def plan_degradation(images: Sequence[Path], output: Path, records: Path | None = None) -> list[Job]:
@@ -16,11 +16,12 @@ def plan_degradation(images: Sequence[Path], output: Path, records: Path | None 
         records: File of records to write; None for none.
 
     Raises:
-        ValueError: See `faceops.images.jobs.plan_jobs`; or if the records cannot be where they shall be.
+        ValueError: See `faceops.images.jobs.plan_jobs`; or if no picture can be opened, or the records cannot be where
+            they shall be.
         OSError: If the only picture is missing, or a folder cannot be written to.
     """
     jobs = plan_jobs(images, output, subfolders=True, suffixes=(".png",), result_name=as_png)
-    check_single([job.source for job in jobs])
+    check_any_opens(job.source for job in jobs)
     if records is not None:
         check_records(records, jobs)
     return jobs
