@@ -171,7 +171,7 @@ def test_the_installed_package_restores() -> None:
     slope = Picture(torch.stack((rows, rows.T, rows)))
     restored = restorer(slope, RestoreOptions(scale=4.0))
     # a slope is nothing that a restorer for pictures of anything would change much
-    assert (restored.picture.pixels - restored.enlarged).abs().mean() < 0.02
+    assert (restored.picture.pixels - restored.enlarged).abs().mean() < 0.05
     assert restorer.base == "Real-ESRGAN x4plus"
 
 

@@ -5,8 +5,6 @@ names and shapes of the tensors.
 """
 
 import warnings
-from collections.abc import Callable
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,14 +49,14 @@ class SymmetricFaceNetwork(nn.Module):
     def __init__(self, descriptor: "ImageModelDescriptor") -> None:
         super().__init__()
         self.model = descriptor.model
-        self._restore: Callable[[Tensor], tuple[Tensor, ...]] = descriptor.model
-        if descriptor.architecture.id == "GFPGAN":
-            # the noise of the file instead of another one each time: the same face gives the same result
-            self._restore = partial(descriptor.model, randomize_noise=False)
+        self._is_noisy = descriptor.architecture.id == "GFPGAN"
 
     def forward(self, image: Float[Tensor, "1 3 512 512"]) -> Float[Tensor, "1 3 512 512"]:
         """Restore an aligned face."""
-        return (self._restore(image * 2 - 1)[0] + 1) / 2
+        symmetric = image * 2 - 1
+        # the noise of the file instead of another one each time: the same face gives the same result
+        made = self.model(symmetric, randomize_noise=False) if self._is_noisy else self.model(symmetric)
+        return (made[0] + 1) / 2
 
 
 def load_spandrel(path: Path, device: torch.device) -> PublicRestorer:
