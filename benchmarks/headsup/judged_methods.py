@@ -1,9 +1,10 @@
-"""Whom a restorer is compared with: the bicubic, and two public networks for pictures of anything."""
+"""Whom a restorer is compared with: the bicubic, two public networks for pictures of anything, and files of others."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan, real_esrgan_x4plus
+from benchmarks.headsup.public_methods import public_methods
 from benchmarks.peers.packaged_weights import NoPackageError
 from benchmarks.reporting.table import Suite
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -24,8 +25,11 @@ def rivals(suite: Suite) -> Rivals:
 
     Raises:
         NoPhotographsError: If the weights of the compact network are not there.
+        ValueError: See `public_methods`.
+        OSError: Likewise.
+        MissingPackageError: Likewise.
     """
-    found: dict[str, Method] = {"bicubic": enlarged, "Real-ESRGAN compact": real_esrgan()}
+    found: dict[str, Method] = {"bicubic": enlarged, "Real-ESRGAN compact": real_esrgan(), **public_methods()}
     if suite == "quick":
         return Rivals(found, f"{X4PLUS} is asked in the full suite.")
     try:

@@ -11,20 +11,26 @@ from torch import Tensor
 from benchmarks.headsup.portrait_sets import FOLDER
 from benchmarks.headsup.samples import Sample
 from benchmarks.peers.kept_results import kept
-from benchmarks.peers.rrdbnet import RRDBNet, load_rrdbnet
+from benchmarks.peers.packaged_weights import packaged_file
 from benchmarks.peers.srvgg import SCALE, SRVGG, load_srvgg
 from benchmarks.photographs import photographs
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.geometry.pasting import paste
 from faceops.images.files import Picture, load_picture
-from headsup.restoring.blending import blend
+from headsup.restoring.blending import BlendedRestorer, blend
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
+from headsup.restoring.public_restorers.public_files import PACKAGE, PARAM
+from headsup.restoring.public_restorers.rrdbnet import RRDBNet, load_rrdbnet
 from portraitdata.images.resampling import bicubic
 
 Method = Callable[[Sample], Float[Tensor, "3 h w"]]
 """Makes a picture of the truth's size of an input."""
+
+
+COMPACT = "weights/sr/realesr-general-x4v3_fp16.safetensors"
+"""Weights of Real-ESRGAN's compact network in the folder of photographs."""
 
 
 def enlarged(sample: Sample) -> Float[Tensor, "3 h w"]:
@@ -47,7 +53,7 @@ def real_esrgan() -> Method:
     Raises:
         NoPhotographsError: If they are not there.
     """
-    return by_four(load_srvgg(photographs() / "weights/sr/realesr-general-x4v3_fp16.safetensors"))
+    return by_four(load_srvgg(photographs() / COMPACT))
 
 
 def real_esrgan_x4plus() -> Method:
@@ -56,7 +62,7 @@ def real_esrgan_x4plus() -> Method:
     Raises:
         NoPackageError: If the package is not installed.
     """
-    return kept(by_four(load_rrdbnet()), FOLDER / "realesrgan-x4plus")
+    return kept(by_four(load_rrdbnet(packaged_file(PACKAGE, PARAM))), FOLDER / "realesrgan-x4plus")
 
 
 def by_four(network: SRVGG | RRDBNet) -> Method:
@@ -111,12 +117,18 @@ def reference_faces(sample: Sample, most: int) -> ReferenceFaces:
     return ReferenceFaces(face.boxes, face.landmarks, torch.stack(chosen), first)
 
 
-def by_blending(general: PhotoRestorer, face: PhotoRestorer) -> Method:
-    """The practice that HeadsUp is to replace: one restorer for all, another for the face, which is pasted over it."""
+def by_blending(general: BlendedRestorer, face: BlendedRestorer, face_size: int | None = None) -> Method:
+    """The practice that HeadsUp is to replace: one restorer for all, another for the face, which is pasted over it.
+
+    Args:
+        general: Restorer of the whole.
+        face: Restorer of the aligned face.
+        face_size: Side of that in pixels; None for the sample's.
+    """
 
     def method(sample: Sample) -> Tensor:
-        faces = small_face(sample)
-        return blend(general, face, Picture(sample.low), options(sample), faces, sample.face_size).picture.pixels
+        faces, side = small_face(sample), face_size or sample.face_size
+        return blend(general, face, Picture(sample.low), options(sample), faces, side).picture.pixels
 
     return method
 

@@ -1,6 +1,5 @@
 """Scores of restorers by the metrics of HeadsUp's tables, those of them that can be computed here."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -37,9 +36,6 @@ VGG_REMARK = (
     "training saw, twice one minus the cosine of the features of a place. It is not calibrated and does not compare "
     "with LPIPS; lower is better."
 )
-
-RESULTS = "PORTRAIT_RESULTS"
-"""Environment variable: NAME=FOLDER of other software's results, several with the path separator between them."""
 
 
 @dataclass(frozen=True)
@@ -186,26 +182,3 @@ def score_folder(name: str, folder: Path, samples: Sequence[Sample], judges: Jud
         ValueError: If one has not the truth's size.
     """
     return score_methods({name: from_folder(folder, samples)}, samples, judges).rows()[0]
-
-
-def folders_of_results(text: str | None = None) -> dict[str, Path]:
-    """Folders of other software's results by its name.
-
-    Args:
-        text: NAME=FOLDER, several with the path separator between them; None for the environment variable `RESULTS`.
-
-    Raises:
-        ValueError: If a part is no NAME=FOLDER.
-
-    Example:
-        >>> folders_of_results("GFPGAN=results/gfpgan")
-        {'GFPGAN': PosixPath('results/gfpgan')}
-    """
-    found: dict[str, Path] = {}
-    for part in (os.environ.get(RESULTS, "") if text is None else text).split(os.pathsep):
-        name, equals, folder = part.partition("=")
-        if part and not (name and equals and folder):
-            raise ValueError(f"{RESULTS} has NAME=FOLDER, several with {os.pathsep!r} between them; got {part!r}.")
-        if part:
-            found[name] = Path(folder)
-    return found

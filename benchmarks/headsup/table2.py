@@ -6,22 +6,28 @@ face losses (first row of Table 4).
 
 Other software is scored on the same pictures: run it on `outputs/benchmarks/portraits/lq_realesrgan` and
 `lq_mild` (faces to go by are in `reference_*`), write the results under the same names into `FOLDER/realesrgan` and
-`FOLDER/mild`, and name the folder in PORTRAIT_RESULTS: `GFPGAN=results/gfpgan:Other=results/other`.
+`FOLDER/mild`, and name the folder in PORTRAIT_RESULTS: `GFPGAN=results/gfpgan:Other=results/other`. Restorers that
+spandrel knows run by themselves, see `benchmarks.headsup.public_methods`.
 """
 
 from pathlib import Path
 
 from benchmarks.headsup.methods import Method, by_blending, by_restorer, enlarged, real_esrgan, reference_pasted
+from benchmarks.headsup.named_paths import named_paths
 from benchmarks.headsup.portrait_sets import held_out_lfw, held_out_portraits
+from benchmarks.headsup.public_methods import public_methods
 from benchmarks.headsup.published_figures import TABLE2
 from benchmarks.headsup.samples import DegradedSet, Sample
-from benchmarks.headsup.scores import Judges, folders_of_results, judges, score_folder, score_methods
+from benchmarks.headsup.scores import Judges, judges, score_folder, score_methods
 from benchmarks.headsup.sheet import sheet, spread
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
 
 METRICS = ("psnr", "ssim", "lpips", "dists", "niqe", "musiq", "id", "ida_daefr", "boundary")
 """The paper's columns but for the win rates, its IDA of Table 1, and our measure of the border."""
+
+RESULTS = "PORTRAIT_RESULTS"
+"""Environment variable: NAME=FOLDER of other software's results, several with the path separator between them."""
 
 WITHOUT_FACE_LOSSES = Path("outputs/tiny_row1.safetensors")
 
@@ -65,6 +71,7 @@ def methods() -> dict[str, Method]:
         "bicubic": enlarged,
         "reference pasted": reference_pasted,
         "Real-ESRGAN compact": real_esrgan(),
+        **public_methods(),
         "blending, ours + ours": by_blending(ours, ours),
         "ours": by_restorer(ours, referenced=False),
         "ours, with reference": by_restorer(ours, referenced=True),
@@ -101,7 +108,7 @@ def table(tested: DegradedSet, rows: dict[str, Method], scorer: Judges, with_pub
 def others_rows(tested: DegradedSet, samples: list[Sample], scorer: Judges) -> tuple[list[tuple[Cell, ...]], str]:
     """Rows of other software's results, and why some have none."""
     rows, missing = [], []
-    for name, folder in folders_of_results().items():
+    for name, folder in named_paths(RESULTS, "FOLDER").items():
         try:
             rows.append(score_folder(name, folder / tested.key, samples, scorer))
         except (OSError, ValueError) as error:

@@ -218,7 +218,7 @@ def restorers(weights: dict[str, Path]) -> dict[Path, PhotoRestorer]:
 
 
 def told_to_blend(weights: dict[str, Path], *inputs: Path, **more: Any) -> BlendFilesOptions:
-    names = {"weights": str(weights["general"]), "face_weights": str(weights["face"])}
+    names = {"general": str(weights["general"]), "face": str(weights["face"])}
     return BlendFilesOptions(inputs, device="cpu", **names, **more)
 
 

@@ -27,7 +27,7 @@ ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, s
             ALL_CHANGED,
         ),
         ("restore", "files.restore_files", [], MEANT),
-        ("blend", "blended_files.blend_files", ["--weights", "tiny", "--face-weights", "tiny"], MEANT),
+        ("blend", "blended_files.blend_files", ["--general", "tiny", "--face", "tiny"], MEANT),
     ],
 )
 def test_every_option_arrives(

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.headsup.methods import by_four, enlarged, from_folder, reference_pasted
+from benchmarks.headsup.named_paths import named_paths
 from benchmarks.headsup.portrait_sets import check_unseen, held_out
 from benchmarks.headsup.published_figures import TABLE1, TABLE2, TABLE3, TABLE4
 from benchmarks.headsup.published_sets import published_set
 from benchmarks.headsup.samples import PublishedSamples, Sample, degraded
-from benchmarks.headsup.scores import Judges, Scores, folders_of_results, score_folder, score_methods
+from benchmarks.headsup.scores import Judges, Scores, score_folder, score_methods
 from benchmarks.headsup.sheet import SIDE, sheet
 from benchmarks.headsup.table4 import signs
 from benchmarks.peers.srvgg import SRVGG
@@ -136,11 +137,11 @@ def test_results_of_other_software_are_matched_by_name(tmp_path: Path) -> None:
 
 def test_folders_of_results_are_named_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTRAIT_RESULTS", f"A=x/a{os.pathsep}B=y")
-    assert folders_of_results() == {"A": Path("x/a"), "B": Path("y")}
+    assert named_paths("PORTRAIT_RESULTS", "FOLDER") == {"A": Path("x/a"), "B": Path("y")}
     monkeypatch.delenv("PORTRAIT_RESULTS")
-    assert folders_of_results() == {}
+    assert named_paths("PORTRAIT_RESULTS", "FOLDER") == {}
     with pytest.raises(ValueError, match="NAME=FOLDER"):
-        folders_of_results("x/a")
+        named_paths("PORTRAIT_RESULTS", "FOLDER", "x/a")
 
 
 def test_published_sets_are_read_in_their_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The tables that judge a restorer on people outside its training, on drawn pictures and random weights."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import __main__ as command
-from benchmarks.headsup import judged_methods, restorer_clothes, restorer_damage, restorer_references, restorer_sheet
+from benchmarks.headsup import (
+    judged_methods,
+    public_methods,
+    restorer_clothes,
+    restorer_damage,
+    restorer_references,
+    restorer_sheet,
+)
 from benchmarks.headsup.damage import Damage
 from benchmarks.headsup.methods import enlarged, reference_faces
 from benchmarks.headsup.original_portraits import Portrait, spread_names
@@ -17,12 +25,12 @@ from benchmarks.headsup.restorer_damage import over_first
 from benchmarks.headsup.samples import Sample
 from benchmarks.headsup.scores import Judges
 from benchmarks.measures.laplacian_band import PixelGrid
-from benchmarks.peers import ncnn_weights, rrdbnet
 from benchmarks.peers.kept_results import kept
 from benchmarks.peers.packaged_weights import NoPackageError
 from benchmarks.reporting.catalogue import benchmarks
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
+from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
 from portraitdata.scoring.metric import Column, TensorMetric
 from portraitdata.scoring.psnr import psnr
 
@@ -48,47 +56,6 @@ def two_people() -> list[Portrait]:
 def simple_judges(*_: object) -> Judges:
     """PSNR and the grid, which need no weights."""
     return Judges((TensorMetric(Column("psnr", "", higher_is_better=True), psnr), PixelGrid()), {"NIQE": "x"})
-
-
-def write_ncnn(network: nn.Module, param: Path) -> None:
-    """Write the convolutions as ncnn has them."""
-    lines, content = ["7767517", "1 1"], b""
-    for conv in (module for module in network.modules() if isinstance(module, nn.Conv2d)):
-        lines.append(
-            f"Convolution c 1 1 a b 0={conv.out_channels} 1=3 4=1 5=1 6={conv.weight.numel()} 9=2 -23310=1,2e-01"
-        )
-        kernel = conv.weight.detach().numpy().astype("<f2").tobytes()
-        content += ncnn_weights.HALF.to_bytes(4, "little") + kernel + bytes(-len(kernel) % 4)
-        assert conv.bias is not None
-        content += conv.bias.detach().numpy().astype("<f4").tobytes()
-    param.write_text("\n".join(lines))
-    param.with_suffix(".bin").write_bytes(content)
-
-
-def test_network_of_ncnn_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    small = rrdbnet.RRDBNet(5, 3, 1)
-    write_ncnn(small, tmp_path / "n.param")
-    monkeypatch.setattr(rrdbnet, "RRDBNet", lambda: rrdbnet_of(5, 3, 1))
-    loaded = rrdbnet.load_rrdbnet(tmp_path / "n.param")
-    images = torch.rand(1, 3, 6, 7)
-    torch.testing.assert_close(loaded(images), small(images), atol=2e-3, rtol=0)
-    with (tmp_path / "n.bin").open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(ValueError, match="bytes of numbers"):
-        rrdbnet.load_rrdbnet(tmp_path / "n.param")
-    (tmp_path / "n.bin").write_bytes(b"else")
-    with pytest.raises(ValueError, match="no kernel of 16-bit floats at byte 0"):
-        rrdbnet.load_rrdbnet(tmp_path / "n.param")
-
-
-rrdbnet_of = rrdbnet.RRDBNet
-
-
-def test_large_network_has_the_published_size() -> None:
-    network = rrdbnet.RRDBNet()
-    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 351
-    assert sum(weights.numel() for weights in network.parameters()) == 16_697_987
 
 
 def test_results_are_kept_by_input_and_size(tmp_path: Path) -> None:
@@ -218,6 +185,45 @@ def test_large_network_is_left_out_where_its_package_is_missing(monkeypatch: pyt
     found = judged_methods.rivals("full")
     assert list(found.methods) == ["bicubic", "Real-ESRGAN compact"]
     assert found.remark == "Without Real-ESRGAN x4plus: needs the package x."
+
+
+class Filled(nn.Module):
+    """Paints everything in one shade."""
+
+    def __init__(self, shade: float, scale: int) -> None:
+        super().__init__()
+        self.shade, self.scale = shade, scale
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.full((1, 3, image.shape[2] * self.scale, image.shape[3] * self.scale), self.shade)
+
+
+def test_public_restorers_have_rows_by_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def painter(shade: float, maker: Maker) -> PublicRestorer:
+        return PublicRestorer(Filled(shade, maker.scale), maker, public_methods.CPU)
+
+    known = {"general": painter(0.25, Maker("SwinIR", 2)), "face": painter(1.0, Maker("GFPGAN", face_side=512))}
+    monkeypatch.setattr(public_methods, "load_spandrel", lambda path, device: known[path.stem])
+    monkeypatch.setattr(public_methods, "compact", lambda: painter(0.5, Maker("Real-ESRGAN compact", 4)))
+    monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
+    for name in known:
+        (tmp_path / f"{name}.pth").touch()
+    files = os.pathsep.join(f"{name.title()}={tmp_path / name}.pth" for name in known)
+    monkeypatch.setenv("PORTRAIT_RESTORERS", files)
+    rows = judged_methods.rivals("quick").methods
+    assert list(rows) == ["bicubic", "Real-ESRGAN compact", "General", "blending, Real-ESRGAN compact + Face"]
+    given = portrait("a", 1).sample(Damage(4), 0)
+    assert torch.equal(rows["General"](given), torch.full((3, SIDE, SIDE), 0.25))
+    blended = rows["blending, Real-ESRGAN compact + Face"](given)
+    # the whole picture is an aligned face: its middle is the face's restorer's, its border fades into the other's
+    torch.testing.assert_close(blended[:, 32:96, 32:96], torch.ones(3, 64, 64), atol=1e-4, rtol=0)
+    torch.testing.assert_close(blended[:, 0, 0], torch.full((3,), 0.5), atol=1e-2, rtol=0)
+    (tmp_path / "face.pth").unlink()
+    with pytest.raises(FileNotFoundError, match=r"PORTRAIT_RESTORERS names .*face\.pth, but there is no such file"):
+        judged_methods.rivals("quick")
+    monkeypatch.setenv("PORTRAIT_RESTORERS", "face.pth")
+    with pytest.raises(ValueError, match="PORTRAIT_RESTORERS has NAME=FILE, several with"):
+        judged_methods.rivals("quick")
 
 
 def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

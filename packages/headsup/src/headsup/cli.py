@@ -79,14 +79,12 @@ def demo(*, output: Path) -> None:
 def blend(options: BlendFilesOptions) -> int:
     """Plan the jobs, then blend."""
     from faceops.images.memory_budget import memory_budget
-    from headsup.restoring.jobs import plan_request
+    from headsup.restoring.jobs import plan_blending
     from headsup.restoring.options import stated_options
 
-    stated, weights = stated_options(options), (options.weights, options.face_weights)
+    stated = stated_options(options)
     with memory_budget(options.memory):
-        jobs = plan_request(
-            options.inputs, options.output, options.compare, options.report, (), weights, options.recursive
-        )
+        jobs = plan_blending(options)
         import_networks()
 
         from headsup.restoring.blended_files import blend_files

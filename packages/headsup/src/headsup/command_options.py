@@ -78,21 +78,26 @@ class BlendFilesOptions:
     Args:
         inputs: Images, folders of them, patterns such as 'album/*.jpg', or - for an image that is piped in.
         output: Image to write, or folder if there are several inputs; existing results are skipped; - pipes PNG on.
-        weights: Restorer of the whole image; name of shipped weights, or a .safetensors file of headsup export.
-        face_weights: Restorer of the aligned faces, likewise.
-        face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion, 128 to 512 on the small base.
+        face: Restorer of the aligned faces: name of shipped weights, a .safetensors file of headsup export, or a file
+            of another restorer that spandrel knows, such as GFPGAN or CodeFormer.
+        general: Restorer of the whole image, likewise, such as Real-ESRGAN or SwinIR.
+        background: Restorer of the whole image by name, out of an installed package; instead of a file.
+        face_size: Side in pixels at which faces are restored; 512 on Stable Diffusion and for restorers of faces such
+            as GFPGAN, 128 to 512 on the small base.
         scale: Magnification; default 4, less for large photographs.
         size: Size of the result in pixels, such as 1600x1200; instead of a scale.
         base: Base model of the whole, if it is not where the weights say; a folder in diffusers' layout or a hub id.
         face_base: Base model of the faces, likewise.
         fidelity: Closeness to the input, from 0 (all restored detail) to 1 (the enlarged input).
-        colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        colour: Colour correction of HeadsUp's restorers; wavelet keeps the low frequencies of the input, adain its mean
+            and deviation. Other restorers keep their own colours.
         tile: Side of what is denoised at a time, in pixels of the result; does not change the result.
         overlap: Overlap of neighbouring tiles in pixels.
-        memory: Limit of the memory in gigabytes; computes in smaller pieces, which takes longer.
+        memory: Limit of the memory in gigabytes; HeadsUp's restorers compute in smaller pieces, which takes longer.
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
-        precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere.
+        precision: Type of the base models' weights; auto is bfloat16 on cuda, float32 elsewhere. Other restorers are
+            float32.
         recursive: Read folders with all folders in them, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         report: JSON report of sizes, times, faces and their seams; rewritten after each image.
@@ -103,8 +108,9 @@ class BlendFilesOptions:
     inputs: Sequence[Path]
     _: KW_ONLY
     output: Path
-    weights: str
-    face_weights: str
+    face: str
+    general: str | None = None
+    background: Literal["realesrgan-x4plus"] | None = None
     face_size: int = 512
     scale: float | None = None
     size: str | None = None

@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from rich.console import Console
+
+from faceops.device import select_device
 from faceops.images.batch import error_console
 from faceops.images.jobs import Job, missing_jobs
 from headsup.command_options import BlendFilesOptions
-from headsup.restoring.blending import blend, check_face_size
+from headsup.restoring.blending import BlendedRestorer, blend, check_face_size, check_roles
 from headsup.restoring.face_scores import face_records
-from headsup.restoring.files import RestorerSource, run_jobs, run_record
+from headsup.restoring.files import RestorerSource, run_jobs
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, measured
 from headsup.restoring.picture_restoration import in_order, notes_on_file, read_input, write_results
+from headsup.restoring.public_restorers.public_files import is_public
+from headsup.restoring.public_restorers.public_restorer import PublicRestorer
+from headsup.restoring.public_restorers.rrdbnet import load_x4plus
+from headsup.restoring.public_restorers.spandrel_networks import load_spandrel
 from headsup.restoring.references.face_recognition import FaceRecognition, detect_and_embed, load_recognition
 from headsup.restoring.references.matching import Matching
-from headsup.restoring.report import PictureRecord, Report
+from headsup.restoring.report import PictureRecord, Report, RunRecord
+from headsup.weights.shipped import find_weights
 
 NO_FACE = "No face was found, so the picture is what the general restorer makes of it."
 
@@ -24,8 +32,8 @@ NO_FACE = "No face was found, so the picture is what the general restorer makes 
 class Blending:
     """Setup that all images of a run share."""
 
-    general: PhotoRestorer
-    face: PhotoRestorer
+    general: BlendedRestorer
+    face: BlendedRestorer
     """Restorer of faces, which are pasted over what the general one makes of the whole."""
     options: RestoreOptions
     recognition: FaceRecognition
@@ -39,7 +47,7 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
     """Blend picture files.
 
     Args:
-        jobs: What to do, see `headsup.restoring.jobs.plan_request`.
+        jobs: What to do, see `headsup.restoring.jobs.plan_blending`.
         stated: How each picture is restored, see `headsup.restoring.options.stated_options`.
         options: The rest of what the command line says.
 
@@ -57,18 +65,67 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
         return 0
     recognition = load_recognition(fetch=True)
     assert recognition is not None
-    source = RestorerSource.stated(options)
-    general = source.load()
-    face = replace(source, weights=options.face_weights, base=options.face_base).load()
+    general, face = load_general(options), load_restorer(options.face, options.face_base, options)
+    check_roles(general, face, options.face_size)
+    print_notes((general, face), console)
     setup = Blending(general, face, stated, recognition, options.face_size, scores=options.report is not None)
-    run = replace(
-        run_record(general, stated, source, ()),
-        face_weights=options.face_weights,
-        face_base=face.restorer.source,
+    report = None if options.report is None else Report(options.report, run_record(setup, options))
+    return run_jobs(jobs, wanted, partial(blend_file, setup=setup), report, console)
+
+
+def load_general(options: BlendFilesOptions) -> BlendedRestorer:
+    """The restorer of the whole that a command line names.
+
+    Raises:
+        ValueError: If something does not fit.
+        OSError: If something is missing.
+    """
+    if options.general is None:
+        return load_x4plus(select_device(options.device))
+    return load_restorer(options.general, options.base, options)
+
+
+def load_restorer(weights: str, base: str | None, options: BlendFilesOptions) -> BlendedRestorer:
+    """One of the two restorers of a command line, HeadsUp's or a public one.
+
+    Args:
+        weights: Name of shipped weights, or a file.
+        base: Base model of HeadsUp's, if not the one that the weights name.
+        options: The rest of what the command line says.
+
+    Raises:
+        ValueError: If something does not fit.
+        OSError: If something is missing.
+    """
+    if is_public(weights):
+        return load_spandrel(find_weights(weights), select_device(options.device))
+    return RestorerSource(weights, base, options.prompt, options.device, options.precision).load()
+
+
+def print_notes(restorers: Sequence[BlendedRestorer], console: Console) -> None:
+    """Print what is to be said of the licences of public restorers."""
+    for restorer in restorers:
+        if isinstance(restorer, PublicRestorer) and restorer.maker.note is not None:
+            console.print(restorer.maker.note, markup=False)
+
+
+def run_record(setup: Blending, options: BlendFilesOptions) -> RunRecord:
+    """Report entries that all images share; the precision is that of the general restorer."""
+    general = setup.general
+    source = RestorerSource(precision=options.precision)
+    half = isinstance(general, PhotoRestorer) and source.in_bfloat16(general.device)
+    return RunRecord(
+        weights=options.background or str(options.general),
+        base=general.base,
+        device=str(general.device),
+        precision="bfloat16" if half else "float32",
+        prompt=options.prompt,
+        references=(),
+        options=setup.options,
+        face_weights=options.face,
+        face_base=setup.face.base,
         face_size=options.face_size,
     )
-    report = None if options.report is None else Report(options.report, run)
-    return run_jobs(jobs, wanted, partial(blend_file, setup=setup), report, console)
 
 
 def blend_file(job: Job, setup: Blending) -> PictureRecord:

@@ -1,8 +1,9 @@
 """Blending: the whole restored by one restorer, each face by another and pasted over it (HeadsUp, Figure 1b).
 
 This is the practice that HeadsUp is meant to replace, and the baseline "OSEDiff+OSEDiff_Face" of its Table 2; it is
-here for comparison. The paper gives no details, so alignment, size, border and feathering are those of GFPGAN's and
-CodeFormer's helper (facexlib), without the face parsing that CodeFormer adds to the mask.
+here for comparison, also with the restorers that are usual in the field (`headsup.restoring.public_restorers`). The
+paper gives no details, so alignment, size, border and feathering are those of GFPGAN's and CodeFormer's helper
+(facexlib), without the face parsing that CodeFormer adds to the mask.
 """
 
 from dataclasses import replace
@@ -16,7 +17,11 @@ from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored, measured
+from headsup.restoring.public_restorers.public_restorer import PublicRestorer
 from headsup.tiling.memory import GB, weight_bytes
+
+BlendedRestorer = PhotoRestorer | PublicRestorer
+"""A restorer of the whole, or of faces."""
 
 FACE_SIZE = 512
 """Side of the aligned faces in pixels, for restorers on Stable Diffusion; the small model knows 128 to 512."""
@@ -27,8 +32,8 @@ BEYOND = (135 / 255, 133 / 255, 132 / 255)
 
 @torch.no_grad()
 def blend(
-    general: PhotoRestorer,
-    face: PhotoRestorer,
+    general: BlendedRestorer,
+    face: BlendedRestorer,
     picture: Picture,
     options: RestoreOptions,
     faces: Faces,
@@ -45,9 +50,10 @@ def blend(
             `general`.
 
     Raises:
-        ValueError: If faces are too small to be restored, or the memory is too small for anything.
+        ValueError: If the restorers do not fit their roles or the size, or the memory is too small for anything.
     """
     check_face_size(face_size)
+    check_roles(general, face, face_size)
     whole = general(picture, memory_beside(options, general, face))
     if len(faces) == 0:
         return whole
@@ -76,7 +82,22 @@ def check_face_size(face_size: int) -> None:
         raise ValueError(f"Faces are restored at {LEAST_SIDE} pixels a side or more, 512 usually; got {face_size}.")
 
 
-def memory_beside(options: RestoreOptions, own: PhotoRestorer, other: PhotoRestorer) -> RestoreOptions:
+def check_roles(general: BlendedRestorer, face: BlendedRestorer, face_size: int) -> None:
+    """Refuse restorers of aligned faces for the whole, and aligned faces of a size that theirs does not know.
+
+    Raises:
+        ValueError: If so.
+    """
+    if isinstance(general, PublicRestorer) and general.maker.face_side is not None:
+        raise ValueError(f"{general.base} restores aligned faces only: name it with --face, not with --general.")
+    side = face.maker.face_side if isinstance(face, PublicRestorer) else None
+    if side is not None and side != face_size:
+        raise ValueError(
+            f"{face.base} restores faces of {side} pixels a side: set --face-size {side}; got {face_size}."
+        )
+
+
+def memory_beside(options: RestoreOptions, own: BlendedRestorer, other: BlendedRestorer) -> RestoreOptions:
     """Options with the memory that is left to a restorer beside the weights of another.
 
     Raises:

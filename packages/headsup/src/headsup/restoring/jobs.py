@@ -6,6 +6,8 @@ from pathlib import Path
 from faceops.images.jobs import Job, check_folder, plan_jobs
 from faceops.images.opening import check_any_opens, check_opens
 from faceops.images.picture_files import tell_left_out
+from headsup.command_options import BlendFilesOptions
+from headsup.restoring.public_restorers.public_files import check_spandrel, is_public, x4plus_file
 from headsup.restoring.references.reference_files import reference_files
 from headsup.weights.shipped import find_weights
 
@@ -37,6 +39,28 @@ def plan_request(
         check_report(report)
     for name in weights:
         find_weights(name)
+    return jobs
+
+
+def plan_blending(options: BlendFilesOptions) -> list[Job]:
+    """Plan `headsup blend`, and refuse what can be refused before anything is loaded.
+
+    Raises:
+        ValueError: If there is not one restorer of the whole; and see `plan_request`.
+        OSError: Likewise.
+        MissingPackageError: If a restorer needs a package that is not installed.
+    """
+    if (options.general is None) == (options.background is None):
+        raise ValueError(
+            "Name one restorer of the whole image: --general with shipped weights or a file, or --background "
+            "realesrgan-x4plus."
+        )
+    files = (options.face,) if options.general is None else (options.general, options.face)
+    jobs = plan_request(options.inputs, options.output, options.compare, options.report, (), files, options.recursive)
+    if options.background is not None:
+        x4plus_file()
+    if any(map(is_public, files)):
+        check_spandrel()
     return jobs
 
 

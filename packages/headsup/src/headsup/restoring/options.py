@@ -103,6 +103,10 @@ class RestoreOptions:
         )
 
 
+DEFAULT_OPTIONS = RestoreOptions()
+"""Options where nothing else is wanted."""
+
+
 def default_scale(height: int, width: int) -> float:
     """Magnification of a picture where nobody has chosen one, see `RestoreOptions`.
 

@@ -123,6 +123,11 @@ class PhotoRestorer:
         self.prompts, self.device = prompts, device
         self.factor = latent_factor(restorer.vae)
 
+    @property
+    def base(self) -> str:
+        """Where the base model comes from."""
+        return self.restorer.source
+
     @classmethod
     def load(
         cls,

