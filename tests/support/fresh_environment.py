@@ -33,23 +33,34 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def environment_of_third_parties(folder: Path) -> Path:
-    """Make an environment without a network that sees what is installed here, other than the packages of the workspace.
+def fresh_environment(folder: Path) -> Path:
+    """Make an environment without anything, even pip; its folder of packages."""
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
+    return packages_of(folder)
+
+
+def packages_of(folder: Path) -> Path:
+    """Folder of the packages of an environment."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    return packages
+
+
+def show_third_parties(packages: Path, links: Path) -> None:
+    """Let an environment see what is installed here, other than the packages of the workspace.
 
     Args:
-        folder: Place of the environment and of links to what it sees, outside of it so that pip changes nothing there.
-
-    Returns:
-        Folder of its commands.
+        packages: Folder of its packages.
+        links: Folder for links to what it sees, outside of the environment, so that pip changes nothing there.
     """
-    seen = folder / "third_party"
-    seen.mkdir()
+    links.mkdir()
     for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for entry in Path(place).iterdir():
             if not re.match(rf"({'|'.join(PACKAGES)})([-.]|$)", entry.name):
-                (seen / entry.name).symlink_to(entry)
-    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
-    (site,) = (folder / "venv").glob("lib/python*/site-packages")
-    (site / "no_network.py").write_text(NO_NETWORK)
-    (site / "seen.pth").write_text(f"{seen}\nimport no_network\n")
-    return folder / "venv" / "bin"
+                (links / entry.name).symlink_to(entry)
+    (packages / "third_parties.pth").write_text(f"{links}\n")
+
+
+def cut_network(packages: Path) -> None:
+    """Let no program of an environment connect to anything."""
+    (packages / "no_network.py").write_text(NO_NETWORK)
+    (packages / "no_network.pth").write_text("import no_network\n")

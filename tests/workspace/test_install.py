@@ -1,7 +1,6 @@
 """The packages, installed from their folders into fresh environments as a user would, and their commands."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +16,6 @@ SHIPPED = ROOT / "packages" / "hime" / "src" / "hime" / "weights" / "small-x4.sa
 FOLDERS = ["./packages/faceops", "./packages/portraitdata", "./packages/hime"]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where packages cannot be had."""
-    folder = tmp_path_factory.mktemp("download")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries", "0", "--timeout", "20", "einops"]
-    done = subprocess.run([*command, "--no-cache-dir"], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip("pip cannot download packages here, and a fresh installation needs them")
 
 
 @pytest.fixture(scope="module", params=["pip", "uv"])

@@ -1,8 +1,10 @@
-"""The packages, installed by name from their wheels alone into an environment without a network, at work there."""
+"""The packages, installed from their wheels alone, at work in an environment without a network."""
 
 import json
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from PIL import Image
 
 from faceops.images.files import load_picture
 from portraitdata.scoring.psnr import psnr
-from tests.support.fresh_environment import environment_of_third_parties, run
-from tests.support.packages import PACKAGES
+from tests.support.fresh_environment import cut_network, fresh_environment, packages_of, run, show_third_parties
+from tests.support.packages import PACKAGES, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +25,33 @@ def wheels(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture(scope="module")
-def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the commands of an environment for which hime and headsup were asked by name."""
-    commands = environment_of_third_parties(tmp_path_factory.mktemp("fresh"))
-    pip = (sys.executable, "-m", "pip", "--isolated", "--python", commands / "python", "install")
-    run(*pip, "--quiet", "--no-index", "-f", wheels, "hime", "headsup", cwd=wheels)
-    return commands
+def pip_install(folder: Path) -> tuple[str | Path, ...]:
+    """Command that installs without any registry into a fresh environment, which has all other packages already."""
+    show_third_parties(fresh_environment(folder), folder.parent / "third_parties")
+    return sys.executable, "-m", "pip", "--isolated", "--python", folder / "bin" / "python", "install", "--no-index"
+
+
+def uv_install(folder: Path) -> tuple[str | Path, ...]:
+    """Command that installs into a fresh environment, which has nothing."""
+    uv = pytest.importorskip("uv", reason="uv, which make setup installs, is not here").find_uv_bin()
+    fresh_environment(folder)
+    return uv, "pip", "install", "--python", folder / "bin" / "python", "-c", ROOT / "constraints.txt"
+
+
+@pytest.fixture(scope="module", params=["by name", pytest.param("from nothing", marks=pytest.mark.slow)])
+def installed(request: pytest.FixtureRequest, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of the commands of an environment with hime and headsup, whose network is cut after the installation."""
+    folder = tmp_path_factory.mktemp("fresh") / "venv"
+    if request.param == "by name":
+        run(*pip_install(folder), "--quiet", "-f", wheels, "hime", "headsup", cwd=wheels)
+    else:
+        request.getfixturevalue("reachable")
+        # The files, as registries know others by these names.
+        files = [f"{path}[demo]" if path.name.startswith("headsup") else path for path in wheels.iterdir()]
+        run(*uv_install(folder), "--quiet", *files, cwd=wheels)
+    cut_network(packages_of(folder))
+    yield folder / "bin"
+    shutil.rmtree(folder)
 
 
 def test_names_bring_the_packages_that_they_need(installed: Path, tmp_path: Path) -> None:
@@ -84,3 +106,13 @@ def test_a_small_headshot_is_upscaled_with_an_exemplar(installed: Path, tmp_path
     command = ("upscale", "small.png", "--exemplars", "photo.png", "--output", "large.png")
     run(installed / "hime", *command, cwd=tmp_path)
     assert load_picture(tmp_path / "large.png").pixels.shape == (3, 128, 128)
+
+
+@pytest.mark.parametrize("package", ["hime", "headsup"])
+def test_pip_installs_the_folders_of_the_readme_in_one_command(package: str, tmp_path: Path) -> None:
+    readme = (ROOT / "packages" / package / "README.md").read_text()
+    folders = re.findall(r"\./packages/\w+", re.search(r"^pip install (.*)$", readme, re.MULTILINE)[1])
+    options = ("--no-build-isolation", "--dry-run")
+    told = run(*pip_install(tmp_path / "venv"), *options, *folders, cwd=ROOT)
+    (would,) = re.findall(r"^Would install (.*)$", told, re.MULTILINE)
+    assert {one.rpartition("-")[0] for one in would.split()} == {Path(folder).name for folder in folders}
