@@ -1,8 +1,6 @@
 """The packages, installed from their folders into fresh environments as a user would, and their commands."""
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,37 +9,13 @@ import pytest
 import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
+from tests.support.fresh_environment import run
+from tests.support.packages import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "packages" / "hime" / "src" / "hime" / "weights" / "small-x4.safetensors"
-FOLDERS = ["./packages/portraitdata", "./packages/hime"]
+FOLDERS = ["./packages/faceops", "./packages/portraitdata", "./packages/hime"]
 
 pytestmark = pytest.mark.slow
-
-
-def environment() -> dict[str, str]:
-    """This environment without what would lead a fresh installation back to the one that runs the tests."""
-    away = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if name not in away}
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Output of a command that has to succeed."""
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=environment(), capture_output=True, text=True, check=False, timeout=3000
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where packages cannot be had."""
-    folder = tmp_path_factory.mktemp("download")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries", "0", "--timeout", "20", "einops"]
-    done = subprocess.run([*command, "--no-cache-dir"], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip("pip cannot download packages here, and a fresh installation needs them")
 
 
 @pytest.fixture(scope="module", params=["pip", "uv"])

@@ -1,11 +1,11 @@
-"""The wheels of the packages: what they hold, what they say of themselves, and that they need what they import."""
+"""The wheels and sdists of the packages: what they hold, say of themselves and need, which is what they import."""
 
 import ast
-import os
+import json
 import re
-import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from email.message import Message
 from email.parser import BytesParser
@@ -13,23 +13,23 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2]
+from faceops.weights.header import read_metadata
+from tests.support.fresh_environment import run
+from tests.support.packages import PACKAGES, ROOT
+
 SHIPPED = {".py", ".typed", ".safetensors", ".md", ".json", ".html", ".css", ".js"}
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
 """Distributions that are called otherwise than the modules they bring."""
 
-
-def packages() -> list[str]:
-    """Names of the packages that git knows; all, where there is no git."""
-    listed = subprocess.run(
-        ["git", "ls-files", "packages/*/pyproject.toml"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    found = listed or [str(path) for path in ROOT.glob("packages/*/pyproject.toml")]
-    return sorted(Path(path).parent.name for path in found)
-
-
-PACKAGES = packages()
+NEIGHBOURS = {
+    "faceops": set(),
+    "portraitdata": {"faceops"},
+    "hime": {"faceops", "portraitdata"},
+    "headsup": {"faceops", "portraitdata"},
+}
+"""Packages of the workspace that a package needs."""
 
 
 def project(package: str) -> dict:
@@ -51,21 +51,9 @@ def sources(package: str) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ZipFile]:
-    """A wheel of every package for a registry, built without the network from a copy, with the same files ignored."""
-    folder = tmp_path_factory.mktemp("workspace")
-    shutil.copy(ROOT / ".gitignore", folder)
-    built = {}
-    for package in PACKAGES:
-        copy = folder / "packages" / package
-        shutil.copytree(ROOT / "packages" / package, copy, ignore=shutil.ignore_patterns("__pycache__", "dist"))
-        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-        environment = {**os.environ, "PORTRAIT_SOURCES": ""}
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        (wheel,) = folder.glob(f"{package}-*.whl")
-        built[package] = ZipFile(wheel)
-    return built
+def wheels(distributions: Path) -> dict[str, ZipFile]:
+    """The wheel of every package."""
+    return {package: ZipFile(*distributions.glob(f"{package}-*.whl")) for package in PACKAGES}
 
 
 def metadata(wheel: ZipFile, file: str = "METADATA") -> bytes:
@@ -85,24 +73,21 @@ def test_a_wheel_holds_the_files_of_its_package_and_no_other(package: str, wheel
     assert f"{package}/cli.py" in held
 
 
-def test_hime_carries_its_weights_with_their_cards(wheels: dict[str, ZipFile]) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "packages/hime/src/hime/weights"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    shipped = sorted(Path(path).name for path in tracked)
-    if not any(name.endswith(".safetensors") for name in shipped):
-        pytest.skip("no weights are shipped in this checkout")
-    held = {name.removeprefix("hime/weights/") for name in wheels["hime"].namelist()}
-    assert held >= set(shipped)
+@pytest.mark.parametrize("package", ["hime", "headsup"])
+def test_weights_come_with_their_cards(package: str, wheels: dict[str, ZipFile]) -> None:
+    held = [Path(name) for name in wheels[package].namelist() if Path(name).parent == Path(package) / "weights"]
+    weights = {path.stem for path in held if path.suffix == ".safetensors"}
+    assert weights
+    assert {path.stem for path in held if path.suffix == ".md"} == weights
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_wheel_holds_the_licence_and_the_readme(package: str, wheels: dict[str, ZipFile]) -> None:
+def test_a_wheel_holds_the_licences_and_the_readme(package: str, wheels: dict[str, ZipFile]) -> None:
     folder = ROOT / "packages" / package
-    assert metadata(wheels[package], "licenses/LICENSE") == (folder / "LICENSE").read_bytes()
-    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     said = headers(wheels[package])
-    assert said["License-Expression"] == "Apache-2.0"
+    for licence in said.get_all("License-File"):
+        assert metadata(wheels[package], f"licenses/{licence}") == (folder / licence).read_bytes()
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     assert said["Description-Content-Type"] == "text/markdown"
     # Not get_payload(): a description is UTF-8, which the parser of e-mail does not assume.
     _, _, description = metadata(wheels[package]).decode().partition("\n\n")
@@ -110,30 +95,74 @@ def test_a_wheel_holds_the_licence_and_the_readme(package: str, wheels: dict[str
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_a_wheel_names_the_licences_of_code_and_weights(package: str, wheels: dict[str, ZipFile]) -> None:
+    weights = {name for name in wheels[package].namelist() if name.endswith(".safetensors")}
+    said = headers(wheels[package])
+    assert said.get_all("License-File") == ["LICENSE", *["LICENSE-WEIGHTS"] * bool(weights)]
+    text = metadata(wheels[package], "licenses/LICENSE-WEIGHTS").decode() if weights else ""
+    licences = dict(re.findall(r"^(\S+\.safetensors) +(\S+)$", text, re.MULTILINE))
+    assert set(licences) == weights
+    assert said["License-Expression"] == " AND ".join(sorted({"Apache-2.0", *licences.values()}))
+    for name, licence in licences.items():
+        card = json.loads(read_metadata(sources(package)[name]).get("card", "{}"))
+        # what has no card is a part of other weights, and nobody says that it is free
+        assert (licence == "Apache-2.0") == card.get("licence", "").startswith("Apache-2.0"), name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_wheel_says_what_it_needs(package: str, wheels: dict[str, ZipFile]) -> None:
     said = headers(wheels[package])
-    needed = said.get_all("Requires-Dist")
+    needed = [Requirement(text) for text in said.get_all("Requires-Dist")]
     assert said["Name"] == package
     assert said["Requires-Python"] == ">=3.11"
-    assert "torch>=2.6" in needed
-    assert not [requirement for requirement in needed if "@" in requirement or "file:" in requirement]
+    assert "torch>=2.6" in map(str, needed)
+    assert {one.name for one in needed} & set(PACKAGES) == NEIGHBOURS[package]
+    assert not [str(one) for one in needed if one.url]
     script = metadata(wheels[package], "entry_points.txt").decode()
     assert f"[console_scripts]\n{package} = {package}.cli:main" in script
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_finds_the_folders_beside_it(package: str) -> None:
-    """What pip reads of a folder: packages of this workspace come from their folders, not from a registry."""
-    code = (
-        "import os; from hatchling.metadata.core import ProjectMetadata\n"
-        "print(*ProjectMetadata(os.getcwd(), None).core.dependencies, sep='\\n')"
-    )
-    folder = ROOT / "packages" / package
-    asked = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
-    for requirement in asked.splitlines():
-        name, _, place = requirement.partition(" @ ")
-        assert (name_of(name) in PACKAGES) == bool(place), requirement
-        assert not place or Path(place.removeprefix("file://")).samefile(ROOT / "packages" / name_of(name))
+def test_a_wheel_is_classified_as_what_it_is(package: str, wheels: dict[str, ZipFile]) -> None:
+    said = headers(wheels[package])
+    oldest = said["Requires-Python"].removeprefix(">=")
+    assert {f"Programming Language :: Python :: {oldest}", "Typing :: Typed"} <= set(said.get_all("Classifier"))
+    assert f"{package}/py.typed" in wheels[package].namelist()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_sdist_makes_the_same_wheel(
+    package: str, distributions: Path, wheels: dict[str, ZipFile], tmp_path: Path
+) -> None:
+    with tarfile.open(*distributions.glob(f"{package}-*.tar.gz")) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "PKG-INFO").read_bytes() == metadata(wheels[package])
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder / "dist", cwd=folder)
+    made = ZipFile(*(folder / "dist").glob("*.whl"))
+    assert contents(made) == contents(wheels[package])
+
+
+def contents(wheel: ZipFile) -> dict[str, bytes]:
+    return {name: wheel.read(name) for name in wheel.namelist()}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_uv_takes_the_packages_of_the_workspace_from_their_folders(package: str) -> None:
+    told = tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())
+    sources = told.get("tool", {}).get("uv", {}).get("sources", {})
+    assert sources == {name: {"workspace": True} for name in NEIGHBOURS[package]}
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"packages/{package}/README.md" for package in PACKAGES)])
+def test_documented_installations_name_all_folders_that_pip_needs(document: str) -> None:
+    installed: set[str] = set()
+    commands = re.findall(r"^pip install (.*)$", (ROOT / document).read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        named = set(re.findall(r"\./packages/(\w+)", command))
+        installed |= named
+        assert set().union(*(NEIGHBOURS[name] for name in named)) <= installed, command
 
 
 @pytest.mark.parametrize("package", PACKAGES)
