@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from headsup.serving.job_queue import OUT_OF_MEMORY
 from headsup.serving.limits import Limits
 from headsup.serving.photo_job import ForceableError
 from headsup.serving.restore_request import RestoreRequest
+from headsup.serving.routes import PAGE
 from headsup.serving.serve import is_local, listen, page_url
 from tests.support.page_client import Client, Work, png, serving
 
@@ -49,21 +51,24 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
-    files = {path: client.raw("GET", path) for path in ("/", "/page.css", "/page.js", "/preview.js", "/result.js")}
-    assert [files[path].headers.get_content_type() for path in files] == [
-        *("text/html", "text/css"),
-        *["text/javascript"] * 3,
-    ]
+    page = client.raw("GET", "/")
+    parts = sorted(path.name for path in PAGE.iterdir() if path.name != "index.html")
+    assert {"page.css", "page.js"} <= set(parts)
+    files = {name: client.raw("GET", f"/{name}") for name in parts}
+    assert {name: response.headers.get_content_type() for name, response in files.items()} == {
+        name: "text/javascript" if name.endswith(".js") else "text/css" for name in parts
+    }
+    files["index.html"] = page
+    for name in re.findall(r'(?:href|src)="([\w.]+)"', page.content.decode()):
+        assert name in files
     for response in files.values():
         text = response.content.decode()
         assert response.status == 200
         assert "//" not in text.replace("// ", "")  # no address of anything else
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         assert response.headers["Server"].strip() == "headsup"
-    assert b"page.js" in files["/"].content
-    assert b"page.css" in files["/"].content
     assert client.ask("GET", "/settings") == {
-        "weights": "tiny",
+        "weights": [{"name": "guided", "guided": True}, {"name": "tiny", "guided": False}],
         "device": "cpu",
         "references": True,
         "threshold": 0.34,
@@ -101,6 +106,9 @@ def test_a_photograph_goes_through(client: Client) -> None:
     ]
     job = client.queue.find(path.removeprefix("/jobs/"))
     assert job.request == RestoreRequest(RestoreOptions(2.0, None, 0.5, "adain"), True, (1.0, 2.5, 30.0, 15.0))
+    assert not told["full"]
+    for which in ("before", "after"):  # of a small result there is no larger view
+        assert client.raw("GET", f"{path}/{which}/full").content == data
     assert "no reference" in client.ask("GET", f"{path}/faces/1", status=404)["error"]
     for which in ("result", "before", "after", "faces/0"):
         response = client.raw("GET", f"{path}/{which}")
@@ -128,6 +136,34 @@ def test_one_at_a_time_in_the_order_they_came(client: Client, wait_until: Any) -
     client.work.go.set()
     client.ended(third), client.ended(fourth)
     assert client.work.done == [path.removeprefix("/jobs/") for path in (first, third, fourth)]
+
+
+def test_the_time_that_is_left_is_learned(client: Client, wait_until: Any) -> None:
+    """From the last one like it, in proportion to the pixels; those that wait come after those before them."""
+    client.work.go.clear()
+    first, second, third, fourth = (client.job() for _ in range(4))
+    client.start(first)
+    wait_until(lambda: client.ask("GET", first)["seconds"] > 0.3)
+    assert client.ask("GET", first)["left"] is None
+    client.work.go.set()
+    seconds = client.ended(first)["seconds"]
+    client.work.go.clear()
+    client.start(second), client.start(third, scale=2)
+    wait_until(lambda: client.ask("GET", second)["state"] == "working")
+    now, then = client.ask("GET", second)["left"], client.ask("GET", third)["left"]
+    assert 0 <= now <= seconds + 0.1
+    assert 4 * seconds - 0.3 <= then <= 5 * seconds + 0.3
+    client.ask("DELETE", third)
+    assert client.start(fourth, weights="tiny")["left"] is None  # of those nobody knows
+    client.work.go.set()
+
+
+def test_references_of_what_is_done_make_room(client: Client, tmp_path: Path) -> None:
+    path = client.job()
+    client.ask("POST", f"{path}/references?name=b.png", png())
+    client.start(path)
+    client.ended(path)
+    assert sorted(file.name for file in tmp_path.rglob("*.png")) == ["a-restored.png", "a.png"]
 
 
 def test_work_that_nobody_wants_stops(client: Client, tmp_path: Path, wait_until: Any) -> None:
@@ -207,6 +243,9 @@ def test_limits_are_met_exactly(client: Client) -> None:
         *(b'{"scale": 1e308}', b'{"scale": 1' + b"0" * 9000 + b"}", b"[" * 9999, b'{"scale": -Infinity}'),
         *(b'{"scale": ' + b"[" * 4900 + b"]" * 4900 + b"}", b'{"scale": "' + b"4" * 9000 + b'"}', b"null"),
         *(b'{"face_box": [1e308, 0, 1, 1]}', b'{"face_box": [0, 0, 1, 1' + b"0" * 400 + b"]}"),
+        *(b'{"size": [100]}', b'{"size": [100, 0]}', b'{"size": [100.5, 100]}', b'{"size": "100x100"}'),
+        *(b'{"weights": "other"}', b'{"weights": ["tiny"]}', b'{"format": "gif"}', b'{"format": 1}'),
+        *(b'{"reference_strength": 1.5}', b'{"strip_metadata": "yes"}'),
         *(b'{"fidelity": 2}', b'{"fidelity": 1e400}', b'{"colour": "sepia"}', b'{"force": 1}'),
         *(b'{"face_box": [1, 2, 3]}', b'{"face_box": "1 2 3 4"}', b'{"face_box": [1, 2, null, 4]}'),
     ],

@@ -19,6 +19,7 @@ from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
 from headsup.serving.photo_job import Outcome, PhotoJob
 from headsup.serving.preview import Preview
+from headsup.serving.restorers import OfferedWeights
 from headsup.serving.routes import Site
 from headsup.serving.serve import build_server, listen
 
@@ -41,7 +42,8 @@ class Work:
         result = job.folder / f"{job.photo.path.stem}-restored{job.photo.suffix}"
         result.write_bytes(job.photo.path.read_bytes())
         self.done.append(job.id)
-        return Outcome(result, result, result, (40, 20), (FACE,), (result,), ("A note.",), exif=True)
+        size = job.photo.width, job.photo.height
+        return Outcome(result, result, result, size, (FACE,), (result,), ("A note.",), exif=True)
 
 
 class Client:
@@ -91,7 +93,8 @@ def png(width: int = 40, height: int = 20, kind: str = "PNG") -> bytes:
 def serving(folder: Path, limits: Limits, detector: Detector | None = None, **site: object) -> Iterator[Client]:
     work = Work()
     with listen("127.0.0.1", 0) as listener, closing(JobQueue(folder, work, limits)) as queue:
-        told = {"weights": "tiny", "device": "cpu", "threshold": 0.34, **site}
+        offered = (OfferedWeights("guided", "guided", True, True), OfferedWeights("tiny", "tiny", False, False))
+        told = {"weights": offered, "device": "cpu", "threshold": 0.34, **site}
         site = Site(queue, limits, Preview(detector), **told)
         server = build_server(site, "127.0.0.1")
         thread = threading.Thread(target=server.run, args=([listener],))

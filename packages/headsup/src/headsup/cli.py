@@ -96,7 +96,8 @@ def serve(options: ServeOptions) -> None:
     """Refuse what is missing, then serve."""
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
-    find_weights(options.weights)
+    for name in options.weights:
+        find_weights(name)
     import_networks()
 
     from headsup.serving.serve import serve_page

@@ -138,8 +138,8 @@ class ServeOptions:
     Args:
         host: Address to listen at; the default is reachable from this machine only.
         port: Port to listen at; 0 for any that is free.
-        weights: Name of shipped weights, or a .safetensors file of headsup export.
-        base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
+        weights: Names of shipped weights, or .safetensors files of headsup export; the first is the page's default.
+        base: Base model of these, if it is not where they say; a folder in diffusers' layout or a hub id.
         prompt: Description of the images, for base models with a text encoder.
         device: Device; auto takes the first available of cuda, mps and cpu.
         precision: Type of the base model's weights; auto is bfloat16 on cuda, float32 elsewhere.
@@ -151,7 +151,7 @@ class ServeOptions:
 
     host: str = "127.0.0.1"
     port: int = 7860
-    weights: str = DEFAULT_WEIGHTS
+    weights: Sequence[str] = (DEFAULT_WEIGHTS,)
     base: str | None = None
     prompt: str = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

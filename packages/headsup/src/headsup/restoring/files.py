@@ -13,7 +13,7 @@ from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
 from faceops.images.jobs import Job, missing_jobs
-from headsup.command_options import RestoreFilesOptions, ServeOptions
+from headsup.command_options import RestoreFilesOptions
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
@@ -47,7 +47,7 @@ class RestorerSource:
     """Name or class path, see `portraitdata.restoration.index.taggers.build_tagger`; none by default."""
 
     @classmethod
-    def stated(cls, command: RestoreFilesOptions | ServeOptions) -> "RestorerSource":
+    def stated(cls, command: RestoreFilesOptions) -> "RestorerSource":
         """As a command line states it."""
         tagger = command.tagger if isinstance(command, RestoreFilesOptions) else None
         return cls(command.weights, command.base, command.prompt, command.device, command.precision, tagger)

@@ -8,16 +8,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from starlette.exceptions import HTTPException
 
 from faceops.command_line import as_sentence, is_out_of_memory
 from headsup.serving.limits import Limits
+from headsup.serving.pace import Pace
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob
 from headsup.serving.restore_request import RestoreRequest
 
@@ -50,6 +52,7 @@ class JobQueue:
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1, "restoring")
         self._closed = threading.Event()
+        self._pace = Pace()
         threading.Thread(target=self._sweep_regularly, daemon=True).start()
 
     def open(self) -> PhotoJob:
@@ -132,11 +135,13 @@ class JobQueue:
             job.request, job.state = request, "waiting"
             self._worker.submit(self._restore, job)
 
-    def before(self, job: PhotoJob) -> int:
-        """Number of photographs before one that waits; 0 for the others."""
+    def told(self, job: PhotoJob) -> dict[str, Any]:
+        """State of a photograph as JSON, with its place in the queue and the time that is left."""
         with self._lock:
             busy = [other for other in self._jobs.values() if other.is_busy]
-            return busy.index(job) if job in busy else 0
+            before = busy.index(job) if job in busy else 0
+            left = self._seconds_left(busy[: before + 1]) if job.is_busy else None
+            return job.as_json(before, left)
 
     def delete(self, job: PhotoJob) -> None:
         """Remove a photograph and its result; work on it stops soon."""
@@ -150,6 +155,17 @@ class JobQueue:
             for job in list(self._jobs.values()):
                 self._delete(job)
         self._worker.shutdown()
+
+    def _seconds_left(self, jobs: Sequence[PhotoJob]) -> float | None:
+        """Seconds until all of these are done, one after the other; None if nobody knows."""
+        total = 0.0
+        for job in jobs:
+            expected = self._pace.seconds_of(job)
+            if expected is None:
+                return None
+            passed = time.monotonic() - job.began if job.state == "working" else 0.0
+            total += max(expected - passed, 0.0)
+        return total
 
     def _make_room(self, kept: PhotoJob | None, photographs: int = 0) -> bool:
         """Delete what is in nobody's use, unused for longest first, until the limits are kept; False if they are not.
@@ -202,6 +218,10 @@ class JobQueue:
         with self._lock:
             job.used = time.monotonic()
             job.seconds = job.used - job.began
+            for reference in job.references:  # it cannot be started again, and others need the room
+                shutil.rmtree(reference.path.parent, ignore_errors=True)
+            if job.outcome is not None:
+                self._pace.learn_from(job)
             if job.outcome is not None and not self._make_room(job):
                 job.outcome, job.error = None, NO_ROOM
                 shutil.rmtree(job.folder, ignore_errors=True)

@@ -49,6 +49,8 @@ class Outcome:
     notes: tuple[str, ...]
     exif: bool = False
     """True if the result holds metadata of the photograph, EXIF or others."""
+    full: tuple[Path, Path] | None = None
+    """As `before` and `after`, where those are reduced, with all pixels; None where they are not."""
 
 
 @dataclass(eq=False)
@@ -103,14 +105,20 @@ class PhotoJob:
         if self.cancelled.is_set():
             raise CancelledError
 
-    def as_json(self, before: int) -> dict[str, Any]:
-        """Convert to JSON for the page."""
+    def as_json(self, before: int, left: float | None) -> dict[str, Any]:
+        """Convert to JSON for the page.
+
+        Args:
+            before: Photographs before it.
+            left: Seconds until it is done; None if nobody knows.
+        """
         seconds = time.monotonic() - self.began if self.state == "working" else self.seconds
         told: dict[str, Any] = {
             "state": self.state,
             "before": before,
             "stage": self.stage,
             "seconds": round(seconds, 1),
+            "left": None if left is None else round(left, 1),
             "error": self.error,
             "offer": self.offer,
         }
@@ -122,6 +130,7 @@ class PhotoJob:
                 "height": height,
                 "notes": self.outcome.notes,
                 "exif": self.outcome.exif,
+                "full": self.outcome.full is not None,
                 "faces": [face_json(face, self.photo.width, self.photo.height) for face in self.outcome.faces],
             }
         return told

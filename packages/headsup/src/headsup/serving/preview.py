@@ -50,9 +50,16 @@ def photograph_of(job: PhotoJob) -> Picture:
     return decode_picture(job.photo.path.read_bytes(), job.photo.path.name)
 
 
-def save_shown(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | None, path: Path) -> Path:
-    """Write a picture as browsers show it, reduced if it is large: JPEG, or WebP if it is transparent."""
+def save_shown(
+    pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"] | None, path: Path, side: int = SHOWN_SIDE
+) -> Path:
+    """Write a picture as browsers show it: JPEG, or WebP if it is transparent.
+
+    Args:
+        path: Its suffix is replaced.
+        side: Pixels of the longer side to which larger pictures are reduced.
+    """
     path = path.with_suffix(".jpg" if alpha is None else ".webp")
-    opacity = None if alpha is None else reduced(alpha.expand(3, -1, -1), SHOWN_SIDE)[:1]
-    save_picture(Picture(reduced(pixels, SHOWN_SIDE), alpha=opacity), path)
+    opacity = None if alpha is None else reduced(alpha.expand(3, -1, -1), side)[:1]
+    save_picture(Picture(reduced(pixels, side), alpha=opacity), path)
     return path

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from faceops.images.decoding import open_image
-from faceops.images.files import save_picture
-from faceops.images.format_limits import check_sides
-from headsup.model.one_step import OneStepRestorer
+from faceops.images.files import Picture, save_picture
+from faceops.images.format_limits import LONGEST_SIDE, check_sides
 from headsup.restoring.expressions import expression_notes
-from headsup.restoring.photo_restorer import PhotoRestorer, Restored
+from headsup.restoring.photo_restorer import Restored
 from headsup.restoring.picture_restoration import (
     Setup,
     decoded_input,
@@ -25,7 +23,11 @@ from headsup.restoring.references.people_summary import notes_on_unused
 from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
-from headsup.serving.preview import save_shown
+from headsup.serving.preview import SHOWN_SIDE, save_shown
+from headsup.serving.restorers import Restorers
+
+FULL_SIDE = LONGEST_SIDE[".webp"]
+"""Longer side in pixels up to which the page shows every pixel; transparent pictures are shown as WebP."""
 
 WITHOUT = "Restore without references"
 
@@ -45,9 +47,8 @@ class PhotoRestoration:
             that tells people apart no similarities.
     """
 
-    def __init__(self, restorer: PhotoRestorer, recognition: FaceRecognition | None) -> None:
-        self.restorer, self.recognition = restorer, recognition
-        self._hooks = StageHooks(restorer.restorer)
+    def __init__(self, restorers: Restorers, recognition: FaceRecognition | None) -> None:
+        self.restorers, self.recognition = restorers, recognition
 
     def __call__(self, job: PhotoJob) -> Outcome:
         """Restore a photograph and write what the page shows and gives.
@@ -60,16 +61,18 @@ class PhotoRestoration:
         assert job.photo is not None
         assert job.request is not None
         wanted = job.request
-        self._hooks.watch(job)
+        loaded = self.restorers.load_for(job)
         job.enter("Reading")
         read = decoded_input(open_image(job.photo.path.read_bytes(), job.photo.path.name))
         picture, size = read.picture, read.size
+        if wanted.options.strip_metadata:
+            picture = picture.without_metadata()
         check_sides(Path(result_name(job)), *wanted.options.target(*size))
         try:
             people = self._people(job, wanted.force)
             job.enter("Looking for faces")
             setup = Setup(
-                self.restorer,
+                loaded.restorer,
                 wanted.options,
                 people.people,
                 self.recognition,
@@ -85,9 +88,7 @@ class PhotoRestoration:
         job.enter("Comparing the faces")
         faces = measured_faces(setup, seen, matching, restored, size)
         job.enter("Writing")
-        result, before, after = written(job, restored)
         height, width = restored.picture.pixels.shape[1:]
-        references = written_references(job, matching.matches)
         notes = (
             *first_of_several(read.count),
             *people.notes,
@@ -96,7 +97,16 @@ class PhotoRestoration:
             *notes_on_input_itself(matching, read.data, size),
             *expression_notes(picture.pixels, seen, matching.matches),
         )
-        return Outcome(result, before, after, (width, height), tuple(faces), references, notes, picture.has_metadata)
+        return Outcome(
+            written_result(job, restored.picture),
+            *written_views(job, restored, SHOWN_SIDE),
+            (width, height),
+            tuple(faces),
+            written_references(job, matching.matches),
+            notes,
+            picture.has_metadata,
+            written_views(job, restored, FULL_SIDE) if max(width, height) > SHOWN_SIDE else None,
+        )
 
     def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""
@@ -109,17 +119,22 @@ class PhotoRestoration:
 def result_name(job: PhotoJob) -> str:
     """Name of the file that the page gives."""
     assert job.photo is not None
-    return f"{job.photo.path.stem}-restored{job.photo.suffix}"
+    assert job.request is not None
+    return f"{job.photo.path.stem}-restored{job.request.suffix or job.photo.suffix}"
 
 
-def written(job: PhotoJob, restored: Restored) -> tuple[Path, Path, Path]:
-    """Write the result, and what the page shows before and after."""
-    assert job.photo is not None
-    picture = restored.picture
-    result = job.folder / result_name(job)
-    save_picture(picture, result)
-    before = save_shown(restored.enlarged, picture.alpha, job.folder / "before")
-    return result, before, save_shown(picture.pixels, picture.alpha, job.folder / "after")
+def written_result(job: PhotoJob, picture: Picture) -> Path:
+    """Write the result."""
+    path = job.folder / result_name(job)
+    save_picture(picture, path)
+    return path
+
+
+def written_views(job: PhotoJob, restored: Restored, side: int) -> tuple[Path, Path]:
+    """Write what the page shows before and after, reduced to a longer side of so many pixels if they are larger."""
+    alpha = restored.picture.alpha
+    before = save_shown(restored.enlarged, alpha, job.folder / f"before{side}", side)
+    return before, save_shown(restored.picture.pixels, alpha, job.folder / f"after{side}", side)
 
 
 def written_references(job: PhotoJob, matches: Sequence[Match | None]) -> tuple[Path | None, ...]:
@@ -128,37 +143,3 @@ def written_references(job: PhotoJob, matches: Sequence[Match | None]) -> tuple[
         None if match is None else save_shown(match.photo.face, None, job.folder / f"face{number}")
         for number, match in enumerate(matches)
     )
-
-
-class StageHooks:
-    """Tells the job in work what its restorer does, and stops it at the next layer once it is cancelled.
-
-    Args:
-        restorer: Restorer whose layers are watched from now on.
-    """
-
-    def __init__(self, restorer: OneStepRestorer) -> None:
-        self._job: PhotoJob | None = None
-        self._parts = 0
-        for module in restorer.modules():
-            module.register_forward_pre_hook(self._check)
-        # with little memory the autoencoder runs in tiles, and only its layers are called
-        restorer.vae.encoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Encoding"))
-        restorer.unet.register_forward_pre_hook(self._denoising)
-        restorer.vae.decoder.conv_in.register_forward_pre_hook(lambda *_: self._enter("Decoding"))
-
-    def watch(self, job: PhotoJob) -> None:
-        """The job that is in work from now on."""
-        self._job, self._parts = job, 0
-
-    def _check(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
-        if self._job is not None:
-            self._job.check()
-
-    def _denoising(self, *_: Any) -> None:  # noqa: ANN401 - as torch calls hooks
-        self._parts += 1
-        self._enter("Restoring" if self._parts == 1 else f"Restoring, part {self._parts}")
-
-    def _enter(self, stage: str) -> None:
-        if self._job is not None:
-            self._job.enter(stage)

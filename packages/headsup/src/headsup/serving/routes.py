@@ -22,9 +22,11 @@ from headsup.serving.photo_job import Outcome, PhotoJob
 from headsup.serving.preview import Preview
 from headsup.serving.request_guard import RequestGuard
 from headsup.serving.restore_request import parse_request
+from headsup.serving.restorers import OfferedWeights
 from headsup.serving.uploads import Upload, announced_length, receive_picture, safe_name
 
-PAGE_FILES = ("page.html", "page.css", "page.js", "preview.js", "result.js")
+PAGE = Path(__file__).parent / "page"
+"""Folder of the page: HTML, style sheets and modules, as they are served."""
 
 TYPES = {
     **{".html": "text/html", ".css": "text/css", ".js": "text/javascript"},
@@ -44,8 +46,8 @@ class Site:
     queue: JobQueue
     limits: Limits
     preview: Preview
-    weights: str = ""
-    """Name of the restorer on the page."""
+    weights: tuple[OfferedWeights, ...] = ()
+    """Restorers that can be chosen, the default one first."""
     device: str = ""
     threshold: float | None = None
     """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if no network tells people apart."""
@@ -57,7 +59,8 @@ class Site:
     def app(self, host: str) -> ASGIApp:
         """Everything that is served where the server listens at a host."""
         routes = [
-            *(Route("/" if name == "page.html" else f"/{name}", page_file) for name in PAGE_FILES),
+            Route("/", page_file),
+            *(Route(f"/{path.name}", page_file) for path in PAGE.iterdir() if path.suffix in (".css", ".js")),
             Route("/settings", self.settings),
             Route("/jobs", self.open_job, methods=["POST"]),
             Route("/jobs/{job}", self.state),
@@ -70,6 +73,8 @@ class Site:
             Route("/jobs/{job}/result", self.result),
             Route("/jobs/{job}/before", self.before),
             Route("/jobs/{job}/after", self.after),
+            Route("/jobs/{job}/before/full", self.full_before),
+            Route("/jobs/{job}/after/full", self.full_after),
             Route("/jobs/{job}/faces/{number:int}", self.reference_face),
         ]
         refused = {HTTPException: refusal, ClientDisconnect: refusal, ValueError: refusal, OSError: refusal}
@@ -79,7 +84,7 @@ class Site:
         """Restorer, device and limits."""
         return JSONResponse(
             {
-                "weights": self.weights,
+                "weights": [{"name": each.name, "guided": each.is_guided} for each in self.weights],
                 "device": self.device,
                 "references": self.references,
                 "threshold": self.threshold,
@@ -137,17 +142,16 @@ class Site:
         job = self._job(request)
         if announced_length(request) > LONGEST_REQUEST:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much to say of a job.")
-        wanted = parse_request(await request.body(), self.memory)
+        wanted = parse_request(await request.body(), self.memory, [each.name for each in self.weights])
         if job.photo is not None:
             height, width = wanted.options.target(job.photo.height, job.photo.width)
             self.limits.check_result(job.photo.width, job.photo.height, (width, height))
         self.queue.start(job, wanted)
-        return JSONResponse(job.as_json(self.queue.before(job)), HTTPStatus.ACCEPTED)
+        return JSONResponse(self.queue.told(job), HTTPStatus.ACCEPTED)
 
     def state(self, request: Request) -> JSONResponse:
         """State of a job, place in the queue, faces, notes."""
-        job = self._job(request)
-        return JSONResponse(job.as_json(self.queue.before(job)))
+        return JSONResponse(self.queue.told(self._job(request)))
 
     def result(self, request: Request) -> FileResponse:
         """The restored file, to be kept."""
@@ -161,6 +165,16 @@ class Site:
     def after(self, request: Request) -> FileResponse:
         """The result as browsers show it."""
         return file_response(self._outcome(request).after)
+
+    def full_before(self, request: Request) -> FileResponse:
+        """The photograph as large as what follows, with all pixels."""
+        outcome = self._outcome(request)
+        return file_response((outcome.full or (outcome.before, outcome.after))[0])
+
+    def full_after(self, request: Request) -> FileResponse:
+        """The result as browsers show it, with all pixels."""
+        outcome = self._outcome(request)
+        return file_response((outcome.full or (outcome.before, outcome.after))[1])
 
     def reference_face(self, request: Request) -> FileResponse:
         """The reference of a face of the result, as the restorer saw it."""
@@ -200,7 +214,7 @@ class Site:
 
 def page_file(request: Request) -> FileResponse:
     """The page or what belongs to it."""
-    return file_response(Path(__file__).parent / (request.url.path.strip("/") or "page.html"))
+    return file_response(PAGE / (request.url.path.strip("/") or "index.html"))
 
 
 def file_response(path: Path, name: str | None = None) -> FileResponse:

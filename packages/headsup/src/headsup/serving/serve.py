@@ -22,6 +22,7 @@ from headsup.serving.left_behind import folder_prefix, remove_left_behind
 from headsup.serving.limits import Limits
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
+from headsup.serving.restorers import OfferedWeights, Restorers, offered_weights
 from headsup.serving.routes import Site
 from headsup.serving.slow_clients import ImpatientProtocol
 
@@ -109,7 +110,7 @@ def serve_page(options: ServeOptions) -> None:
         OSError: If something is missing, or the address is taken.
     """
     limits = Limits(options.largest_upload_mb, options.largest_megapixels)
-    source = RestorerSource.stated(options)
+    offered = offered_weights(options.weights)
     remove_left_behind(Path(gettempdir()))
     with (
         listen(options.host, options.port) as listener,
@@ -117,16 +118,15 @@ def serve_page(options: ServeOptions) -> None:
     ):
         try:
             end_on_signals()
-            restorer = source.load()
+            restorers = Restorers({each.name: source_of(each, options).load for each in offered})
+            device = str(restorers.load().restorer.device)
             recognition = load_recognition(fetch=False)
-            with closing(JobQueue(Path(folder), PhotoRestoration(restorer, recognition), limits)) as queue:
+            with closing(JobQueue(Path(folder), PhotoRestoration(restorers, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
                 preview = Preview(None if recognition is None else build_detector(DETECTOR))
                 compares = None if recognition is None or recognition.encoder is None else recognition
                 threshold = None if compares is None else compares.threshold
-                name, device = Path(options.weights).stem, str(restorer.device)
-                referred = recognition is not None
-                site = Site(queue, limits, preview, name, device, threshold, options.memory, referred)
+                site = Site(queue, limits, preview, offered, device, threshold, options.memory, recognition is not None)
                 server = build_server(site, options.host)
                 if not is_local(listener):
                     print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
@@ -139,6 +139,13 @@ def serve_page(options: ServeOptions) -> None:
                 server.run(sockets=[listener])
         except KeyboardInterrupt:
             print("Ended; photographs and results are removed.", file=sys.stderr)
+
+
+def source_of(offered: OfferedWeights, options: ServeOptions) -> RestorerSource:
+    """Where a restorer comes from; base and prompt are meant for weights that the command line names."""
+    if not offered.is_stated:
+        return RestorerSource(offered.weights, device=options.device, precision=options.precision)
+    return RestorerSource(offered.weights, options.base, options.prompt, options.device, options.precision)
 
 
 def end_on_signals() -> None:

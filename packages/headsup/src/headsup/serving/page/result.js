@@ -1,12 +1,12 @@
 // What became of a photograph: before and after, the file, and each face with its reference.
 
+import { showPictures } from "./viewer.js";
+
 const $ = (id) => document.getElementById(id);
 const FACE_SIDE = 168; // pixels of the canvas
 
 // `threshold` is the similarity that two sharp photographs of one person reach; null where nothing compares faces.
-export async function showResult(path, told, threshold) {
-  $("before").src = `${path}/before`;
-  $("after").src = `${path}/after`;
+export async function showResult({ path, told }, threshold) {
   $("download").href = `${path}/result`;
   $("download").download = told.name;
   $("size").textContent = `${told.name}, ${told.width} x ${told.height} pixels` +
@@ -18,16 +18,15 @@ export async function showResult(path, told, threshold) {
   }));
   $("outcome").hidden = false;
   $("faces").replaceChildren();
-  $("view").style.width = `min(100%, calc(85vh * ${told.width / told.height}))`;
-  await Promise.all([$("before").decode(), $("after").decode()]);
+  $("faces-words").textContent = "";
+  $("faces-title").hidden = !told.faces.length && !told.notes.length;
+  await showPictures(path, told);
   showFaces(path, told.faces, threshold);
-  $("outcome").scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function showFaces(path, faces, threshold) {
   const referred = faces.some((face) => face.person);
   $("faces").replaceChildren(...faces.map((face, number) => faceElement(path, face, number, faces.length, referred)));
-  $("faces-title").hidden = !faces.length && !$("notes").children.length;
   $("faces-words").textContent = !faces.length || threshold === null ? "" : "Similarity goes up to 1. Two sharp photographs of one person " +
     `reach ${threshold.toFixed(2)}, a damaged face less.` + (referred ? " That to the reference rises by " +
     "itself, as the face is made in its likeness; it does not say that it is the right person." : "");
@@ -66,6 +65,7 @@ function captioned(view, caption) {
 // The box is in widths and heights of the photograph.
 function faceCanvas(image, [left, top, right, bottom]) {
   const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true"); // its caption says all that can be said
   canvas.width = canvas.height = FACE_SIDE;
   const [width, height] = [image.naturalWidth, image.naturalHeight];
   const side = Math.max((right - left) * width, (bottom - top) * height) * 1.4;
@@ -73,5 +73,3 @@ function faceCanvas(image, [left, top, right, bottom]) {
   canvas.getContext("2d").drawImage(image, x - side / 2, y - side / 2, side, side, 0, 0, FACE_SIDE, FACE_SIDE);
   return canvas;
 }
-
-$("split").addEventListener("input", () => $("compare").style.setProperty("--split", `${$("split").value}%`));

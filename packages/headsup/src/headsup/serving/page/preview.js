@@ -1,29 +1,70 @@
-// The faces on the preview of the photograph, numbered, and the one that the references are for. What is chosen is what
+// The photograph that is looked at, its faces, numbered, and the one that the references are for. What is chosen is what
 // stands in the field: four numbers, or nothing for all faces.
+
+import { changed, chosen, onChange, openJob, refuse } from "./album.js";
+import { ask } from "./server.js";
+import { bytesInWords } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const WANTED = "Left, top, right and bottom of a face: four numbers in pixels of the photograph.";
-let size = null; // width and height of the photograph
-let faces = null; // boxes, the largest first; null as long as they are looked for
+let shown = null; // the photograph
 let marking = false;
 let compared = true; // whether a network on the server tells people apart
+let looksForFaces = false; // the server can
 
-export function beginPreview(width, height) {
-  [faces, size] = [null, [width, height]];
-  $("preview").style.width = `min(100%, calc(60vh * ${width / height}))`;
-  choose(null);
+export function beginPreview(settings) {
+  [looksForFaces, compared] = [settings.references, settings.threshold !== null];
 }
 
-export function showFaces(found, areCompared) {
-  compared = areCompared;
-  faces = found.map((box) => box.map(Math.round));
+// The box in what the field of a photograph says, or null for all faces.
+export function boxIn(words) {
+  return words.trim() ? words.trim().split(/[\s,;]+/).map(Number) : null;
+}
+
+export function isBox(box) {
+  return box.length === 4 && box.every(Number.isFinite) && box[0] < box[2] && box[1] < box[3];
+}
+
+function show() {
+  $("chosen").hidden = !chosen?.width;
+  $("choice").hidden = !chosen?.width || !looksForFaces || chosen.state === "refused";
+  if (shown === chosen && $("preview").querySelector("img").src === (chosen?.url ?? "")) return;
+  shown = chosen;
+  const image = $("preview").querySelector("img");
+  if (!shown) return image.removeAttribute("src");
+  const { width, height, file, url } = shown;
+  [image.src, image.alt] = [url, `Photograph ${file.name}`];
+  $("preview").style.width = `min(100%, calc(50vh * ${width / height}))`;
+  $("chosen").querySelector("figcaption").textContent =
+    `${file.name}, ${width} x ${height} pixels, ${bytesInWords(file.size)}`;
+  $("face-box").value = shown.box;
+  mark(false);
   draw();
+  if (looksForFaces && !shown.faces) lookForFaces(shown);
 }
 
-// The chosen box, or null for all faces.
-export function chosenBox() {
-  const words = $("face-box").value.trim();
-  return words ? words.split(/[\s,;]+/).map(Number) : null;
+async function lookForFaces(photograph) {
+  if (photograph.isLookedAt) return;
+  photograph.isLookedAt = true;
+  try {
+    photograph.faces = (await facesOf(photograph)).map((box) => box.map(Math.round));
+  } catch (error) {
+    photograph.faces = []; // one can still be marked
+    if (photograph.state === "ready" && error.status === 400) refuse(photograph, error.message);
+    changed();
+  }
+  if (shown === photograph) draw();
+}
+
+async function facesOf(photograph) {
+  const path = photograph.order?.path ?? photograph.result?.path ?? await openJob(photograph);
+  try {
+    return (await ask("GET", `${path}/faces`)).faces;
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    // it was stopped or deleted in the meantime, and is sent again
+    return (await ask("GET", `${await openJob(photograph)}/faces`)).faces;
+  }
 }
 
 function choose(box) {
@@ -33,8 +74,11 @@ function choose(box) {
 }
 
 function draw() {
-  const box = chosenBox();
-  const valid = !box || (box.length === 4 && box.every(Number.isFinite) && box[0] < box[2] && box[1] < box[3]);
+  if (!shown) return;
+  shown.box = $("face-box").value;
+  const { faces } = shown;
+  const box = boxIn(shown.box);
+  const valid = !box || isBox(box);
   $("face-box").setCustomValidity(valid ? "" : WANTED);
   const same = (face) => box && face.every((edge, index) => edge === box[index]);
   const number = (faces ?? []).findIndex(same);
@@ -45,12 +89,15 @@ function draw() {
     place(own, box);
     buttons.push(own);
   }
+  const focused = [...$("boxes").children].indexOf(document.activeElement);
   $("boxes").replaceChildren(...buttons);
+  if (focused >= 0) buttons[focused]?.focus();
   $("all-faces").hidden = !box;
-  $("found").textContent = !valid ? WANTED : words(box, number);
+  const words = valid ? wordsOf(faces, box, number) : WANTED;
+  if ($("found").textContent !== words) $("found").textContent = words;
 }
 
-function words(box, number) {
+function wordsOf(faces, box, number) {
   if (marking) return "Drag from one corner of the face to the opposite one.";
   if (box) return `References are for ${number < 0 ? "the marked face" : `face ${number + 1}`} alone.`;
   if (!faces) return "Looking for faces.";
@@ -60,20 +107,20 @@ function words(box, number) {
     "From left to right they get the references in their order"}; click a face to keep the references for that one.`;
 }
 
-function faceButton(face, index, chosen) {
+function faceButton(face, index, number) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "box";
   button.textContent = index + 1;
-  button.setAttribute("aria-label", `Face ${index + 1}`);
-  button.setAttribute("aria-pressed", index === chosen);
-  button.addEventListener("click", () => choose(index === chosen ? null : face));
+  button.setAttribute("aria-label", `Face ${index + 1}: keep references for it`);
+  button.setAttribute("aria-pressed", index === number);
+  button.addEventListener("click", () => choose(index === number ? null : face));
   place(button, face);
   return button;
 }
 
 function place(element, [left, top, right, bottom]) {
-  const [width, height] = size;
+  const { width, height } = shown;
   element.style.left = `${left / width * 100}%`;
   element.style.top = `${top / height * 100}%`;
   element.style.width = `${(right - left) / width * 100}%`;
@@ -92,7 +139,7 @@ function mark(on) {
 function pixelAt(event) {
   const area = $("preview").getBoundingClientRect();
   const share = [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height];
-  return share.map((part, index) => Math.round(Math.min(Math.max(part, 0), 1) * size[index]));
+  return share.map((part, index) => Math.round(Math.min(Math.max(part, 0), 1) * (index ? shown.height : shown.width)));
 }
 
 function boxBetween([x, y], [otherX, otherY]) {
@@ -121,3 +168,4 @@ $("preview").addEventListener("pointerdown", drag);
 $("mark").addEventListener("click", () => { mark(!marking); draw(); });
 $("all-faces").addEventListener("click", () => choose(null));
 $("face-box").addEventListener("input", () => { mark(false); draw(); });
+onChange(show);
