@@ -217,7 +217,7 @@ def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_pat
 def test_where_nothing_compares_faces_the_order_or_a_click_decides(
     restoration: PhotoRestoration, tmp_path: Path
 ) -> None:
-    blind = PhotoRestoration(restoration.restorer, FaceRecognition(BlockDetector(), None, 0.9))
+    blind = PhotoRestoration(restoration.restorers, FaceRecognition(BlockDetector(), None, 0.9))
     both = write(tmp_path / "both.png", "ann", "ben")
     ann, ben = write(tmp_path / "ann.png", "ann"), write(tmp_path / "ben.png", "ben")
     ordered = restored(blind, tmp_path / "1", both, ben, ann)
