@@ -155,3 +155,9 @@ def test_the_summary_says_what_was_used_and_who_was_nowhere(people: list[Person]
         "No face is like x.jpg and y.jpg (0.11), so it is not used; 0.20 is wanted.",
     ]
     assert lines_on_use(people[2:], used[2:], unused[2:]) == []
+
+
+def test_two_people_of_one_name_are_told_apart_by_their_photographs() -> None:
+    people = people_among([found("one/a.jpg", at(0)), found("two/a.jpg", at(90)), found("b.jpg", at(180))])
+    used = [{"a.jpg": ["family/one/a.jpg", "family/two/a.jpg"]}, {"a.jpg": ["family/two/a.jpg"]}]
+    assert lines_on_use(people, used, []) == ["Used:", "  a.jpg, in 1 of 2 pictures", "  a.jpg, in 2 of 2 pictures"]

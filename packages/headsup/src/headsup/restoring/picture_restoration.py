@@ -205,11 +205,11 @@ def restored_by(setup: Setup, picture: Picture, seen: EmbeddedFaces | None, matc
 def photographs_used(restorer: PhotoRestorer, matching: Matching) -> dict[str, list[str]]:
     """Photographs that the restorer saw of each person in a picture, by the person's name."""
     most = 1 if restorer.restorer.attention is None else None  # laid down, the first of each person counts
-    return {
-        match.person.name: [str(photo.path) for photo in match.photos[:most]]
-        for match in matching.matches
-        if match is not None
-    }
+    used: dict[str, list[str]] = {}
+    for match in matching.matches:
+        if match is not None:
+            used.setdefault(match.person.name, []).extend(str(photo.path) for photo in match.photos[:most])
+    return used
 
 
 def measured_faces(

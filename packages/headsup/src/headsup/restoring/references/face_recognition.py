@@ -15,6 +15,7 @@ from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
 from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, missing_sentence
+from faceops.weights.table import WEIGHTS
 from portraitdata.images.resampling import bicubic
 
 DETECTOR: DetectorName = "yunet"
@@ -74,7 +75,8 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
         MissingWeightsError: If the network that finds faces cannot be fetched. Without the other one it goes on.
         DamagedWeightsError: If a file in the cache is another.
     """
-    absent = [entry for entry in map(find_entry, (DETECTOR, DEFAULT_NETWORK)) if not cached_path(entry).is_file()]
+    wanted = [entry for entry in WEIGHTS if entry.name in (DETECTOR, DEFAULT_NETWORK)]
+    absent = [entry for entry in wanted if not cached_path(entry).is_file()]
     if not fetch and any(entry.name == DETECTOR for entry in absent):
         return None
     if absent and fetch:

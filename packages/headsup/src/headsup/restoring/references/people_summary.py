@@ -51,12 +51,12 @@ def lines_on_use(
 
 def use_of(person: Person, used: Sequence[Mapping[str, Sequence[str]]]) -> list[str]:
     """A line on the pictures a person is in and the photographs that were used, unless the name says them; or none."""
-    pictures = [picture[person.name] for picture in used if person.name in picture]
-    if not pictures:
+    own = {str(photo.path): photo.path.name for photo in person.photos}  # names of photographs may be of several people
+    seen = [{path for paths in picture.values() for path in paths} & own.keys() for picture in used]
+    if not any(seen):
         return []
-    seen = {photo for picture in pictures for photo in picture}
-    photos = listed([photo.path.name for photo in person.photos if str(photo.path) in seen], MOST_NAMES)
-    where = f", in {len(pictures)} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
+    photos = listed([name for path, name in own.items() if path in set.union(*seen)], MOST_NAMES)
+    where = f", in {sum(map(bool, seen))} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
     return [f"  {person.name}{where}{'' if photos == person.name else f': {photos}'}"]
 
 
