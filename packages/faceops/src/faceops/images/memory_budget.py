@@ -79,6 +79,12 @@ def memory_budget(gigabytes: float | None, bytes_per_pixel: int = DECODING_BYTES
         _BUDGET.reset(token)
 
 
+def allowed_bytes() -> int | None:
+    """Bytes that a picture may take here; None if nothing limits them."""
+    budget = _BUDGET.get()
+    return default_budget() if budget.most is None else budget.most
+
+
 def check_memory(name: str, size: tuple[int, int]) -> None:
     """Refuse a picture that would take more memory than it may.
 
@@ -93,10 +99,9 @@ def check_memory(name: str, size: tuple[int, int]) -> None:
         >>> with memory_budget(0.001):
         ...     check_memory("a.png", (100, 100))
     """
-    budget = _BUDGET.get()
-    most = default_budget() if budget.most is None else budget.most
+    most = allowed_bytes()
     width, height = size
-    wanted = width * height * budget.bytes_per_pixel
+    wanted = width * height * _BUDGET.get().bytes_per_pixel
     if most is not None and wanted > most:
         raise TooLargeImageError(
             f"{name} has {width} x {height} pixels, for which {wanted / 1e9:.2g} GB of memory are needed, and "
