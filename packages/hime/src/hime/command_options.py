@@ -31,7 +31,8 @@ class UpscaleOptions:
         recursive: Read a folder with all folders in it, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         overwrite: Replace existing results.
-        max_memory: Limit of the memory for an image or its result in gigabytes; half of the machine's by default.
+        max_memory: Limit of the memory for an image, its result and the computation in gigabytes, beside the weights;
+            half of the machine's by default. Tiles become smaller until they fit.
     """
 
     low: Path

@@ -5,6 +5,7 @@ metadata of the original back.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -252,8 +253,19 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
     channels = [values[..., :1] if picture.grey else values]
     if picture.alpha is not None:
         channels.append(picture.alpha.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy())
-    samples = np.rint(np.concatenate(channels, axis=2).astype(np.float64) * (2**bits - 1))
-    return samples.astype(np.uint8 if bits == 8 else np.uint16), profile
+    return _rounded(channels, bits), profile
+
+
+def _rounded(channels: Sequence[NDArray[np.floating]], bits: int) -> NDArray:
+    """Samples of parts of the channels in [0, 1], some rows at a time: as float64 the whole would take much memory."""
+    height, width = channels[0].shape[:2]
+    count = sum(part.shape[2] for part in channels)
+    samples = np.empty((height, width, count), np.uint8 if bits == 8 else np.uint16)
+    rows = max(1, BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        band = np.concatenate([part[top : top + rows] for part in channels], axis=2)
+        samples[top : top + rows] = np.rint(band.astype(np.float64) * (2**bits - 1))
+    return samples
 
 
 def _grey(pixels: Tensor) -> Tensor:

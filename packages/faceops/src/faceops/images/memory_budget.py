@@ -79,10 +79,10 @@ def memory_budget(gigabytes: float | None, bytes_per_pixel: int = DECODING_BYTES
         _BUDGET.reset(token)
 
 
-def byte_limit() -> int | None:
-    """Bytes that a picture may take within the budget that holds; None where that is not known."""
-    most = _BUDGET.get().most
-    return default_budget() if most is None else most
+def allowed_bytes() -> int | None:
+    """Bytes that a picture may take here; None if nothing limits them."""
+    budget = _BUDGET.get()
+    return default_budget() if budget.most is None else budget.most
 
 
 def check_memory(name: str, size: tuple[int, int]) -> None:
@@ -99,7 +99,7 @@ def check_memory(name: str, size: tuple[int, int]) -> None:
         >>> with memory_budget(0.001):
         ...     check_memory("a.png", (100, 100))
     """
-    most = byte_limit()
+    most = allowed_bytes()
     width, height = size
     wanted = width * height * _BUDGET.get().bytes_per_pixel
     if most is not None and wanted > most:

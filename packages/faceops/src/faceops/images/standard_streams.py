@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from faceops.images.errors import TooLargeImageError
-from faceops.images.memory_budget import byte_limit
+from faceops.images.memory_budget import allowed_bytes
 
 STANDARD = Path("-")
 """Stands for stdin among the inputs and for stdout as the output."""
@@ -49,7 +49,7 @@ def read_stdin() -> bytes:
         TooLargeImageError: If there are more than a picture may take of memory, see
             `faceops.images.memory_budget.memory_budget`.
     """
-    most, read = byte_limit(), io.BytesIO()
+    most, read = allowed_bytes(), io.BytesIO()
     while piece := sys.stdin.buffer.read(PIECE):
         read.write(piece)
         if most is not None and read.tell() > most:

@@ -25,6 +25,7 @@ from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
 from hime.upscaling.jobs import MapFiles, planned_maps
+from hime.upscaling.memory import fitting_tiling, whole_bytes
 from hime.upscaling.picture_upscaling import Upscaled, check_size, upscale
 from hime.upscaling.tiling import Tiling
 from hime.weights.files import load_network
@@ -83,7 +84,11 @@ def run_job(job: Job, setup: Setup) -> None:
     if setup.strip_metadata:
         picture = picture.without_metadata()
     photographs = [exemplar.picture for exemplar in setup.exemplars]
-    result = upscale(setup.network, picture, photographs, setup.tiling, setup.trained_lr_size, setup.detector)
+    height, width = picture.pixels.shape[-2:]
+    pixels, exemplars = height * width * setup.network.scale**2, len(photographs)
+    whole = whole_bytes(pixels, exemplars, job.source in setup.maps, job.sheet is not None)
+    tiling = fitting_tiling(setup.network, setup.tiling, (height, width), exemplars, whole, str(job.source))
+    result = upscale(setup.network, picture, photographs, tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
         target.parent.mkdir(parents=True, exist_ok=True)
     if job.source in setup.maps:
