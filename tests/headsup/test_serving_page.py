@@ -1,5 +1,6 @@
 """The page of `headsup serve`: what really restores behind it, a browser before it, and the process as a whole."""
 
+import gc
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -26,7 +28,9 @@ from faceops.atomic_files import machine_name
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.files import Picture, decode_picture, save_picture
+from headsup.command_options import ServeOptions
 from headsup.model.settings import RestorerSettings
+from headsup.restoring.files import RestorerSource
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.references.face_recognition import FACE_BOX_LANDMARKS, FaceRecognition
 from headsup.serving.job_queue import JobQueue
@@ -35,9 +39,9 @@ from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, P
 from headsup.serving.preview import Preview
 from headsup.serving.restoration import PhotoRestoration
 from headsup.serving.restore_request import parse_request
-from headsup.serving.restorers import OfferedWeights, Restorers
+from headsup.serving.restorers import OfferedWeights, Restorers, offered_weights
 from headsup.serving.routes import Site
-from headsup.serving.serve import build_server, listen, page_url
+from headsup.serving.serve import build_server, listen, page_url, source_of
 from headsup.serving.uploads import look_at
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
@@ -279,6 +283,66 @@ def test_stages_and_stopping_between_layers(restoration: PhotoRestoration, tmp_p
 def test_without_networks_there_are_no_faces(weights: Path, tmp_path: Path) -> None:
     outcome = restored(PhotoRestoration(restorers(weights), None), tmp_path / "1", write(tmp_path / "a.png"))
     assert (outcome.faces, outcome.notes) == ((), ())
+
+
+def test_the_format_and_the_metadata_can_be_chosen(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    Image.new("RGB", (40, 40), "grey").save(tmp_path / "a.jpg", exif=exif)
+    outcome = restored(restoration, tmp_path / "1", tmp_path / "a.jpg", format="tiff", strip_metadata=True)
+    assert (outcome.result.name, outcome.exif) == ("a-restored.tif", False)
+    with Image.open(outcome.result) as image:
+        assert (image.format, 0x010F in image.getexif()) == ("TIFF", False)
+
+
+def test_a_large_result_is_also_shown_with_all_pixels(
+    restoration: PhotoRestoration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = write(tmp_path / "ann.png", "ann")
+    assert restored(restoration, tmp_path / "1", photo).full is None
+    monkeypatch.setattr("headsup.serving.restoration.SHOWN_SIDE", 50)
+    outcome = restored(restoration, tmp_path / "2", photo)
+    sizes = [decode_picture(path.read_bytes(), "a").pixels.shape[1:] for path in (outcome.after, *outcome.full)]
+    assert sizes == [(50, 50), (80, 80), (80, 80)]
+
+
+def test_one_restorer_is_in_memory_at_a_time(weights: Path, tmp_path: Path) -> None:
+    loads = []
+
+    def loader(name: str) -> PhotoRestorer:
+        loads.append(name)
+        return PhotoRestorer.load(weights)
+
+    found = Restorers({name: partial(loader, name) for name in ("first", "second")})
+    first = weakref.ref(found.load().restorer)
+    assert found.load("first").restorer is first()
+    photo = write(tmp_path / "ann.png", "ann")
+    job = sent(tmp_path / "1", photo)
+    job.request = parse_request(b'{"weights": "second"}', weights=("first", "second"))
+    stages, enter = [], job.enter
+    job.enter = lambda stage: stages.append(stage) or enter(stage)
+    PhotoRestoration(found, None)(job)
+    assert stages[:2] == ["Loading the weights second", "Reading"]
+    gc.collect()
+    assert (first(), loads) == (None, ["first", "second"])
+
+
+def test_offered_weights_have_names_of_their_own(weights: Path, tmp_path: Path) -> None:
+    offered = offered_weights([str(weights)])
+    assert [(each.name, each.is_stated, each.is_guided) for each in offered] == [
+        *(("random", True, False), ("guided", False, True), ("tiny", False, False)),
+    ]
+    options = ServeOptions(base="a base", prompt="a wedding", device="cpu")
+    assert source_of(offered[0], options) == RestorerSource(str(weights), "a base", "a wedding", "cpu")
+    assert source_of(offered[1], options) == RestorerSource("guided", None, "", "cpu")
+    own, same = tmp_path / "tiny.safetensors", tmp_path / "random.safetensors"
+    for path in (own, same):
+        shutil.copy(weights, path)
+    assert [(each.name, each.weights) for each in offered_weights([str(own)])] == [
+        *(("tiny", str(own)), ("guided", "guided")),
+    ]
+    with pytest.raises(ValueError, match="would both be called random; rename one"):
+        offered_weights([str(weights), str(same)])
 
 
 @contextmanager
