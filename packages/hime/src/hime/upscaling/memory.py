@@ -93,8 +93,8 @@ def fitting_tiling(
     computed_here = next(network.parameters()).device.type == "cpu"
     wanted = whole
     for candidate in (tiling, *smaller_tilings(tiling.size)):
-        sides = (min(candidate.size, side) for side in size)
-        wanted = whole + (tile_bytes(network, *sides, exemplars) if computed_here else 0)
+        down, across = (min(candidate.size, side) for side in size)
+        wanted = whole + (tile_bytes(network, down, across, exemplars) if computed_here else 0)
         if wanted <= most:
             return candidate
     height, width = (side * network.scale for side in size)
