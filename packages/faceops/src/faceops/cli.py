@@ -87,9 +87,9 @@ def fetch(name: str) -> None:
     Args:
         name: Weights to download.
     """
-    from faceops.commands.weights import run_fetch
+    from faceops.weights.shown_download import fetch_shown
 
-    run_fetch(name)
+    fetch_shown(name)
 
 
 def verify(name: str | None = None) -> int:

@@ -146,9 +146,9 @@ def weights(action: Literal["list", "fetch"] = "list", name: str | None = None) 
     if (action == "fetch") != (name is not None):
         raise ValueError("Weights are fetched by name: headsup weights fetch osediff. The list takes none.")
     if name is not None:
-        from faceops.commands.weights import run_fetch
+        from faceops.weights.shown_download import fetch_shown
 
-        run_fetch(name)
+        fetch_shown(name)
         return
     from headsup.weights.report import print_weights
 

@@ -3,7 +3,6 @@
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
 from faceops.weights.cache import (
@@ -11,7 +10,6 @@ from faceops.weights.cache import (
     MissingWeightsError,
     cache_folder,
     cached_path,
-    fetch_weights,
     find_entry,
     verify_weights,
 )
@@ -45,23 +43,6 @@ def megabytes(size: int | None) -> str:
         ('1.8', '?')
     """
     return "?" if size is None else f"{size / 1e6:.1f}"
-
-
-def run_fetch(name: str) -> None:
-    """Fetch weights into the cache, going on where an earlier download broke off, and print the file.
-
-    Raises:
-        MissingWeightsError: If they cannot be fetched.
-        DamagedWeightsError: If the checksum is another.
-    """
-    entry = find_entry(name)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task(name, total=entry.size)
-        path = fetch_weights(entry, lambda there, total: progress.update(bar, completed=there, total=total))
-    print(f"licence of these weights: {entry.licence}", file=sys.stderr)
-    print(path)
 
 
 def run_verify(name: str | None) -> int:
