@@ -9,13 +9,14 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.fuzz.bombs import BOMBS, endless_frames
+from benchmarks.fuzz.bombs import BOMBS, INFLATED, endless_frames, inflating
 from benchmarks.fuzz.damage import DAMAGES, altered_tensors, false_number, flipped, truncated
 from benchmarks.fuzz.inputs import STEMS, write_damaged
 from benchmarks.fuzz.judging import KINDS, faults
@@ -139,13 +140,22 @@ def test_a_repaired_png_has_right_checksums_and_a_huge_one_says_so():
     assert b"\xff\xfe" in STEMS
 
 
-def test_bombs_are_small_and_whole_until_they_are_read():
+def test_bombs_are_small_until_they_are_read():
     for suffix, made in BOMBS:
         data = made(16)
         assert data == made(16)
         assert len(data) < 4_000_000
+        if inflating() in data:
+            with pytest.raises(ValueError, match="too large"):
+                Image.open(io.BytesIO(data))
+            continue
         with Image.open(io.BytesIO(data), formats=[FORMAT_OF[suffix]]) as picture:
             assert picture.size == (16, 16)
+    assert len(inflating()) < INFLATED / 1000
+    assert len(zlib.decompress(inflating())) == INFLATED
+
+
+def test_frames_and_sides_are_as_many_as_said():
     with Image.open(io.BytesIO(endless_frames(16))) as picture:
         assert picture.n_frames == 20_000
     with Image.open(io.BytesIO(odd_png(5, 4000))) as picture:
