@@ -1,5 +1,6 @@
 """``python -m benchmarks.fuzz --minutes 10 --seed 0``: throw damage at every command and count what is wrong.
 
+``--cases 100`` does as many on a busy machine as on an idle one.
 Each case is a folder that its number and the seed decide. Those with a fault are kept, with the call, what it said and
 what it left behind. The exit status is 1 if there is any.
 """
@@ -47,6 +48,7 @@ def main() -> int:
     """Run cases until the time is over; print the counts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--cases", type=int, help="end after so many cases instead, however long they take")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=60, help="processor seconds of a command (default 60)")
     parser.add_argument("--kept", type=Path, default=Path("outputs/fuzz"), help="folder for the cases with a fault")
@@ -57,7 +59,7 @@ def main() -> int:
     with TemporaryDirectory() as work:
         draws = prepared_in(Path(work), given.limit).draws()
         names = [name for name in draws if name.startswith(given.only)]
-        while time.monotonic() - started < given.minutes * 60:
+        while not over(given.cases, sum(cases.values()), given.minutes, time.monotonic() - started):
             number = sum(cases.values())
             name, generator = names[number % len(names)], np.random.default_rng((given.seed, number))
             folder = Path(work) / f"{number:06d}"
@@ -75,6 +77,16 @@ def main() -> int:
         print(f"{name}: {count}")
     print(f"{sum(cases.values())} cases; " + ", ".join(f"{kind}: {found[kind]}" for kind in KINDS))
     return int(bool(found))
+
+
+def over(most: int | None, cases: int, minutes: float, seconds: float) -> bool:
+    """Tell whether enough is done: so many cases if a number is wanted, else so many minutes.
+
+    Example:
+        >>> over(None, 9, 1.0, 59.0), over(9, 9, 1.0, 0.0), over(9, 8, 1.0, 99.0)
+        (False, True, False)
+    """
+    return seconds >= minutes * 60 if most is None else cases >= most
 
 
 def import_commands() -> None:

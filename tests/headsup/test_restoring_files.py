@@ -419,6 +419,36 @@ def test_little_memory_makes_the_tiles_smaller(weights: Path, monkeypatch: pytes
     assert tiles == [(128, 32), (128, 32), (32, 10)]
 
 
+def test_without_a_stated_memory_the_machine_bounds_encoder_and_decoder(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restorer, given = cached(weights), []
+
+    def encoded(vae: object, images: Tensor, memory: float | None) -> Tensor:
+        given.append(memory)
+        return restorer.restorer.encode(images)
+
+    def decoded(vae: object, latents: Tensor, memory: float | None) -> Tensor:
+        given.append(memory)
+        return restorer.restorer.decode(latents)
+
+    monkeypatch.setattr(photo_restorer, "encode", encoded)
+    monkeypatch.setattr(photo_restorer, "decode", decoded)
+    picture, taken = Picture(portrait("ann")), weight_bytes(restorer.restorer)
+    for machine, stated in ((taken + 6 * GB, None), (taken - 1, None), (None, None), (taken + 6 * GB, 2.0)):
+        monkeypatch.setattr(photo_restorer, "machine_memory", lambda machine=machine: machine)
+        restorer(picture, RestoreOptions(scale=1.0, memory=stated))
+    half, left = 3 * GB, 2 * GB - taken
+    assert given == [half, half, 0, 0, None, None, left, left]
+
+
+def test_a_result_too_large_for_the_machine_is_a_sentence(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    restorer = cached(weights)
+    monkeypatch.setattr(photo_restorer, "machine_memory", lambda: weight_bytes(restorer.restorer) + 1000)
+    with pytest.raises(ValueError, match=r"This picture takes .* GB beyond the weights even in the smallest tiles"):
+        restorer(Picture(portrait("ann")), RestoreOptions(scale=4.0))
+
+
 def test_each_face_gets_its_own_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "both.png", "ben", "ann")
     ann, ben = write(tmp_path / "refs/ann.png", "ann"), write(tmp_path / "refs/ben.png", "ben")

@@ -1,4 +1,4 @@
-"""The judge of the fuzz finds planted faults; a minute of the fuzz finds none in the commands."""
+"""The judge of the fuzz finds planted faults; two rounds of the fuzz find none in the commands."""
 
 import io
 import json
@@ -9,19 +9,22 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.fuzz.bombs import BOMBS, INFLATED, endless_frames, inflating
 from benchmarks.fuzz.damage import DAMAGES, altered_tensors, false_number, flipped, truncated
-from benchmarks.fuzz.inputs import STEMS
+from benchmarks.fuzz.inputs import STEMS, write_damaged
 from benchmarks.fuzz.judging import KINDS, faults
-from benchmarks.fuzz.pictures import FORMATS, huge_png, picture_bytes, repaired_png
+from benchmarks.fuzz.pictures import FORMATS, huge_png, odd_png, picture_bytes, repaired_png
 from benchmarks.fuzz.running import run_forked
 
 ROOT = Path(__file__).parents[2]
+FORMAT_OF = {".png": "PNG", ".tif": "TIFF", ".gif": "GIF"}
 
 
 def written(data: bytes = b"", name: str = "o.png", status: int = 0, said: str = "") -> None:
@@ -137,10 +140,44 @@ def test_a_repaired_png_has_right_checksums_and_a_huge_one_says_so():
     assert b"\xff\xfe" in STEMS
 
 
+def test_bombs_are_small_until_they_are_read():
+    for suffix, made in BOMBS:
+        data = made(16)
+        assert data == made(16)
+        assert len(data) < 4_000_000
+        if inflating() in data:
+            with pytest.raises(ValueError, match="too large"):
+                Image.open(io.BytesIO(data))
+            continue
+        with Image.open(io.BytesIO(data), formats=[FORMAT_OF[suffix]]) as picture:
+            assert picture.size == (16, 16)
+    assert len(inflating()) < INFLATED / 1000
+    assert len(zlib.decompress(inflating())) == INFLATED
+
+
+def test_frames_and_sides_are_as_many_as_said():
+    with Image.open(io.BytesIO(endless_frames(16))) as picture:
+        assert picture.n_frames == 20_000
+    with Image.open(io.BytesIO(odd_png(5, 4000))) as picture:
+        picture.load()
+        assert picture.size == (5, 4000)
+
+
+def test_damaged_settings_are_of_their_format(tmp_path):
+    settings = tmp_path / "s.yaml"
+    settings.write_text("scale: 4\ntile: 64\n")
+    seen = {
+        write_damaged(settings, tmp_path / "t.yaml", np.random.default_rng(seed)).read_bytes() for seed in range(80)
+    }
+    assert any(b"&a [*a]" in text for text in seen)
+    assert any(b"[*a, *a" in text for text in seen)
+    assert any(text.startswith(b"scale: 4\ntile: 64\ntile: ") for text in seen)
+
+
 @pytest.mark.slow
-def test_a_minute_of_damage_finds_no_fault(tmp_path):
+def test_damage_of_every_command_finds_no_fault(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.fuzz", "--minutes", "1", "--seed", "1", "--kept", str(tmp_path / "kept")],
+        [sys.executable, "-m", "benchmarks.fuzz", "--cases", "46", "--seed", "1", "--kept", str(tmp_path / "kept")],
         capture_output=True,
         text=True,
         check=False,
@@ -148,5 +185,6 @@ def test_a_minute_of_damage_finds_no_fault(tmp_path):
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    cases = int(re.search(r"^(\d+) cases; ", done.stdout, re.MULTILINE)[1])
-    assert cases >= 16, "not every command had a turn"
+    counts = [int(count) for count in re.findall(r"^[a-z -]+: (\d+)$", done.stdout, re.MULTILINE)]
+    assert sum(counts) == 46
+    assert len(counts) >= 18, "not every command had a turn"

@@ -40,8 +40,9 @@ class RestoreOptions:
         tile: Side of what is denoised at a time, in pixels of the result: as many tiles of the side `GRID` as are in
             it, at least one. It does not change the result. Where the memory is given, that decides.
         overlap: Pixels that neighbouring tiles share.
-        memory: Gigabytes that the weights and everything else may take; None for as much as it takes. Tiles are smaller
-            than `GRID`, and the result differs, only where not even one fits.
+        memory: Gigabytes that the weights and everything else may take. Tiles are smaller than `GRID`, and the result
+            differs, only where not even one fits. None for tiles as they are usual, and on the CPU half of what the
+            machine has beside the weights for encoder and decoder, whose pieces change nothing.
         confine_references: Keep what a reference brings to its face, see
             `headsup.restoring.references.reference_reach`; else it may change the whole picture, in the one pass that
             the paper has.

@@ -23,6 +23,7 @@ from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.boxes import rescaled_boxes, rescaled_points
 from faceops.images.files import Picture
 from faceops.images.finite_values import check_finite_values
+from faceops.images.memory_budget import SHARE, machine_memory
 from faceops.images.opacity import without_hidden_colours
 from headsup.model.autoencoder import latent_factor
 from headsup.model.one_step import OneStepRestorer
@@ -179,7 +180,8 @@ class PhotoRestorer:
         enlarged = bicubic(picture.pixels.unsqueeze(0).to(self.device), height, width).clamp(0, 1)
         canvas = padded(enlarged, self.factor)
         seconds: dict[str, float] = {}
-        budget = self._budget(options)
+        stated = self._budget(options)
+        budget = self._usual_budget() if stated is None else stated
         with measured(seconds, "encode"):
             z_l = encode(self.restorer.vae, canvas, budget)
             guiding = Guiding(self._no_condition(z_l), None)
@@ -188,7 +190,7 @@ class PhotoRestorer:
                 placed = references.rescaled(width / sides[1], height / sides[0])
                 guiding = self._guiding(z_l, placed, canvas.shape[-2:], options, budget)
         with measured(seconds, "denoise"):
-            z_h = self._denoise(z_l, guiding.condition, self.prompts(enlarged, [""]), options, budget)
+            z_h = self._denoise(z_l, guiding.condition, self.prompts(enlarged, [""]), options, stated)
         with measured(seconds, "decode"):
             image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, guiding.placed, budget))
             faithful = faithful.clamp(0, 1)
@@ -220,6 +222,17 @@ class PhotoRestorer:
                 f"The weights alone take {weights / GB:.2f} GB, so {options.memory} GB of memory are too few."
             )
         return options.memory * GB - weights
+
+    def _usual_budget(self) -> float | None:
+        """Bytes for encoder and decoder, whose pieces change nothing, where none are stated; None for no limit.
+
+        On the CPU it is the share of a picture of what the machine has beside the weights: the full resolution of a
+        large picture in one piece takes more than most machines have. Other devices say themselves what they lack.
+        """
+        memory = machine_memory()
+        if self.device.type != "cpu" or memory is None:
+            return None
+        return SHARE * max(memory - weight_bytes(self.restorer), 0)
 
     def _guiding(
         self,
