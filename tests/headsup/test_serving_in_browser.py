@@ -68,7 +68,7 @@ def test_a_bad_file_leaves_the_good_ones_alone(page: Any, client: Client, tmp_pa
     page.choose("#photo", bad, large)
     page.wait(f"{ALBUM}.join() === 'ready,refused'")
     assert "bad.png is not an image" in text(page, "album")
-    assert text(page, "left-out") == "large.png has 50.0 MB, and up to 50 MB are taken."
+    assert text(page, "left-out") == "large.png has 50.0\u00a0MB, and up to 50 MB are taken."
     assert text(page, "trouble-words") == ""  # the good one is still looked at
     page.choose("#photo", other)
     page.choose("#references", bad, good)
@@ -171,8 +171,9 @@ def test_before_and_after(page: Any, tmp_path: Path) -> None:
     assert (width <= 390, width / height) == (True, pytest.approx(4 / 3, rel=0.01))
     clip = "getComputedStyle(document.getElementById('pane-before')).clipPath"
     assert "50%" in page.value(clip)
-    set_field(page, "split", "20")
-    assert "80%" in page.value(clip) or "20%" in page.value(clip)
+    drag(page, (0.5, 0.5), (0.2, 0.5))
+    assert float(page.value("document.getElementById('split').value")) == pytest.approx(20, abs=1)
+    assert page.value("document.getElementById('view').style.getPropertyValue('--split')").startswith("20")
 
     page.click("#arrangement label:last-child")
     assert page.value(clip) == "none"
@@ -188,7 +189,22 @@ def test_before_and_after(page: Any, tmp_path: Path) -> None:
     page.press("ArrowUp")
     (right, above), same = page.value(moved), page.value(moved.replace("'after'", "'before'"))
     assert (right < left, above > top, same) == (True, True, [right, above])
+    drag(page, (0.5, 0.3), (0.3, 0.2))
+    further = page.value(moved)
+    assert (further[0] < right, further[1] < above) == (True, True)
     assert "the arrow keys move" in page.value("document.getElementById('view').getAttribute('aria-label')")
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag within what shows before and after, in parts of its sides."""
+    page.value("document.getElementById('view').scrollIntoView({ block: 'center', behavior: 'instant' })")
+    left, top, width, height = page.value(
+        "(({ left, top, width, height }) => [left, top, width, height])"
+        "(document.getElementById('view').getBoundingClientRect())"
+    )
+    for kind, (x, y) in (("Pressed", start), ("Moved", end), ("Released", end)):
+        where = {"x": left + x * width, "y": top + y * height}
+        page.tell("Input.dispatchMouseEvent", type=f"mouse{kind}", button="left", buttons=1, clickCount=1, **where)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

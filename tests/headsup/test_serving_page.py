@@ -306,8 +306,13 @@ def test_a_large_result_is_also_shown_with_all_pixels(
     assert sizes == [(50, 50), (80, 80), (80, 80)]
 
 
-def test_one_restorer_is_in_memory_at_a_time(weights: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("are_small", [False, True])
+def test_one_large_restorer_is_in_memory_at_a_time(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, are_small: bool
+) -> None:
     loads = []
+    if not are_small:
+        monkeypatch.setattr("headsup.serving.restorers.SMALL_BYTES", 0)
 
     def loader(name: str) -> PhotoRestorer:
         loads.append(name)
@@ -324,7 +329,8 @@ def test_one_restorer_is_in_memory_at_a_time(weights: Path, tmp_path: Path) -> N
     PhotoRestoration(found, None)(job)
     assert stages[:2] == ["Loading the weights second", "Reading"]
     gc.collect()
-    assert (first(), loads) == (None, ["first", "second"])
+    assert (first() is not None, loads) == (are_small, ["first", "second"])
+    assert found.load("second").restorer is not first()
 
 
 def test_offered_weights_have_names_of_their_own(weights: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Restorers that the page offers, by name."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.serving.photo_job import PhotoJob
 from headsup.serving.stage_hooks import StageHooks
+from headsup.tiling.memory import GB, weight_bytes
 from headsup.weights.files import read_header
 from headsup.weights.shipped import find_weights, shipped_weights
 
@@ -15,13 +17,18 @@ from headsup.weights.shipped import find_weights, shipped_weights
 class WatchedRestorer:
     """A restorer and the hooks that watch it."""
 
-    name: str
     restorer: PhotoRestorer
     hooks: StageHooks
+    bytes: int
+    """Of its weights."""
+
+
+SMALL_BYTES = 0.2 * GB
+"""Bytes of weights up to which they stay in memory when others are loaded; of large ones two may not fit into it."""
 
 
 class Restorers:
-    """Restorers by name, of which the one used last is kept: two may not fit into the memory.
+    """Restorers by name; the one used last and all small ones stay loaded.
 
     Args:
         loaders: What loads each; the first is taken where nobody chooses.
@@ -29,7 +36,7 @@ class Restorers:
 
     def __init__(self, loaders: Mapping[str, Callable[[], PhotoRestorer]]) -> None:
         self._loaders = loaders
-        self._loaded: WatchedRestorer | None = None
+        self._loaded: dict[str, WatchedRestorer] = {}
 
     @property
     def default(self) -> str:
@@ -44,11 +51,13 @@ class Restorers:
             OSError: If something is missing.
         """
         name = name or self.default
-        if self._loaded is None or self._loaded.name != name:
-            self._loaded = None
+        if name not in self._loaded:
+            self._loaded = {other: each for other, each in self._loaded.items() if each.bytes <= SMALL_BYTES}
             restorer = self._loaders[name]()
-            self._loaded = WatchedRestorer(name, restorer, StageHooks(restorer.restorer))
-        return self._loaded
+            self._loaded[name] = WatchedRestorer(
+                restorer, StageHooks(restorer.restorer), weight_bytes(restorer.restorer)
+            )
+        return self._loaded[name]
 
     def load_for(self, job: PhotoJob) -> WatchedRestorer:
         """The restorer that a job wants, which says what is loaded and what the restorer then does.
@@ -59,9 +68,10 @@ class Restorers:
         """
         assert job.request is not None
         name = job.request.weights or self.default
-        if self._loaded is None or self._loaded.name != name:
+        if name not in self._loaded:
             job.enter(f"Loading the weights {name}")
         loaded = self.load(name)
+        job.began = time.monotonic()  # the next one with these weights does not wait for them
         loaded.hooks.watch(job)
         return loaded
 

@@ -134,6 +134,7 @@ function drawBar() {
   const again = list.length && list[0].state !== "ready" ? " again" : "";
   $("restore").textContent = list.length > 1 ? `Restore ${list.length} photographs${again}` : `Restore${again}`;
   $("restore").disabled = !settings || !list.length;
+  $("restore").hidden = going !== null && !list.length;
   $("stop").hidden = !going;
 }
 
