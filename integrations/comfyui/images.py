@@ -17,10 +17,6 @@ def pictures_of(batch: Float[Tensor, "b h w c"]) -> list[Picture]:
 
     Raises:
         ValueError: If it is something else.
-
-    Example:
-        >>> [picture.pixels.shape for picture in pictures_of(torch.rand(2, 30, 40, 3))]
-        [torch.Size([3, 30, 40]), torch.Size([3, 30, 40])]
     """
     if batch.ndim != 4 or batch.shape[3] not in (3, 4):
         raise ValueError(f"An image is a tensor (batch, height, width, 3 or 4 channels), got {tuple(batch.shape)}.")

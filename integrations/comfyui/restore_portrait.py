@@ -21,6 +21,8 @@ from .weight_files import offered, weight_file
 FOLDER = "headsup"
 """Folder of ComfyUI's models for files of `headsup export`."""
 
+AUTOMATIC_SCALE = "Magnification; 0 is four times, or less for large images"
+
 ADVICE = "Disconnect the references, or set force if you know that they show the person."
 
 
@@ -41,7 +43,7 @@ class RestorePortrait:
             "required": {
                 "image": ("IMAGE",),
                 "weights": (offered(FOLDER, shipped_weights()), {"default": DEFAULT_WEIGHTS}),
-                "scale": ("FLOAT", {"default": 0.0, "min": 0.0, "max": 16.0, "step": 0.25, "tooltip": "0: 4, or less"}),
+                "scale": ("FLOAT", {"default": 0.0, "min": 0.0, "max": 16.0, "step": 0.25, "tooltip": AUTOMATIC_SCALE}),
                 "fidelity": ("FLOAT", {"default": 0.0, **slider, "tooltip": "1: damage removed, nothing invented"}),
                 "colour": (["wavelet", "adain", "none"],),
                 "reference_strength": ("FLOAT", {"default": 1.0, **slider}),

@@ -133,7 +133,7 @@ def in_sentences(task: Callable[P, R]) -> Callable[P, R]:
         try:
             return task(*args, **kwargs)
         except (ValueError, OSError) as error:
-            raise gradio.Error(str(error)) from error
+            raise gradio.Error(str(error), print_exception=False) from error
 
     return run
 

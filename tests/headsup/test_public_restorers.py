@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.peers.srvgg import SRVGG
+from benchmarks.peers.srvgg import SRVGG, load_srvgg
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
 from faceops.images.files import Picture, load_picture, save_picture
@@ -216,6 +216,15 @@ def test_the_compact_network_gives_what_our_own_gives(tmp_path: Path) -> None:
     restorer, picture = load_spandrel(tmp_path / "compact.pth", CPU), Picture(torch.rand(3, 9, 11))
     made = restorer(picture, RestoreOptions(scale=4.0)).picture.pixels
     torch.testing.assert_close(made, own(picture.pixels[None])[0].clamp(0, 1), atol=1e-5, rtol=0)
+
+
+@needs_spandrel
+@pytest.mark.assets
+def test_so_does_its_published_file(assets: Path) -> None:
+    path = assets / "weights/sr/realesr-general-x4v3_fp16.safetensors"
+    restorer, picture = load_spandrel(path, CPU), Picture(torch.rand(3, 9, 11))
+    made = restorer(picture, RestoreOptions(scale=4.0)).picture.pixels
+    torch.testing.assert_close(made, load_srvgg(path)(picture.pixels[None])[0].clamp(0, 1), atol=1e-4, rtol=0)
 
 
 @needs_spandrel

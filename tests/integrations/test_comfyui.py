@@ -177,6 +177,8 @@ import asyncio, json, sys
 comfyui, folder, *names = sys.argv[1:]
 sys.argv = ["main.py", "--cpu"]
 sys.path.insert(0, comfyui)
+import comfy.options
+comfy.options.enable_args_parsing()
 import nodes
 assert asyncio.run(nodes.load_custom_node(folder))
 told = {name: (nodes.NODE_DISPLAY_NAME_MAPPINGS[name], nodes.NODE_CLASS_MAPPINGS[name].INPUT_TYPES()) for name in names}

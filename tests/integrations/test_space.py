@@ -107,7 +107,7 @@ try:
     client.predict(None, [], 4, api_name="/enlarge")
 except Exception as error:
     print(error)
-page.close()
+page.close(verbose=False)
 """
 
 
