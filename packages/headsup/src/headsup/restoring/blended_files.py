@@ -6,6 +6,7 @@ from functools import partial
 
 from faceops.images.batch import error_console
 from faceops.images.jobs import Job, missing_jobs
+from faceops.progress.display import shown
 from headsup.command_options import BlendFilesOptions
 from headsup.restoring.blending import blend, check_face_size
 from headsup.restoring.face_scores import face_records
@@ -52,14 +53,15 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
     """
     console = error_console()
     check_face_size(options.face_size)
-    wanted = missing_jobs(jobs, options.overwrite, console)
+    wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
     recognition = load_recognition(fetch=True)
     assert recognition is not None
     source = RestorerSource.stated(options)
-    general = source.load()
-    face = replace(source, weights=options.face_weights, base=options.face_base).load()
+    with shown("Loading"):
+        general = source.load()
+        face = replace(source, weights=options.face_weights, base=options.face_base).load()
     setup = Blending(general, face, stated, recognition, options.face_size, scores=options.report is not None)
     run = replace(
         run_record(general, stated, source, ()),

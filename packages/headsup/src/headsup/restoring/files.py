@@ -13,6 +13,8 @@ from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
 from faceops.images.jobs import Job, missing_jobs
+from faceops.progress.display import shown
+from faceops.progress.verbosity import say
 from headsup.command_options import BlendFilesOptions, RestoreFilesOptions, ServeOptions
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -84,16 +86,17 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
     """
     console = error_console()
     box = checked_box(options.face_box, len(jobs))
-    wanted = missing_jobs(jobs, options.overwrite, console)
+    wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
-    shown = options.report is not None or any(job.sheet is not None for job in jobs)
-    recognition = wanted_recognition(bool(options.reference), shown, console)
+    looked_at = options.report is not None or any(job.sheet is not None for job in jobs)
+    recognition = wanted_recognition(bool(options.reference), looked_at)
     if box is not None and recognition is None:
-        console.print("--face-box says which face the references are for; without any it is not used.")
-    people = wanted_people(options.reference, recognition, options.force, console)
+        say("--face-box says which face the references are for; without any it is not used.")
     source = RestorerSource.stated(options)
-    restorer = source.load()
+    with shown("Loading"):
+        people = wanted_people(options.reference, recognition, options.force)
+        restorer = source.load()
     setup = Setup(restorer, stated, people, recognition, box, options.force, scores=options.report is not None)
     run = run_record(restorer, stated, source, options.reference)
     report = None if options.report is None else Report(options.report, run)
@@ -120,7 +123,7 @@ def run_jobs(
         for job in jobs:
             if job not in wanted:
                 report.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    batch = Batch(partial(report_job, work=work, report=report), "restoring", "restored")
+    batch = Batch(partial(report_job, work=work, report=report), "Restoring", "restored")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
@@ -156,7 +159,7 @@ def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, floa
     return box[0], box[1], box[2], box[3]
 
 
-def wanted_recognition(references: bool, scores: bool, console: Console) -> FaceRecognition | None:
+def wanted_recognition(references: bool, scores: bool) -> FaceRecognition | None:
     """Networks for faces: fetched if there are references, taken from the cache for a report or sheet.
 
     Raises:
@@ -166,16 +169,14 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
         return None
     recognition = load_recognition(fetch=references)
     if recognition is None:
-        console.print(
+        say(
             "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
             "mobilefacenet` (5 MB)."
         )
     return recognition
 
 
-def wanted_people(
-    references: Sequence[Path], recognition: FaceRecognition | None, force: bool, console: Console
-) -> Sequence[Person]:
+def wanted_people(references: Sequence[Path], recognition: FaceRecognition | None, force: bool) -> Sequence[Person]:
     """People of the references; what is to be said of these is printed.
 
     Raises:
@@ -187,7 +188,7 @@ def wanted_people(
     with with_cli_advice():
         found = load_people(references, recognition, force)
     for note in found.notes:
-        console.print(note, markup=False)
+        say(note)
     return found.people
 
 

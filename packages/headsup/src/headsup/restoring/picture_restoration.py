@@ -25,9 +25,7 @@ from headsup.restoring.references.matching import (
 from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.references.reference_people import Person
 from headsup.restoring.report import FaceRecord, PictureRecord
-
-STAGES = ("read", "faces", "encode", "denoise", "decode", "paste", "write", "scores")
-"""Stages whose seconds a report gives, in order; "paste" only where faces are pasted."""
+from headsup.restoring.stages import STAGES
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """The faces of a picture: where they are and whose they are like."""
 
 import math
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
+from faceops.progress.verbosity import say
 from faceops.recognition.identity import DEFAULT_NETWORK, IdentityNetwork, build_identity, embed
 from faceops.weights.cache import cached_path, find_entry
 from portraitdata.images.resampling import bicubic
@@ -76,7 +76,7 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
         return None
     if absent:
         names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
-        print(f"To find faces and tell people apart, the networks {names} are fetched, once.", file=sys.stderr)
+        say(f"To find faces and tell people apart, the networks {names} are fetched, once.")
     encoder = build_identity(DEFAULT_NETWORK)
     assert encoder.threshold is not None
     return FaceRecognition(build_detector(DETECTOR), encoder, encoder.threshold)
