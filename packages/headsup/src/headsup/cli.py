@@ -76,11 +76,13 @@ def demo(*, output: Path) -> None:
     Example:
         headsup demo --output demo
     """
-    import_networks()
+    with shown("Restoring"):
+        import_networks()
 
-    from headsup.demo import print_scores, run_demo
+        from headsup.demo import print_scores, run_demo
 
-    print_scores(run_demo(output), output)
+        scores = run_demo(output)
+    print_scores(scores, output)
 
 
 def blend(options: BlendFilesOptions) -> int:

@@ -58,9 +58,11 @@ def demo(*, output: Path) -> None:
     Example:
         hime demo --output demo
     """
-    from hime.demo import print_scores, run_demo
+    with shown("Upscaling"):
+        from hime.demo import print_scores, run_demo
 
-    print_scores(run_demo(output), output)
+        scores = run_demo(output)
+    print_scores(scores, output)
 
 
 def profile(

@@ -59,7 +59,7 @@ class RecipeCLI(LightningCLI):
         """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own."""
         self.summary = FitSummary()
         trainer = super().instantiate_trainer(**kwargs)
-        trainer.callbacks.append(self.summary)
+        trainer.callbacks.append(self.summary)  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
