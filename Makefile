@@ -21,14 +21,19 @@ setup: $(STAMP) ## Install everything into .venv
 $(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
 	@test -x $(RUN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(TOO_OLD)")'
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the four packages and what they need, as constraints.txt names it, into $(VENV):"
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(RUN)/uv pip install --quiet --python $(RUN)/python -c constraints.txt $(PACKAGES) --group dev
+	$(RUN)/uv pip install --python $(RUN)/python -c constraints.txt $(PACKAGES) --group dev
 	touch $@
 
 demo: setup ## Upscale and restore a real portrait with the shipped weights, then train for a few steps
 	$(RUN)/hime demo --output outputs/demo/hime
 	$(RUN)/headsup demo --output outputs/demo/headsup
 	$(RUN)/hime fit --config lightning_configs/hime/smoke.yaml
+	@echo "This was made:"
+	@echo "  outputs/demo/hime/sheet_*.png   a portrait, enlarged without and with other photographs"
+	@echo "  outputs/demo/headsup/sheet.png  a portrait, restored without and with a reference"
+	@echo "  runs/smoke                      curves and checkpoints of the training: $(RUN)/tensorboard --logdir runs"
 
 test: setup ## Run the tests that fit into eight minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n $(OMP_NUM_THREADS) --dist loadfile -m "not slow and not gpu"

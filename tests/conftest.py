@@ -31,6 +31,12 @@ def _empty_cache_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: p
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path_factory.getbasetemp() / "no_weights"))
 
 
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command says does not depend on how busy this machine is."""
+    monkeypatch.setattr("faceops.progress.display.INTERVAL", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """Folder of the photographs and weights that are not part of the project."""

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -268,3 +269,19 @@ def test_is_the_same_on_a_gpu():
     image = pasted(photograph(), mask, blurred, 4)
     found = boundary_artifact(image.cuda(), mask.cuda(), photograph().cuda())
     torch.testing.assert_close(found.cpu(), boundary_artifact(image, mask, photograph()), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("softness", [1, 9])
+def test_distances_are_those_of_the_whole_image(softness):
+    mask = torch.zeros(1, 1, 400, 600)
+    mask[..., 60:130, 500:600] = 1
+    mask = F.avg_pool2d(mask, softness, 1, softness // 2)[0, 0]
+    contour, whole = contour_bands(mask), signed_distance(mask)
+    assert contour is not None
+    assert torch.allclose(contour.distance, whole[contour.rows, contour.columns], atol=1e-3)
+    labelled = (contour.bands >= 0) | (contour.zones >= 0) | (contour.strips >= 0)
+    farthest = contour.distance[labelled].abs().max()
+    inside = torch.zeros_like(mask, dtype=torch.bool)
+    inside[contour.rows, contour.columns] = True
+    assert inside[whole.abs() <= farthest].all()
+    assert inside.float().mean() < 0.9

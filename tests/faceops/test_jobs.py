@@ -180,11 +180,11 @@ def test_further_files_are_checked_too(album: Path, tmp_path: Path) -> None:
 def test_what_is_there_is_skipped_and_said(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     jobs = plan_jobs([album], tmp_path)
     (tmp_path / "b.jpg").touch()
-    assert [job.name for job in missing_jobs(jobs, False, error_console())] == ["a.png", "c.gif"]
+    assert [job.name for job in missing_jobs(jobs, False)] == ["a.png", "c.gif"]
     assert "1 of 3 pictures are there already; --overwrite makes them again." in capsys.readouterr().err
-    assert missing_jobs(jobs[1:2], False, error_console()) == []
+    assert missing_jobs(jobs[1:2], False) == []
     assert f"{tmp_path / 'b.jpg'} is there already; --overwrite makes it again." in capsys.readouterr().err
-    assert missing_jobs(jobs, True, error_console()) == jobs
+    assert missing_jobs(jobs, True) == jobs
     assert not capsys.readouterr().err
 
 

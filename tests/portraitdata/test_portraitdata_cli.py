@@ -155,7 +155,7 @@ def test_commands_of_the_pages_are_understood(page):
             [
                 sys.executable,
                 "-c",
-                f"import sys; sys.argv = ['portraitdata', '{command}', '--help']\n"
+                f"import sys; sys.argv = ['portraitdata', '{command}', '--help-all']\n"
                 "from portraitdata.cli import main; main()",
             ],
             capture_output=True,

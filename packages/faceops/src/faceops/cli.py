@@ -64,7 +64,11 @@ def embed_faces(options: EmbedOptions) -> int:
 
 
 def list_weights() -> None:
-    """List the known weights with size, cache state and licence."""
+    """List the known weights with size, cache state and licence.
+
+    Example:
+        faceops weights list
+    """
     from faceops.commands.weights import run_list
 
     run_list()
@@ -75,6 +79,9 @@ def where(name: str | None = None) -> None:
 
     Args:
         name: Weights whose path to print.
+
+    Example:
+        faceops weights where yunet
     """
     from faceops.weights.cache import cache_folder, cached_path, find_entry
 
@@ -86,6 +93,9 @@ def fetch(name: str) -> None:
 
     Args:
         name: Weights to download.
+
+    Example:
+        faceops weights fetch yunet
     """
     from faceops.weights.shown_download import fetch_shown
 
@@ -97,6 +107,9 @@ def verify(name: str | None = None) -> int:
 
     Args:
         name: Weights to check; all cached ones by default.
+
+    Example:
+        faceops weights verify
     """
     from faceops.commands.weights import run_verify
 
@@ -109,6 +122,9 @@ def add(file: Path, *, name: str | None = None) -> None:
     Args:
         file: File of any name.
         name: Name of the weights; recognised by the checksum by default.
+
+    Example:
+        faceops weights add scrfd_10g_bnkps.onnx
     """
     from faceops.weights.cache import add_weights
 

@@ -18,6 +18,18 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace, auto_cli
 
+from faceops.command_help import (
+    CONFIG_OPTIONS,
+    HelpAll,
+    PlainHelp,
+    SayAsMuch,
+    configs_first,
+    example_of,
+    expert_options,
+    plain_error,
+    short_usage,
+)
+from faceops.progress.verbosity import VERBOSITY, Verbosity
 from faceops.settings_files import bound_settings
 
 Commands = Mapping[str, "Callable[..., int | None] | str | Commands"]
@@ -36,6 +48,16 @@ class ShellParser(ArgumentParser):
 
     _elements: dict[str, type]
     _unnamed: set[str]
+    _experts: set[str]
+    _example = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, formatter_class=PlainHelp, print_config="--print_config", **kwargs)
+        self._expert_group = self.add_argument_group("expert options")
+        self._required: set[str] = set()
+        self._experts = set(CONFIG_OPTIONS)
+        self._hints: dict[str, Any] = {}
+        self.add_argument("--help-all", action=HelpAll, help="Show this help with the options for experts, and exit.")
 
     # Whatever jsonargparse passes is passed on: it calls one of the first two for a command, the first for each field
     # that is a dataclass too, and the last for each parameter.
@@ -56,8 +78,53 @@ class ShellParser(ArgumentParser):
         self._read_signature(function)
         return super().add_function_arguments(function, *args, **kwargs)
 
+    def add_subcommands(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Add commands."""
+        description = "COMMAND --help says more about each; COMMAND --help-all says all."
+        return super().add_subcommands(*args, title="commands", description=description, **kwargs)
+
+    def parse_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        *others: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Parse a command line; what it says counts more than a file of ``--config`` wherever that stands."""
+        is_command = args is not None and self._subcommands_action is None
+        return super().parse_args(configs_first(args) if args is not None and is_command else args, *others, **kwargs)
+
+    def error(self, message: str, *args: Any) -> NoReturn:  # noqa: ANN401
+        """Say what is wrong, and end."""
+        super().error(plain_error(message), *args)
+
+    def format_usage(self) -> str:
+        """Usage in a line: what must be given."""
+        return f"usage: {self._short_usage()}\n"
+
+    def format_help(self, *args: Any) -> str:  # noqa: ANN401
+        """Help without the options of experts."""
+        everything = self._action_groups
+        try:
+            own = everything[: everything.index(self._expert_group)]
+            self._action_groups = [*own, *(group for group in everything if group.title == "commands")]
+            return self.format_help_all(*args)
+        finally:
+            self._action_groups = everything
+
+    def format_help_all(self, *args: Any) -> str:  # noqa: ANN401
+        """Help with all options."""
+        self.usage = self._short_usage()
+        example = f"\nexample:\n  {self._example}\n".replace("\n  \n", "\n") if self._example else ""
+        return super().format_help(*args) + example
+
+    def _short_usage(self) -> str:
+        return short_usage(self.prog.replace(" [options]", ""), self._actions, self._required)
+
     def _read_signature(self, command: Callable) -> None:
-        hints = typing.get_type_hints(command)
+        self.add_argument("--quiet", action=SayAsMuch, help="Say nothing but what fails; results are still listed.")
+        self.add_argument("--verbose", action=SayAsMuch, help="Say how long each stage takes, too.")
+        self._experts, self._example = {*CONFIG_OPTIONS, *expert_options(command)}, example_of(command)
+        hints = self._hints = typing.get_type_hints(command)
         self._elements = {
             name: typing.get_args(hint)[0] for name, hint in hints.items() if typing.get_origin(hint) is Sequence
         }
@@ -70,6 +137,10 @@ class ShellParser(ArgumentParser):
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Add one argument."""
         name = args[0].lstrip("-") if args else ""
+        # jsonargparse makes a class of groups of this method alone, with no other name of this module
+        is_parser = hasattr(self, "_expert_group")
+        if is_parser:
+            self._note_option(name, kwargs)
         if name in getattr(self, "_elements", {}):
             kwargs.pop("action", None)
             kwargs |= {"type": self._elements[name], "nargs": "+"}
@@ -83,6 +154,8 @@ class ShellParser(ArgumentParser):
             args, kwargs = (name,), kwargs | {"nargs": "?"}
         if args and args[0].startswith("--") and "_" in name and name != "print_config":
             args = (args[0].replace("_", "-"), *args)
+        if is_parser and name in self._experts:
+            return self._expert_group.add_argument(*args, **kwargs)
         return super().add_argument(*args, **kwargs)
 
     def instantiate(self, namespace: Namespace, *args: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
@@ -91,6 +164,18 @@ class ShellParser(ArgumentParser):
             return super().instantiate(namespace, *args, **kwargs)
         except TypeError as error:
             self.error(f"A group of settings does not fit: {str(error).rpartition('argument after ** ')[2]}.", error)
+
+    def _note_option(self, name: str, kwargs: dict[str, Any]) -> None:
+        """Note whether an option must be given, and give a marked one its choices."""
+        if kwargs.get("required"):
+            self._required.add(name)
+        # jsonargparse has no choices and no switches of marked types
+        hint = self._hints.get(name)
+        if name in self._experts and typing.get_origin(hint) is typing.Literal:
+            kwargs["metavar"] = f"{{{','.join(typing.get_args(hint))}}}"
+        if name in self._experts and hint is bool:
+            kwargs.pop("action", None)
+            kwargs["type"] = bool
 
 
 def run_chosen(commands: Commands, program: str) -> int | None:
@@ -170,6 +255,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
     """
     write_any_name()
     bound_settings()
+    VERBOSITY.set(Verbosity.USUAL)
     try:
         status = run()
     except KeyboardInterrupt:

@@ -4,12 +4,14 @@ Nothing here imports lightning, torch or diffusers, which take seconds: a comman
 """
 
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
+from faceops.progress.display import shown
 from faceops.weights.shipped import check_suffix
 from headsup.command_options import (
     BlendFilesOptions,
@@ -21,6 +23,7 @@ from headsup.command_options import (
 )
 from headsup.model.diffusers_networks import import_networks
 from headsup.weights.shipped import find_weights
+from portraitdata.training.recipe_help import recipe_help
 
 
 def fit() -> None:
@@ -56,9 +59,10 @@ def restore(options: RestoreFilesOptions) -> int:
             (options.weights,),
             options.recursive,
         )
-        import_networks()
+        with shown("Loading"):
+            import_networks()
 
-        from headsup.restoring.files import restore_files
+            from headsup.restoring.files import restore_files
 
         return restore_files(jobs, stated, options)
 
@@ -68,12 +72,17 @@ def demo(*, output: Path) -> None:
 
     Args:
         output: Folder for the images and a sheet; created if missing.
+
+    Example:
+        headsup demo --output demo
     """
-    import_networks()
+    with shown("Restoring"):
+        import_networks()
 
-    from headsup.demo import print_scores, run_demo
+        from headsup.demo import print_scores, run_demo
 
-    print_scores(run_demo(output), output)
+        scores = run_demo(output)
+    print_scores(scores, output)
 
 
 def blend(options: BlendFilesOptions) -> int:
@@ -85,9 +94,10 @@ def blend(options: BlendFilesOptions) -> int:
     stated = stated_options(options)
     with memory_budget(options.memory):
         jobs = plan_blending(options)
-        import_networks()
+        with shown("Loading"):
+            import_networks()
 
-        from headsup.restoring.blended_files import blend_files
+            from headsup.restoring.blended_files import blend_files
 
         return blend_files(jobs, stated, options)
 
@@ -98,9 +108,10 @@ def serve(options: ServeOptions) -> None:
         raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
     for name in options.weights:
         find_weights(name)
-    import_networks()
+    with shown("Loading"):
+        import_networks()
 
-    from headsup.serving.serve import serve_page
+        from headsup.serving.serve import serve_page
 
     serve_page(options)
 
@@ -125,6 +136,9 @@ def profile(
         references: Concatenated with the input, as in the paper, or attended to.
         trained: Trained weights: adapters, as in the paper, or all of the base model.
         json: Print JSON instead of tables.
+
+    Example:
+        headsup profile --size 2048 --mode restore
     """
     from headsup.model.settings import RestorerSettings
     from headsup.profiling.profile_report import print_profile, report_profile
@@ -142,6 +156,9 @@ def weights(action: Literal["list", "fetch"] = "list", name: str | None = None) 
 
     Raises:
         ValueError: If a name is missing, or given for the list.
+
+    Example:
+        headsup weights fetch osediff
     """
     if (action == "fetch") != (name is not None):
         raise ValueError("Weights are fetched by name: headsup weights fetch osediff. The list takes none.")
@@ -189,7 +206,7 @@ def merge(options: MergeOptions) -> None:
     print(options.output)
 
 
-TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate, "test": test, "predict": predict}
+TRAINER_COMMANDS: dict[str, Callable[[], None]] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = (
@@ -199,25 +216,33 @@ OUT_OF_MEMORY = (
 
 COMMANDS: Commands = {
     "restore": restore,
-    "demo": demo,
-    "blend": blend,
     "serve": serve,
+    "demo": demo,
     "weights": weights,
-    "profile": profile,
+    **TRAINER_COMMANDS,
     "export": export,
     "import": import_weights,
     "merge": merge,
+    "profile": profile,
+    "blend": blend,
 }
+"""In the order of use: photographs, training, what is made of its result, comparisons."""
 
 
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
+        sentence = TRAINER_COMMANDS[sys.argv[1]].__doc__ or ""
+        told = recipe_help("headsup", sys.argv[1], sentence, sys.argv[2:])
+        if told is not None:
+            print(told, end="")
+            return None
+
         from headsup.training.cli import run as run_recipe
 
         run_recipe()
         return None
-    return run_chosen({**TRAINER_COMMANDS, **COMMANDS}, "headsup")
+    return run_chosen(COMMANDS, "headsup")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
 from headsup.weights.model_card import ModelCard
 from headsup.weights.shipped import DEFAULT_WEIGHTS
 
@@ -41,6 +42,9 @@ class RestoreFilesOptions:
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
         tagger: Tagger that describes each image, such as dape, before the prompt; or the path of a class.
+
+    Example:
+        headsup restore grandmother.jpg --output restored.png --reference anna.jpg
     """
 
     inputs: Sequence[Path]
@@ -50,25 +54,25 @@ class RestoreFilesOptions:
     scale: float | None = None
     size: str | None = None
     weights: str = DEFAULT_WEIGHTS
-    base: str | None = None
+    base: Expert[str | None] = None
     fidelity: float = 0.0
-    colour: Literal["wavelet", "adain", "none"] = "wavelet"
-    tile: int = 1024
-    overlap: int = 256
+    colour: Expert[Literal["wavelet", "adain", "none"]] = "wavelet"
+    tile: Expert[int] = 1024
+    overlap: Expert[int] = 256
     memory: float | None = None
-    prompt: str = ""
+    prompt: Expert[str] = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    face_box: Sequence[float] = ()
-    confine_references: bool = True
-    reference_strength: float = 1.0
+    precision: Expert[Literal["auto", "float32", "bfloat16"]] = "auto"
+    face_box: Expert[Sequence[float]] = ()
+    confine_references: Expert[bool] = True
+    reference_strength: Expert[float] = 1.0
     recursive: bool = False
     strip_metadata: bool = False
     report: Path | None = None
     compare: Path | None = None
     force: bool = False
     overwrite: bool = False
-    tagger: str | None = None
+    tagger: Expert[str | None] = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,9 @@ class BlendFilesOptions:
         report: JSON report of sizes, times, faces and their seams; rewritten after each image.
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
+
+    Example:
+        headsup blend old.jpg --output new.png --weights general.safetensors --face-weights face.safetensors
     """
 
     inputs: Sequence[Path]
@@ -111,19 +118,19 @@ class BlendFilesOptions:
     face: str
     general: str | None = None
     background: Literal["realesrgan-x4plus"] | None = None
-    face_size: int = 512
+    face_size: Expert[int] = 512
     scale: float | None = None
     size: str | None = None
-    base: str | None = None
-    face_base: str | None = None
+    base: Expert[str | None] = None
+    face_base: Expert[str | None] = None
     fidelity: float = 0.0
-    colour: Literal["wavelet", "adain", "none"] = "wavelet"
-    tile: int = 1024
-    overlap: int = 256
+    colour: Expert[Literal["wavelet", "adain", "none"]] = "wavelet"
+    tile: Expert[int] = 1024
+    overlap: Expert[int] = 256
     memory: float | None = None
-    prompt: str = ""
+    prompt: Expert[str] = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Expert[Literal["auto", "float32", "bfloat16"]] = "auto"
     recursive: bool = False
     strip_metadata: bool = False
     report: Path | None = None
@@ -147,18 +154,21 @@ class ServeOptions:
         largest_upload_mb: Largest upload in megabytes.
         largest_megapixels: Largest photograph, reference or result in megapixels.
         open_browser: Open the page in the browser.
+
+    Example:
+        headsup serve --open-browser
     """
 
     host: str = "127.0.0.1"
     port: int = 7860
     weights: Sequence[str] = (DEFAULT_WEIGHTS,)
-    base: str | None = None
-    prompt: str = ""
+    base: Expert[str | None] = None
+    prompt: Expert[str] = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Expert[Literal["auto", "float32", "bfloat16"]] = "auto"
     memory: float | None = None
-    largest_upload_mb: float = 50.0
-    largest_megapixels: float = 25.0
+    largest_upload_mb: Expert[float] = 50.0
+    largest_megapixels: Expert[float] = 25.0
     open_browser: bool = False
 
 
@@ -172,12 +182,15 @@ class ExportOptions:
         base: Place of the base model for users of the file, if not that of the training.
         card: Model card of the weights.
         half: Store float16, at half the size.
+
+    Example:
+        headsup export runs/restorer/version_0/checkpoints/last.ckpt --output mine.safetensors
     """
 
     checkpoint: Path
     _: KW_ONLY
     output: Path
-    base: str | None = None
+    base: Expert[str | None] = None
     card: ModelCard = SILENT_CARD
     half: bool = False
 
@@ -192,12 +205,15 @@ class ImportOptions:
         base: Base model that users of the file need, in diffusers' layout; Stable Diffusion 2.1-base by default.
         card: Model card of the weights.
         half: Store float16, at half the size.
+
+    Example:
+        headsup import osediff --output osediff.safetensors
     """
 
     checkpoint: str
     _: KW_ONLY
     output: Path
-    base: str | None = None
+    base: Expert[str | None] = None
     card: ModelCard = SILENT_CARD
     half: bool = False
 
@@ -211,10 +227,13 @@ class MergeOptions:
         output: Folder to write; it must not exist yet.
         base: Base model, if it is not where the weights say: a folder in diffusers' layout or a hub id.
         prompt: Text whose embedding is included.
+
+    Example:
+        headsup merge mine.safetensors --output merged
     """
 
     weights: str
     _: KW_ONLY
     output: Path
-    base: str | None = None
-    prompt: str = ""
+    base: Expert[str | None] = None
+    prompt: Expert[str] = ""

@@ -15,6 +15,7 @@ from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
 from faceops.images.sheet import Panel, draw_sheet
+from faceops.progress.tracker import part
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
 from portraitdata.degradation.cpu_executor import degrade
@@ -65,8 +66,10 @@ def run_demo(output: Path) -> list[DemoScore]:
     photograph = astronaut()
     truth, low, face = PORTRAIT.cut(photograph), spoilt(PORTRAIT.cut(photograph)), reference(photograph)
     restorer, options = PhotoRestorer.load(), RestoreOptions(scale=float(SCALE))
-    alone = restorer(low, options)
-    together = restorer(low, options, face)
+    with part(0.0, 0.5, "without a reference"):
+        alone = restorer(low, options)
+    with part(0.5, 1.0, "with a reference"):
+        together = restorer(low, options, face)
     output.mkdir(parents=True, exist_ok=True)
     pictures = {"enlarged": alone.enlarged, "restored": alone.picture.pixels, "with_reference": together.picture.pixels}
     shown = torch.stack(list(pictures.values()))

@@ -5,12 +5,15 @@ needs when it runs.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from faceops.command_line import Commands, run_chosen, run_command
+from faceops.progress.display import shown
 from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
 from hime.weights.shipped import choose_weights, find_weights
+from portraitdata.training.recipe_help import recipe_help
 
 
 def fit() -> None:
@@ -38,8 +41,8 @@ def upscale_pictures(options: UpscaleOptions) -> int:
     find_weights(chosen)
     with memory_budget(options.max_memory):
         jobs = plan_upscaling(options)
-
-        from hime.upscaling.files import upscale_files
+        with shown("Loading"):
+            from hime.upscaling.files import upscale_files
 
         return upscale_files(jobs, options, chosen)
 
@@ -49,10 +52,15 @@ def demo(*, output: Path) -> None:
 
     Args:
         output: Folder for the images and sheets; created if missing.
-    """
-    from hime.demo import print_scores, run_demo
 
-    print_scores(run_demo(output), output)
+    Example:
+        hime demo --output demo
+    """
+    with shown("Upscaling"):
+        from hime.demo import print_scores, run_demo
+
+        scores = run_demo(output)
+    print_scores(scores, output)
 
 
 def profile(
@@ -73,6 +81,9 @@ def profile(
         references: References of an image.
         weights: Name or file of weights whose network to count, instead of a variant and a scale.
         json: Print JSON instead of a table.
+
+    Example:
+        hime profile --variant large --scale 4
     """
     if weights is not None:
         find_weights(weights)
@@ -83,7 +94,11 @@ def profile(
 
 
 def weights() -> None:
-    """List the shipped weights with their model cards."""
+    """List the shipped weights with their model cards.
+
+    Example:
+        hime weights
+    """
     from hime.weights.report import print_weights
 
     print_weights()
@@ -124,7 +139,7 @@ def evaluate(options: EvaluateOptions) -> None:
     print_evaluation(options)
 
 
-TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate, "test": test, "predict": predict}
+TRAINER_COMMANDS: dict[str, Callable[[], None]] = {"fit": fit, "validate": validate, "test": test, "predict": predict}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 OUT_OF_MEMORY = (
@@ -134,23 +149,31 @@ OUT_OF_MEMORY = (
 
 COMMANDS: Commands = {
     "upscale": upscale_pictures,
-    "evaluate": evaluate,
     "demo": demo,
     "weights": weights,
-    "profile": profile,
+    **TRAINER_COMMANDS,
+    "evaluate": evaluate,
     "export": export,
+    "profile": profile,
     "correlation-map": correlation_map,
 }
+"""In the order of use: photographs, training, what is made of its result, analyses."""
 
 
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
+        sentence = TRAINER_COMMANDS[sys.argv[1]].__doc__ or ""
+        told = recipe_help("hime", sys.argv[1], sentence, sys.argv[2:])
+        if told is not None:
+            print(told, end="")
+            return None
+
         from hime.training.cli import run as run_recipe
 
         run_recipe()
         return None
-    return run_chosen({**TRAINER_COMMANDS, **COMMANDS}, "hime")
+    return run_chosen(COMMANDS, "hime")
 
 
 def main() -> None:

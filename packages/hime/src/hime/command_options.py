@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
 from hime.weights.model_card import ModelCard
 
 SILENT_CARD = ModelCard()
@@ -33,6 +34,9 @@ class UpscaleOptions:
         overwrite: Replace existing results.
         max_memory: Limit of the memory for an image, its result and the computation in gigabytes, beside the weights;
             half of the machine's by default. Tiles become smaller until they fit.
+
+    Example:
+        hime upscale small.png --output large.png --exemplars album/anna
     """
 
     low: Path
@@ -42,15 +46,15 @@ class UpscaleOptions:
     scale: Literal[4, 8] | None = None
     weights: str | None = None
     perceptual: bool = False
-    maps: Path | None = None
+    maps: Expert[Path | None] = None
     compare: Path | None = None
-    align: Literal["auto", "faces", "middle"] = "auto"
-    tile: int = 128
+    align: Expert[Literal["auto", "faces", "middle"]] = "auto"
+    tile: Expert[int] = 128
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     recursive: bool = False
     strip_metadata: bool = False
     overwrite: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,21 @@ class EvaluateOptions:
         limit: Score this many photographs, evenly spread.
         device: Device.
         json: Print JSON instead of a table.
+
+    Example:
+        hime evaluate small-x4 --index people.parquet
     """
 
     names: Sequence[str]
     _: KW_ONLY
     index: Path
     size: int = 128
-    crop: int | None = None
-    split: Literal["train", "test", "unused"] = "test"
+    crop: Expert[int | None] = None
+    split: Expert[Literal["train", "test", "unused"]] = "test"
     references: Sequence[int] = (0, 1, 3)
-    stranger: bool = False
-    blank: bool = False
-    limit: int | None = None
+    stranger: Expert[bool] = False
+    blank: Expert[bool] = False
+    limit: Expert[int | None] = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     json: bool = False
 
@@ -97,6 +104,9 @@ class ExportOptions:
         onnx: ONNX file to write.
         lr_size: Side of the input of the ONNX graph in pixels; the training size of the model card if not given.
         without_references: Leave exemplars out of the ONNX graph.
+
+    Example:
+        hime export runs/hime/version_0/checkpoints/last.ckpt --output mine.safetensors
     """
 
     source: str
@@ -119,6 +129,9 @@ class CorrelationMapOptions:
         window: Sides k of the windows, odd.
         dilation: Distance of neighbouring offsets in pixels.
         overwrite: Replace the figure if it exists.
+
+    Example:
+        hime correlation-map portrait.png
     """
 
     image: Path

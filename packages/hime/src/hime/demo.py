@@ -15,6 +15,7 @@ from torch import Tensor
 
 from faceops.images.files import Picture, save_picture
 from faceops.images.sheet import Panel
+from faceops.progress.tracker import parts
 from hime.upscaling.comparison import draw_fitted, share
 from hime.upscaling.picture_upscaling import upscale
 from hime.weights.files import load_network
@@ -76,7 +77,7 @@ def run_demo(output: Path) -> list[DemoScores]:
     save_picture(Picture(truth), output / "original.png")
     for number, view in enumerate(views, start=1):
         save_picture(Picture(view), output / f"simulated_exemplar_{number}.png")
-    return [demonstrate(name, truth, views, output) for name in names]
+    return [demonstrate(name, truth, views, output) for name in parts(names, "network")]
 
 
 def demonstrate(

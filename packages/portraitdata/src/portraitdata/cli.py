@@ -50,6 +50,9 @@ def status(build: Path) -> None:
 
     Args:
         build: Folder of the build.
+
+    Example:
+        portraitdata status build
     """
     from portraitdata.builder.layout import check_build
 

@@ -16,6 +16,7 @@ from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 from faceops.images.files import Picture, save_picture
 from faceops.images.jobs import input_files
 from faceops.images.picture_files import tell_left_out
+from faceops.progress.display import tracked
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
 
@@ -42,7 +43,7 @@ def run_align(options: AlignOptions) -> int:
     finder = build_detector(options.detector, threshold=options.threshold)
     records: list[dict[str, object]] = []
     failures = 0
-    for file, name in files.items():
+    for file, name in tracked(files.items(), "Aligning"):
         try:
             found = find_faces(file, finder, options.largest)
             for record in write_crops(found, options.output / Path(name).with_suffix(""), options):

@@ -17,6 +17,7 @@ from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import input_files
 from faceops.images.picture_files import tell_left_out
+from faceops.progress.display import tracked
 
 
 def run_detect(options: DetectOptions) -> int:
@@ -35,7 +36,7 @@ def run_detect(options: DetectOptions) -> int:
         check_drawings(files, options.draw)
     finder = build_detector(options.detector, options.weights, options.threshold, tiny=options.tiny)
     records = []
-    for file, name in files.items():
+    for file, name in tracked(files.items(), "Detecting"):
         try:
             faces = detect_file(file, finder, None if options.draw is None else options.draw / f"{name}.png")
         except (ValueError, OSError) as error:

@@ -15,6 +15,7 @@ from faceops.commands.pictures import Found, find_faces, report_failure
 from faceops.detection.selection import build_detector
 from faceops.images.jobs import input_files
 from faceops.images.picture_files import tell_left_out
+from faceops.progress.display import tracked
 from faceops.recognition.identity import build_identity, embed
 
 
@@ -39,7 +40,7 @@ def run_embed(options: EmbedOptions) -> int:
     encoder = build_identity(options.network)
     finder = build_detector(options.detector, threshold=options.threshold)
     results: list[tuple[Found, Tensor]] = []
-    for file in files:
+    for file in tracked(files, "Embedding"):
         try:
             found = find_faces(file, finder, options.largest)
         except (ValueError, OSError) as error:

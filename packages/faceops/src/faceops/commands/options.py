@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 
 
@@ -22,18 +23,21 @@ class DetectOptions:
         tiny: Also detect tiny faces; takes several times as long.
         recursive: Read folders with all folders in them, and draw into such folders.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
+
+    Example:
+        faceops detect album --draw drawn
     """
 
     images: Sequence[Path]
     _: KW_ONLY
     json: bool = False
     draw: Path | None = None
-    detector: DetectorName = "yunet"
-    weights: str | None = None
-    threshold: float | None = None
+    detector: Expert[DetectorName] = "yunet"
+    weights: Expert[str | None] = None
+    threshold: Expert[float | None] = None
     tiny: bool = False
     recursive: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class AlignOptions:
         json: Print JSON with the source and matrix of each crop instead of its name.
         recursive: Read folders with all folders in them, and write into such folders.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
+
+    Example:
+        faceops align album --output faces
     """
 
     images: Sequence[Path]
@@ -60,14 +67,14 @@ class AlignOptions:
     output: Path
     size: int = 512
     template: Literal["ffhq", "arcface"] = "ffhq"
-    estimator: Literal["least_squares", "lmeds"] = "least_squares"
-    detector: DetectorName = "yunet"
-    threshold: float | None = None
+    estimator: Expert[Literal["least_squares", "lmeds"]] = "least_squares"
+    detector: Expert[DetectorName] = "yunet"
+    threshold: Expert[float | None] = None
     largest: bool = False
     overwrite: bool = False
     json: bool = False
     recursive: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,19 @@ class CompareOptions:
         detector: Face detector; the weights of scrfd are for non-commercial research only.
         json: Print JSON instead of a sentence.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
+
+    Example:
+        faceops compare anna.jpg somebody.jpg
     """
 
     first: Path
     second: Path
     _: KW_ONLY
-    network: str = "mobilefacenet"
-    threshold: float | None = None
-    detector: DetectorName = "yunet"
+    network: Expert[str] = "mobilefacenet"
+    threshold: Expert[float | None] = None
+    detector: Expert[DetectorName] = "yunet"
     json: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None
 
 
 @dataclass(frozen=True)
@@ -108,15 +118,18 @@ class EmbedOptions:
         overwrite: Replace the file if it exists.
         recursive: Read folders with all folders in them.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
+
+    Example:
+        faceops embed album --output faces.npz
     """
 
     images: Sequence[Path]
     _: KW_ONLY
     output: Path | None = None
-    network: str = "mobilefacenet"
-    detector: DetectorName = "yunet"
-    threshold: float | None = None
+    network: Expert[str] = "mobilefacenet"
+    detector: Expert[DetectorName] = "yunet"
+    threshold: Expert[float | None] = None
     largest: bool = False
     overwrite: bool = False
     recursive: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None

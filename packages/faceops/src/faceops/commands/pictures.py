@@ -8,6 +8,7 @@ from faceops.command_line import as_sentence
 from faceops.detection.detector import Detector
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture
+from faceops.progress.verbosity import say
 
 
 class NoFaceError(ValueError):
@@ -48,6 +49,6 @@ def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:
     if len(faces) == 0:
         raise NoFaceError(f"No face was found in {path}.")
     if largest and len(faces) > 1:
-        print(f"{path}: the largest of {len(faces)} faces is taken", file=sys.stderr)
+        say(f"{path}: the largest of {len(faces)} faces is taken")
         faces = faces.largest()
     return Found(path, picture, faces)

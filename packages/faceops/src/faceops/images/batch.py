@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rich.console import Console
-from rich.progress import Progress
 
 from faceops.command_line import as_sentence, is_out_of_memory
 from faceops.images.jobs import Job
+from faceops.progress.display import shown
+from faceops.progress.tracker import parts
+from faceops.progress.verbosity import say
 
 STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors that every further picture would meet: no space, no quota, a file system that is only read."""
@@ -40,7 +42,7 @@ class Batch:
     work: Callable[[Job], Outcome[Any]]
     """Does a job and fails with an outcome, not with an exception, as `attempt` does."""
     doing: str
-    """Word for the progress, such as restoring."""
+    """Word for the progress, such as Restoring."""
     done: str
     """Word for what became of a picture, such as restored."""
     lists_results: bool = True
@@ -105,14 +107,12 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     failures: list[str] = []
     done = 0
     try:
-        # rich would print on stderr, where the bar is, what is meant for the file or program that stdout leads to
-        shared = sys.stdout.isatty()
-        with Progress(console=console, transient=True, disable=alone, redirect_stdout=shared) as progress:
-            for job in progress.track(jobs, description=batch.doing):
+        with shown(batch.doing):
+            for job in parts(jobs, "picture"):
                 outcome = batch.work(job)
                 if outcome.error is None:
                     done += 1
-                    tell(outcome, batch.lists_results, console)
+                    tell(outcome, batch.lists_results)
                 elif alone or stops_all(outcome.error):
                     raise outcome.error
                 else:
@@ -133,9 +133,9 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     return len(failures)
 
 
-def tell(outcome: Outcome[Any], lists_results: bool, console: Console) -> None:
+def tell(outcome: Outcome[Any], lists_results: bool) -> None:
     """Print what is to be said of a job that is done."""
     for note in outcome.notes:
-        console.print(f"{outcome.job.source}: {note}", markup=False)
+        say(f"{outcome.job.source}: {note}")
     if lists_results and not outcome.job.to_stdout:
         print(outcome.job.output, file=sys.stdout, flush=True)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from glob import escape, glob
 from pathlib import Path
 
-from rich.console import Console
-
 from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.images.encoding import WRITABLE_SUFFIXES
 from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture, tell_left_out
 from faceops.images.standard_streams import STANDARD, STDIN, check_stdin, check_stdout
+from faceops.progress.verbosity import say
 
 
 @dataclass(frozen=True)
@@ -242,13 +241,11 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(f"The folder {there} cannot be written to; name another, or change its permissions.")
 
 
-def missing_jobs(jobs: Sequence[Job], overwrite: bool, console: Console) -> list[Job]:
+def missing_jobs(jobs: Sequence[Job], overwrite: bool) -> list[Job]:
     """Jobs whose result is not there yet, or all; says how many are there."""
     wanted = [job for job in jobs if overwrite or job.to_stdout or not job.output.exists()]
     if not wanted and len(jobs) == 1:
-        console.print(f"{jobs[0].output} is there already; --overwrite makes it again.", markup=False)
+        say(f"{jobs[0].output} is there already; --overwrite makes it again.")
     elif len(wanted) < len(jobs):
-        console.print(
-            f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again."
-        )
+        say(f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again.")
     return wanted

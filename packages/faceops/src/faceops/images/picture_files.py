@@ -1,10 +1,10 @@
 """Files that are pictures, told by their names: nothing is decoded, and torch is not imported."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.errors import MissingImageError
+from faceops.progress.verbosity import say
 
 READABLE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".webp", ".tif", ".tiff"),
@@ -59,7 +59,7 @@ def tell_left_out(paths: Sequence[Path], recursive: bool = False, results: Path 
     for path in paths:
         sentence = left_out(path, recursive, results) if path.is_dir() else None
         if sentence is not None:
-            print(sentence, file=sys.stderr)
+            say(sentence)
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:

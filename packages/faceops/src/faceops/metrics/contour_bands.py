@@ -77,19 +77,23 @@ def signed_distance(mask: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
 def contour_bands(mask: Float[Tensor, "h w"]) -> ContourBands | None:
     """Bands, zones and strips along the contour of a mask; None if it has no contour within the image."""
     mask = mask.detach().float().cpu()
-    distance = signed_distance(mask)
-    inside = distance > 0
-    side = math.sqrt(int(inside.sum()))
-    if not 0 < side * side < inside.numel():
+    count = int((mask > 0.5).sum())
+    if not 0 < count < mask.numel():
         return None
-    band_width, zone_width = max(LEAST_BAND, BAND * side), max(3.0, 2 * _half_blend(mask, distance, BLENDED))
+    side, blend = math.sqrt(count), _window(mask > min(MIXED, BLENDED), 1)
+    soft = mask[blend]
+    near = signed_distance(soft)
+    band_width, zone_width = max(LEAST_BAND, BAND * side), max(3.0, 2 * _half_blend(soft, near, BLENDED))
     # One pixel more than the blend, so that no filter of three pixels mixes both sides where the mask is hard.
-    gap = _half_blend(mask, distance, MIXED) + 1
+    gap = _half_blend(soft, near, MIXED) + 1
     period = band_width + 2 * gap
-    reach = max(gap + (BANDS - 1) * period + band_width, ZONES / 2 * zone_width, float(STRIPS))
     # The filters see a few pixels more than those that are labelled.
-    rows, columns = (_span((distance.abs() < reach + 4).any(dim=1 - axis)) for axis in (0, 1))
-    sector = _sectors(inside, rows, columns)
+    reach = max(gap + (BANDS - 1) * period + band_width, ZONES / 2 * zone_width, float(STRIPS)) + 4
+    # A distance is that from a pixel beside the contour, so those of a window around the mask are those of the image.
+    around = _window(mask > 0.5, math.ceil(reach) + 1)
+    distance = signed_distance(mask[around])
+    rows, columns = (_span((distance.abs() < reach).any(dim=1 - axis)) for axis in (0, 1))
+    sector = _sectors(distance > 0, rows, columns)
     distance = distance[rows, columns]
     from_gap = distance.abs() - gap
     order = (from_gap / period).floor()
@@ -97,8 +101,8 @@ def contour_bands(mask: Float[Tensor, "h w"]) -> ContourBands | None:
     band = order.long() + torch.where(distance > 0, 0, BANDS)
     zone, strip = ((distance / width + count / 2).floor() for width, count in ((zone_width, ZONES), (2.0, STRIPS)))
     return ContourBands(
-        rows,
-        columns,
+        _shifted(rows, around[0]),
+        _shifted(columns, around[1]),
         distance,
         torch.where(in_band, band * SECTORS + sector, -1),
         torch.where((zone >= 0) & (zone < ZONES), zone.long() * SECTORS + sector, -1),
@@ -113,6 +117,18 @@ def _half_blend(mask: Tensor, distance: Tensor, nearness: float) -> float:
     """Distance from the contour, in pixels, up to which the mask is farther than `nearness` from both 0 and 1."""
     blended = distance[(mask > nearness) & (mask < 1 - nearness)].abs()
     return float(blended.max()) if len(blended) else 0.0
+
+
+def _window(mask: Tensor, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of an image that hold all of a mask, and so many more on every side as there are."""
+    spans = (_span(mask.any(dim=1 - axis)) for axis in (0, 1))
+    rows, columns = (slice(max(span.start - margin, 0), span.stop + margin) for span in spans)
+    return rows, columns
+
+
+def _shifted(part: slice, window: slice) -> slice:
+    """Lines of an image that are a part of a window of it."""
+    return slice(window.start + part.start, window.start + part.stop)
 
 
 def _span(any_of_line: Tensor) -> slice:

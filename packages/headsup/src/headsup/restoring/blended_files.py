@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rich.console import Console
-
 from faceops.device import select_device
 from faceops.images.batch import error_console
 from faceops.images.jobs import Job, missing_jobs
+from faceops.progress.display import shown
+from faceops.progress.verbosity import say
 from headsup.command_options import BlendFilesOptions
 from headsup.restoring.blending import BlendedRestorer, blend, check_face_size, check_roles
 from headsup.restoring.face_scores import face_records
@@ -60,14 +60,15 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
     """
     console = error_console()
     check_face_size(options.face_size)
-    wanted = missing_jobs(jobs, options.overwrite, console)
+    wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
     recognition = load_recognition(fetch=True)
     assert recognition is not None
-    general, face = load_general(options), load_restorer(options.face, options.face_base, options)
+    with shown("Loading"):
+        general, face = load_general(options), load_restorer(options.face, options.face_base, options)
     check_roles(general, face, options.face_size)
-    print_notes((general, face), console)
+    say_notes((general, face))
     setup = Blending(general, face, stated, recognition, options.face_size, scores=options.report is not None)
     report = None if options.report is None else Report(options.report, run_record(setup, options))
     return run_jobs(jobs, wanted, partial(blend_file, setup=setup), report, console)
@@ -102,11 +103,11 @@ def load_restorer(weights: str, base: str | None, options: BlendFilesOptions) ->
     return RestorerSource(weights, base, options.prompt, options.device, options.precision).load()
 
 
-def print_notes(restorers: Sequence[BlendedRestorer], console: Console) -> None:
+def say_notes(restorers: Sequence[BlendedRestorer]) -> None:
     """Print what is to be said of the licences of public restorers."""
     for restorer in restorers:
         if isinstance(restorer, PublicRestorer) and restorer.maker.note is not None:
-            console.print(restorer.maker.note, markup=False)
+            say(restorer.maker.note)
 
 
 def run_record(setup: Blending, options: BlendFilesOptions) -> RunRecord:

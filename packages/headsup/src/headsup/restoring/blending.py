@@ -15,6 +15,7 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.pasting import paste
 from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture
+from faceops.progress.tracker import part, parts
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored, measured
 from headsup.restoring.public_restorers.public_restorer import PublicRestorer
@@ -54,7 +55,8 @@ def blend(
     """
     check_face_size(face_size)
     check_roles(general, face, face_size)
-    whole = general(picture, memory_beside(options, general, face))
+    with part(0.0, 0.7 if len(faces) else 1.0):
+        whole = general(picture, memory_beside(options, general, face))
     if len(faces) == 0:
         return whole
     height, width = whole.picture.pixels.shape[1:]
@@ -66,7 +68,8 @@ def blend(
             whole.enlarged.unsqueeze(0), matrix, face_size, faces.image_index, fill=BEYOND, antialias=True
         )
     single = memory_beside(replace(options, scale=1.0, size=None), face, general)
-    restored = [face(Picture(crop), single) for crop in crops]
+    with part(0.7, 1.0):
+        restored = [face(Picture(crop), single) for crop in parts(crops, "face")]
     for each in restored:
         for stage, taken in each.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + taken

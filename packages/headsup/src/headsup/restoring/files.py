@@ -13,6 +13,8 @@ from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
 from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
 from faceops.images.jobs import Job, missing_jobs
+from faceops.progress.display import shown
+from faceops.progress.verbosity import say
 from headsup.command_options import RestoreFilesOptions
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -86,16 +88,17 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
     """
     console = error_console()
     box = checked_box(options.face_box, len(jobs))
-    wanted = missing_jobs(jobs, options.overwrite, console)
+    wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
-    shown = options.report is not None or any(job.sheet is not None for job in jobs)
-    recognition = wanted_recognition(bool(options.reference), shown, console)
+    looked_at = options.report is not None or any(job.sheet is not None for job in jobs)
+    recognition = wanted_recognition(bool(options.reference), looked_at)
     if box is not None and recognition is None:
-        console.print("--face-box says which face the references are for; without any it is not used.")
-    people = wanted_people(options, recognition, len(wanted), console)
+        say("--face-box says which face the references are for; without any it is not used.")
     source = RestorerSource.stated(options)
-    restorer = source.load()
+    with shown("Loading"):
+        people = wanted_people(options, recognition, len(wanted))
+        restorer = source.load()
     setup = Setup(restorer, stated, people, recognition, box, options.force, scores=options.report is not None)
     run = run_record(restorer, stated, source, options.reference)
     report = None if options.report is None else Report(options.report, run)
@@ -107,7 +110,7 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
 
     status = run_jobs(jobs, wanted, restore, report, console)
     for line in lines_on_use(people, [record.used for record in done], [record.unused for record in done]):
-        console.print(line, markup=False)
+        say(line)
     return status
 
 
@@ -131,7 +134,7 @@ def run_jobs(
         for job in jobs:
             if job not in wanted:
                 report.add(PictureRecord(str(job.source), str(job.output), "there already"))
-    batch = Batch(partial(report_job, work=work, report=report), "restoring", "restored")
+    batch = Batch(partial(report_job, work=work, report=report), "Restoring", "restored")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
@@ -167,7 +170,7 @@ def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, floa
     return box[0], box[1], box[2], box[3]
 
 
-def wanted_recognition(references: bool, scores: bool, console: Console) -> FaceRecognition | None:
+def wanted_recognition(references: bool, scores: bool) -> FaceRecognition | None:
     """Networks for faces: fetched if there are references, taken from the cache for a report or sheet.
 
     Raises:
@@ -177,18 +180,16 @@ def wanted_recognition(references: bool, scores: bool, console: Console) -> Face
         return None
     recognition = load_recognition(fetch=references)
     if recognition is None:
-        console.print(
+        say(
             "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
             "mobilefacenet` (5 MB)."
         )
     elif recognition.encoder is None and not references:
-        console.print("Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).")
+        say("Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).")
     return recognition
 
 
-def wanted_people(
-    options: RestoreFilesOptions, recognition: FaceRecognition | None, pictures: int, console: Console
-) -> Sequence[Person]:
+def wanted_people(options: RestoreFilesOptions, recognition: FaceRecognition | None, pictures: int) -> Sequence[Person]:
     """People of the references; who they are and what is to be said of them is printed, once for all pictures.
 
     Args:
@@ -204,7 +205,7 @@ def wanted_people(
         found = load_people(options.reference, recognition, options.force)
     several = pictures > 1 or sum(len(person.photos) for person in found.people) > 1
     for line in (*lines_on_people(found.people), *found.notes, *notes_on_recognition(recognition, several)):
-        console.print(line, markup=False)
+        say(line)
     return found.people
 
 

@@ -27,10 +27,7 @@ from headsup.restoring.references.ordered_matching import match_in_order
 from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.report import FaceRecord, PictureRecord
-
-STAGES = ("read", "faces", "restore", "encode", "denoise", "decode", "paste", "write", "scores")
-"""Stages whose seconds a report gives, in order; "paste" only where faces are pasted, "restore" only of networks that
-others have published, which have none of the three after it."""
+from headsup.restoring.stages import STAGES
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,8 @@ from uvicorn import Config, Server
 
 from faceops.command_line import as_sentence
 from faceops.detection.selection import build_detector
+from faceops.progress.display import shown
+from faceops.progress.verbosity import say
 from headsup.command_options import ServeOptions
 from headsup.restoring.files import RestorerSource
 from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
@@ -118,9 +120,10 @@ def serve_page(options: ServeOptions) -> None:
     ):
         try:
             end_on_signals()
-            restorers = Restorers({each.name: source_of(each, options).load for each in offered})
-            device = str(restorers.load().restorer.device)
-            recognition = load_recognition(fetch=False)
+            with shown("Loading"):
+                restorers = Restorers({each.name: source_of(each, options).load for each in offered})
+                device = str(restorers.load().restorer.device)
+                recognition = load_recognition(fetch=False)
             with closing(JobQueue(Path(folder), PhotoRestoration(restorers, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
                 preview = Preview(None if recognition is None else build_detector(DETECTOR))
@@ -131,14 +134,14 @@ def serve_page(options: ServeOptions) -> None:
                 if not is_local(listener):
                     print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
                 if compares is None:
-                    print(NO_REFERENCES if recognition is None else NOT_COMPARED, file=sys.stderr)
+                    say(NO_REFERENCES if recognition is None else NOT_COMPARED)
                 url = page_url(options.host, listener)
                 print(f"Restore photographs at {url} (Ctrl-C ends it).", flush=True)
                 if options.open_browser:
                     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
                 server.run(sockets=[listener])
         except KeyboardInterrupt:
-            print("Ended; photographs and results are removed.", file=sys.stderr)
+            say("Ended; photographs and results are removed.")
 
 
 def source_of(offered: OfferedWeights, options: ServeOptions) -> RestorerSource:

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.progress.tracker import parts
+
 
 @dataclass(frozen=True)
 class LatentTiles:
@@ -134,7 +136,7 @@ def denoise_tiled(
     maps = (z, *conditions)
     total = torch.zeros_like(z, dtype=torch.float32)
     weights = torch.zeros(z.shape[-2:], device=z.device)
-    for first in range(0, len(plan.corners), batch):
+    for first in parts(range(0, len(plan.corners), batch), "tile"):
         corners = plan.corners[first : first + batch]
         tiles = denoise(*(torch.cat([plan.cut(x, corner) for corner in corners]) for x in maps))
         for corner, denoised in zip(corners, tiles.chunk(len(corners)), strict=True):

@@ -21,6 +21,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from faceops.progress.tracker import parts
 from headsup.model import autoencoder
 from headsup.model.autoencoder import images_of, latent_factor, network_input, patch_side
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start, encoder_chain, encoder_end
@@ -130,7 +131,7 @@ def run_route(
         norms[0].add(features)
     state = State(features)
     del features
-    for leg in route:
+    for leg in parts(route, weights=[leg.macs for leg in route]):
         state = _run_leg(chain, leg, state, maps, norms)
     return state.features
 
@@ -140,11 +141,11 @@ def _run_leg(
 ) -> State:
     """Pool the statistics of every group norm in a leg and of the one behind it; give the map at its end."""
     end: State | None = None
-    for stop in stops(chain, leg.first, leg.last):
+    for stop in parts(list(stops(chain, leg.first, leg.last))):
         norm = chain[stop].norm if stop < len(chain) else None
         if norm is not None:
             norms[stop] = PooledNorm(norm)
-        for rows, columns in tiles_of(maps[stop], leg.tile):
+        for rows, columns in parts(list(tiles_of(maps[stop], leg.tile)), "tile"):
             piece = _run_piece(chain, (leg.first, stop), start, (rows, columns), maps, norms)
             if norm is not None:
                 norms[stop].add(piece.features)

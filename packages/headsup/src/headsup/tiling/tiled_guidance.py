@@ -12,6 +12,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.progress.tracker import part
 from headsup.model.autoencoder import latent_factor, patch_side
 from headsup.model.guidance import FACTOR, Finish, Guidance, Guide, Guided, Join, guided_decode
 from headsup.tiling.chain import Segment, Span, State, decoder_chain, decoder_start
@@ -137,7 +138,8 @@ def _in_tiles(
     chain: Sequence[Segment] = decoder_chain(vae, guide.joins(), partial(guidance.outputs, vae))
     kept = 2 * branch_values(guidance.branch, 0) * element  # of the last piece, while the next is computed
     route = best_route(chain, z.shape[2], z.shape[3], element, memory - kept)
-    outputs = run_route(chain, route, decoder_start(vae, z))
+    with part(0.0, 0.9):
+        outputs = run_route(chain, route, decoder_start(vae, z))
     restored, faithful = torch.empty_like(picture), torch.empty_like(picture)
     for rows, columns in tiles_of((picture.shape[2], picture.shape[3]), PIECE):
         wide = [

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from rich.progress import Progress
 from torch.utils.data import DataLoader, Dataset
 
 from faceops.device import select_device
+from faceops.progress.display import tracked
 from hime.command_options import EvaluateOptions
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME
@@ -90,11 +90,10 @@ def evaluate(weights: str, options: EvaluateOptions) -> dict[str, dict[str, floa
         raise ValueError(f"A size of {size} px cannot be divided by the scale {network.scale} of {weights}.")
     table: dict[str, dict[str, float]] = {}
     photographs = ExemplarIndex.read(options.index)
-    with Progress(transient=True) as progress:
-        for row in progress.track(rows, description="evaluating"):
-            most = max(row.references, 1)
-            sets = EvaluationExemplarSets(
-                photographs, size, most, options.crop, options.split, choose=row.whose, limit=options.limit
-            )
-            table[row.name] = evaluate_condition(network, sets, row.references, device=device)
+    for row in tracked(rows, f"Evaluating {weights}"):
+        most = max(row.references, 1)
+        sets = EvaluationExemplarSets(
+            photographs, size, most, options.crop, options.split, choose=row.whose, limit=options.limit
+        )
+        table[row.name] = evaluate_condition(network, sets, row.references, device=device)
     return table

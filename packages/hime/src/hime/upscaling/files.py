@@ -1,6 +1,5 @@
 """``hime upscale``: picture files in, picture files out."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,8 @@ from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job, missing_jobs
 from faceops.images.memory_budget import check_memory
 from faceops.images.picture_files import picture_files, tell_left_out
+from faceops.progress.display import shown
+from faceops.progress.verbosity import say
 from faceops.weights.cache import cached_path, find_entry
 from hime.command_options import UpscaleOptions
 from hime.heat_maps import heat_map, relative_similarity
@@ -136,21 +137,22 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     device, tile = select_device(options.device), options.tile
     photographs = picture_files(options.exemplars)
     tell_left_out(options.exemplars)
-    wanted = missing_jobs(jobs, options.overwrite, console)
+    wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
-    loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
-    network = load_network(weights, device)
+    with shown("Loading"):
+        loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
+        network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
     if not loaded:
-        console.print("No exemplars are given; with photographs of the same person results are better.")
+        say("No exemplars are given; with photographs of the same person results are better.")
         if options.maps is not None:
-            console.print(f"Maps show exemplars, so there are none to write to {options.maps}.", markup=False)
+            say(f"Maps show exemplars, so there are none to write to {options.maps}.")
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
     detector = exemplar_detector(options.align) if loaded else None
     maps = planned_maps(jobs, options.maps, len(photographs))
     setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps, options.strip_metadata)
-    batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "upscaling", "upscaled")
+    batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "Upscaling", "upscaled")
     failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
@@ -166,10 +168,9 @@ def exemplar_detector(align: AlignMode) -> Detector | None:
     if align == "middle":
         return None
     if align == "auto" and not cached_path(find_entry("yunet")).is_file():
-        print(
+        say(
             "The middle of every exemplar is taken. After `faceops weights fetch yunet` (0.3 MB) their faces are found "
-            "and brought to the place of the face in the picture.",
-            file=sys.stderr,
+            "and brought to the place of the face in the picture."
         )
         return None
     return build_detector("yunet")

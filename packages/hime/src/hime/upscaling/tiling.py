@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from faceops.progress.tracker import parts
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -135,7 +137,7 @@ def run_in_tiles(
     if len(places) == 1:
         return [image.float().cpu() for image in function(lr, references)]
     blends: list[Blend] = []
-    for box in places:
+    for box in parts(places, "tile"):
         images = function(box.cut(lr, 1), box.cut(references, scale))
         if not blends:
             blends = [Blend(image.shape[0], height, width, image.shape[-1] // box.width, tiling) for image in images]

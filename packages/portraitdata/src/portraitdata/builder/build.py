@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from faceops.progress.display import tracked
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
@@ -15,7 +16,6 @@ from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
-from portraitdata.loading.progress_bar import with_bar
 from portraitdata.loading.workers import one_thread
 
 LOCK_FILE = ".lock"
@@ -83,7 +83,7 @@ def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Seque
         return
     todo = [number for number in partitions if not part_path(config.output, folder, number).is_file()]
     if todo:
-        for _ in with_bar(engine.run(stage, config, todo), stage, len(todo)):
+        for _ in tracked(engine.run(stage, config, todo), stage, len(todo)):
             pass
 
 

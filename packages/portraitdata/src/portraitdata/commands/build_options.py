@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
 
@@ -18,6 +19,9 @@ class BuildOptions(BuildConfig):
         from_stage: Repeat this stage and all later ones.
         engine: Engine that processes the partitions; ray needs the extra of that name.
         workers: Number of processes or actors; the number of cores by default.
+
+    Example:
+        portraitdata build --config build_configs/photographs.yaml
     """
 
     from_stage: StageName | None = None
@@ -33,6 +37,9 @@ class ReportOptions:
         build: Folder of the build.
         output: HTML file to write.
         seed: Random seed for the choice of images to show.
+
+    Example:
+        portraitdata report build --output report.html
     """
 
     build: Path
@@ -48,6 +55,9 @@ class VerifyOptions:
     Args:
         index: Folder of the index.
         deep: Also decode every image.
+
+    Example:
+        portraitdata verify index --deep
     """
 
     index: Path
@@ -74,6 +84,9 @@ class TakedownOptions:
         detector: Face detector for the image; the weights of scrfd are for non-commercial research only.
         detector_weights: File or name of the detector's weights; the default ones if not given.
         identity_weights: File or name of the weights of the recognition network with which the index was made.
+
+    Example:
+        portraitdata takedown index --like photograph.jpg --reason "asked by the person"
     """
 
     index: Path
@@ -81,11 +94,11 @@ class TakedownOptions:
     uid: Sequence[str] = ()
     face: str | None = None
     like: Path | None = None
-    similarity: float = 0.45
+    similarity: Expert[float] = 0.45
     reason: str = ""
     date: str = ""
     dry_run: bool = False
     yes: bool = False
-    detector: DetectorName = "yunet"
-    detector_weights: str | None = None
-    identity_weights: str = "mobilefacenet"
+    detector: Expert[DetectorName] = "yunet"
+    detector_weights: Expert[str | None] = None
+    identity_weights: Expert[str] = "mobilefacenet"

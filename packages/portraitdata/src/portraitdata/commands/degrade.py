@@ -82,9 +82,9 @@ def run_degrade(jobs: Sequence[Job], options: DegradeOptions) -> int:
     records = options.records
     recorded = read_records(records) if records is not None and records.exists() else {}
     console = error_console()
-    todo = missing_jobs(jobs, options.overwrite, console)
+    todo = missing_jobs(jobs, options.overwrite)
     work = partial(attempt, work=partial(degrade_picture, draws=draws, recorded=recorded))
-    batch = Batch(work, "degrading", "degraded", lists_results=False)
+    batch = Batch(work, "Degrading", "degraded", lists_results=False)
     try:
         failures = run_batch(todo, batch, console, alone=len(jobs) == 1)
     finally:

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 
 
@@ -23,6 +24,9 @@ class ExemplarIndexOptions:
         seed: Seed of the split.
         verify: Decode every image instead of reading its header only, and leave out damaged ones.
         note: Remark to store in the index.
+
+    Example:
+        portraitdata exemplar-index people --output people.parquet
     """
 
     source: Path
@@ -31,10 +35,10 @@ class ExemplarIndexOptions:
     layout: Literal["auto", "folders", "tar", "celebamask-hq"] = "auto"
     identities: Path | None = None
     split_file: Path | None = None
-    min_images: int = 4
-    min_side: int = 64
-    test_identities: int | None = None
-    seed: int = 0
+    min_images: Expert[int] = 4
+    min_side: Expert[int] = 64
+    test_identities: Expert[int | None] = None
+    seed: Expert[int] = 0
     verify: bool = False
     note: str = ""
 
@@ -50,6 +54,9 @@ class InspectOptions:
         size: Side of the images on the sheet, in pixels.
         crop: Side of the centre crop of each image in pixels; the largest square by default.
         sets: Rows of the sheet for each split.
+
+    Example:
+        portraitdata inspect people.parquet --sheet sets.png
     """
 
     index: Path
@@ -83,23 +90,26 @@ class PortraitIndexOptions:
         shorter_side: Largest shorter side of the copies in pixels.
         workers: Number of processes; the number of cores by default. An interrupted run continues where it ended.
         device: Device of the recognition network and of retinaface; yunet and scrfd stay on the CPU.
+
+    Example:
+        portraitdata portrait-index photographs --output index
     """
 
     source: Path
     _: KW_ONLY
     output: Path
     no_faces: bool = False
-    pairs: float = 0.65
-    duplicates: float = 0.95
-    min_eyes: float = 64.0
+    pairs: Expert[float] = 0.65
+    duplicates: Expert[float] = 0.95
+    min_eyes: Expert[float] = 64.0
     test_share: float = 0.1
-    seed: int = 0
-    detector: DetectorName = "yunet"
-    detector_weights: str | None = None
-    identity_weights: str = "mobilefacenet"
+    seed: Expert[int] = 0
+    detector: Expert[DetectorName] = "yunet"
+    detector_weights: Expert[str | None] = None
+    identity_weights: Expert[str] = "mobilefacenet"
     note: str = ""
     test_list: Path | None = None
     copies: Path | None = None
-    shorter_side: int = 1000
+    shorter_side: Expert[int] = 1000
     workers: int | None = None
-    device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"
+    device: Expert[Literal["auto", "cpu", "cuda", "mps"]] = "cpu"

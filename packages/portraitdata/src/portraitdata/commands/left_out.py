@@ -1,7 +1,8 @@
 """What a command has left out, said on stderr."""
 
-import sys
 from collections.abc import Sequence
+
+from faceops.progress.verbosity import say
 
 NAMED = 20
 """What is named one by one."""
@@ -15,6 +16,6 @@ def print_left_out(reasons: Sequence[str], what: str) -> None:
         what: What they are, in the plural.
     """
     for reason in reasons[:NAMED]:
-        print(f"left out: {reason}", file=sys.stderr)
+        say(f"left out: {reason}")
     if len(reasons) > NAMED:
-        print(f"left out: {len(reasons) - NAMED} more {what}", file=sys.stderr)
+        say(f"left out: {len(reasons) - NAMED} more {what}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.progress.verbosity import say
 from portraitdata.commands.scoring_options import ScoreOptions
 from portraitdata.scoring.conventions import describe
 from portraitdata.scoring.folders import score_folders
@@ -45,7 +46,7 @@ def run_score(options: ScoreOptions) -> int:
             restored_suffix=options.restored_suffix,
         )
     for notice in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"note: {notice}", file=sys.stderr)
+        say(f"note: {notice}")
     print_remarks(table)
     if options.json:
         print(table.as_json())
@@ -99,4 +100,4 @@ def print_remarks(table: ScoreTable) -> None:
         count = "1 image has" if len(table.without_face) == 1 else f"{len(table.without_face)} images have"
         print(f"{count} no face where one was wanted: {', '.join(table.without_face)}", file=sys.stderr)
     for name, reason in table.skipped.items():
-        print(f"skipped {name}: {reason}", file=sys.stderr)
+        say(f"skipped {name}: {reason}")

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 from portraitdata.degradation.presets import PresetName
 
@@ -24,6 +25,9 @@ class DegradeOptions:
         replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
         overwrite: Replace existing results.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
+
+    Example:
+        portraitdata degrade sharp --output degraded --seed 1
     """
 
     images: Sequence[Path]
@@ -32,11 +36,11 @@ class DegradeOptions:
     preset: PresetName = "realesrgan"
     scale: int | None = None
     seed: int = 0
-    sharpen: bool = False
-    records: Path | None = None
-    replay: Path | None = None
+    sharpen: Expert[bool] = False
+    records: Expert[Path | None] = None
+    replay: Expert[Path | None] = None
     overwrite: bool = False
-    max_memory: float | None = None
+    max_memory: Expert[float | None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,9 @@ class ScoreOptions:
         daefr_weights: File or name of the weights of DAEFR's network, for ida_daefr.
         download: Download missing weights; otherwise their metrics are skipped.
         device: Device of the networks, for example cuda.
+
+    Example:
+        portraitdata score --restored restored --target sharp --convention rgb
     """
 
     restored: Path
@@ -73,16 +80,16 @@ class ScoreOptions:
     convention: Literal["osediff", "rgb"]
     metrics: str = "psnr,ssim"
     references: Path | None = None
-    masks: Path | None = None
-    crop: int = 0
+    masks: Expert[Path | None] = None
+    crop: Expert[int] = 0
     output: Path | None = None
     json: bool = False
     sheet: Path | None = None
-    restored_suffix: str = ""
+    restored_suffix: Expert[str] = ""
     aligned: bool = False
-    detector: DetectorName = "yunet"
-    detector_weights: str | None = None
-    identity_weights: str = "mobilefacenet"
-    daefr_weights: str = "arcface-grey18"
+    detector: Expert[DetectorName] = "yunet"
+    detector_weights: Expert[str | None] = None
+    identity_weights: Expert[str] = "mobilefacenet"
+    daefr_weights: Expert[str] = "arcface-grey18"
     download: bool = False
     device: str = "cpu"

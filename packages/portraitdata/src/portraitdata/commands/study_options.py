@@ -5,6 +5,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyMakeOptions:
@@ -26,6 +28,9 @@ class StudyMakeOptions:
         seed: Random seed.
         width: Largest width of the images in pixels; wider ones are reduced.
         lossless: Embed PNG instead of JPEG of quality 95.
+
+    Example:
+        portraitdata study make --methods ours theirs --output page.html --questions 20
     """
 
     methods: Sequence[str]
@@ -35,10 +40,10 @@ class StudyMakeOptions:
     truth: Path | None = None
     reference: Path | None = None
     input: Path | None = None
-    repeats: int = 0
-    seed: int = 0
-    width: int = 512
-    lossless: bool = False
+    repeats: Expert[int] = 0
+    seed: Expert[int] = 0
+    width: Expert[int] = 512
+    lossless: Expert[bool] = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class StudyScoreOptions:
         answers: Answer files of the participants.
         key: Key of their page; several for several pages about the same methods.
         output: JSON file to write.
+
+    Example:
+        portraitdata study score answers/*.json --key page.html.key.json
     """
 
     answers: Sequence[Path]

@@ -4,6 +4,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
+from faceops.command_help import Expert
+
 
 @dataclass(frozen=True)
 class TagOptions:
@@ -18,12 +20,15 @@ class TagOptions:
         workers: Number of processes that read images; the number of cores by default.
         device: Device of the tagger; auto takes the first available of cuda, mps and cpu.
         overwrite: Tag images that have tags anew.
+
+    Example:
+        portraitdata tag index --tagger dape
     """
 
     index: Path
     _: KW_ONLY
     tagger: str
-    batch: int = 32
-    workers: int | None = None
+    batch: Expert[int] = 32
+    workers: Expert[int | None] = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     overwrite: bool = False

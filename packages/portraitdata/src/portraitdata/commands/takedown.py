@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from faceops.detection.selection import build_detector
+from faceops.progress.verbosity import say
 from faceops.recognition.identity import build_identity
 from portraitdata.builder.build import only_run
 from portraitdata.builder.checks.verification import taken_down_of
@@ -89,4 +90,4 @@ def _agreed(count: int) -> bool:
 
 def _say(lines: Sequence[str]) -> None:
     for line in lines:
-        print(f"note: {line}", file=sys.stderr)
+        say(f"note: {line}")

@@ -2,6 +2,7 @@
 
 import sys
 
+from faceops.progress.verbosity import say
 from portraitdata.builder.checks.verification import verify_index
 from portraitdata.commands.build_options import VerifyOptions
 
@@ -20,7 +21,7 @@ def run_verify(options: VerifyOptions) -> int:
     for line in found.problems:
         print(line, file=sys.stderr)
     for line in found.notes:
-        print(f"note: {line}", file=sys.stderr)
+        say(f"note: {line}")
     print(
         f"{found.photographs} photographs ({found.size / 1e6:.1f} MB) in {found.archives} archives, "
         f"{found.faces} faces, {found.pairs} pairs"

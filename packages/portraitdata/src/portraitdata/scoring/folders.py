@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import load_picture
-from portraitdata.loading.progress_bar import with_bar
+from faceops.progress.display import tracked
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, SetMetric
 from portraitdata.scoring.pairing import FilePair, pair_folders
@@ -52,7 +52,7 @@ def score_folders(
         reasons = " ".join(f"{name}: {reason}" for name, reason in chosen.skipped.items())
         raise ValueError(f"None of the metrics can be computed here. {reasons}".strip())
     scored = _Scores(chosen.metrics, list(pairing.problems))
-    for files in with_bar(pairing.pairs, "Scoring"):
+    for files in tracked(pairing.pairs, "Scoring"):
         scored.add(files, settings.device)
     if not scored.rows:
         raise ValueError(f"None of the {len(pairing.pairs)} pairs could be scored. {' '.join(scored.problems[:3])}")

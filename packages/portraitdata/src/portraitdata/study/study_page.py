@@ -10,8 +10,8 @@ from pathlib import Path
 
 from faceops.images.encoding import encode_samples
 from faceops.images.files import load_picture
+from faceops.progress.display import tracked
 from portraitdata.images.resampling import bicubic
-from portraitdata.loading.progress_bar import with_bar
 from portraitdata.study.questions import Question
 from portraitdata.study.study_key import StudyKey
 from portraitdata.study.study_pictures import Given, StudyPicture
@@ -38,7 +38,7 @@ def study_page(key: StudyKey, pictures: Sequence[StudyPicture], most_width: int 
     """
     by_name = {picture.name: picture for picture in pictures}
     album = _Album(most_width, lossless)
-    asked = [_asked(question, by_name[question.picture], album) for question in with_bar(key.questions, "Embedding")]
+    asked = [_asked(question, by_name[question.picture], album) for question in tracked(key.questions, "Embedding")]
     record = {"study": key.study, "questions": asked, "images": album.addresses}
     folder = files("portraitdata.study")
     parts = {

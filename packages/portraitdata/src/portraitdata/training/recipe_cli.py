@@ -1,16 +1,21 @@
 """LightningCLI of a model package: ``fit | validate | test | predict``."""
 
+import logging
 import signal
 import sys
+import warnings
 from typing import Any
 
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from faceops.command_help import configs_first
+from portraitdata.training.fit_summary import FitSummary
 from portraitdata.training.predictions import PredictionFolder
+from portraitdata.training.recipe_help import recipe_words
 from portraitdata.training.resuming import resume, run_folder
 from portraitdata.training.whole_checkpoints import WholeCheckpoints, clear_half_written
 
@@ -36,6 +41,14 @@ class RecipeCLI(LightningCLI):
         parser.set_defaults({"checkpoint.save_last": True})
         parser.add_lightning_class_args(PredictionFolder, "predictions")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse; what the command line says counts more than a file, wherever that stands."""
+        if args is None:
+            command, *words = recipe_words(sys.argv[1:]) or [""]
+            self.config = parser.parse_args([command, *configs_first(words)] if command else None)
+        else:
+            super().parse_arguments(parser, args)
+
     def _parse_ckpt_path(self) -> None:
         # On a resumed fit the command line decides the hyperparameters, not the checkpoint, which Lightning would
         # let win silently.
@@ -44,7 +57,9 @@ class RecipeCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - as Lightning's
         """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own."""
+        self.summary = FitSummary()
         trainer = super().instantiate_trainer(**kwargs)
+        trainer.callbacks.append(self.summary)  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
@@ -59,6 +74,18 @@ class RecipeCLI(LightningCLI):
         options["ckpt_path"], sentence = resume(str(options["ckpt_path"]), run)
         if sentence is not None and self.trainer.is_global_zero:
             print(sentence, file=sys.stderr)
+
+    def after_fit(self) -> None:
+        """Say what the fit has come to."""
+        if self.trainer.is_global_zero:
+            print("\n".join(self.summary.sentences(self.trainer)))
+
+
+def silence_lightning() -> None:
+    """Leave out what Lightning says of its makers' other products, and of the modules that it imports."""
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addFilter(lambda record: not any(word in record.getMessage() for word in ("Tip:", "TPU available")))
+    warnings.filterwarnings("ignore", message=".*LeafSpec")
 
 
 def run_recipe(program: str, model: type[LightningModule], data: type[LightningDataModule]) -> None:
@@ -77,6 +104,7 @@ def run_recipe(program: str, model: type[LightningModule], data: type[LightningD
     """
     usage = f"{program} {{}} [-c CONFIG.yaml ...] [--key value ...]"
     names = RecipeCLI.subcommands()
+    silence_lightning()
     try:
         RecipeCLI(
             model,

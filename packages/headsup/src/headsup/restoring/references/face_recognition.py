@@ -1,7 +1,6 @@
 """The faces of a picture: where they are and, where a network tells people apart, whose they are like."""
 
 import math
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
+from faceops.progress.verbosity import say
 from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
 from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, missing_sentence
 from faceops.weights.table import WEIGHTS
@@ -81,7 +81,7 @@ def load_recognition(fetch: bool) -> FaceRecognition | None:
         return None
     if absent and fetch:
         names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
-        print(f"To find faces and tell people apart, what is missing is fetched, once: {names}.", file=sys.stderr)
+        say(f"To find faces and tell people apart, what is missing is fetched, once: {names}.")
     detector = build_detector(DETECTOR)
     encoder, missing = load_encoder(fetch)
     return FaceRecognition(detector, encoder, THRESHOLDS[DEFAULT_NETWORK], missing)

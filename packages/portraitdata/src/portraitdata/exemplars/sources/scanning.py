@@ -7,9 +7,9 @@ from pathlib import Path
 
 from faceops.images.decoding import decode_raster, open_header, upright_size
 from faceops.images.errors import ImageFileError
+from faceops.progress.display import tracked
 from portraitdata.exemplars.index import ExemplarIndex, Photograph, known_split
 from portraitdata.loading.csv_tables import read_csv_table
-from portraitdata.loading.progress_bar import with_bar
 
 MIN_SIDE = 64
 """Pixels; a photograph with a shorter side is left out."""
@@ -60,7 +60,7 @@ def scan(
     places = ExemplarIndex(root, ())
     kept: list[Photograph] = []
     left_out = list(skipped)
-    for row in with_bar(candidates, "Reading photographs"):
+    for row in tracked(candidates, "Reading photographs"):
         if not is_text(row.path):
             left_out.append(Skipped(row.path, f"{row.path}: the name is no text in UTF-8, as in an index; rename it."))
             continue

@@ -13,11 +13,11 @@ from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.device import DeviceName, select_device
 from faceops.images.errors import ImageFileError
+from faceops.progress.display import tracked
 from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from faceops.recognition.identity_networks.encoder import FaceEncoder
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.loading.progress_bar import with_bar
 from portraitdata.loading.workers import in_processes
 from portraitdata.restoration.index.face_pass import MIN_EYES, FacePass, SeenPicture
 from portraitdata.restoration.index.picture_parts import read_part, write_part
@@ -84,7 +84,7 @@ def look_at_all(
     missing = [task for task in tasks if not task.part.is_file()]
     if missing and finding is not None:
         _built(finding)  # one process fetches weights, and says what is missing, before there are many
-    for _ in with_bar(in_processes(do_part, missing, workers), "Looking at pictures", len(missing)):
+    for _ in tracked(in_processes(do_part, missing, workers), "Looking at pictures", len(missing)):
         pass
     return _without_copies([picture for task in tasks for picture in read_part(task.part)])
 

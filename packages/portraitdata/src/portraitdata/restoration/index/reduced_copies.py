@@ -13,9 +13,9 @@ from faceops.atomic_files import replacing
 from faceops.images.decoding import decode_raster
 from faceops.images.errors import ImageFileError
 from faceops.images.files import Picture, save_picture, srgb_bytes
+from faceops.progress.display import tracked
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
-from portraitdata.loading.progress_bar import with_bar
 from portraitdata.loading.workers import in_processes
 
 QUALITY = 97
@@ -48,7 +48,7 @@ def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: in
         raise ValueError(f"Two pictures are called {twice} but for the suffix; copies of both would have one name.")
     parts = [tuple(files[start : start + AT_ONCE]) for start in range(0, len(files), AT_ONCE)]
     done = in_processes(partial(copy_part, root, target, side), parts, workers)
-    return [skipped for part in with_bar(done, "Reducing pictures", len(parts)) for skipped in part]
+    return [skipped for part in tracked(done, "Reducing pictures", len(parts)) for skipped in part]
 
 
 def copy_part(root: Path, target: Path, side: int, files: Sequence[Photograph]) -> list[Skipped]:

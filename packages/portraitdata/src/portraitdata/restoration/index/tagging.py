@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from faceops.images.decoding import decode_raster
 from faceops.images.errors import ImageFileError
 from faceops.images.files import srgb_bytes
+from faceops.progress.display import tracked
 from portraitdata.loading.index_files import write_parquet
-from portraitdata.loading.progress_bar import with_bar
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import IMAGES_OPTIONAL, read_table
 from portraitdata.restoration.index.tag_journal import JOURNAL, TagJournal
@@ -108,7 +108,7 @@ def tag_index(
     done = known.keys() | journal.found.keys()
     pictures = SquarePictures(index, [n for n in range(len(index)) if index.uid(n) not in done], tagger.side)
     left_out = []
-    for seen in with_bar(_batches(pictures, batch, workers), "Tagging", -(-len(pictures) // batch)):
+    for seen in tracked(_batches(pictures, batch, workers), "Tagging", -(-len(pictures) // batch)):
         left_out += [picture.reason for picture in seen if picture.pixels is None]
         usable = [(picture.uid, picture.pixels) for picture in seen if picture.pixels is not None]
         if usable:
