@@ -51,7 +51,9 @@ def test_the_time_left_counts_down_between_two_parts() -> None:
     now = [0.0]
     tracker = Tracker("Restoring", lambda: now[0])
     assert tracker.seconds_left() is None
+    assert tracker.sentence() == "Restoring ..."
     now[0] = 30.0
+    assert tracker.sentence() == "Restoring ... 30 s"
     tracker.reach(0.25)
     now[0] = 40.0
     assert tracker.seconds_left() == 80.0

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from faceops.command_line import as_sentence, is_out_of_memory
 from faceops.images.jobs import Job
 from faceops.progress.display import shown
 from faceops.progress.tracker import parts
-from faceops.progress.verbosity import say
+from faceops.progress.verbosity import say, say_more
 
 STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors that every further picture would meet: no space, no quota, a file system that is only read."""
@@ -109,7 +110,9 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
     try:
         with shown(batch.doing):
             for job in parts(jobs, "picture"):
+                start = time.perf_counter()
                 outcome = batch.work(job)
+                say_more(f"{job.source}: {time.perf_counter() - start:.2f} s")
                 if outcome.error is None:
                     done += 1
                     tell(outcome, batch.lists_results)

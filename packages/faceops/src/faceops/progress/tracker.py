@@ -54,9 +54,9 @@ class Tracker:
         return max(0.0, self._start + whole - self.clock())
 
     def sentence(self) -> str:
-        """What is being done, how much is, and the time left."""
-        left = self.seconds_left()
-        told = [] if self.done is None else [f"{self.done:.0%}"]
+        """What is being done, how much is and the time left; the time it takes so far where neither is known."""
+        left, taken = self.seconds_left(), int(self.clock() - self._start)
+        told = [f"{self.done:.0%}"] if self.done is not None else [f"{taken} s"] if taken else []
         if left is not None and left >= 1:
             told.append(f"about {int(left) // 60}:{int(left) % 60:02} left")
         told += [detail for detail in tuple(self.details) if detail]
