@@ -125,5 +125,6 @@ def test_a_browser_is_answered(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     path, sentence = done.stdout.splitlines()[-2:]
-    assert Image.open(path).size == (48, 32)
+    with Image.open(path) as image:
+        assert image.size == (48, 32)
     assert sentence == "Upload a photograph first."
