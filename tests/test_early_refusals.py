@@ -71,7 +71,7 @@ REFUSED = {
     "headsup restore there.png --output o.png --reference empty.webp": "empty.webp is empty, an image was wanted.",
     "headsup restore huge.png --output o.png --memory 0.1": "may be taken; raise that limit",
     "headsup restore unreadable --output o": "None of the 2 pictures can be read:\n  unreadable/empty.webp is empty",
-    "headsup blend text.png --output o.png --weights tiny --face-weights tiny": "text.png is not an image in any",
+    "headsup blend text.png --output o.png --general tiny --face tiny": "text.png is not an image in any",
     "hime upscale empty.webp --output o.png": "empty.webp is empty, an image was wanted.",
     "hime upscale there.png --output o.png --exemplars text.png": "text.png is not an image in any",
     "hime upscale huge.png --output o.png --max-memory 0.1": "may be taken; raise that limit",

@@ -109,7 +109,7 @@ class BlendFilesOptions:
         overwrite: Replace existing results.
 
     Example:
-        headsup blend old.jpg --output new.png --weights general.safetensors --face-weights face.safetensors
+        headsup blend old.jpg --output new.png --general general.safetensors --face face.safetensors
     """
 
     inputs: Sequence[Path]
