@@ -85,10 +85,10 @@ class ShellParser(ArgumentParser):
             args = (args[0].replace("_", "-"), *args)
         return super().add_argument(*args, **kwargs)
 
-    def instantiate(self, cfg: Namespace, *args: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
+    def instantiate(self, namespace: Namespace, *args: Any, **kwargs: Any) -> Namespace:  # noqa: ANN401
         """Make the dataclasses of what was parsed; a number in the place of settings is an error of the user's."""
         try:
-            return super().instantiate(cfg, *args, **kwargs)
+            return super().instantiate(namespace, *args, **kwargs)
         except TypeError as error:
             self.error(f"A group of settings does not fit: {str(error).rpartition('argument after ** ')[2]}.", error)
 
