@@ -13,7 +13,8 @@ class ExemplarIndexOptions:
     """Index portraits by person and split them into train and test.
 
     Args:
-        source: Folder with one folder per person, tar archive, or unpacked CelebAMask-HQ.
+        source: Folder with one folder per person, tar archive (WebDataset), parquet file of images (Hugging Face
+            datasets), or unpacked CelebAMask-HQ.
         output: Index to write, a parquet file.
         layout: Layout of the source; "auto" detects it.
         identities: CSV file with columns file, identity and optionally split; for CelebAMask-HQ, identity_CelebA.txt.
@@ -32,7 +33,7 @@ class ExemplarIndexOptions:
     source: Path
     _: KW_ONLY
     output: Path
-    layout: Literal["auto", "folders", "tar", "celebamask-hq"] = "auto"
+    layout: Literal["auto", "folders", "tar", "parquet", "celebamask-hq"] = "auto"
     identities: Path | None = None
     split_file: Path | None = None
     min_images: Expert[int] = 4
@@ -73,7 +74,8 @@ class PortraitIndexOptions:
     """Index whole portraits: images, their faces, pairs of faces of one person, and a split by person.
 
     Args:
-        source: Folder of images, searched at any depth; tar archive; or folder of tar archives.
+        source: Folder of images, searched at any depth; tar archive (WebDataset) or parquet file of images (Hugging
+            Face datasets); or folder of such files.
         output: Folder to write the index into.
         no_faces: Do not detect faces; for general images (LSDIR, DIV2K).
         pairs: Cosine similarity above which two faces are of one person.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow as pa
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.left_out import print_left_out
 from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.annotations import Annotation, annotations
 from portraitdata.exemplars.sources.scanning import Skipped
 from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.face_pass import SeenPicture, face_columns
@@ -18,7 +19,7 @@ from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.picture_pass import FindingFaces, forget_parts, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.reduced_copies import copy_reduced
-from portraitdata.restoration.index.schemas import FACES, IMAGES, PAIRS, face_name
+from portraitdata.restoration.index.schemas import FACES, IMAGES, IMAGES_OPTIONAL, PAIRS, face_name
 from portraitdata.restoration.index.similar_faces import (
     SPLIT_THRESHOLD,
     SimilarFaces,
@@ -48,7 +49,7 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
         )
     held_out = None if options.test_list is None else read_held_out(options.test_list)
     processes = worker_count(options.workers)
-    root, files, unread = _files(options, processes)
+    root, files, unread, said = _files(options, processes)
     pictures, skipped = look_at_all(root, files, _finding(options), output, processes)
     print_left_out([file.reason for file in unread + skipped], "files")
     near = _near(pictures, min(SPLIT_THRESHOLD, least))
@@ -56,7 +57,7 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
     if held_out is not None:
         split = replace(split, splits=held_out_splits([picture.photograph.path for picture in pictures], held_out))
     pairs = near.select((near.cosine > least) & (near.cosine <= most))
-    index = PortraitIndex(root, _images(pictures, split), _faces(pictures), _pairs(pictures, pairs), options.note)
+    index = PortraitIndex(root, _images(pictures, split, said), _faces(pictures), _pairs(pictures, pairs), options.note)
     index.write(output)
     forget_parts(output)
     duplicates = int((near.cosine > most).sum())
@@ -66,13 +67,20 @@ def run_portrait_index(options: PortraitIndexOptions) -> None:
     print(output)
 
 
-def _files(options: PortraitIndexOptions, workers: int) -> tuple[Path, list[Photograph], list[Skipped]]:
-    """Root and files to index, and what could not be copied."""
+def _files(
+    options: PortraitIndexOptions, workers: int
+) -> tuple[Path, list[Photograph], list[Skipped], dict[tuple[str | None, str], Annotation]]:
+    """Root and files to index, what could not be copied, and what the source says of the pictures."""
     root, files = find_picture_files(options.source)
+    said = annotations(root, files)
     if options.copies is None:
-        return root, files, []
+        return root, files, [], said
     unread = copy_reduced(root, files, options.copies, options.shorter_side, workers)
-    return *find_picture_files(options.copies), unread
+    # A copy may have another suffix; no two pictures differ by that alone.
+    known = {str(PurePosixPath(path).with_suffix("")): one for (_, path), one in said.items()}
+    root, files = find_picture_files(options.copies)
+    stems = [(file.path, str(PurePosixPath(file.path).with_suffix(""))) for file in files]
+    return root, files, unread, {(None, path): known[stem] for path, stem in stems if stem in known}
 
 
 def _finding(options: PortraitIndexOptions) -> FindingFaces | None:
@@ -99,12 +107,16 @@ def _split(pictures: list[SeenPicture], near: SimilarFaces, share: float, seed: 
     return split_people([picture.uid for picture in pictures], edges, share, seed, pairs)
 
 
-def _images(pictures: list[SeenPicture], split: SplitPeople) -> pa.Table:
-    rows = [
-        {"uid": picture.uid, **picture.photograph._asdict(), "split": part}
-        for picture, part in zip(pictures, split.splits, strict=True)
-    ]
-    return pa.Table.from_pylist(rows, schema=IMAGES)
+def _images(
+    pictures: list[SeenPicture], split: SplitPeople, said: dict[tuple[str | None, str], Annotation]
+) -> pa.Table:
+    rows = []
+    for picture, part in zip(pictures, split.splits, strict=True):
+        one = said.get((picture.photograph.archive, picture.photograph.path), Annotation())
+        texts = {name: getattr(one, name) or None for name in IMAGES_OPTIONAL.names}
+        rows.append({"uid": picture.uid, **picture.photograph._asdict(), "split": part, **texts})
+    used = [column for column in IMAGES_OPTIONAL if any(row[column.name] for row in rows)]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*IMAGES, *used]))
 
 
 def _faces(pictures: list[SeenPicture]) -> pa.Table:

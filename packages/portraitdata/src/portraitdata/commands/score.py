@@ -13,6 +13,7 @@ from portraitdata.commands.scoring_options import ScoreOptions
 from portraitdata.scoring.conventions import describe
 from portraitdata.scoring.folders import score_folders
 from portraitdata.scoring.learned_metrics import NonCommercialWarning
+from portraitdata.scoring.own_metrics import own_metric
 from portraitdata.scoring.pairing import pair_folders
 from portraitdata.scoring.selection import ScoringSettings, check_names
 from portraitdata.scoring.table import ScoreTable, check_table_path
@@ -32,14 +33,15 @@ def run_score(options: ScoreOptions) -> int:
     names = [name.strip() for name in options.metrics.split(",") if name.strip()]
     if not names:
         raise ValueError(f"Name the metrics to compute, as psnr,ssim; got {options.metrics!r}.")
-    check_names(names)
+    check_names([name for name in names if "." not in name])
+    metrics = [own_metric(name) if "." in name else name for name in names]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", NonCommercialWarning)
         table = score_folders(
             options.restored,
             options.target,
-            names,
+            metrics,
             ScoringSettings(**{field.name: getattr(options, field.name) for field in fields(ScoringSettings)}),
             references=options.references,
             masks=options.masks,

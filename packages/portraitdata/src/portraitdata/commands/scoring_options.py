@@ -55,7 +55,7 @@ class ScoreOptions:
         convention: Channels that psnr and ssim compare: osediff is Y of YCbCr, as OSEDiff and HeadsUp; rgb is all
             channels, as HIME.
         metrics: Comma-separated names: psnr, ssim; for faces id, ida, ida_daefr, lmd, boundary; learned lpips,
-            lpips-vgg, dists, niqe, musiq, clipiqa, maniqa-pipal, fid.
+            lpips-vgg, dists, niqe, musiq, clipiqa, maniqa-pipal, fid; one of your own as package.module.metric.
         references: Folder of other photographs of the same people under the same names, for id.
         masks: Folder of the masks with which faces were pasted, for boundary.
         crop: Border in pixels that psnr and ssim exclude.

@@ -19,6 +19,7 @@ from portraitdata.loading.index_files import (
     stored_metadata,
     write_parquet,
 )
+from portraitdata.loading.parquet_pictures import PARQUET, read_picture
 
 Split = Literal["train", "test", "unused"]
 """Use of an identity's photographs."""
@@ -35,9 +36,9 @@ class Photograph(NamedTuple):
     path: str
     """File relative to the index's root, or name of the member in an archive."""
     archive: str | None
-    """Tar file relative to the root; None for a plain file."""
+    """Tar or parquet file relative to the root; None for a plain file."""
     offset: int
-    """First byte within the archive; zero for a plain file."""
+    """First byte within a tar file, number of the row of a parquet file; zero for a plain file."""
     size: int
     """Length in bytes."""
     identity: str
@@ -145,9 +146,12 @@ class ExemplarIndex:
             raise FileNotFoundError(f"There is no file {place}.")
         if photograph.archive is None:
             return place.read_bytes()
-        with place.open("rb", buffering=0) as archive:
-            archive.seek(photograph.offset)
-            data = archive.read(photograph.size)
+        if photograph.archive.endswith(PARQUET):
+            data = read_picture(place, photograph.offset)[: photograph.size]
+        else:
+            with place.open("rb", buffering=0) as archive:
+                archive.seek(photograph.offset)
+                data = archive.read(photograph.size)
         if len(data) != photograph.size:
             raise OSError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
         return data

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from faceops.images.picture_files import find_pictures, is_picture
 from portraitdata.exemplars.index import Photograph
-from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
+from portraitdata.exemplars.sources.annotations import of_folder
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Attribution, Scan, attributed, read_attributions, scan
 
 
 def scan_folders(
@@ -16,7 +17,8 @@ def scan_folders(
 
     Args:
         source: Folder with a folder for each identity, which is the identity's name; or, with `identities`, any
-            folder, whose photographs are found at every depth.
+            folder, whose photographs are found at every depth; so are those of a folder with a metadata.csv or
+            metadata.jsonl, as Hugging Face's `datasets` has it, that names identities.
         identities: CSV file with columns file, identity and perhaps split.
 
     Raises:
@@ -25,10 +27,13 @@ def scan_folders(
     """
     if not source.is_dir():
         raise FileNotFoundError(f"There is no folder {source}.")
+    table = {path: Attribution(one.identity, None) for path, one in of_folder(source).items() if one.identity}
     if identities is not None:
+        table = read_attributions(identities)
+    if table or identities is not None:
         files = sorted(path for path in source.rglob("*") if is_picture(path))
         candidates = [unmeasured(path, source, path.parent.name) for path in files]
-        kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
+        kept, skipped = attributed(candidates, table, "the metadata" if identities is None else identities.name)
         return scan(kept, source, "folders", min_side=min_side, verify=verify, skipped=skipped)
     folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
     candidates = [unmeasured(path, source, folder.name) for folder in folders for path in find_pictures(folder)]

@@ -6,19 +6,25 @@ from typing import Literal
 from portraitdata.exemplars.index import ExemplarIndex, Split, identity_counts
 from portraitdata.exemplars.sources.celebamask_hq import IMAGES, TEST_IDENTITIES, TRAIN_IDENTITIES, scan_celebamask_hq
 from portraitdata.exemplars.sources.folders import scan_folders
+from portraitdata.exemplars.sources.parquets import scan_parquets
 from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan
 from portraitdata.exemplars.sources.tars import scan_tars
 from portraitdata.exemplars.splits import MIN_IMAGES, split_identities
+from portraitdata.loading.parquet_pictures import PARQUET, is_picture_file
 
-Layout = Literal["folders", "tar", "celebamask-hq"]
+Layout = Literal["folders", "tar", "parquet", "celebamask-hq"]
 
 
 def recognised_layout(source: Path) -> Layout:
     """Layout of a folder or archive, by what lies in it; FileNotFoundError if there is nothing at `source`."""
     if not source.exists():
         raise FileNotFoundError(f"There is no folder or archive {source}.")
-    if source.is_file() or any(source.glob("*.tar")):
+    if source.is_file():
+        return "parquet" if source.suffix == PARQUET else "tar"
+    if any(source.glob("*.tar")):
         return "tar"
+    if any(is_picture_file(path) for path in source.glob(f"*{PARQUET}")):
+        return "parquet"
     return "celebamask-hq" if (source / IMAGES).is_dir() else "folders"
 
 
@@ -26,8 +32,13 @@ def scan_layout(
     source: Path, layout: Layout, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False
 ) -> Scan:
     """Scan `source` as a layout; the arguments are those of `scan_folders`."""
-    scanner = {"folders": scan_folders, "tar": scan_tars, "celebamask-hq": scan_celebamask_hq}[layout]
-    return scanner(source, identities, min_side=min_side, verify=verify)
+    scanners = {
+        "folders": scan_folders,
+        "tar": scan_tars,
+        "parquet": scan_parquets,
+        "celebamask-hq": scan_celebamask_hq,
+    }
+    return scanners[layout](source, identities, min_side=min_side, verify=verify)
 
 
 def assign_splits(

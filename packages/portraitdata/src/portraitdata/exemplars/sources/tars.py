@@ -1,10 +1,11 @@
-"""Portraits in tar archives, read where they lie: members ``.../identity/file``, or a table that says who is who."""
+"""Portraits in tar archives, read where they lie: members ``.../identity/file``, samples of WebDataset, or a table."""
 
 import tarfile
 from pathlib import Path, PurePosixPath
 
 from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.exemplars.index import Photograph
+from portraitdata.exemplars.sources.annotations import Annotation, annotations
 from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
 
 
@@ -13,8 +14,8 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
 
     Args:
         source: Archive or folder of archives; not compressed, since photographs are read from the middle of them.
-        identities: CSV file with columns file, identity and perhaps split. Without it a member's folder names the
-            identity.
+        identities: CSV file with columns file, identity and perhaps split. Without it a photograph's ``key.json`` or
+            ``key.cls`` names the identity, as in WebDataset, else its folder.
 
     Raises:
         FileNotFoundError: If there is no archive.
@@ -28,11 +29,14 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
     if identities is not None:
         kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
         return scan(kept, root, "tar", min_side=min_side, verify=verify, skipped=skipped)
-    candidates = [row for row in candidates if row.identity]
+    known = annotations(root, candidates)
+    said = [known.get((row.archive, row.path), Annotation()).identity for row in candidates]
+    named = [row._replace(identity=one or row.identity) for row, one in zip(candidates, said, strict=True)]
+    candidates = [row for row in named if row.identity]
     if not candidates:
         raise ValueError(
-            f"{source} has no members of the form identity/photograph.jpg; give a table of identities if the members "
-            "are named otherwise."
+            f"{source} has no members of the form identity/photograph.jpg, and none of the form key.json with a field "
+            "identity; give a table of identities if the members are named otherwise."
         )
     return scan(candidates, root, "tar", min_side=min_side, verify=verify)
 

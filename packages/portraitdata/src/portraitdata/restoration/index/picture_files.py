@@ -1,4 +1,4 @@
-"""Pictures of a folder or of tar archives, whatever they show."""
+"""Pictures of a folder, of tar archives or of parquet files, whatever they show."""
 
 import sys
 from pathlib import Path
@@ -6,29 +6,32 @@ from pathlib import Path
 from faceops.images.picture_files import is_picture
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.folders import unmeasured
+from portraitdata.exemplars.sources.parquets import parquet_members
 from portraitdata.exemplars.sources.scanning import is_text
 from portraitdata.exemplars.sources.tars import tar_members
+from portraitdata.loading.parquet_pictures import PARQUET, is_picture_file
 
 
 def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
     """The folder that paths are relative to, and the pictures, whose sizes in pixels are not known yet.
 
     Args:
-        source: Folder, whose pictures are found at every depth; an uncompressed tar archive; or a folder that holds
-            no pictures but archives. What has a name that is no text is left out, and stderr says so.
+        source: Folder, whose pictures are found at every depth; an uncompressed tar archive or a parquet file with a
+            column of pictures; or a folder that holds no pictures but such files. What has a name that is no text is
+            left out, and stderr says so.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If there are no pictures in it, or an archive is compressed.
+        ValueError: If there are no pictures in it, an archive is compressed, or a parquet file holds no pictures.
     """
     if not source.exists():
         raise FileNotFoundError(f"There is no folder or archive {source}.")
     if source.is_dir():
         files = [unmeasured(path, source) for path in sorted(source.rglob("*")) if is_picture(path)]
-        root, archives = source, [] if files else sorted(source.glob("*.tar"))
+        root, archives = source, [] if files else _archives(source)
     else:
         root, archives, files = source.parent, [source], []
-    files += [row._replace(identity="") for archive in archives for row in tar_members(archive)]
+    files += [row._replace(identity="") for archive in archives for row in _members(archive)]
     unnamed = [file.path for file in files if not is_text(file.path)]
     if unnamed:
         print(
@@ -38,5 +41,14 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
         )
         files = [file for file in files if is_text(file.path)]
     if not files:
-        raise ValueError(f"There are no pictures in {source}, neither files nor members of *.tar.")
+        raise ValueError(f"There are no pictures in {source}, neither files nor members of *.tar or *{PARQUET}.")
     return root, files
+
+
+def _archives(folder: Path) -> list[Path]:
+    parquets = [path for path in folder.glob(f"*{PARQUET}") if is_picture_file(path)]
+    return sorted([*folder.glob("*.tar"), *parquets])
+
+
+def _members(archive: Path) -> list[Photograph]:
+    return parquet_members(archive) if archive.suffix == PARQUET else tar_members(archive)
