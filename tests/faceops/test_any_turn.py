@@ -13,8 +13,10 @@ from faceops.detection.detectors.any_turn_weights import SHIPPED, load_any_turn,
 from faceops.detection.places import places_of
 from faceops.detection.selection import build_detector, build_network
 from faceops.images.files import load_picture
+from faceops.weights.cache import MissingWeightsError
 from faceops.weights.model_card import WeightsCard
 
+shipped = pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights of any-turn come with this checkout")
 SMALL = AnyTurnArguments(4, 4, 8, 8, 8, 8)
 
 
@@ -84,7 +86,7 @@ def test_folding_changes_nothing() -> None:
         before = network(images)
         after = network.fold()(images)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
-    assert sum(isinstance(module, ConvUnit) for module in network.modules()) == 21
+    assert sum(isinstance(module, ConvUnit) for module in network.modules()) == 20
     for ours, theirs in zip(after, before, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
@@ -125,6 +127,22 @@ def test_wrong_files(tmp_path: Path) -> None:
         AnyTurn(threshold=2.0)
 
 
+def test_without_shipped_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("faceops.detection.detectors.any_turn_weights.SHIPPED", tmp_path / "any-turn.safetensors")
+    with pytest.raises(MissingWeightsError, match=r"Train some, see docs/faces\.md, .*; or take the detector yunet\."):
+        build_detector("any-turn")
+
+
+def test_own_weights_touch_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(socket, "socket", no_network)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    torch.manual_seed(0)
+    save_any_turn(AnyTurnNetwork(SMALL).fold(), tmp_path / "own.safetensors", WeightsCard())
+    detector = build_detector("any-turn", tmp_path / "own.safetensors", threshold=1.0)
+    assert len(detector(torch.rand(2, 3, 100, 80))) == 0
+
+
+@shipped
 def test_what_is_shipped_says_what_it_is() -> None:
     card = read_card()
     assert card.steps
@@ -137,6 +155,7 @@ def no_network(*_: object, **__: object) -> None:
     raise AssertionError("a connection was tried")
 
 
+@shipped
 def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without weights in the cache and without a network."""
     monkeypatch.setattr(socket, "socket", no_network)
@@ -145,6 +164,7 @@ def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(detector(torch.full((1, 3, 100, 80), 0.5))) == 0
 
 
+@shipped
 @pytest.mark.assets
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
 def test_portraits_at_every_turn(assets: Path, turn: int) -> None:

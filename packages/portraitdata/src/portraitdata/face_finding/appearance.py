@@ -45,7 +45,7 @@ def damaged(image: Image, rng: np.random.Generator) -> Image:
         image = cv2.add(image, noise, dtype=cv2.CV_8U)
     if rng.random() < 0.5:
         _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 96))])
-        image = cv2.imdecode(code, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
     return image
 
 

@@ -94,7 +94,8 @@ class FaceSceneDataModule(LightningDataModule):
             ValueError: If there is nothing to train on, or what is held out is in no table.
         """
         names = set(self.held_out.read_text().split("\n")) - {""} if self.held_out is not None else set()
-        seen, unseen = [], []
+        seen: list[LabelledPicture] = []
+        unseen: list[LabelledPicture] = []
         for source in self.sources:
             for label in read_labels(source.table, source.folder):
                 name = label.file.relative_to(source.folder).as_posix()

@@ -75,7 +75,7 @@ class SceneDrawer:
 
     def look_at_face(self, size: tuple[int, int], rng: np.random.Generator) -> View:
         """View whose focus is a face, of any size that it has room for."""
-        picture = self.with_faces[rng.integers(len(self.with_faces))]
+        picture = self.with_faces[int(rng.integers(len(self.with_faces)))]
         box = picture.boxes[rng.choice(picture.sure.nonzero()[0])]
         longer = float(max(box[2:] - box[:2]))
         side = min(size)
@@ -96,7 +96,7 @@ class SceneDrawer:
 
     def look_anywhere(self, size: tuple[int, int], rng: np.random.Generator) -> View:
         """View of any place of any photograph, sometimes scribbled over."""
-        picture = self.pictures[rng.integers(len(self.pictures))]
+        picture = self.pictures[int(rng.integers(len(self.pictures)))]
         height, width = picture.copies[0].shape[:2]
         least = min(1.0, max(size) / max(height, width))
         matrix = view_matrix(

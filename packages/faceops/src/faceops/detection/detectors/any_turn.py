@@ -36,6 +36,7 @@ class AnyTurn:
 
     Raises:
         ValueError: If the threshold is not in [0, 1], or the file holds no weights of this detector.
+        MissingWeightsError: If there is no such file, or no weights come with this installation.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class AnyTurn:
         if not 0 <= threshold <= 1:
             raise ValueError(f"A threshold of scores is between 0 and 1, got {threshold}.")
         self.threshold, self.device = threshold, torch.device(device)
-        self.network: AnyTurnNetwork = load_any_turn(weights).to(self.device, memory_format=torch.channels_last)
+        network = load_any_turn(weights).to(memory_format=torch.channels_last)
+        self.network: AnyTurnNetwork = network.to(self.device)
 
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:

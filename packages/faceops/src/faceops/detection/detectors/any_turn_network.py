@@ -48,8 +48,9 @@ class ConvUnit(nn.Sequential):
 
     def fold(self) -> None:
         """Take the normalisation into the convolution; in evaluation mode nothing changes but the time."""
-        if isinstance(self[1], nn.BatchNorm2d):
-            self[0] = nn.utils.fuse_conv_bn_eval(self[0].eval(), self[1].eval())
+        convolution, normalisation, _ = self
+        if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+            self[0] = nn.utils.fuse_conv_bn_eval(convolution.eval(), normalisation.eval())
             self[1] = nn.Identity()
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from faceops.detection.detectors.any_turn_network import AnyTurnArguments, AnyTurnNetwork
 from faceops.weights import shipped
+from faceops.weights.cache import MissingWeightsError
 from faceops.weights.header import Architecture, header_metadata, read_parts
 from faceops.weights.model_card import WeightsCard, known_fields
 from faceops.weights.reading import check_finite
@@ -39,11 +40,11 @@ def load_any_turn(path: Path | str | None = None) -> AnyTurnNetwork:
 
     Raises:
         ValueError: If the file holds no weights of this detector.
-        FileNotFoundError: If there is no such file.
+        MissingWeightsError: If there is no such file, or no weights come with this installation.
     """
     file = SHIPPED if path is None else Path(path)
     if not file.is_file():
-        raise FileNotFoundError(f"There is no weights file {file}.")
+        raise missing(path)
     arguments = read_arguments(file)
     with torch.device("meta"):  # shapes alone: whoever wrote the file may claim a network of any size
         wanted = AnyTurnNetwork(arguments, folded=True).state_dict()
@@ -54,6 +55,20 @@ def load_any_turn(path: Path | str | None = None) -> AnyTurnNetwork:
     network = AnyTurnNetwork(arguments, folded=True)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network.eval().requires_grad_(False)
+
+
+def missing(path: Path | str | None) -> MissingWeightsError:
+    """Error about weights that are not there.
+
+    Args:
+        path: What was asked for; None for those of the package.
+    """
+    if path is not None:
+        return MissingWeightsError(f"There is no weights file {path}.")
+    return MissingWeightsError(
+        "No weights of the detector any-turn come with this installation. Train some, see docs/faces.md, and give "
+        "their file; or take the detector yunet."
+    )
 
 
 def read_card(path: Path = SHIPPED) -> WeightsCard:

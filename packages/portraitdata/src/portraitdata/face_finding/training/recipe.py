@@ -17,6 +17,9 @@ from portraitdata.face_finding.recall import RecallScores
 from portraitdata.face_finding.scene_batch import SceneBatch
 from portraitdata.face_finding.targets import assign
 
+FACES = 0.01
+"""Score of every place before the first step: few are faces."""
+
 
 class FaceFinder(LightningModule):
     """Trains an `AnyTurnNetwork` on drawn scenes.
@@ -48,8 +51,9 @@ class FaceFinder(LightningModule):
         self.save_hyperparameters(ignore=["optimizer"])
         arguments = AnyTurnArguments(stem, entry, fine, middle, coarse, neck)
         self.network = AnyTurnNetwork(arguments).to(memory_format=torch.channels_last)
-        for out in self.network.out:
-            torch.nn.init.constant_(out.bias[:1], math.log(0.01 / 0.99))  # few places are faces
+        for name, bias in self.network.out.named_parameters():
+            if name.endswith("bias"):
+                torch.nn.init.constant_(bias[:1], math.log(FACES / (1 - FACES)))
         self.box_weight, self.landmark_weight = box_weight, landmark_weight
         self.make_optimizer, self.warmup_steps, self.final_rate = optimizer, warmup_steps, final_rate
         self.recall = RecallScores()
