@@ -44,6 +44,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (
         Benchmark("face_detection", "benchmarks.faces.detection", quick=False),
+        Benchmark("any_turn", "benchmarks.faces.any_turn", quick=False),
         Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
         Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),

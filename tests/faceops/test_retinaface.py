@@ -15,7 +15,6 @@ from faceops.detection.detectors.retinaface import (
     decoded_faces,
     load_retinaface,
     prior_boxes,
-    suppress_overlaps,
 )
 from faceops.detection.detectors.retinaface_network import (
     TABLE,
@@ -24,6 +23,7 @@ from faceops.detection.detectors.retinaface_network import (
     RetinaFaceNetwork,
     own_key,
 )
+from faceops.detection.suppression import suppress_overlaps
 from faceops.geometry.boxes import intersection_over_union
 from faceops.images.files import load_picture
 

@@ -3,15 +3,46 @@
 A command imports what it needs when it runs, so that help is fast.
 """
 
+import sys
 from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
+from faceops.weights.shipped import check_suffix
 from portraitdata.commands.build_options import BuildOptions, ReportOptions, TakedownOptions, VerifyOptions
 from portraitdata.commands.index_options import ExemplarIndexOptions, InspectOptions, PortraitIndexOptions
+from portraitdata.commands.label_options import ExportDetectorOptions, LabelFacesOptions
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.commands.tag_options import TagOptions
+
+
+def fit() -> None:
+    """Train the face detector that comes with faceops."""
+
+
+def validate() -> None:
+    """Score a checkpoint of it on the photographs that are held out."""
+
+
+def label_faces(options: LabelFacesOptions) -> None:
+    """Refuse a missing folder, then label the faces of its photographs."""
+    check_exists("folder", options.folder)
+    check_exists("weights file", options.yunet, options.retinaface)
+
+    from portraitdata.commands.label_faces import run_label_faces
+
+    run_label_faces(options)
+
+
+def export_detector(options: ExportDetectorOptions) -> None:
+    """Refuse what cannot be done, then export."""
+    check_exists("checkpoint", options.checkpoint)
+    check_suffix(options.output)
+
+    from portraitdata.commands.export_detector import run_export_detector
+
+    run_export_detector(options)
 
 
 def exemplar_index(options: ExemplarIndexOptions) -> None:
@@ -148,7 +179,12 @@ def study_score(options: StudyScoreOptions) -> int:
     return run_study_score(options)
 
 
+TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate}
+"""Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
+
 COMMANDS: Commands = {
+    "label-faces": label_faces,
+    "export-detector": export_detector,
     "exemplar-index": exemplar_index,
     "inspect": inspect,
     "portrait-index": portrait_index,
@@ -170,7 +206,12 @@ COMMANDS: Commands = {
 
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
-    return run_chosen(COMMANDS, "portraitdata")
+    if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
+        from portraitdata.face_finding.training.cli import run as run_recipe
+
+        run_recipe()
+        return None
+    return run_chosen({**TRAINER_COMMANDS, **COMMANDS}, "portraitdata")
 
 
 def main() -> None:

@@ -2,4 +2,4 @@
 
 from typing import Literal
 
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd"]
+DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd", "any-turn"]

@@ -32,8 +32,8 @@ def build_detector(
         refine: See `ScaleSearch`.
         tiny: See `ScaleSearch`.
         turned: Look for faces that are not upright too, see `TurnSearch`; for portraits by the million, which are
-            upright, the looks at each face are saved.
-        device: Where RetinaFace computes; the other networks stay on the CPU. Images may be anywhere.
+            upright, the looks at each face are saved. "any-turn" finds them anyway.
+        device: Where RetinaFace and "any-turn" compute; the other networks stay on the CPU. Images may be anywhere.
 
     Raises:
         ValueError: If there is no such detector, or an argument is out of range.
@@ -42,7 +42,7 @@ def build_detector(
     """
     network = build_network(name, weights, threshold, device)
     search = ScaleSearch(network, working_side, refine, tiny)
-    return TurnSearch(search, network) if turned else search
+    return TurnSearch(search, network) if turned and name != "any-turn" else search
 
 
 def build_network(
@@ -52,6 +52,11 @@ def build_network(
     device: torch.device | str = "cpu",
 ) -> Detector:
     """The detector alone, for images whose faces have a size it knows; arguments and errors as `build_detector`."""
+    if name == "any-turn":
+        from faceops.detection.detectors.any_turn import THRESHOLD as LEAST
+        from faceops.detection.detectors.any_turn import AnyTurn
+
+        return AnyTurn(weights, LEAST if threshold is None else threshold, device)
     if name == "yunet":
         from faceops.detection.detectors.yunet import YuNet
 

@@ -1,0 +1,21 @@
+"""``portraitdata label-faces``: faces on which two detectors agree."""
+
+from faceops.detection.selection import build_detector
+from faceops.images.picture_files import is_picture
+from portraitdata.commands.label_options import LabelFacesOptions
+from portraitdata.face_finding.labels import label_pictures, write_labels
+
+
+def run_label_faces(options: LabelFacesOptions) -> None:
+    """Label every photograph of a folder and those in it.
+
+    RetinaFace looks once, YuNet also at close-ups: ten times as fast, it gives the more exact half of the mean.
+    """
+    side = options.working_side
+    teachers = (
+        build_detector("yunet", options.yunet, working_side=side, turned=False),
+        build_detector("retinaface", options.retinaface, working_side=side, turned=False, refine=False),
+    )
+    files = sorted(path for path in options.folder.rglob("*") if is_picture(path))
+    count = write_labels(label_pictures(files, teachers), options.folder, options.output)
+    print(f"{options.output}: {count} faces in {len(files)} photographs")

@@ -1,0 +1,125 @@
+"""Faces on which two detectors agree, as labels for a third."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from faceops.atomic_files import replacing
+from faceops.detection.detector import Detector
+from faceops.geometry.boxes import intersection_over_union
+from faceops.geometry.faces import LANDMARKS, Faces
+from faceops.images.files import load_picture
+
+SAME = 0.4
+"""Intersection over union from which on two boxes are one face."""
+
+APART = 0.15
+"""Mean distance of the landmarks, in distances of the eyes, beyond which two detectors disagree."""
+
+COLUMNS = (
+    "file",
+    *("left", "top", "right", "bottom"),
+    *(f"{name.replace(' ', '_')}_{axis}" for name in LANDMARKS for axis in "xy"),
+)
+"""Columns of the table: box and landmarks in pixels of the upright picture. Landmarks are empty where the detectors
+disagree; a picture without a face has one row of its name alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPicture:
+    """A photograph and all faces in it."""
+
+    file: Path
+    boxes: Float[Tensor, "n 4"]
+    landmarks: Float[Tensor, "n 5 2"]
+    """Not a number where the detectors disagree."""
+
+    @property
+    def sure(self) -> Bool[Tensor, " n"]:
+        """Faces on which the detectors agree."""
+        return self.landmarks.isfinite().flatten(1).all(dim=1)
+
+
+def agreed_faces(
+    image: Float[Tensor, "3 h w"], teachers: tuple[Detector, Detector]
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, "n 5 2"]]:
+    """Boxes by the first detector where it sees the face, and the mean landmarks of both.
+
+    Args:
+        image: RGB in [0, 1].
+
+    Returns:
+        Boxes of all faces that one of them sees, and landmarks; these are not a number where only one sees the face or
+        their landmarks are apart.
+    """
+    first, second = (teacher(image.unsqueeze(0)) for teacher in teachers)
+    alone = torch.full_like(second.landmarks, torch.nan)
+    if not len(first) or not len(second):
+        both = Faces.concatenate([first, second])
+        return both.boxes, torch.full_like(both.landmarks, torch.nan)
+    agreement, which = intersection_over_union(first.boxes, second.boxes).max(dim=1)
+    unit = first.eye_distance()
+    apart = (first.landmarks - second.landmarks[which]).norm(dim=-1).mean(dim=1)
+    sure = (agreement > SAME) & (apart < APART * unit)
+    landmarks = (first.landmarks + second.landmarks[which]) / 2
+    landmarks[~sure] = torch.nan
+    missed = intersection_over_union(second.boxes, first.boxes).amax(dim=1) <= SAME
+    return torch.cat([first.boxes, second.boxes[missed]]), torch.cat([landmarks, alone[missed]])
+
+
+def label_pictures(files: Iterable[Path], teachers: tuple[Detector, Detector]) -> Iterator[LabelledPicture]:
+    """Labels of photographs."""
+    for file in files:
+        with torch.inference_mode():
+            yield LabelledPicture(file, *agreed_faces(load_picture(file).pixels, teachers))
+
+
+def write_labels(pictures: Iterable[LabelledPicture], root: Path, table: Path) -> int:
+    """Write a table of labels, whole or not at all; files as they are called below `root`.
+
+    Returns:
+        Number of faces on which the detectors agree.
+    """
+    count = 0
+    with replacing(table) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for picture in pictures:
+            name = picture.file.relative_to(root).as_posix()
+            values = torch.cat([picture.boxes, picture.landmarks.flatten(1)], dim=1)
+            rows = [["" if value != value else f"{value:.2f}" for value in face] for face in values.tolist()]
+            writer.writerows([name, *row] for row in rows or [[]])
+            count += int(picture.sure.sum())
+    return count
+
+
+def read_labels(table: Path, root: Path) -> list[LabelledPicture]:
+    """Labels of a table that `write_labels` wrote.
+
+    Args:
+        root: Folder of the pictures.
+
+    Raises:
+        ValueError: If it is no such table.
+    """
+    with table.open(newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if tuple(header) != COLUMNS:
+        raise ValueError(
+            f"{table} is no table of face labels: its columns should be {', '.join(COLUMNS)}. Write one with "
+            "`portraitdata label-faces`."
+        )
+    faces: dict[str, list[list[float]]] = {}
+    for name, *fields in rows:
+        found = faces.setdefault(name, [])
+        if fields:
+            found.append([float(field or "nan") for field in fields])
+    values = {name: torch.tensor(found).reshape(-1, len(COLUMNS) - 1) for name, found in faces.items()}
+    return [
+        LabelledPicture(root / name, found[:, :4], found[:, 4:].unflatten(1, (5, 2))) for name, found in values.items()
+    ]

@@ -1,0 +1,1 @@
+"""Recipe of the face detector and its command; needs Lightning."""
