@@ -11,7 +11,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pickle import UnpicklingError
 from typing import Any, NoReturn
@@ -193,8 +193,25 @@ def run_chosen(commands: Commands, program: str) -> int | None:
         description=sys.modules[program].__doc__,
         version=version(program),
     )
-    # what takes no dataclass, jsonargparse has run already
-    return takers[type(parsed)](parsed) if type(parsed) in takers else parsed
+    if type(parsed) not in takers:  # what takes no dataclass, jsonargparse has run already
+        return parsed
+    check_values(parsed)
+    return takers[type(parsed)](parsed)
+
+
+def check_values(options: Any) -> None:  # noqa: ANN401 - of the many classes of options
+    """Refuse options without a value that must have one, which jsonargparse takes from files of settings.
+
+    Args:
+        options: A dataclass.
+
+    Raises:
+        ValueError: If one has none.
+    """
+    hints = typing.get_type_hints(type(options))
+    for name in (field.name for field in fields(options)):
+        if getattr(options, name) is None and type(None) not in typing.get_args(hints[name]):
+            raise ValueError(f"{name} has no value in the settings; give it one, or leave it out for the default.")
 
 
 def parsed_components(commands: Commands, takers: dict[type, Callable[..., int | None]]) -> dict[str, Any]:
