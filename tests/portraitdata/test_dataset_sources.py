@@ -208,7 +208,7 @@ def test_parquet_files_that_cannot_be_used(tmp_path):
     with pytest.raises(ValueError, match="does not say who is who: give it a column identity, person or label"):
         scan_parquets(place)
     pq.write_table(pa.table({"hq": images, "person": ["ada", "ada"]}), place)
-    assert [file.reason for file in scan_parquets(place).skipped] == ["a/1/picture.jpg is empty."]
+    assert [file.reason for file in scan_parquets(place).skipped] == ["a/1/picture.jpg is empty, an image was wanted."]
     with pytest.raises(FileNotFoundError, match="There is no parquet file"):
         scan_parquets(tmp_path / "absent.parquet")
 
@@ -238,9 +238,10 @@ def test_members_of_a_sample_belong_together(tmp_path):
             "x/1.cls": b"17",
             "x/2.png": PICTURES[1],
             "x/2.json": b'{"license": "CC0", "label": 3}',
+            "x/boxes.json": b"[no sample",
         },
     )
-    assert of_tar(place) == {"x/1": Annotation("17", "a prompt"), "x/2": Annotation(licence="CC0")}
+    assert of_tar(place, {"x/1", "x/2"}) == {"x/1": Annotation("17", "a prompt"), "x/2": Annotation(licence="CC0")}
     # A label may be anything; without an identity the folder names the person, as before.
     assert [row.identity for row in scan_tars(place).index.photographs] == ["17", "x"]
 
@@ -255,7 +256,7 @@ def test_members_of_a_sample_belong_together(tmp_path):
 )
 def test_members_that_cannot_be_read(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message):
-        of_tar(pack(tmp_path / "a.tar", {"1.png": PICTURES[0], name: content}))
+        of_tar(pack(tmp_path / "a.tar", {"1.png": PICTURES[0], name: content}), {"1"})
 
 
 def test_metadata_of_folders(tmp_path):
@@ -264,6 +265,8 @@ def test_metadata_of_folders(tmp_path):
     (tmp_path / "deep" / "metadata.csv").write_text("file_name,text,label\n1.png,a portrait,smiling\n2.png,gone,x\n")
     assert of_folder(tmp_path)["deep/1.png"] == Annotation(prompt="a portrait")
     assert [row.identity for row in scan_folders(tmp_path).index.photographs] == ["deep"]
-    (tmp_path / "metadata.jsonl").write_text('{"text": "no name"}\n')
-    with pytest.raises(ValueError, match=r'Line 1 of .*metadata\.jsonl has no file_name; it has \["text"\]'):
+    (tmp_path / "metadata.jsonl").write_text('{"text": "of nothing"}\n')
+    assert set(of_folder(tmp_path)) == {"deep/1.png", "deep/2.png"}
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.png"}\n[1]\n')
+    with pytest.raises(ValueError, match=r"Line 2 of .*metadata\.jsonl should be a JSON object with fields"):
         of_folder(tmp_path)

@@ -1,8 +1,7 @@
 """What a data set says of its pictures: members of WebDataset archives, columns of parquet, metadata of folders."""
 
-import json
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -63,18 +62,26 @@ def annotations(root: Path, files: Sequence[Photograph]) -> dict[tuple[str | Non
     Raises:
         ValueError: If a JSON member or a metadata file cannot be read.
     """
+    keys: dict[str | None, set[str]] = {}
+    for file in files:
+        keys.setdefault(file.archive, set()).add(_key(file))
     said: dict[str | None, dict[str, Annotation]] = {}
-    for archive in {file.archive for file in files}:
+    for archive in keys:
         if archive is None:
-            said[None] = of_folder(root)
+            said[archive] = of_folder(root)
+        elif archive.endswith(PARQUET):
+            said[archive] = of_parquet(root / archive)
         else:
-            said[archive] = of_parquet(root / archive) if archive.endswith(PARQUET) else of_tar(root / archive)
+            said[archive] = of_tar(root / archive, keys[archive])
     found = {(file.archive, file.path): said[file.archive].get(_key(file)) for file in files}
     return {place: one for place, one in found.items() if one is not None and one != Annotation()}
 
 
-def of_tar(archive: Path) -> dict[str, Annotation]:
+def of_tar(archive: Path, keys: Collection[str]) -> dict[str, Annotation]:
     """What ``key.json``, ``key.txt`` (a prompt) and ``key.cls`` (an identity) say, by `sample_key`.
+
+    Args:
+        keys: Those of the pictures; what else lies in an archive is not read.
 
     Raises:
         ValueError: If a JSON member is none of fields, or a text is not in UTF-8.
@@ -82,12 +89,11 @@ def of_tar(archive: Path) -> dict[str, Annotation]:
     fields: dict[str, dict[str, object]] = {}
     with tarfile.open(archive, "r:") as tar:
         for member in tar:
-            suffix = PurePosixPath(member.name).suffix.lower()
-            content = tar.extractfile(member) if member.isreg() and suffix in TEXT_MEMBERS else None
+            suffix, key = PurePosixPath(member.name).suffix.lower(), sample_key(member.name)
+            wanted = member.isreg() and suffix in TEXT_MEMBERS and key in keys
+            content = tar.extractfile(member) if wanted else None
             if content is not None:
-                what = f"{member.name} in {archive}"
-                known = _fields(content.read(), suffix, what)
-                fields.setdefault(sample_key(member.name), {}).update(known)
+                fields.setdefault(key, {}).update(_fields(content.read(), suffix, f"{member.name} in {archive}"))
     return {key: annotation(known) for key, known in fields.items()}
 
 
@@ -105,21 +111,25 @@ def of_parquet(place: Path) -> dict[str, Annotation]:
         for name, names in classes.items():
             if isinstance(row[name], int) and 0 <= row[name] < len(names):
                 row[name] = names[row[name]]
-    return {str(number): annotation({**row, "cls": row.get("label")}) for number, row in enumerate(rows)}
+        row.setdefault("cls", row.get("label"))
+    return {str(number): annotation(row) for number, row in enumerate(rows)}
 
 
 def of_folder(folder: Path) -> dict[str, Annotation]:
     """What ``metadata.csv`` and ``metadata.jsonl`` say, at any depth, by path relative to the folder.
 
+    Those that name no files in ``file_name`` are not of `datasets` and say nothing.
+
     Raises:
-        ValueError: If one cannot be read, or does not name files in ``file_name``.
+        ValueError: If one cannot be read.
     """
     found: dict[str, Annotation] = {}
     for name, read in (("metadata.csv", _csv_rows), ("metadata.jsonl", _json_rows)):
         for path in sorted(folder.rglob(name)):
             for row in read(path):
-                place = path.parent.relative_to(folder) / str(row["file_name"])
-                found[place.as_posix()] = annotation(row)
+                if row.get("file_name"):
+                    place = path.parent.relative_to(folder) / str(row["file_name"])
+                    found[place.as_posix()] = annotation(row)
     return found
 
 
@@ -162,13 +172,9 @@ def _class_names(schema: pa.Schema, column: str) -> list[str]:
 
 
 def _csv_rows(path: Path) -> list[dict[str, str]]:
-    return read_csv_table(path, ["file_name"])
+    return read_csv_table(path, [])
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, object]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            fields = _fields(line.encode(), ".json", f"Line {number} of {path}")
-            if "file_name" not in fields:
-                raise ValueError(f"Line {number} of {path} has no file_name; it has {json.dumps(sorted(fields))}.")
-            yield fields
+def _json_rows(path: Path) -> list[dict[str, object]]:
+    lines = enumerate(path.read_bytes().splitlines(), start=1)
+    return [_fields(line, ".json", f"Line {number} of {path}") for number, line in lines if line.strip()]
