@@ -8,7 +8,6 @@ from hime.network import SuperResolution
 from hime.training.panels import panel, set_row
 from portraitdata.exemplars.datamodule import ExemplarBatch
 
-
 SIZE, WIDTH, GAP = 16, 96, 8
 """Side of the images, of the columns, and the space between them."""
 
