@@ -174,6 +174,15 @@ def test_misspelt_keys_of_files_and_of_groups_within_groups(tmp_path: Path) -> N
     ]
 
 
+def test_what_a_class_has_that_another_one_replaces_is_no_misspelt_key(tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text("data: {class_path: elsewhere.Pictures, init_args: {folder: pictures}}")
+    argv = ["fit", "--config", str(path), "--data", f"{__name__}.Numbers", "--data.init_args.batch_sizes", "2"]
+    assert misspelt_keys(argv, {"data": LightningDataModule}) == [
+        "Numbers has no batch_sizes (--data.init_args.batch_sizes); did you mean batch_size?"
+    ]
+
+
 def test_a_strategy_that_cuts_the_weights_is_refused(tmp_path: Path) -> None:
     trainer = Trainer(accelerator="cpu", devices=1, strategy=ModelParallelStrategy(), default_root_dir=tmp_path)
     with pytest.raises(ValueError, match=r"^ModelParallelStrategy gives each device a part of the weights"):

@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import yaml
 
@@ -36,11 +36,19 @@ def stated_tree(argv: Sequence[str]) -> Tree:
         flag, equals, value = word.partition("=")
         value = value if equals else following
         if flag in CONFIG_FLAGS:
-            read = yaml.safe_load(Path(value).read_text(encoding="utf-8")) if Path(value).is_file() else None
-            overlay(tree, read if isinstance(read, dict) else {})
+            overlay(tree, read_settings(Path(value)))
         elif flag.startswith("--"):
             overlay(tree, nested(flag.removeprefix("--").split("."), value))
     return tree
+
+
+def read_settings(path: Path) -> Tree:
+    """Settings of a config file; none if it cannot be read, which is the parser's to tell."""
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def nested(keys: Sequence[str], value: object) -> Tree:
@@ -54,17 +62,21 @@ def nested(keys: Sequence[str], value: object) -> Tree:
 
 
 def overlay(below: Tree, above: Tree) -> None:
-    """Lay settings over others, group by group; the name of a class alone names the class of a group."""
+    """Lay settings over others, group by group; the name of a class alone names the class of a group.
+
+    Arguments of a class that gives way to another go with it: the parser keeps those that fit.
+    """
     for key, value in above.items():
         held = below.get(key)
-        if isinstance(held, dict) and isinstance(value, dict):
-            overlay(held, value)
-        elif isinstance(held, dict) and isinstance(value, str):
-            held["class_path"] = value
-        elif isinstance(held, str) and isinstance(value, dict):
-            below[key] = {"class_path": held, **value}
-        else:
-            below[key] = value
+        if isinstance(held, str) and isinstance(value, dict):
+            held = below[key] = {"class_path": held}
+        laid = {"class_path": value} if isinstance(held, dict) and isinstance(value, str) else value
+        if not (isinstance(held, dict) and isinstance(laid, dict)):
+            below[key] = laid
+            continue
+        if laid.get("class_path", held.get("class_path")) != held.get("class_path"):
+            held.pop("init_args", None)
+        overlay(held, laid)
 
 
 def unknown_keys(place: str, stated: object, base: type) -> Iterator[str]:
@@ -106,8 +118,9 @@ def find_class(name: object, base: type) -> type | None:
 def subclasses(base: type) -> dict[str, type]:
     """A class and all below it, by name."""
     found = {base.__name__: base}
-    for below in base.__subclasses__():
-        found |= subclasses(below)
+    children: list[type] = base.__subclasses__()
+    for child in children:
+        found |= subclasses(child)
     return found
 
 
@@ -115,22 +128,21 @@ def parameters_of(chosen: type) -> dict[str, type]:
     """Class of each parameter that the constructor takes or passes on; ``object`` for what is no class of ours."""
     found: dict[str, type] = {}
     for owner in chosen.__mro__[:-1]:
-        parameters = inspect.signature(owner).parameters.values()
-        hints = hints_of(owner)
+        parameters = signature_of(owner).parameters.values()
         for parameter in parameters:
             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                found.setdefault(parameter.name, class_of(hints.get(parameter.name)))
+                found.setdefault(parameter.name, class_of(parameter.annotation))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return found
 
 
-def hints_of(owner: type) -> dict[str, Any]:
-    """Types of the parameters of a constructor; none if a name in them is known to type checkers alone."""
+def signature_of(owner: type) -> inspect.Signature:
+    """Signature of a constructor; its types are as written if a name in them is known to type checkers alone."""
     try:
-        return get_type_hints(owner.__init__)
+        return inspect.signature(owner, eval_str=True)
     except NameError:
-        return {}
+        return inspect.signature(owner)
 
 
 def class_of(hint: object) -> type:
