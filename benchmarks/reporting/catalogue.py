@@ -61,6 +61,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("alignment_operator", "benchmarks.speed.alignment_operator"),
         Benchmark("face_alignment", "benchmarks.speed.face_alignment", quick=False),
         Benchmark("training_throughput", "benchmarks.speed.training_throughput", quick=False),
+        Benchmark("compiled_training", "benchmarks.speed.compiled_training", quick=False),
         Benchmark("degradation", "benchmarks.speed.degradation"),
         Benchmark("loader", "benchmarks.speed.loader", quick=False),
         Benchmark("gpu", "benchmarks.speed.gpu", quick=False),

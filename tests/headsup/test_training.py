@@ -35,6 +35,7 @@ from portraitdata.restoration.face_masks import box_masks
 from portraitdata.restoration.index.schemas import read_table
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
+from portraitdata.training.stated_hyperparameters import StatedHyperparameters
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::DeprecationWarning"),
@@ -206,6 +207,33 @@ def test_stage_two_is_the_same_run_with_another_mixture_and_length(tmp_path) -> 
     torch.testing.assert_close(begun.average, before, rtol=0, atol=0)
     assert any(not value.equal(kept["state_dict"][f"restorer.{name}"]) for name, value in before.items())
     assert stage_two.global_step == 4
+
+
+class Rates(Callback):
+    """Keeps the learning rates and decays of all networks by the step that they are for."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[tuple[float, float]]] = {}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
+        self.seen[trainer.global_step - 1] = [(group["lr"], group["weight_decay"]) for group in groups]
+
+
+@pytest.mark.parametrize(("end", "steps"), [(4, 5), (8, 6)], ids=["shorter", "longer"])
+def test_a_resumed_run_has_the_rates_of_its_own_command_line(tmp_path, end, steps) -> None:
+    """From step 2 of a run whose rate has fallen at step 3."""
+    names = "generator_optimizer", "regularizer_optimizer", "discriminator_optimizer"
+    keep = ModelCheckpoint(tmp_path, "kept", every_n_train_steps=2, enable_version_counter=False)
+    first = model(learning_rate=LearningRate(fall=1, end=3), **dict.fromkeys(names, smooth))
+    trainer(tmp_path, max_steps=2, callbacks=[keep]).fit(first, portraits(tmp_path, samples=None))
+    rates, rate = Rates(), LearningRate(fall=2, end=end)
+    other = model(learning_rate=rate, **dict.fromkeys(names, lambda p: torch.optim.AdamW(p, 3e-3, weight_decay=0.5)))
+    resumed = trainer(tmp_path, max_steps=steps, callbacks=[StatedHyperparameters(), rates], enable_checkpointing=False)
+    resumed.fit(other, portraits(tmp_path, samples=None), ckpt_path=tmp_path / "kept.ckpt")
+    assert list(rates.seen) == list(range(2, steps))
+    for step, found in rates.seen.items():
+        assert found == [(pytest.approx(3e-3 * rate.at(step)), 0.5)] * 3
 
 
 def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -> None:

@@ -13,7 +13,9 @@ from headsup.model.one_step import OneStepRestorer
 from headsup.model.text_encoder import TwoEmbeddings, load_text_encoder
 from headsup.training.autoencoder import AutoencoderTrainer
 from headsup.training.denoiser import DenoiserTrainer
+from headsup.training.optimization import OneCycle
 from portraitdata.restoration.synthetic_datamodule import SyntheticRestorationDataModule
+from portraitdata.training.stated_hyperparameters import StatedHyperparameters
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::DeprecationWarning"),
@@ -77,6 +79,28 @@ def test_a_decoder_is_trained_on_latents_that_stay_as_they_are(made, tmp_path):
     changed = {name.split(".")[0] for name in then if not now[name].equal(then[name])}
     assert {"encoder", "quant_conv"} <= same
     assert changed == {"decoder", "post_quant_conv"}
+
+
+class Rates(Callback):
+    """Keeps the learning rate by the step that it is for."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, float] = {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        self.seen[trainer.global_step] = trainer.optimizers[0].param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize(("steps", "rate"), [(3, 2e-3), (5, 2e-3), (5, 1e-2)], ids=str)
+def test_a_finished_or_cut_cycle_is_that_of_the_resumed_run(tmp_path, steps, rate):
+    """From step 2 of a run of two that is made longer, and faster."""
+    kept = ModelCheckpoint(tmp_path, "kept", every_n_train_steps=2, enable_version_counter=False)
+    fit(AutoencoderTrainer(tmp_path / "vae"), tmp_path, kept, max_steps=2, limit_val_batches=0)
+    rates, again = Rates(), AutoencoderTrainer(tmp_path / "vae", learning_rate=rate)
+    resumed = {"max_steps": steps, "limit_val_batches": 0, "ckpt_path": tmp_path / "kept.ckpt"}
+    fit(again, tmp_path, StatedHyperparameters(), rates, **resumed)
+    factor = OneCycle(steps, 0.1)
+    assert rates.seen == pytest.approx({step: rate * factor(step) for step in range(2, steps)})
 
 
 @pytest.mark.slow

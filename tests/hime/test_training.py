@@ -12,9 +12,10 @@ from hime.losses.correlation import correlation_map
 from hime.network import HIME
 from hime.training.perception import PerceptionSuperResolver
 from hime.training.reconstruction import ReconstructionSuperResolver
-from hime.training.schedule import WarmupCosine
+from hime.training.schedule import LearningRateFactor, WarmupCosine
 from hime.training.super_resolver import PartRates
 from portraitdata.exemplars.synthetic_datamodule import SyntheticExemplarDataModule
+from portraitdata.training.stated_hyperparameters import StatedHyperparameters
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::DeprecationWarning"),
@@ -129,6 +130,64 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, recipe) -> None:
     ends = [torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("whole", "part")]
     for key in ("state_dict", "current_model_state"):
         torch.testing.assert_close(ends[1][key], ends[0][key], rtol=0, atol=1e-5)
+
+
+class Rates(Callback):
+    """Keeps the learning rates of the first optimizer by the step that they are for."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[float]] = {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        self.seen[trainer.global_step] = [group["lr"] for group in trainer.optimizers[0].param_groups]
+
+
+@RECIPES
+@pytest.mark.parametrize(("steps", "rate"), [(4, 1e-3), (6, 1e-3), (3, 1e-3), (6, 4e-3)], ids=str)
+def test_a_resumed_run_has_the_length_and_the_rate_of_its_own_command_line(tmp_path, recipe, steps, rate) -> None:
+    """From step 2 of a run of four, as long, longer, shorter, and faster."""
+    keep = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
+    limits = {"max_epochs": -1}
+    trainer(tmp_path, callbacks=[keep], max_steps=4, **limits).fit(recipe(optimizer=smooth), portraits(tmp_path, 6))
+    rates = Rates()
+    faster = recipe(optimizer=lambda p: torch.optim.Adam(p, lr=rate, eps=1e-2))
+    again = trainer(
+        tmp_path, callbacks=[StatedHyperparameters(), rates], enable_checkpointing=False, max_steps=steps, **limits
+    )
+    again.fit(faster, portraits(tmp_path, 6), ckpt_path=tmp_path / "step=2.ckpt")
+    factor = LearningRateFactor(steps, min(2, steps // 2), 0)
+    assert list(rates.seen) == list(range(2, steps))
+    for step, found in rates.seen.items():
+        assert found == pytest.approx([rate * factor(step), 0.1 * rate * factor(step)])
+        assert found[0] > 0
+
+
+def test_a_finished_run_that_is_made_longer_trains_on(tmp_path) -> None:
+    keep = ModelCheckpoint(tmp_path, "kept", every_n_train_steps=2, enable_version_counter=False)
+    trainer(tmp_path, callbacks=[keep], max_steps=2).fit(rec(optimizer=smooth), portraits(tmp_path))
+    before = torch.load(tmp_path / "kept.ckpt", weights_only=True)["state_dict"]
+    model, rates = rec(optimizer=smooth), Rates()
+    longer = trainer(tmp_path, callbacks=[StatedHyperparameters(), rates], enable_checkpointing=False, max_steps=3)
+    longer.fit(model, portraits(tmp_path), ckpt_path=tmp_path / "kept.ckpt")
+    assert rates.seen[2][0] == pytest.approx(1e-3 * LearningRateFactor(3, 1, 0)(2))
+    assert any(not value.equal(before[name]) for name, value in model.state_dict().items() if "network" in name)
+
+
+@RECIPES
+def test_a_fit_goes_through_the_compiled_network_and_keeps_the_names_of_its_weights(tmp_path, recipe, monkeypatch):
+    compiled, batches = [], []
+
+    def compiling(function):
+        compiled.append(function)
+        return lambda *inputs: batches.append(len(inputs[0])) or function(*inputs)
+
+    monkeypatch.setattr(torch, "compile", compiling)
+    model = recipe(compiled=True)
+    average = EMAWeightAveraging(decay=0.5, use_buffers=False)
+    trainer(tmp_path, callbacks=[average], max_steps=2, enable_checkpointing=False).fit(model, portraits(tmp_path))
+    assert compiled == [model.network.explain]
+    assert batches == [4, 4]
+    assert model.state_dict().keys() == recipe().state_dict().keys()
 
 
 def trained(folder: Path, recipe, devices: int, batch_size: int) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.reporting.table import LeftOutError
-from benchmarks.speed import builder, degradation, gpu, machine_limits, restoring_stages, startup
+from benchmarks.speed import builder, compiled_training, degradation, gpu, machine_limits, restoring_stages, startup
 from benchmarks.speed.machine_limits import MachineLimits
 from portraitdata.builder.config import BuildConfig, LocalSource, StageName
 from portraitdata.degradation import cpu_executor
@@ -41,6 +41,17 @@ def test_limits_are_speeds_of_what_was_timed(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(machine_limits, "least_seconds", half_a_second)
     assert machine_limits.machine_limits(dtype=torch.bfloat16) == MachineLimits(2 * 8**3, 2 * 2 * 1024)
+
+
+def test_the_first_step_of_a_compiled_network_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = SimpleNamespace(explain=1)
+    monkeypatch.setattr(compiled_training, "HIME", lambda scale: SimpleNamespace(to=lambda **_: network))
+    monkeypatch.setattr(torch, "compile", lambda function: 2)
+    seconds = iter([4.0, 90.0, 1.0, 0.5, 3.0, 0.25, 2.0, 0.75])
+    monkeypatch.setattr(compiled_training, "STEPS", 3)
+    monkeypatch.setattr(compiled_training, "step_seconds", lambda network, explain: next(seconds))
+    (table,) = compiled_training.measure("quick")
+    assert table.rows == (("as it is", 2000.0, 4.0), ("compiled", 500.0, 90.0))
 
 
 @pytest.mark.parametrize("preset", ["realesrgan", "mild", "codeformer-2", "daefr"])

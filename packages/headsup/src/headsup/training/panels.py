@@ -1,17 +1,21 @@
-"""Image panels of a validation in TensorBoard."""
+"""Image panels of a validation."""
 
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from faceops.images.sheet import Panel, draw_sheet
 from headsup.losses.faces import face_pairs
 from portraitdata.restoration.batches import RestorationBatch
+from portraitdata.training.logged_images import log_picture
+
+LABELS = "input", "reference", "output", "truth", "face of the output", "face of the truth"
+NARROWEST, GAP = 96, 8
+"""Width in pixels that a label has room in, and space between images."""
 
 
 class RestorationPanels(Callback):
@@ -23,7 +27,7 @@ class RestorationPanels(Callback):
 
     def __init__(self, images: int = 4) -> None:
         self.images = images
-        self.rows: list[Tensor] = []
+        self.rows: list[list[Panel]] = []
 
     def on_validation_batch_end(
         self,
@@ -42,14 +46,11 @@ class RestorationPanels(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw them."""
         rows, self.rows = self.rows, []
-        if not rows or trainer.sanity_checking:
-            return
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("val/images", torch.cat(rows, dim=1), trainer.global_step)
+        if rows and not trainer.sanity_checking:
+            log_picture(trainer, "val/images", draw_sheet(rows, narrowest=NARROWEST, gap=GAP))
 
 
-def panel_rows(batch: RestorationBatch, restored: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "3 h width"]]:
+def panel_rows(batch: RestorationBatch, restored: Float[Tensor, "b 3 h w"]) -> list[list[Panel]]:
     """One row an image: input, reference, output, truth, and its first face restored and true; black where absent."""
     height, width = batch.hq.shape[2:]
     matrix = batch.aligning(height)
@@ -66,5 +67,5 @@ def panel_rows(batch: RestorationBatch, restored: Float[Tensor, "b 3 h w"]) -> l
             batch.hq[index : index + 1],
             *crops,
         ]
-        rows.append(torch.cat(pictures, dim=3)[0].clamp(0, 1).cpu())
+        rows.append([Panel(picture[0], label) for picture, label in zip(pictures, LABELS, strict=True)])
     return rows

@@ -1,18 +1,21 @@
-"""Image panels of a validation in TensorBoard."""
+"""Image panels of a validation."""
 
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from faceops.images.sheet import Panel, draw_sheet
 from hime.heat_maps import heat_map, relative_similarity
 from hime.network import SuperResolution
 from portraitdata.exemplars.datamodule import ExemplarBatch
+from portraitdata.training.logged_images import log_picture
+
+NARROWEST, GAP = 96, 8
+"""Width in pixels that a label has room in, and space between images."""
 
 
 class ImagePanels(Callback):
@@ -41,24 +44,29 @@ class ImagePanels(Callback):
             return
         if not isinstance(outputs, Mapping):
             return
-        image = panel(batch, outputs["result"], self.sets)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("val/sets", image, trainer.global_step)
+        log_picture(trainer, "val/sets", panel(batch, outputs["result"], self.sets))
 
 
 def panel(batch: ExemplarBatch, result: SuperResolution, sets: int) -> Float[Tensor, "3 height width"]:
-    """One row a set: LR, SR, HR, then each reference and its similarity map; RGB in [0, 1]."""
+    """Sheet with a labelled row for each set, of as many as there are up to `sets`; RGB in [0, 1]."""
+    rows = [set_row(batch, result, index) for index in range(min(sets, batch.hr.shape[0]))]
+    return draw_sheet(rows, narrowest=NARROWEST, gap=GAP)
+
+
+def set_row(batch: ExemplarBatch, result: SuperResolution, index: int) -> list[Panel]:
+    """Input, output, truth, then each exemplar and its similarity map."""
     size = batch.hr.shape[-1]
-    rows = []
-    for index in range(min(sets, batch.hr.shape[0])):
-        tiles = [F.interpolate(batch.lr[index][None], size=size)[0], result.image[index].float(), batch.hr[index]]
-        maps = None if result.weight is None else result.weight[index].float()
-        if maps is not None and result.similarity is not None:
-            maps = relative_similarity(maps)
-        if maps is not None:
-            for reference, values in zip(batch.references[index], maps, strict=True):
-                heat = F.interpolate(values[None, None], size=size)[0, 0]
-                tiles += [reference, heat_map(heat)]
-        rows.append(torch.cat(tiles, dim=2))
-    return torch.cat(rows, dim=1).clamp(0, 1).cpu()
+    row = [
+        Panel(F.interpolate(batch.lr[index][None], size=size)[0], "input"),
+        Panel(result.image[index].float(), "output"),
+        Panel(batch.hr[index], "truth"),
+    ]
+    maps = None if result.weight is None else result.weight[index].float()
+    if maps is None:
+        return row
+    if result.similarity is not None:
+        maps = relative_similarity(maps)
+    for number, (reference, values) in enumerate(zip(batch.references[index], maps, strict=True), 1):
+        heat = F.interpolate(values[None, None], size=size)[0, 0]
+        row += [Panel(reference, f"exemplar {number}"), Panel(heat_map(heat), f"similarity {number}")]
+    return row

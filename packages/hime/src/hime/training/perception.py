@@ -55,6 +55,7 @@ class PerceptionSuperResolver(SuperResolver):
             where two networks are stepped by hand.
         accumulate: Batches per step, likewise.
         part_rates: Learning rates of the parts that decide where the references are sampled.
+        compiled: Let torch compile the network; the first step takes long.
     """
 
     def __init__(
@@ -76,11 +77,12 @@ class PerceptionSuperResolver(SuperResolver):
         max_grad_norm: float = 1.0,
         accumulate: int = 1,
         part_rates: PartRates = DEFAULT_RATES,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["network", "optimizer", "discriminator_optimizer", "part_rates"])
         self.automatic_optimization = False
-        self.prepare(network, initial_weights, warmup_steps)
+        self.prepare(network, initial_weights, warmup_steps, compiled=compiled)
         self.discriminator = Discriminator(discriminator_channels)
         self.perceptual = None if backbone is None else PerceptualLoss(backbone)
         self.rec_weight, self.cor_weight, self.adv_weight = rec_weight, cor_weight, adv_weight

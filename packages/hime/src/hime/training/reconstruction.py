@@ -43,12 +43,13 @@ class ReconstructionSuperResolver(SuperResolver):
         warmup_steps: int = 500,
         part_rates: PartRates = DEFAULT_RATES,
         flow_weights: str | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         # The numbers go to the logger and the checkpoint; what is no number is rebuilt from the config, so that a
         # checkpoint holds nothing that needs unpickling.
         self.save_hyperparameters(ignore=["network", "optimizer", "part_rates"])
-        self.prepare(network, initial_weights, warmup_steps, flow_weights)
+        self.prepare(network, initial_weights, warmup_steps, flow_weights, compiled)
         self.rec_weight, self.cor_weight = rec_weight, cor_weight
         check_window(window, dilation)
         self.window, self.dilation = window, dilation

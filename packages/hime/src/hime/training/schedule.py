@@ -3,10 +3,11 @@
 import math
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+
+from portraitdata.training.step_schedule import StepSchedule
 
 
-class WarmupCosine(LambdaLR):
+class WarmupCosine(StepSchedule):
     """Linear warm-up, then half a cosine down to zero; a group may be held at zero at first.
 
     A parameter group with the key ``freeze_steps`` does not move before that step, and warms up after it. It serves
@@ -19,7 +20,6 @@ class WarmupCosine(LambdaLR):
     def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0) -> None:
         if steps <= warmup:
             raise ValueError(f"A run of {steps} steps is too short for a warm-up of {warmup}; shorten the warm-up.")
-        self.steps, self.warmup = steps, warmup
         starts = [group.get("freeze_steps", 0) for group in optimizer.param_groups]
         super().__init__(optimizer, [LearningRateFactor(steps, warmup, start) for start in starts])
 

@@ -1,5 +1,6 @@
 """Base of HIME's recipes: the network, its scores, its checkpoints."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,10 @@ DEFAULT_RATES = PartRates()
 """Defaults of the recipes."""
 
 
+Explain = Callable[[Tensor, Tensor, Tensor], SuperResolution]
+"""`HIME.explain` as torch has compiled it."""
+
+
 class SuperResolver(LightningModule):
     """Base of the recipes; a recipe calls `prepare` in its constructor."""
 
@@ -47,9 +52,21 @@ class SuperResolver(LightningModule):
     warmup_steps: int
 
     def prepare(
-        self, network: HIME, initial_weights: str | None, warmup_steps: int, flow_weights: str | None = None
+        self,
+        network: HIME,
+        initial_weights: str | None,
+        warmup_steps: int,
+        flow_weights: str | None = None,
+        compiled: bool = False,
     ) -> None:
         """Take the network, and start it from trained weights if any are named, its flow from published ones.
+
+        Args:
+            network: The network to train.
+            initial_weights: Weights to start from.
+            warmup_steps: Steps over which the learning rate rises.
+            flow_weights: Published weights of the flow.
+            compiled: Let torch compile the network when a fit starts.
 
         Raises:
             ValueError: If the weights are of another kind of network.
@@ -60,7 +77,8 @@ class SuperResolver(LightningModule):
         if flow_weights is not None:
             begin_flow(network, flow_weights)
         self.network = network.to(memory_format=torch.channels_last)
-        self.warmup_steps = warmup_steps
+        self.warmup_steps, self.compiled = warmup_steps, compiled
+        self.compiled_explain: Explain | None = None
         self.quality = QualityScores()
         self.lr_size: int | None = None
 
@@ -77,14 +95,17 @@ class SuperResolver(LightningModule):
             )
 
     def on_fit_start(self) -> None:
-        """Say once what will not be measured."""
+        """Compile the network if that is wanted; say once what will not be measured."""
+        if self.compiled:  # only now, as moving averages copy the module when they are set up
+            self.compiled_explain = torch.compile(self.network.explain)
         if not self.quality.measures_lpips:
             rank_zero_info(self.quality.why_no_lpips)
 
     def forward(self, batch: ExemplarBatch) -> SuperResolution:
         """Super-resolve a batch and keep its maps."""
         lr = batch.lr.contiguous(memory_format=torch.channels_last)
-        return self.network.explain(lr, batch.references, batch.present)
+        explain = self.compiled_explain or self.network.explain
+        return explain(lr, batch.references, batch.present)
 
     def parameter_groups(self, rates: PartRates) -> list[dict[str, Any]]:
         """Parameters of the network, those of the offset estimator and of the optical flow apart."""

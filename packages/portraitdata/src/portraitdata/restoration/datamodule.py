@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from portraitdata.degradation.presets import PresetName
-from portraitdata.loading.resumption import SeededLoader, evaluation_loader, training_loader
+from portraitdata.loading.resumption import evaluation_loader, training_loader
 from portraitdata.restoration.batches import REFERENCE_SIZE, RestorationBatch, RestorationBytes, collate, finish
 from portraitdata.restoration.evaluation_pairs import EvaluationPairs
 from portraitdata.restoration.index.portrait_index import PortraitIndex
@@ -136,7 +136,7 @@ class RestorationDataModule(LightningDataModule):
         pairs = zip(self.sources, self._read_training().datasets, strict=True)
         return list(dict.fromkeys(source.index for source, dataset in pairs if not dataset.index.has_text))
 
-    def train_dataloader(self) -> SeededLoader:
+    def train_dataloader(self) -> DataLoader:
         """Mixed images; in a resumed epoch, those that are left of it."""
         batches = partial(collate, reference_size=self.reference_size)
         return training_loader(

@@ -93,7 +93,7 @@ class DatasetRestorationDataModule(RestorationDataModule):
         """None: there is no index."""
         return []
 
-    def train_dataloader(self) -> DataLoader[RestorationBytes]:
+    def train_dataloader(self) -> DataLoader:
         """Pairs, shuffled; in a resumed epoch those that are left of it, of a stream all again."""
         self.setup("fit")
         if not self.streaming:
@@ -144,10 +144,10 @@ class DatasetRestorationDataModule(RestorationDataModule):
         return rows
 
 
-class PassLoader(DataLoader[RestorationBytes]):
+class PassLoader(DataLoader):
     """Loader of a stream, each of whose passes has its number, so that the next one has another order."""
 
-    dataset: StreamedPairs  # type: ignore[assignment]
+    dataset: StreamedPairs
 
     def __iter__(self) -> Iterator[RestorationBytes]:  # type: ignore[override]
         passes = super().__iter__()

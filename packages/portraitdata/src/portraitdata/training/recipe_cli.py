@@ -4,23 +4,40 @@ import logging
 import signal
 import sys
 import warnings
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar, TQDMProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from faceops.command_help import configs_first
+from portraitdata.training.continued_run import (
+    CONFIG,
+    continue_loggers,
+    put_aside,
+    start_of,
+    stated_arguments,
+    steps_of,
+)
 from portraitdata.training.fit_summary import FitSummary
+from portraitdata.training.misspelt_keys import misspelt_keys
 from portraitdata.training.predictions import PredictionFolder
+from portraitdata.training.progress_lines import ProgressLines
 from portraitdata.training.recipe_help import recipe_words
-from portraitdata.training.resuming import resume, run_folder
+from portraitdata.training.replicas import refuse_sharding
+from portraitdata.training.resuming import LAST, resume, run_folder
+from portraitdata.training.stated_hyperparameters import StatedHyperparameters
+from portraitdata.training.termination import TerminationNote
 from portraitdata.training.whole_checkpoints import WholeCheckpoints, clear_half_written
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit status of a program that SIGTERM has ended, as shells have it."""
+
+BARS = RichProgressBar, TQDMProgressBar
+"""Progress bars for terminals."""
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -32,8 +49,31 @@ class SaveFitConfig(SaveConfigCallback):
             super().setup(trainer, pl_module, stage)
 
 
+class RecipeParser(LightningArgumentParser):
+    """Parser that says which key was meant."""
+
+    base_classes: dict[str, type]
+    """Base class of each group of settings."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End the program; keys that their classes do not have come before what the parser made of them."""
+        sentences = misspelt_keys(sys.argv[1:], self.base_classes)
+        super().error("\n".join(sentences) or message, ex)
+
+
 class RecipeCLI(LightningCLI):
     """LightningCLI for any recipe of a package and its data."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:  # noqa: ANN401 - as Lightning's
+        """Parser of a command, or of all."""
+        parser = super().init_parser(**kwargs)
+        if isinstance(parser, RecipeParser):
+            parser.base_classes = {
+                name: chosen
+                for name, chosen in (("model", self.model_class), ("data", self.datamodule_class), ("trainer", Trainer))
+                if isinstance(chosen, type)
+            }
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the groups ``checkpoint`` and ``predictions``."""
@@ -56,10 +96,18 @@ class RecipeCLI(LightningCLI):
             super()._parse_ckpt_path()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - as Lightning's
-        """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own."""
+        """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own.
+
+        Where no terminal shows a progress bar, it writes lines.
+        """
         self.summary = FitSummary()
         trainer = super().instantiate_trainer(**kwargs)
-        trainer.callbacks.append(self.summary)  # type: ignore[attr-defined]
+        refuse_sharding(trainer)
+        stated: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks = [StatedHyperparameters(), TerminationNote(), *stated, self.summary]
+        if not sys.stdout.isatty():
+            callbacks = [ProgressLines() if isinstance(c, BARS) else c for c in callbacks]
+        trainer.callbacks = callbacks  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
@@ -71,9 +119,23 @@ class RecipeCLI(LightningCLI):
         options = self.config_init["fit"]
         if not options.get("ckpt_path"):
             return
-        options["ckpt_path"], sentence = resume(str(options["ckpt_path"]), run)
+        asked = str(options["ckpt_path"])
+        options["ckpt_path"], sentence = resume(asked, run)
         if sentence is not None and self.trainer.is_global_zero:
             print(sentence, file=sys.stderr)
+        if asked == LAST and options["ckpt_path"] is not None:
+            self.go_on(Path(options["ckpt_path"]), run)
+
+    def go_on(self, checkpoint: Path, run: Path) -> None:
+        """Write the logs of the resumed run where those before the checkpoint are."""
+        start = start_of(checkpoint, run)
+        if start is None or not self.trainer.loggers:
+            return
+        stated = stated_arguments(self.config["fit"]["trainer"]["logger"], str(self.trainer.default_root_dir))
+        before = self.trainer.loggers
+        self.trainer.loggers = continue_loggers(before, stated, start, steps_of(checkpoint))
+        if self.trainer.loggers[0] is not before[0] and self.trainer.is_global_zero:
+            put_aside(run / start / CONFIG)
 
     def after_fit(self) -> None:
         """Say what the fit has come to."""
@@ -115,10 +177,11 @@ def run_recipe(program: str, model: type[LightningModule], data: type[LightningD
             seed_everything_default=0,
             trainer_defaults={"precision": "bf16-mixed", "use_distributed_sampler": False},
             save_config_callback=SaveFitConfig,
+            parser_class=RecipeParser,
             parser_kwargs={"prog": program} | {name: {"usage": usage.format(name)} for name in names},
         )
-    except SIGTERMException:  # Lightning's, with the status of success
-        print(f"{program}: terminated; --ckpt_path last goes on from the last checkpoint.", file=sys.stderr)
+    except SIGTERMException as error:  # Lightning's, with the status of success
+        print(f"{program}: terminated. {' '.join(getattr(error, '__notes__', []))}", file=sys.stderr)
         raise SystemExit(TERMINATED) from None
     except ValueError as error:
         # jsonargparse wraps the sentence of a constructor in a dump of all its arguments.

@@ -1,0 +1,78 @@
+"""Going on in the TensorBoard run of a checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+CONFIG = "config.yaml"
+"""File with the settings of a run, in its folder."""
+
+
+def start_of(checkpoint: Path, run: Path) -> str | None:
+    """Name of the folder of the start that has written a checkpoint; None if it is not within a run.
+
+    Example:
+        >>> start_of(Path("runs/hime/version_3/checkpoints/last.ckpt"), Path("runs/hime"))
+        'version_3'
+    """
+    if checkpoint.parent.name != "checkpoints" or checkpoint.parent.parent.parent != run:
+        return None
+    return checkpoint.parent.parent.name
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Optimizer steps of a checkpoint."""
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"])
+
+
+def continue_loggers(
+    loggers: Sequence[Logger], stated: Sequence[Mapping[str, Any]], start: str, steps: int
+) -> list[Logger]:
+    """Loggers of a resumed run; that of TensorBoard writes into the folder of the start before.
+
+    What was logged after the checkpoint is no longer shown. Other loggers are as they were: a CSV file would be
+    written anew, and a service has names of its own for its runs.
+
+    Args:
+        loggers: Loggers of the trainer.
+        stated: Arguments of each.
+        start: Name of the folder.
+        steps: Steps of the checkpoint.
+    """
+    return [
+        type(logger)(**{**arguments, "version": start, "purge_step": steps})
+        if isinstance(logger, TensorBoardLogger) and arguments.get("version") is None
+        else logger
+        for logger, arguments in zip(loggers, stated, strict=True)
+    ]
+
+
+def stated_arguments(logger: object, default_root: str) -> list[dict[str, Any]]:
+    """Arguments of each logger of a parsed config.
+
+    Args:
+        logger: What the config says of ``trainer.logger``: one, several, or whether there is Lightning's usual one.
+        default_root: Folder of the usual one.
+    """
+    if isinstance(logger, bool) or logger is None:
+        return [{"save_dir": default_root}]
+    entries = logger if isinstance(logger, list) else [logger]
+    return [
+        {**dict(vars(entry.get("init_args") or {})), **(entry.get("dict_kwargs") or {})}
+        if hasattr(entry, "get")
+        else {}
+        for entry in entries
+    ]
+
+
+def put_aside(config: Path) -> None:
+    """Give the settings of an earlier start a number, so that those of the next are ``config.yaml``."""
+    if not config.exists():
+        return
+    number = 1
+    while (aside := config.with_name(f"{config.stem}-{number}{config.suffix}")).exists():
+        number += 1
+    config.rename(aside)
