@@ -1,4 +1,4 @@
-"""The detector that comes with faceops beside YuNet, on people whom it never saw, upright and turned.
+"""The detector any-turn beside YuNet, on people whom it never saw, upright and turned.
 
 Needs the folder that PORTRAIT_ASSETS points to: `images/portraits/`, `images/portraits_free/`,
 `images/lfw_min4_max10.tar` and `.csv`, `weights/detect/`. Both look once at a picture, without searching it at several

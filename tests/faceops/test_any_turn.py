@@ -1,4 +1,4 @@
-"""The detector that comes with faceops: places, decoding, files, and no network."""
+"""The detector any-turn: places, decoding, files, and no network."""
 
 import socket
 from pathlib import Path

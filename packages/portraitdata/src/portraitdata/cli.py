@@ -18,7 +18,7 @@ from portraitdata.commands.tag_options import TagOptions
 
 
 def fit() -> None:
-    """Train the face detector that comes with faceops."""
+    """Train the face detector any-turn."""
 
 
 def validate() -> None:

@@ -1,1 +1,1 @@
-"""What the face detector that comes with faceops learns from: labels, drawn scenes, targets, losses."""
+"""What the face detector any-turn learns from: labels, drawn scenes, targets, losses."""

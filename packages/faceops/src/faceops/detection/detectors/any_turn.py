@@ -1,4 +1,4 @@
-"""The detector that comes with faceops: faces at any turn, without a download."""
+"""A detector of faces at any turn, trained by the recipe of this project: decoding around the network."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class AnyTurn:
     `build_detector` adds the copies that bring every face to a size it knows.
 
     Args:
-        weights: File of weights; those that come with the package if None.
+        weights: File of weights; those that come with the package if None, where some do.
         threshold: Least score of a face, in [0, 1].
         device: Where to compute; images are taken there.
 

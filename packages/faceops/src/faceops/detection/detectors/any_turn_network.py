@@ -1,4 +1,4 @@
-"""The network of the detector that comes with faceops: four scales, no anchors, one face at most for each place.
+"""The network of the detector any-turn: four scales, no anchors, one face at most for each place.
 
 Plain convolutions: on a CPU they are faster than depthwise ones of as many parameters.
 """

@@ -1,4 +1,4 @@
-"""Weights files of the detector that comes with faceops: network and model card in one safetensors file."""
+"""Weights files of the detector any-turn: network and model card in one safetensors file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +19,7 @@ ARCHITECTURE = Architecture("any-turn", "the detector any-turn", ("arguments", "
 """Fields in the headers of its files."""
 
 SHIPPED = Path(shipped.__file__).with_name("any-turn.safetensors")
-"""The weights that come with the package."""
+"""The weights that come with the package, where some do."""
 
 MOST_CHANNELS = 1024
 """Channels that no network of this kind needs; a file may claim any number."""

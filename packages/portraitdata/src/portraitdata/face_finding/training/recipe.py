@@ -1,4 +1,4 @@
-"""Recipe of the face detector that comes with faceops."""
+"""Recipe of the face detector any-turn."""
 
 import math
 from typing import Any
