@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar, TQDMProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -64,7 +64,8 @@ class RecipeCLI(LightningCLI):
         """Parser of a command, or of all."""
         parser = super().init_parser(**kwargs)
         if isinstance(parser, RecipeParser):
-            parser.base_classes = {"model": self.model_class, "data": self.datamodule_class, "trainer": Trainer}
+            named = {"model": self.model_class, "data": self.datamodule_class, "trainer": Trainer}
+            parser.base_classes = {group: base for group, base in named.items() if isinstance(base, type)}
         return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
@@ -94,10 +95,10 @@ class RecipeCLI(LightningCLI):
         """
         trainer = super().instantiate_trainer(**kwargs)
         refuse_sharding(trainer)
-        callbacks = [StatedHyperparameters(), TerminationNote(), *trainer.callbacks]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if not sys.stdout.isatty():
-            callbacks = [ProgressLines() if isinstance(c, BARS) else c for c in callbacks]
-        trainer.callbacks = callbacks
+            callbacks = [ProgressLines() if isinstance(callback, BARS) else callback for callback in callbacks]
+        trainer.callbacks = [StatedHyperparameters(), TerminationNote(), *callbacks]  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
