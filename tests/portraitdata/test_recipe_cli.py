@@ -161,7 +161,7 @@ def test_a_misspelt_key_is_answered_with_the_nearest_name(monkeypatch: pytest.Mo
 def test_misspelt_keys_of_files_and_of_groups_within_groups(tmp_path: Path) -> None:
     path = tmp_path / "some.yaml"
     path.write_text(
-        "trainer: {max_step: 3, logger: {class_path: lightning.pytorch.loggers.CSVLogger, init_args: {nam: x}}}\n"
+        "trainer: {max_step: 3, logger: {class_path: lightning.pytorch.loggers.CSVLogger, init_args: {naem: x}}}\n"
         f"model: {{class_path: {__name__}.Slope, init_args: {{rtae: 1}}}}\n"
         f"data: {{class_path: {__name__}.Numbers, init_args: {{batch_size: 2}}}}\n"
     )
@@ -169,7 +169,7 @@ def test_misspelt_keys_of_files_and_of_groups_within_groups(tmp_path: Path) -> N
     assert misspelt_keys(["fit", "--config", str(path), "--data.qqq=3"], groups) == [
         "Slope has no rtae (--model.init_args.rtae); did you mean rate?",
         "Trainer has no max_step (--trainer.max_step); did you mean max_steps?",
-        "CSVLogger has no nam (--trainer.logger.init_args.nam); did you mean name?",
+        "CSVLogger has no naem (--trainer.logger.init_args.naem); did you mean name?",
     ]
 
 

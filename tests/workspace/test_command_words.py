@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from faceops.command_line import Commands
 
@@ -72,7 +73,7 @@ def test_quiet_commands_say_only_what_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for name in ("a.png", "b.png"):
-        (tmp_path / name).touch()
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
     words = ["headsup", "restore", str(tmp_path / "a.png"), "--output", str(tmp_path / "b.png")]
     for quiet, errors in (
         ([], f"{tmp_path / 'b.png'} is there already; --overwrite makes it again.\n"),

@@ -183,8 +183,6 @@ TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 COMMANDS: Commands = {
-    "label-faces": label_faces,
-    "export-detector": export_detector,
     "exemplar-index": exemplar_index,
     "inspect": inspect,
     "portrait-index": portrait_index,
@@ -201,6 +199,8 @@ COMMANDS: Commands = {
         "make": study_make,
         "score": study_score,
     },
+    "label-faces": label_faces,
+    "export-detector": export_detector,
 }
 
 

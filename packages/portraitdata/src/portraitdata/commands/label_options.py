@@ -14,6 +14,9 @@ class LabelFacesOptions:
         yunet: File of YuNet's weights; downloaded by default.
         retinaface: File of RetinaFace's weights (MobileNet-0.25); downloaded by default.
         working_side: Longer side of the copy that is searched, in pixels.
+
+    Example:
+        portraitdata label-faces photographs --output labels.csv
     """
 
     folder: Path
@@ -34,6 +37,9 @@ class ExportDetectorOptions:
         training_data: Photographs that it was trained on.
         licence: Licence of the weights.
         notes: Anything else.
+
+    Example:
+        portraitdata export-detector last.ckpt --output any-turn.safetensors
     """
 
     checkpoint: Path

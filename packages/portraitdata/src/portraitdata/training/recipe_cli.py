@@ -68,11 +68,8 @@ class RecipeCLI(LightningCLI):
         """Parser of a command, or of all."""
         parser = super().init_parser(**kwargs)
         if isinstance(parser, RecipeParser):
-            parser.base_classes = {
-                name: chosen
-                for name, chosen in (("model", self.model_class), ("data", self.datamodule_class), ("trainer", Trainer))
-                if isinstance(chosen, type)
-            }
+            named = {"model": self.model_class, "data": self.datamodule_class, "trainer": Trainer}
+            parser.base_classes = {group: base for group, base in named.items() if isinstance(base, type)}
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -103,11 +100,11 @@ class RecipeCLI(LightningCLI):
         self.summary = FitSummary()
         trainer = super().instantiate_trainer(**kwargs)
         refuse_sharding(trainer)
-        stated: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        callbacks = [StatedHyperparameters(), TerminationNote(), *stated, self.summary]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if not sys.stdout.isatty():
-            callbacks = [ProgressLines() if isinstance(c, BARS) else c for c in callbacks]
-        trainer.callbacks = callbacks  # type: ignore[attr-defined]
+            callbacks = [ProgressLines() if isinstance(callback, BARS) else callback for callback in callbacks]
+        own = [StatedHyperparameters(), TerminationNote(), *callbacks, self.summary]
+        trainer.callbacks = own  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
         return trainer
