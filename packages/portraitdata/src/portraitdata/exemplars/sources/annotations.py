@@ -105,7 +105,9 @@ def of_parquet(place: Path) -> dict[str, Annotation]:
         for name, names in classes.items():
             if isinstance(row[name], int) and 0 <= row[name] < len(names):
                 row[name] = names[row[name]]
-    return {str(number): annotation({**row, "cls": row.get("label")}) for number, row in enumerate(rows)}
+        if row.get("cls") is None:
+            row["cls"] = row.get("label")
+    return {str(number): annotation(row) for number, row in enumerate(rows)}
 
 
 def of_folder(folder: Path) -> dict[str, Annotation]:
