@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from portraitdata.restoration.view import Square, View, any_window
 Row = Mapping[str, object]
 
 
+@runtime_checkable
 class RowTable(Protocol):
     """Rows by number; a `datasets.Dataset` is one."""
 
@@ -34,6 +35,7 @@ class RowTable(Protocol):
     def __getitem__(self, number: int) -> Row: ...
 
 
+@runtime_checkable
 class RowStream(Protocol):
     """Rows one after another; a `datasets.IterableDataset` is one."""
 
