@@ -5,7 +5,7 @@ from pathlib import Path
 
 import folder_paths
 
-SUFFIX = ".safetensors"
+from faceops.weights.shipped import SUFFIX
 
 
 def offered(folder: str, shipped: Sequence[str]) -> list[str]:

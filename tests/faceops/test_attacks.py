@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceops.images.batch import Batch, attempt, error_console, run_batch
+from faceops.images.batch import Batch, attempt, run_batch
 from faceops.images.decoding import MAX_PIXELS, decode_raster, open_header, open_image, picture_count
 from faceops.images.errors import DamagedImageError, MissingImageError, TooLargeImageError
 from faceops.images.files import load_picture
@@ -100,7 +100,7 @@ def test_whatever_happens_to_one_picture_the_others_are_done(tmp_path, capsys):
             raise AttributeError("nothing like that")
         done.append(job.name)
 
-    failed = run_batch(jobs, Batch(lambda job: attempt(job, work), "reading", "read"), error_console())
+    failed = run_batch(jobs, Batch(lambda job: attempt(job, work), "reading", "read"))
     assert (failed, done) == (1, ["a.png", "c.png"])
     assert "b.png: AttributeError: nothing like that" in capsys.readouterr().err
 

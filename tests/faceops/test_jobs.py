@@ -7,10 +7,11 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
-from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
+from faceops.images.batch import Batch, Outcome, attempt, run_batch
 from faceops.images.jobs import Job, check_targets, fitting, input_files, missing_jobs, plan_jobs
 from faceops.images.picture_files import find_pictures, left_out, tell_left_out
 
@@ -218,28 +219,28 @@ def test_a_bad_picture_does_not_stop_the_others(
     album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, reason: str
 ) -> None:
     jobs = plan_jobs([album], tmp_path / "out")
-    assert run_batch(jobs, spoilt_by(error), error_console()) == 1
+    assert run_batch(jobs, spoilt_by(error)) == 1
     told = capsys.readouterr()
     assert told.out.split() == [str(tmp_path / "out/a.png"), str(tmp_path / "out/c.gif.png")]
     assert f"{album / 'a.png'}: It is dark." in told.err
     assert "1 of 3 pictures could not be copied; the others are done:" in told.err
     assert told.err.count(reason) == 2  # when it happened, and in the summary
     with pytest.raises(type(error)):
-        run_batch(jobs[1:2], spoilt_by(error), error_console(), alone=True)
+        run_batch(jobs[1:2], spoilt_by(error), alone=True)
 
 
 def test_what_stops_every_picture_ends_the_batch(
     album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs, full = plan_jobs([album], tmp_path / "out"), OSError(errno.ENOSPC, "No space left on device", "b.jpg")
-    assert run_batch(jobs, spoilt_by(full), error_console()) == 2
+    assert run_batch(jobs, spoilt_by(full)) == 2
     told = capsys.readouterr().err
     assert "1 of 3 pictures are done; the same command goes on with the rest." in told
     assert "b.jpg: No space left on device." in told
     with pytest.raises(OSError, match="No space left"):
-        run_batch(jobs, spoilt_by(full, "a.png"), error_console())
+        run_batch(jobs, spoilt_by(full, "a.png"))
     with pytest.raises(KeyboardInterrupt):
-        run_batch(jobs, spoilt_by(KeyboardInterrupt()), error_console())
+        run_batch(jobs, spoilt_by(KeyboardInterrupt()))
 
 
 def test_a_folder_that_cannot_be_written_to(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,8 +256,8 @@ from faceops.command_line import run_command
 def run():
     for name in (b"Zo\\xeb.png", "日é:smile:.png".encode()):
         print(os.fsdecode(name))
-        error_console().print(os.fsdecode(name), markup=False)
-from faceops.images.batch import error_console
+        say_failure(os.fsdecode(name))
+from faceops.progress.verbosity import say_failure
 run_command("names", run)
 """
 
@@ -279,10 +280,11 @@ def test_any_name_on_any_terminal(encoding: str, wanted: tuple[bytes, ...]) -> N
 
 LISTING = """
 from pathlib import Path
-from faceops.images.batch import Batch, attempt, error_console, run_batch
+from typing import TextIO
+from faceops.images.batch import Batch, attempt, run_batch
 from faceops.images.jobs import Job
 jobs = [Job(Path(name), Path("out") / name, name) for name in ("a.png", "b.png")]
-run_batch(jobs, Batch(lambda job: attempt(job, lambda job: None), "copying", "copied"), error_console())
+run_batch(jobs, Batch(lambda job: attempt(job, lambda job: None), "copying", "copied"))
 """
 
 
@@ -301,11 +303,13 @@ def test_the_list_of_files_goes_to_stdout_though_the_bar_is_on_a_terminal() -> N
 def test_a_reader_who_has_seen_enough(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def gone(*_: object, **__: object) -> None:
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    def gone(sentence: str, file: TextIO, flush: bool) -> None:
+        if file is sys.stdout:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        file.write(f"{sentence}\n")
 
     jobs = plan_jobs([album], tmp_path / "out")
     monkeypatch.setattr("builtins.print", gone)
     with pytest.raises(BrokenPipeError):
-        run_batch(jobs, spoilt_by(ValueError(), ""), error_console())
+        run_batch(jobs, spoilt_by(ValueError(), ""))
     assert "1 of 3 pictures are done; the same command goes on with the rest." in capsys.readouterr().err

@@ -37,7 +37,7 @@ def test_jobs_of_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert plan_jobs([Path("stdin")], into, streams=True) == [Job(Path("stdin"), into, "stdin")]
     with pytest.raises(ValueError, match=r"stdin\.png would be written twice"):
         plan_jobs([DASH, Path("stdin")], tmp_path / "out", streams=True)
-    assert missing_jobs([job], False) == [job]
+    assert missing_jobs([job], overwrite=False) == [job]
 
 
 def test_without_streams_a_dash_is_a_name(tmp_path: Path) -> None:

@@ -174,5 +174,8 @@ def test_what_cannot_be_decoded_gives_way():
     assert (streamed.name in "01", streamed.prompt) == (True, "three")
     with pytest.warns(CorruptPhotograph), pytest.raises(ValueError, match="Not one of the 1 pictures can be decoded"):
         RowPairs(table[:1], items)[0, 0]
+    for nothing in (None, {"bytes": None, "path": None}):
+        with pytest.warns(CorruptPhotograph, match="Row 0 has no picture in the column image"):
+            assert RowPairs([{"image": nothing}, table[1]], items)[5, 0].name == "1"
     with pytest.raises(ValueError, match="Row 0 should have a picture in the column image, as bytes and path; it has"):
         RowPairs([{"photo": 1}], items)[0, 0]

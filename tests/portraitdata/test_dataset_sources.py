@@ -209,6 +209,10 @@ def test_parquet_files_that_cannot_be_used(tmp_path):
         scan_parquets(place)
     pq.write_table(pa.table({"hq": images, "person": ["ada", "ada"]}), place)
     assert [file.reason for file in scan_parquets(place).skipped] == ["a/1/picture.jpg is empty, an image was wanted."]
+    pq.write_table(pa.table({"hq": images, "cls": ["ada", None]}), place)
+    found = scan_parquets(place)
+    assert [row.identity for row in found.index.photographs] == ["ada"]
+    assert [file.reason for file in found.skipped] == ["a/1/picture.jpg: nothing says who it shows."]
     with pytest.raises(FileNotFoundError, match="There is no parquet file"):
         scan_parquets(tmp_path / "absent.parquet")
 

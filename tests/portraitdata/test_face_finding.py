@@ -10,7 +10,7 @@ from faceops.detection.detectors.any_turn_network import Predictions
 from faceops.detection.places import places_of
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
-from portraitdata.face_finding.labels import LabelledPicture, agreed_faces, read_labels, write_labels
+from portraitdata.face_finding.labels import COLUMNS, LabelledPicture, agreed_faces, read_labels, write_labels
 from portraitdata.face_finding.losses import finder_losses, paired_overlaps, quality_focal_loss
 from portraitdata.face_finding.picture_bank import bank
 from portraitdata.face_finding.recall import RecallScores
@@ -56,6 +56,11 @@ def test_a_table_and_back(tmp_path: Path) -> None:
     table.write_text("file\n")
     with pytest.raises(ValueError, match="is no table of face labels: its columns should be file, left"):
         read_labels(table, tmp_path)
+    header = ",".join(COLUMNS)
+    for line, said in {"a.jpg,1,2": "has 3 fields, wanted are 1 or 15", "a.jpg" + ",x" * 14: "hold numbers"}.items():
+        table.write_text(f"{header}\nb.jpg\n{line}\n")
+        with pytest.raises(ValueError, match=f"Line 3 of .*faces.csv .*{said}"):
+            read_labels(table, tmp_path)
 
 
 def drawn(tmp_path: Path) -> LabelledPicture:

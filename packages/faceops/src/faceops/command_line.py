@@ -4,20 +4,20 @@ jsonargparse alone wants ``'["a.jpg", "b.jpg"]'`` for a list, ``--json true`` fo
 This parser takes ``a.jpg b.jpg``, ``--json`` and ``--input-side 640``.
 """
 
-import codecs
 import inspect
-import io
 import os
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace, auto_cli
 
+from faceops.any_names import write_any_name
 from faceops.command_help import (
     CONFIG_OPTIONS,
     HelpAll,
@@ -248,6 +248,19 @@ def as_sentence(error: Exception) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
+def as_sentence_about(error: Exception, file: Path) -> str:
+    """Text of an error, with the name of the file that it is about in front where it does not say it itself.
+
+    Example:
+        >>> as_sentence_about(ValueError("It is too dark."), Path("a.png"))
+        'a.png: It is too dark.'
+        >>> as_sentence_about(ValueError("a.png is empty."), Path("a.png"))
+        'a.png is empty.'
+    """
+    sentence = as_sentence(error)
+    return sentence if isinstance(error, OSError) or str(file) in sentence else f"{file}: {sentence}"
+
+
 def exit_status(wanted: int, done: int) -> int:
     """Exit status of a command that goes on after a failure: 0 if all is done, 1 if a part is, 2 if nothing is.
 
@@ -255,9 +268,7 @@ def exit_status(wanted: int, done: int) -> int:
         >>> exit_status(3, 3), exit_status(3, 1), exit_status(3, 0)
         (0, 1, 2)
     """
-    if done == wanted:
-        return 0
-    return 1 if done else 2
+    return 0 if done == wanted else 1 if done else 2
 
 
 def run_command(program: str, run: Callable[[], int | None], out_of_memory: str = "The memory ran out.") -> NoReturn:
@@ -290,41 +301,6 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
         print(f"{program}: {sentence}", file=sys.stderr)
         sys.exit(2)
     sys.exit(status or 0)
-
-
-ANY_NAME = "faceops.any_name"
-"""Name of `any_name` among the error handlers of codecs."""
-
-
-def any_name(error: UnicodeError) -> tuple[bytes | str, int]:
-    r"""Write a part of a file name that an encoding lacks: bytes as they are, other characters as Python escapes them.
-
-    Read again, the bytes are what Python makes of them in file names.
-
-    Raises:
-        UnicodeError: If it is about neither.
-
-    Example:
-        >>> codecs.register_error(ANY_NAME, any_name)
-        >>> "Zo\udceb 日.png".encode("cp1252", ANY_NAME), b"Zo\xeb".decode("utf-8", ANY_NAME)
-        (b'Zo\xeb \\u65e5.png', 'Zo\udceb')
-    """
-    if isinstance(error, UnicodeDecodeError):
-        return error.object[error.start : error.end].decode("ascii", "surrogateescape"), error.end
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    lacking = error.object[error.start : error.end]
-    try:
-        return lacking.encode("ascii", "surrogateescape"), error.end
-    except UnicodeEncodeError:
-        return lacking.encode("ascii", "backslashreplace"), error.end
-
-
-def write_any_name() -> None:
-    """Let stdout take every file name there is, whatever the encoding of the terminal."""
-    codecs.register_error(ANY_NAME, any_name)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=ANY_NAME)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -1,14 +1,13 @@
 """Shared parts of the commands: the faces in a picture file, and reports of failures."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.command_line import as_sentence
+from faceops.command_line import as_sentence_about
 from faceops.detection.detector import Detector
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture
-from faceops.progress.verbosity import say
+from faceops.progress.verbosity import say, say_failure
 
 
 class NoFaceError(ValueError):
@@ -27,9 +26,7 @@ class Found:
 
 def report_failure(file: Path, error: Exception) -> None:
     """Say on stderr what went wrong with a picture, and with which, where the error does not name a file itself."""
-    sentence = as_sentence(error)
-    named = isinstance(error, OSError) or str(file) in sentence
-    print(sentence if named else f"{file}: {sentence}", file=sys.stderr)
+    say_failure(as_sentence_about(error, file))
 
 
 def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:

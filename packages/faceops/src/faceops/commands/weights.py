@@ -1,10 +1,9 @@
 """``faceops weights``: which weights there are, where they lie, and how they get there."""
 
-import sys
-
 from rich.console import Console
 from rich.table import Table
 
+from faceops.progress.verbosity import say, say_failure
 from faceops.weights.cache import (
     DamagedWeightsError,
     MissingWeightsError,
@@ -59,7 +58,7 @@ def run_verify(name: str | None) -> int:
             print(f"{entry.name}: " + ("right" if checked else "there, but nobody has published its checksum"))
         except (DamagedWeightsError, MissingWeightsError) as error:
             failures += 1
-            print(error, file=sys.stderr)
+            say_failure(str(error))
     if not entries:
-        print(f"There are no weights in {cache_folder()}.", file=sys.stderr)
+        say(f"There are no weights in {cache_folder()}.")
     return 1 if failures else 0

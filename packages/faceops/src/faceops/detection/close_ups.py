@@ -12,6 +12,7 @@ from torch import Tensor
 from faceops.detection.detector import Detector
 from faceops.geometry.boxes import intersection_over_union, longer_sides
 from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import MIRRORED
 
 SIDES = (288, 384, 512)
 """Sides of the close-ups in pixels; each is also looked at mirrored."""
@@ -24,9 +25,6 @@ SAME = 0.4
 
 AT_ONCE = 8
 """Faces that go through the detector together, for memory."""
-
-MIRRORED = [1, 0, 2, 4, 3]
-"""Landmarks in a mirrored image: left and right change places."""
 
 
 def look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+MIRRORED = [1, 0, 2, 4, 3]
+"""Numbers of the five landmarks in a mirrored image: left and right change places."""
+
 
 @dataclass(frozen=True)
 class Template:

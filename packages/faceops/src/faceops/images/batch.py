@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rich.console import Console
-
-from faceops.command_line import as_sentence, is_out_of_memory
+from faceops.command_line import as_sentence, as_sentence_about, is_out_of_memory
 from faceops.images.jobs import Job
 from faceops.progress.display import shown
 from faceops.progress.tracker import parts
-from faceops.progress.verbosity import say, say_more
+from faceops.progress.verbosity import say, say_failure, say_more
 
 STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors that every further picture would meet: no space, no quota, a file system that is only read."""
@@ -50,11 +48,6 @@ class Batch:
     """True if each file that is written is a line on stdout."""
 
 
-def error_console() -> Console:
-    """Where progress and messages go: stderr."""
-    return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
-
-
 def attempt(job: Job, work: Callable[[Job], Result], out_of_memory: str = "the memory ran out.") -> Outcome[Result]:
     """Do one job, whatever comes of it.
 
@@ -78,11 +71,11 @@ def reason_of(error: Exception, job: Job, out_of_memory: str) -> str:
         >>> reason_of(ValueError("It is too dark."), Job(Path("a.png"), Path("b.png"), "a.png"), "")
         'a.png: It is too dark.'
     """
-    foreseen = isinstance(error, ValueError | OSError | RuntimeError)
-    said = as_sentence(error) if foreseen else f"{type(error).__name__}: {error}"
-    sentence = out_of_memory if is_out_of_memory(error) else said
-    named = isinstance(error, OSError) or str(job.source) in sentence
-    return sentence if named else f"{job.source}: {sentence}"
+    if is_out_of_memory(error):
+        return f"{job.source}: {out_of_memory}"
+    if isinstance(error, ValueError | OSError | RuntimeError):
+        return as_sentence_about(error, job.source)
+    return f"{job.source}: {type(error).__name__}: {error}"
 
 
 def stops_all(error: Exception) -> bool:
@@ -90,7 +83,7 @@ def stops_all(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in STOPPING
 
 
-def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool = False) -> int:
+def run_batch(jobs: Sequence[Job], batch: Batch, alone: bool = False) -> int:
     """Do all jobs; go on after one that fails, and say at the end which did and why.
 
     Args:
@@ -120,19 +113,19 @@ def run_batch(jobs: Sequence[Job], batch: Batch, console: Console, alone: bool =
                     raise outcome.error
                 else:
                     failures.append(outcome.reason)
-                    console.print(outcome.reason, markup=False)
+                    say_failure(outcome.reason)
     except BaseException as stop:
         if not alone:
-            console.print(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
+            say_failure(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
         if done and isinstance(stop, OSError) and not isinstance(stop, BrokenPipeError):
-            console.print(as_sentence(stop), markup=False)
+            say_failure(as_sentence(stop))
             return len(jobs) - done
         raise
     if failures:
         others = "; the others are done" if done else ""
-        console.print(f"{len(failures)} of {len(jobs)} pictures could not be {batch.done}{others}:")
+        say_failure(f"{len(failures)} of {len(jobs)} pictures could not be {batch.done}{others}:")
         for reason in failures:
-            console.print(f"  {reason}", markup=False)
+            say_failure(f"  {reason}")
     return len(failures)
 
 

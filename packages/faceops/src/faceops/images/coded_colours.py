@@ -35,7 +35,6 @@ PRIMARIES: dict[int, Chromaticities] = {
 }
 """Chromaticities of the codes of H.273, table 2."""
 
-UNSPECIFIED = 2
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 """Parameters of an ICC curve of the type 3: exponent, and a to d."""
 

@@ -27,7 +27,7 @@ COLOUR_COUNTS = {"RGB": 3, "CMYK": 4, "YCbCr": 3, "CIELab": 3, "ICCLab": 3, "ITU
 TIFF_KINDS = {1: "unsigned", 2: "signed", 3: "float", 4: "unsigned", 5: "complex", 6: "complex"}
 EXTRA_SAMPLES: dict[int, Extra] = {0: "unspecified", 1: "associated", 2: "straight"}
 PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey", 6: "RGB"}
-PNG_HEADER, PNG_FIRST_CHUNK = 33, 8
+PNG_FIRST_CHUNK = 8
 
 
 @dataclass(frozen=True)

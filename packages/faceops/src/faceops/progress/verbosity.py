@@ -17,8 +17,13 @@ VERBOSITY: ContextVar[Verbosity] = ContextVar("verbosity", default=Verbosity.USU
 """What the command line asks for."""
 
 
+def say_failure(sentence: str) -> None:
+    """Print what failed on stderr, even with ``--quiet``; a bar that is shown stays below it."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def say(sentence: str) -> None:
-    """Print a note on stderr, unless the command is to be quiet. What failed is not for this."""
+    """Print a note on stderr, unless the command is to be quiet. What failed is for `say_failure`."""
     if VERBOSITY.get() is not Verbosity.QUIET:
         print(sentence, file=sys.stderr, flush=True)
 

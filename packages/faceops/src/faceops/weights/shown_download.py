@@ -1,10 +1,9 @@
 """Downloads of weights as a command shows them: a bar on a terminal, the licence, the file."""
 
-import sys
-
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
+from faceops.progress.verbosity import say
 from faceops.weights.cache import fetch_weights, find_entry
 
 
@@ -21,5 +20,5 @@ def fetch_shown(name: str) -> None:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(name, total=entry.size)
         path = fetch_weights(entry, lambda there, total: progress.update(bar, completed=there, total=total))
-    print(f"licence of these weights: {entry.licence}", file=sys.stderr)
+    say(f"licence of these weights: {entry.licence}")
     print(path)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from faceops.device import select_device
-from faceops.images.batch import error_console
 from faceops.images.jobs import Job, missing_jobs
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
@@ -14,7 +13,7 @@ from headsup.restoring.blending import BlendedRestorer, blend, check_face_size, 
 from headsup.restoring.face_scores import face_records
 from headsup.restoring.files import RestorerSource, run_jobs
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import PhotoRestorer, measured
+from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import in_order, notes_on_file, read_input, write_results
 from headsup.restoring.public_restorers.public_files import is_public
 from headsup.restoring.public_restorers.public_restorer import PublicRestorer
@@ -23,6 +22,7 @@ from headsup.restoring.public_restorers.spandrel_networks import load_spandrel
 from headsup.restoring.references.face_recognition import FaceRecognition, detect_and_embed, load_recognition
 from headsup.restoring.references.matching import Matching
 from headsup.restoring.report import PictureRecord, Report, RunRecord
+from headsup.restoring.stages import measured
 from headsup.weights.shipped import find_weights
 
 NO_FACE = "No face was found, so the picture is what the general restorer makes of it."
@@ -58,7 +58,6 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
         ValueError: If nothing can be done.
         OSError: Likewise; without the network that finds faces, and if that cannot be fetched.
     """
-    console = error_console()
     check_face_size(options.face_size)
     wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
@@ -71,7 +70,7 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
     say_notes((general, face))
     setup = Blending(general, face, stated, recognition, options.face_size, scores=options.report is not None)
     report = None if options.report is None else Report(options.report, run_record(setup, options))
-    return run_jobs(jobs, wanted, partial(blend_file, setup=setup), report, console)
+    return run_jobs(jobs, wanted, partial(blend_file, setup=setup), report)
 
 
 def load_general(options: BlendFilesOptions) -> BlendedRestorer:

@@ -17,8 +17,9 @@ from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture
 from faceops.progress.tracker import part, parts
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored, measured
+from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored
 from headsup.restoring.public_restorers.public_restorer import PublicRestorer
+from headsup.restoring.stages import measured
 from headsup.tiling.memory import GB, weight_bytes
 
 BlendedRestorer = PhotoRestorer | PublicRestorer

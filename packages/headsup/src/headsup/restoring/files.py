@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from rich.console import Console
 
 from faceops.command_line import exit_status
 from faceops.device import DeviceName, select_device
-from faceops.images.batch import Batch, Outcome, attempt, error_console, run_batch
+from faceops.images.batch import Batch, Outcome, attempt, run_batch
 from faceops.images.jobs import Job, missing_jobs
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
@@ -51,8 +50,7 @@ class RestorerSource:
     @classmethod
     def stated(cls, command: RestoreFilesOptions) -> "RestorerSource":
         """As a command line states it."""
-        tagger = command.tagger if isinstance(command, RestoreFilesOptions) else None
-        return cls(command.weights, command.base, command.prompt, command.device, command.precision, tagger)
+        return cls(command.weights, command.base, command.prompt, command.device, command.precision, command.tagger)
 
     def in_bfloat16(self, device: torch.device) -> bool:
         """Tell whether the frozen weights are kept in bfloat16 on a device."""
@@ -86,7 +84,6 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    console = error_console()
     box = checked_box(options.face_box, len(jobs))
     wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
@@ -108,18 +105,14 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
         done.append(restore_file(job, setup))
         return done[-1]
 
-    status = run_jobs(jobs, wanted, restore, report, console)
+    status = run_jobs(jobs, wanted, restore, report)
     for line in lines_on_use(people, [record.used for record in done], [record.unused for record in done]):
         say(line)
     return status
 
 
 def run_jobs(
-    jobs: Sequence[Job],
-    wanted: Sequence[Job],
-    work: Callable[[Job], PictureRecord],
-    report: Report | None,
-    console: Console,
+    jobs: Sequence[Job], wanted: Sequence[Job], work: Callable[[Job], PictureRecord], report: Report | None
 ) -> int:
     """Do the wanted ones of all jobs; the others are reported as there already.
 
@@ -135,7 +128,7 @@ def run_jobs(
             if job not in wanted:
                 report.add(PictureRecord(str(job.source), str(job.output), "there already"))
     batch = Batch(partial(report_job, work=work, report=report), "Restoring", "restored")
-    failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
+    failed = run_batch(wanted, batch, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
 

@@ -6,9 +6,6 @@ restored = restorer(photograph, RestoreOptions(scale=4))
 save_picture(restored.picture, Path("grandmother-restored.png"))
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +22,6 @@ from faceops.images.files import Picture
 from faceops.images.finite_values import check_finite_values
 from faceops.images.memory_budget import SHARE, machine_memory
 from faceops.images.opacity import without_hidden_colours
-from faceops.progress.tracker import part
-from faceops.progress.verbosity import say_more
 from headsup.model.autoencoder import latent_factor
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.prompts import ConstantPrompt, Prompts, TaggedPrompts, Tagger
@@ -35,7 +30,7 @@ from headsup.model.reference_layout import ReferenceLayout
 from headsup.restoring.colour import correct_colour
 from headsup.restoring.options import GRID, RestoreOptions
 from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, lay_out_reach
-from headsup.restoring.stages import STAGES
+from headsup.restoring.stages import measured
 from headsup.tiling.folded_upsampling import fold_upsampling
 from headsup.tiling.latent_tiles import denoise_tiled
 from headsup.tiling.memory import GB, fit_latent_tiles, weight_bytes
@@ -285,19 +280,6 @@ class PhotoRestorer:
             fitting, narrower, together = fit_latent_tiles(self.restorer.unet, height, width, budget, tile)
             tile, overlap = fitting, overlap if fitting == tile else min(overlap, narrower)
         return denoise_tiled(denoise, z_l, condition, tile, overlap, together)
-
-
-@contextmanager
-def measured(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the time of a stage to a table, and show that it is done."""
-    start, stage = time.perf_counter(), STAGES[name]
-    with part(stage.begin, stage.end, stage.words):
-        yield
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()  # what was asked of the device is then done
-    taken = time.perf_counter() - start
-    seconds[name] = seconds.get(name, 0.0) + taken
-    say_more(f"{stage.words}: {taken:.2f} s")
 
 
 def padded(images: Float[Tensor, "b c h w"], factor: int) -> Float[Tensor, "b c ph pw"]:

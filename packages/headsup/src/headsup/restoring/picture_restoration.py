@@ -14,7 +14,7 @@ from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import PhotoRestorer, Restored, measured
+from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.references.face_recognition import EmbeddedFaces, FaceRecognition, detect_and_embed
 from headsup.restoring.references.matching import (
     Matching,
@@ -27,7 +27,7 @@ from headsup.restoring.references.ordered_matching import match_in_order
 from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.report import FaceRecord, PictureRecord
-from headsup.restoring.stages import STAGES
+from headsup.restoring.stages import STAGES, measured
 
 
 @dataclass(frozen=True, eq=False)

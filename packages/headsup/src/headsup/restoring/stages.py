@@ -1,7 +1,14 @@
 """Stages of the restoration of a picture, and when each is done."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
+
+import torch
+
+from faceops.progress.tracker import part
+from faceops.progress.verbosity import say_more
 
 
 class Stage(NamedTuple):
@@ -28,3 +35,16 @@ networks that others have published, which have none of the three after it.
 
 The shares are about those of the small base model on a CPU; elsewhere the time left is told less well.
 """
+
+
+@contextmanager
+def measured(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the time of a stage to a table, and show that it is done."""
+    start, stage = time.perf_counter(), STAGES[name]
+    with part(stage.begin, stage.end, stage.words):
+        yield
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # what was asked of the device is then done
+    taken = time.perf_counter() - start
+    seconds[name] = seconds.get(name, 0.0) + taken
+    say_more(f"{stage.words}: {taken:.2f} s")

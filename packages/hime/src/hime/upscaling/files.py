@@ -10,7 +10,7 @@ from faceops.command_line import exit_status
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.device import select_device
-from faceops.images.batch import Batch, attempt, error_console, run_batch
+from faceops.images.batch import Batch, attempt, run_batch
 from faceops.images.decoding import open_image, picture_size
 from faceops.images.files import Picture, decode_image, load_picture, save_picture
 from faceops.images.format_limits import check_sides
@@ -133,7 +133,6 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    console = error_console()
     device, tile = select_device(options.device), options.tile
     photographs = picture_files(options.exemplars)
     tell_left_out(options.exemplars)
@@ -153,7 +152,7 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     maps = planned_maps(jobs, options.maps, len(photographs))
     setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps, options.strip_metadata)
     batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "Upscaling", "upscaled")
-    failed = run_batch(wanted, batch, console, alone=len(jobs) == 1)
+    failed = run_batch(wanted, batch, alone=len(jobs) == 1)
     return exit_status(len(jobs), len(jobs) - failed)
 
 

@@ -1,7 +1,6 @@
 """``portraitdata degrade``: sharp photographs in, degraded ones out, and a record of what was done."""
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from faceops.command_line import exit_status
-from faceops.images.batch import Batch, attempt, error_console, run_batch
+from faceops.images.batch import Batch, attempt, run_batch
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import Job, missing_jobs
 from faceops.images.opacity import without_hidden_colours
+from faceops.progress.verbosity import say
 from portraitdata.commands.scoring_options import DegradeOptions
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
@@ -81,12 +81,11 @@ def run_degrade(jobs: Sequence[Job], options: DegradeOptions) -> int:
     draws = draws_of(options)
     records = options.records
     recorded = read_records(records) if records is not None and records.exists() else {}
-    console = error_console()
     todo = missing_jobs(jobs, options.overwrite)
     work = partial(attempt, work=partial(degrade_picture, draws=draws, recorded=recorded))
     batch = Batch(work, "Degrading", "degraded", lists_results=False)
     try:
-        failures = run_batch(todo, batch, console, alone=len(jobs) == 1)
+        failures = run_batch(todo, batch, alone=len(jobs) == 1)
     finally:
         if records is not None:
             records.parent.mkdir(parents=True, exist_ok=True)
@@ -95,10 +94,9 @@ def run_degrade(jobs: Sequence[Job], options: DegradeOptions) -> int:
     finished = {job.name for job in jobs} - {job.name for job in todo}
     unknown = finished - set(recorded)
     if records is not None and unknown:
-        print(
+        say(
             f"{records} has no line for {len(unknown)} pictures that were there already, such as {min(unknown)}; "
-            "--overwrite does them again.",
-            file=sys.stderr,
+            "--overwrite does them again."
         )
     return exit_status(len(jobs), len(jobs) - failures)
 

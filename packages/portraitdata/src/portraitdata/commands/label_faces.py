@@ -2,6 +2,7 @@
 
 from faceops.detection.selection import build_detector
 from faceops.images.picture_files import is_picture
+from faceops.progress.display import tracked
 from portraitdata.commands.label_options import LabelFacesOptions
 from portraitdata.face_finding.labels import label_pictures, write_labels
 
@@ -17,5 +18,6 @@ def run_label_faces(options: LabelFacesOptions) -> None:
         build_detector("retinaface", options.retinaface, working_side=side, turned=False, refine=False),
     )
     files = sorted(path for path in options.folder.rglob("*") if is_picture(path))
-    count = write_labels(label_pictures(files, teachers), options.folder, options.output)
+    pictures = label_pictures(tracked(files, "Labelling faces"), teachers)
+    count = write_labels(pictures, options.folder, options.output)
     print(f"{options.output}: {count} faces in {len(files)} photographs")

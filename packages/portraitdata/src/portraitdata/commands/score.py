@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from faceops.images.encoding import WRITABLE_SUFFIXES
-from faceops.progress.verbosity import say
+from faceops.progress.verbosity import say, say_failure
 from portraitdata.commands.scoring_options import ScoreOptions
 from portraitdata.scoring.conventions import describe
 from portraitdata.scoring.folders import score_folders
@@ -97,9 +97,9 @@ def check_outputs(output: Path | None, sheet: Path | None) -> None:
 def print_remarks(table: ScoreTable) -> None:
     """Say on stderr what has no score, and why."""
     for problem in table.problems:
-        print(problem, file=sys.stderr)
+        say_failure(problem)
     if table.without_face:
         count = "1 image has" if len(table.without_face) == 1 else f"{len(table.without_face)} images have"
-        print(f"{count} no face where one was wanted: {', '.join(table.without_face)}", file=sys.stderr)
+        say(f"{count} no face where one was wanted: {', '.join(table.without_face)}")
     for name, reason in table.skipped.items():
         say(f"skipped {name}: {reason}")

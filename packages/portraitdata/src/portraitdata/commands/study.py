@@ -1,12 +1,12 @@
 """``portraitdata study``: a page with questions to people out, the win rates of their answers in."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
 from faceops.atomic_files import replacing
+from faceops.progress.verbosity import say, say_failure
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.study.questions import QuestionKind, draw_questions
 from portraitdata.study.study_key import StudyKey
@@ -47,7 +47,7 @@ def run_study_make(options: StudyMakeOptions) -> int:
     named = method_folders(options.methods)
     pictures, problems = match_pictures(named, given)
     for problem in problems:
-        print(problem, file=sys.stderr)
+        say_failure(problem)
     from portraitdata.study.study_page import study_page  # with torch, which takes seconds to import
 
     names = [picture.name for picture in pictures]
@@ -97,8 +97,10 @@ def run_study_score(options: StudyScoreOptions) -> int:
     if output is not None and output.suffix.lower() != ".json":
         raise ValueError(f"The scores of a study are written to a .json file, got {output}.")
     scores = score_study(options.answers, [StudyKey.read(path) for path in options.key])
-    for sentence in (*scores.answers.notes, *scores.answers.problems):
-        print(sentence, file=sys.stderr)
+    for note in scores.answers.notes:
+        say(note)
+    for problem in scores.answers.problems:
+        say_failure(problem)
     for kind in scores.rates:
         print(scores.heading(kind))
         Console().print(scores.table(kind))

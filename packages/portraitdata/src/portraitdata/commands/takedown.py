@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from faceops.detection.selection import build_detector
-from faceops.progress.verbosity import say
+from faceops.progress.verbosity import say, say_failure
 from faceops.recognition.identity import build_identity
 from portraitdata.builder.build import only_run
 from portraitdata.builder.checks.verification import taken_down_of
@@ -44,7 +44,7 @@ def run_takedown(options: TakedownOptions) -> int:
     with nullcontext() if build is None else only_run(build):
         if read_journal(index) is not None and not options.dry_run:
             _say(finish(index))
-            print(f"{index}: the takedown that was interrupted is finished", file=sys.stderr)
+            say(f"{index}: the takedown that was interrupted is finished")
         tables = read_index_tables(index)
         done = {row.uid for row in taken_down_of(index)}
         found = [entry for entry in _found(tables, build, options, done) if entry.uid not in done]
@@ -55,7 +55,7 @@ def run_takedown(options: TakedownOptions) -> int:
             print(f"{index}: nothing was removed" + (f"; {len(rows)} photographs would be" if rows else ""))
             return 0
         if not options.uid and not options.yes and not _agreed(len(rows)):
-            print(f"{index}: nothing was removed; --yes removes these photographs without asking", file=sys.stderr)
+            say_failure(f"{index}: nothing was removed; --yes removes these photographs without asking")
             return 1
         _say(remove_photographs(index, rows))
         print(f"{index}: {len(rows)} photographs are taken down")

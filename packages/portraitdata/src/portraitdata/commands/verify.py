@@ -1,8 +1,6 @@
 """``portraitdata verify``: whether a portrait index and its archives are what they say."""
 
-import sys
-
-from faceops.progress.verbosity import say
+from faceops.progress.verbosity import say, say_failure
 from portraitdata.builder.checks.verification import verify_index
 from portraitdata.commands.build_options import VerifyOptions
 
@@ -19,7 +17,7 @@ def run_verify(options: VerifyOptions) -> int:
     """
     found = verify_index(options.index, options.deep)
     for line in found.problems:
-        print(line, file=sys.stderr)
+        say_failure(line)
     for line in found.notes:
         say(f"note: {line}")
     print(

@@ -86,7 +86,7 @@ def write_labels(pictures: Iterable[LabelledPicture], root: Path, table: Path) -
         Number of faces on which the detectors agree.
     """
     count = 0
-    with replacing(table) as temporary, temporary.open("w", newline="") as file:
+    with replacing(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for picture in pictures:
@@ -107,19 +107,33 @@ def read_labels(table: Path, root: Path) -> list[LabelledPicture]:
     Raises:
         ValueError: If it is no such table.
     """
-    with table.open(newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table} is not a CSV file in UTF-8 ({error}).") from error
     if tuple(header) != COLUMNS:
         raise ValueError(
             f"{table} is no table of face labels: its columns should be {', '.join(COLUMNS)}. Write one with "
             "`portraitdata label-faces`."
         )
     faces: dict[str, list[list[float]]] = {}
-    for name, *fields in rows:
+    for number, row in enumerate(rows, start=2):
+        if len(row) not in (1, len(COLUMNS)):
+            raise ValueError(f"Line {number} of {table} has {len(row)} fields, wanted are 1 or {len(COLUMNS)}.")
+        name, *fields = row
         found = faces.setdefault(name, [])
         if fields:
-            found.append([float(field or "nan") for field in fields])
+            found.append(_numbers(fields, f"Line {number} of {table}"))
     values = {name: torch.tensor(found).reshape(-1, len(COLUMNS) - 1) for name, found in faces.items()}
     return [
         LabelledPicture(root / name, found[:, :4], found[:, 4:].unflatten(1, (5, 2))) for name, found in values.items()
     ]
+
+
+def _numbers(fields: list[str], what: str) -> list[float]:
+    """Numbers of a row; not a number where a field is empty."""
+    try:
+        return [float(field or "nan") for field in fields]
+    except ValueError as error:
+        raise ValueError(f"{what} should hold numbers behind the name: {error}.") from error

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from faceops.geometry.landmarks import MIRRORED
 from portraitdata.face_finding.picture_bank import BankedPicture
-
-MIRRORED = [1, 0, 2, 4, 3]
-"""Landmarks in a mirrored picture: left and right change places."""
 
 OUTLINE = 24
 """Points of the ellipse in a face's box whose bounds are its box after any turn."""

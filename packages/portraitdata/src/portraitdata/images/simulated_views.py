@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
-"""Order of the five landmarks of a mirrored face: eyes and corners of the mouth change places."""
+from faceops.geometry.landmarks import MIRRORED
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class View:
             landmarks: Eyes, nose, corners of the mouth, in pixels of the photograph.
         """
         there = (landmarks - part.centre) @ self.turn.T + torch.tensor(self.shift) + (part.side - 1) / 2
-        return there[MIRRORED_LANDMARKS] if self.mirrored else there
+        return there[MIRRORED] if self.mirrored else there
 
 
 def simulate(photograph: Float[Tensor, "3 h w"], view: View, part: Square) -> Float[Tensor, "3 s s"]:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from faceops.geometry.faces import Faces
 from faceops.images.decoding import Raster, decode_raster
-from faceops.images.errors import ImageFileError
+from faceops.images.errors import EmptyImageError, ImageFileError
 from portraitdata.degradation.cpu_executor import degrade
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import PresetName, preset_of
@@ -224,10 +224,14 @@ def row_name(row: Row, number: int) -> str:
 
 def _raster(row: Row, column: str, name: str) -> Raster:
     value = row.get(column)
+    if column in row and value is None:
+        raise EmptyImageError(f"Row {name} has no picture in the column {column}.")
     if not isinstance(value, Mapping):
         raise ValueError(
             f"Row {name} should have a picture in the column {column}, as bytes and path; it has "
             f"{', '.join(row) or 'no columns'}."
         )
-    data = value.get("bytes")
-    return decode_raster(Path(value["path"]).read_bytes() if data is None else data, name)
+    data, path = value.get("bytes"), value.get("path")
+    if data is None and path is None:
+        raise EmptyImageError(f"Row {name} has no picture in the column {column}.")
+    return decode_raster(Path(path).read_bytes() if data is None else data, name)

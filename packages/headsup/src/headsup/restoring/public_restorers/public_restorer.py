@@ -10,8 +10,9 @@ from faceops.images.finite_values import check_finite_values
 from faceops.images.memory_budget import check_memory
 from faceops.images.opacity import without_hidden_colours
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import Restored, measured
+from headsup.restoring.photo_restorer import Restored
 from headsup.restoring.public_restorers.input_tiles import run_in_tiles
+from headsup.restoring.stages import measured
 from portraitdata.images.resampling import bicubic
 
 

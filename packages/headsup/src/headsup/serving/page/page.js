@@ -52,13 +52,13 @@ function acceptsFiles(input, take) {
   });
 }
 
-// Those that are not too large; what is left out is said.
-function fitting(files) {
-  const large = files.filter((file) => file.size > settings.largest_bytes).map((file) => (
+function isFitting(file) { return file.size <= settings.largest_bytes; }
+
+// A sentence on each file that is too large.
+function tooLarge(files) {
+  return files.filter((file) => !isFitting(file)).map((file) => (
     `${file.name} has ${bytesInWords(file.size)}, and up to ${settings.largest_bytes / 1e6} MB are taken.`
   ));
-  leaveOut(large);
-  return files.filter((file) => file.size <= settings.largest_bytes);
 }
 
 function leaveOut(sentences) {
@@ -68,18 +68,17 @@ function leaveOut(sentences) {
 
 function takePhotographs(files) {
   if (!settings) return;
-  const taken = fitting(files);
-  const room = settings.most_jobs - photographs.length;
-  if (taken.length > room) {
-    leaveOut([`Up to ${settings.most_jobs} photographs are taken; remove some to add others.`]);
-  }
-  addPhotographs(taken.slice(0, Math.max(room, 0)));
+  const taken = files.filter(isFitting);
+  const room = Math.max(settings.most_jobs - photographs.length, 0);
+  const full = `Up to ${settings.most_jobs} photographs are taken; remove some to add others.`;
+  leaveOut([...tooLarge(files), ...(taken.length > room ? [full] : [])]);
+  addPhotographs(taken.slice(0, room));
 }
 
 function takeReferences(files) {
   if (!settings?.references) return;
-  const sentence = addReferences(fitting(files), settings.most_references);
-  if (sentence) leaveOut([sentence]);
+  const full = addReferences(files.filter(isFitting), settings.most_references);
+  leaveOut([...tooLarge(files), ...(full ? [full] : [])]);
 }
 
 // Restoring

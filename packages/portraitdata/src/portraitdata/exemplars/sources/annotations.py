@@ -111,7 +111,8 @@ def of_parquet(place: Path) -> dict[str, Annotation]:
         for name, names in classes.items():
             if isinstance(row[name], int) and 0 <= row[name] < len(names):
                 row[name] = names[row[name]]
-        row.setdefault("cls", row.get("label"))
+        if row.get("cls") is None:
+            row["cls"] = row.get("label")
     return {str(number): annotation(row) for number, row in enumerate(rows)}
 
 

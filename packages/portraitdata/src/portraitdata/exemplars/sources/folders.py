@@ -1,10 +1,10 @@
 """Portraits in a folder for each identity: ``SOURCE/Ada Lovelace/1.jpg``."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from faceops.images.picture_files import find_pictures, is_picture
+from faceops.progress.verbosity import say
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.annotations import of_folder
 from portraitdata.exemplars.sources.scanning import MIN_SIDE, Attribution, Scan, attributed, read_attributions, scan
@@ -54,10 +54,9 @@ def _tell_unread(source: Path, folders: Sequence[Path]) -> None:
     ]
     seen = sorted(path.relative_to(source) for path in unread if not path.name.startswith("."))
     if seen:
-        print(
+        say(
             f"{source}: left out are {len(seen)} files and folders, such as {seen[0]}: only the pictures in the folder "
-            "of each person are read.",
-            file=sys.stderr,
+            "of each person are read."
         )
 
 

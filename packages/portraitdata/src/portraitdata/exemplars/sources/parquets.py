@@ -3,8 +3,8 @@
 from pathlib import Path, PurePosixPath
 
 from portraitdata.exemplars.index import Photograph
-from portraitdata.exemplars.sources.annotations import annotations
-from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
+from portraitdata.exemplars.sources.annotations import Annotation, annotations
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, identified, read_attributions, scan
 from portraitdata.loading.parquet_pictures import PARQUET, pictures_of
 
 
@@ -31,18 +31,14 @@ def scan_parquets(
         kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
         return scan(kept, root, "parquet", min_side=min_side, verify=verify, skipped=skipped)
     known = annotations(root, candidates)
-    named = [
-        row._replace(identity=known[row.archive, row.path].identity)
-        for row in candidates
-        if (row.archive, row.path) in known
-    ]
-    named = [row for row in named if row.identity]
-    if not named:
+    said = [known.get((row.archive, row.path), Annotation()).identity for row in candidates]
+    kept, skipped = identified([row._replace(identity=one) for row, one in zip(candidates, said, strict=True)])
+    if not kept:
         raise ValueError(
             f"{source} does not say who is who: give it a column identity, person or label, or give a table of "
             "identities."
         )
-    return scan(named, root, "parquet", min_side=min_side, verify=verify)
+    return scan(kept, root, "parquet", min_side=min_side, verify=verify, skipped=skipped)
 
 
 def parquet_members(archive: Path) -> list[Photograph]:

@@ -133,6 +133,12 @@ def read_attributions(path: Path) -> dict[str, Attribution]:
     return table
 
 
+def identified(candidates: Sequence[Photograph]) -> tuple[list[Photograph], list[Skipped]]:
+    """Candidates whose identity is known, and those of which nothing says whom they show."""
+    unknown = [Skipped(row.path, f"{row.path}: nothing says who it shows.") for row in candidates if not row.identity]
+    return [row for row in candidates if row.identity], unknown
+
+
 def attributed(
     candidates: Sequence[Photograph], table: dict[str, Attribution], table_name: str
 ) -> tuple[list[Photograph], list[Skipped]]:

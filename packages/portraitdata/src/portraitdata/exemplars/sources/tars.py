@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.annotations import Annotation, annotations
-from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, read_attributions, scan
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, identified, read_attributions, scan
 
 
 def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False) -> Scan:
@@ -32,13 +32,13 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
     known = annotations(root, candidates)
     said = [known.get((row.archive, row.path), Annotation()).identity for row in candidates]
     named = [row._replace(identity=one or row.identity) for row, one in zip(candidates, said, strict=True)]
-    candidates = [row for row in named if row.identity]
-    if not candidates:
+    kept, skipped = identified(named)
+    if not kept:
         raise ValueError(
             f"{source} has no members of the form identity/photograph.jpg, and none of the form key.json with a field "
             "identity; give a table of identities if the members are named otherwise."
         )
-    return scan(candidates, root, "tar", min_side=min_side, verify=verify)
+    return scan(kept, root, "tar", min_side=min_side, verify=verify, skipped=skipped)
 
 
 def tar_members(archive: Path) -> list[Photograph]:

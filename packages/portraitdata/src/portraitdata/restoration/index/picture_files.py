@@ -1,9 +1,9 @@
 """Pictures of a folder, of tar archives or of parquet files, whatever they show."""
 
-import sys
 from pathlib import Path
 
 from faceops.images.picture_files import is_picture
+from faceops.progress.verbosity import say
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.folders import unmeasured
 from portraitdata.exemplars.sources.parquets import parquet_members
@@ -34,10 +34,9 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
     files += [row._replace(identity="") for archive in archives for row in _members(archive)]
     unnamed = [file.path for file in files if not is_text(file.path)]
     if unnamed:
-        print(
+        say(
             f"{source}: left out are {len(unnamed)} pictures whose names are no text in UTF-8, as in an index, such as "
-            f"{unnamed[0]}; rename them.",
-            file=sys.stderr,
+            f"{unnamed[0]}; rename them."
         )
         files = [file for file in files if is_text(file.path)]
     if not files:
