@@ -234,4 +234,4 @@ def _raster(row: Row, column: str, name: str) -> Raster:
     data, path = value.get("bytes"), value.get("path")
     if data is None and path is None:
         raise EmptyImageError(f"Row {name} has no picture in the column {column}.")
-    return decode_raster(Path(path).read_bytes() if data is None else data, name)
+    return decode_raster(Path(str(path)).read_bytes() if data is None else data, name)
