@@ -85,7 +85,7 @@ def test_the_metric_scores(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for name, value in (("truth", 51), ("restored", 102)):
         (folder / name).mkdir()
         save_picture(Picture(torch.full((3, 16, 16), value / 255)), folder / name / "a.png")
-    command = ("score", "restored", "truth", "--convention", "rgb", "--json", "--metrics", "psnr,own_metric.metric")
-    run(main, monkeypatch, "portraitdata", *command)
+    (command,) = re.findall(r"PYTHONPATH=\. portraitdata (score .*)", PAGE)
+    run(main, monkeypatch, "portraitdata", *command.split(), "--json")
     (image,) = json.loads(capsys.readouterr().out)["images"]
     assert image["largest"] == pytest.approx(0.2)

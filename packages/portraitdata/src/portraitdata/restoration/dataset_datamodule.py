@@ -1,15 +1,12 @@
 """Data sets of Hugging Face's `datasets`, WebDataset archives among them, for Lightning, without an index."""
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader
-
 from portraitdata.degradation.presets import PresetName
-from portraitdata.loading.resumption import process_of, progress_of, training_loader
-from portraitdata.restoration.batches import RestorationBytes, collate
+from portraitdata.loading.resumption import SeededLoader, process_of, progress_of, training_loader
+from portraitdata.restoration.batches import RestorationItem, collate
 from portraitdata.restoration.datamodule import RestorationDataModule, Source
 from portraitdata.restoration.dataset_rows import RowColumns, RowItems, RowPairs, StreamedPairs
 
@@ -93,7 +90,7 @@ class DatasetRestorationDataModule(RestorationDataModule):
         """None: there is no index."""
         return []
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> SeededLoader[RestorationItem]:
         """Pairs, shuffled; in a resumed epoch those that are left of it, of a stream all again."""
         self.setup("fit")
         if not self.streaming:
@@ -144,12 +141,12 @@ class DatasetRestorationDataModule(RestorationDataModule):
         return rows
 
 
-class PassLoader(DataLoader):
+class PassLoader(SeededLoader[RestorationItem]):
     """Loader of a stream, each of whose passes has its number, so that the next one has another order."""
 
     dataset: StreamedPairs
 
-    def __iter__(self) -> Iterator[RestorationBytes]:  # type: ignore[override]
+    def __iter__(self) -> Any:  # noqa: ANN401 - as the parent's
         passes = super().__iter__()
         self.dataset.turn += 1
         return passes

@@ -138,11 +138,11 @@ def sample_key(member: str) -> str:
     """What the members of a WebDataset sample have in common: the path up to the first dot of the file's name.
 
     Example:
-        >>> sample_key("train/0001.face.jpg"), sample_key("./0001.json")
-        ('train/0001', '0001')
+        >>> sample_key("train/0001.face.jpg"), sample_key("./0001.json"), sample_key(".")
+        ('train/0001', '0001', '.')
     """
     path = PurePosixPath(member)
-    return str(path.with_name(path.name.split(".")[0] or path.name))
+    return str(path.parent / (path.name.split(".")[0] or path.name))
 
 
 def _key(file: Photograph) -> str:
