@@ -208,7 +208,7 @@ def test_parquet_files_that_cannot_be_used(tmp_path):
     with pytest.raises(ValueError, match="does not say who is who: give it a column identity, person or label"):
         scan_parquets(place)
     pq.write_table(pa.table({"hq": images, "person": ["ada", "ada"]}), place)
-    assert [file.reason for file in scan_parquets(place).skipped] == ["a/1/picture.jpg is empty."]
+    assert [file.reason for file in scan_parquets(place).skipped] == ["a/1/picture.jpg is empty, an image was wanted."]
     pq.write_table(pa.table({"hq": images, "cls": ["ada", None]}), place)
     found = scan_parquets(place)
     assert [row.identity for row in found.index.photographs] == ["ada"]
