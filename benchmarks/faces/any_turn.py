@@ -6,8 +6,6 @@ sizes or turned, at LFW; at portraits both search. What is known of the eyes is 
 of portraits at close-ups of the full size: its own distance from that says little.
 """
 
-import csv
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.faces.detection import POINTS
+from benchmarks.faces.lfw_pictures import lfw_pictures
 from benchmarks.photographs import photographs
 from benchmarks.reporting.documents import ROOT
 from benchmarks.reporting.table import Suite, Table
@@ -27,7 +25,7 @@ from faceops.detection.detectors.any_turn import AnyTurn
 from faceops.detection.detectors.yunet import YuNet
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
-from faceops.images.files import decode_picture, load_picture
+from faceops.images.files import load_picture
 
 HELD_OUT = ROOT / "lightning_configs/faceops/held_out.txt"
 """Portraits of people whom the detector never saw."""
@@ -134,19 +132,6 @@ def turned_points(points: Tensor, quarters: int, height: int, width: int) -> Ten
     elif quarters == 3:
         x, y = height - 1 - y, x
     return torch.stack((x, y), dim=-1)
-
-
-def lfw_pictures(folder: Path, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (1, 3, h, w), evenly taken from the table, and their landmarks (5, 2)."""
-    with (folder / "lfw_min4_max10.csv").open() as file:
-        table = list(csv.DictReader(file))
-    with tarfile.open(folder / "lfw_min4_max10.tar") as archive:
-        members = {"/".join(Path(member.name).parts[-2:]): member for member in archive}
-        for row in table[:: len(table) // count][:count]:
-            content = archive.extractfile(members[row["file"]])
-            assert content is not None
-            known = torch.tensor([[float(row[f"{point}_{axis}"]) for axis in "xy"] for point in POINTS])
-            yield decode_picture(content.read(), row["file"]).pixels.unsqueeze(0), known
 
 
 def held_out_portraits(folder: Path, closer: Detector) -> Iterator[tuple[Tensor, Tensor]]:

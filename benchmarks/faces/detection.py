@@ -5,10 +5,7 @@ Needs the folder that PORTRAIT_ASSETS points to: `images/portraits/`, `images/lf
 holds what YuNet says of the pictures as they are.
 """
 
-import csv
-import tarfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -16,17 +13,17 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from benchmarks.faces.lfw_pictures import lfw_pictures
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
 from faceops.detection.detector import Detector
 from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
-from faceops.images.files import decode_picture, load_picture
+from faceops.images.files import load_picture
 from faceops.images.picture_files import find_pictures
 
 LFW_IMAGES = 300
-POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")
 WEIGHTS: dict[DetectorName, str] = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
 FEW = 20
 """Half the side of a square around the known nose in which a face's nose must lie to be it, in % of the picture."""
@@ -94,7 +91,7 @@ def lfw_table(folder: Path, detectors: dict[str, Detector]) -> Table:
     """Pictures of LFW, 250 x 250 pixels, evenly taken from the csv."""
     scores = {name: Score() for name in detectors}
     distances: dict[str, list[float]] = {name: [] for name in detectors}
-    for image, known in lfw_pictures(folder):
+    for image, known in lfw_pictures(folder, LFW_IMAGES):
         for name, detector in detectors.items():
             start = time.process_time()
             faces = detector(image)
@@ -147,17 +144,3 @@ def marked_pupils(file: Path) -> Tensor | None:
     words = [line.split() for line in template.read_text().splitlines()]
     points = [[float(x), float(y)] for x, y in (pair for pair in words if len(pair) == 2)][:2]
     return torch.tensor(sorted(points))
-
-
-def lfw_pictures(folder: Path) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (1, 3, h, w) and their known landmarks (5, 2)."""
-    with (folder / "lfw_min4_max10.csv").open() as file:
-        table = list(csv.DictReader(file))
-    chosen = table[:: len(table) // LFW_IMAGES][:LFW_IMAGES]
-    with tarfile.open(folder / "lfw_min4_max10.tar") as archive:
-        members = {"/".join(Path(member.name).parts[-2:]): member for member in archive}
-        for row in chosen:
-            content = archive.extractfile(members[row["file"]])
-            assert content is not None
-            known = torch.tensor([[float(row[f"{point}_{axis}"]) for axis in "xy"] for point in POINTS])
-            yield decode_picture(content.read(), row["file"]).pixels.unsqueeze(0), known

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.faces.lfw_pictures import POINTS
 from benchmarks.faces.verification_protocol import threshold_at, verify
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
@@ -23,7 +24,6 @@ from faceops.recognition.identity_networks.encoder import FaceEncoder
 
 FALSE_ACCEPT_RATE = 1e-3
 BATCH = 32
-POINTS = ("eyeA", "eyeB", "nose", "mouthA", "mouthB")
 
 
 def measure(suite: Suite) -> list[Table]:

@@ -1,6 +1,5 @@
 """Node: upscale a headshot with any number of photographs of the same person."""
 
-import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +9,7 @@ from torch import Tensor
 from faceops.device import DeviceName, select_device
 from hime.network import HIME
 from hime.upscaling.files import AlignMode, exemplar_detector
-from hime.upscaling.picture_upscaling import upscale
+from hime.upscaling.headshots import upscale_headshot
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights, shipped_name, shipped_weights
@@ -62,14 +61,9 @@ class UpscaleHeadshot:
         network, trained = loaded(file, device), read_header(find_weights(file)).card.lr_size
         photographs = photographs_of(list(exemplars.values()))
         detector = exemplar_detector(align) if photographs else None
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", UserWarning)
-            results = [
-                upscale(network, picture, photographs, trained_lr_size=trained, detector=detector).picture
-                for picture in pictures_of(image)
-            ]
-        notes = dict.fromkeys(str(warning.message) for warning in said if warning.category is UserWarning)
-        return batch_of(results), "\n".join(notes)
+        made = [upscale_headshot(network, low, photographs, trained, detector) for low in pictures_of(image)]
+        notes = dict.fromkeys(note for each in made for note in each.notes)
+        return batch_of([each.picture for each in made]), "\n".join(notes)
 
 
 @lru_cache(maxsize=1)

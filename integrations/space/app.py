@@ -1,6 +1,5 @@
 """Page of a Hugging Face Space, with gradio: restore a portrait with references, upscale a headshot with exemplars."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -16,7 +15,7 @@ from headsup.restoring.pillow_images import as_image, encoded
 from headsup.restoring.references.reference_errors import UnusedReferencesError
 from hime.network import HIME
 from hime.upscaling.files import exemplar_detector
-from hime.upscaling.picture_upscaling import upscale
+from hime.upscaling.headshots import upscale_headshot
 from hime.weights.files import load_network
 from hime.weights.model_card import read_header
 from hime.weights.shipped import find_weights, shipped_name
@@ -88,11 +87,8 @@ def enlarge(headshot: Image.Image | None, exemplars: Sequence[str] | None, scale
     photographs = [load_picture(path) for path in exemplars or ()]
     detector = exemplar_detector("faces") if photographs else None
     trained = read_header(find_weights(shipped_name(scale))).card.lr_size
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
-        result = upscale(network(scale), picture, photographs, trained_lr_size=trained, detector=detector)
-    notes = [str(warning.message) for warning in said if warning.category is UserWarning]
-    return as_image(result.picture), "\n".join(notes)
+    made = upscale_headshot(network(scale), picture, photographs, trained, detector)
+    return as_image(made.picture), "\n".join(made.notes)
 
 
 def checked(image: Image.Image | None, scale: float) -> Image.Image:

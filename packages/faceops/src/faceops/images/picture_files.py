@@ -30,6 +30,11 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
+def find_all_pictures(folder: Path) -> list[Path]:
+    """Pictures in a folder and in all folders in it, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if is_picture(path))
+
+
 def left_out(folder: Path, recursive: bool = False, results: Path | None = None) -> str | None:
     """A sentence on what of a folder is not read, but for hidden files; None if there is nothing to say.
 

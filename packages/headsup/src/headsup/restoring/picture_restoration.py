@@ -107,17 +107,19 @@ def read_input(job: Job, options: RestoreOptions) -> Input:
     size = picture_size(file)
     check_size(size, options, name)
     check_sides(job.output, *options.target(*size))
-    read = decoded_input(file)
-    return replace(read, picture=read.picture.without_metadata()) if options.strip_metadata else read
+    return decoded_input(file, options)
 
 
-def decoded_input(file: EncodedImage) -> Input:
-    """What is read of a picture file.
+def decoded_input(file: EncodedImage, options: RestoreOptions) -> Input:
+    """What is read of a picture file, without metadata where these are to be left out.
 
     Raises:
         ImageFileError: See `faceops.images.files.load_picture`.
     """
-    return Input(file.data, decode_image(file), picture_count(file))
+    picture = decode_image(file)
+    if options.strip_metadata:
+        picture = picture.without_metadata()
+    return Input(file.data, picture, picture_count(file))
 
 
 def notes_on_file(read: Input, options: RestoreOptions) -> list[str]:

@@ -21,7 +21,7 @@ from headsup.model.reference_layout import ReferenceLayout
 from headsup.model.schedule import NoiseSchedule
 from headsup.restoring.options import DEFAULT_OPTIONS, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
-from headsup.restoring.photographs import restore_photograph
+from headsup.restoring.photographs import NAME, restore_photograph
 from headsup.restoring.pillow_images import as_image, encoded
 
 
@@ -86,7 +86,7 @@ class HeadsUpPipeline(DiffusionPipeline):
             ValueError: If the result would be too large, or the memory is too small.
             MissingWeightsError: If there are references and the network that finds faces cannot be fetched.
         """
-        picture = decode_picture(encoded(image), "the image")
+        picture = decode_picture(encoded(image), NAME)
         found = restore_photograph(self.restorer(), picture, [encoded(each) for each in references], options, force)
         return RestoredImages(images=[as_image(found.restored.picture)], notes=[*found.notes])
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from faceops.images.decoding import open_image
+from faceops.images.decoding import open_image, picture_size
 from faceops.images.files import Picture, save_picture
 from faceops.images.format_limits import LONGEST_SIDE, check_sides
 from headsup.restoring.expressions import expression_notes
-from headsup.restoring.photo_restorer import Restored
+from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
+    Input,
     Setup,
     decoded_input,
     detect_and_match,
@@ -17,8 +19,8 @@ from headsup.restoring.picture_restoration import (
     notes_on_input_itself,
     restored_by,
 )
-from headsup.restoring.references.face_recognition import FaceRecognition
-from headsup.restoring.references.matching import Match
+from headsup.restoring.references.face_recognition import EmbeddedFaces, FaceRecognition
+from headsup.restoring.references.matching import Match, Matching
 from headsup.restoring.references.people_summary import notes_on_unused
 from headsup.restoring.references.reference_errors import Reason, UnusedReferencesError
 from headsup.restoring.references.reference_people import People, load_people
@@ -37,6 +39,16 @@ OFFERS: dict[Reason, tuple[str, str]] = {
     "no reference face": ("", WITHOUT),
 }
 """Advice where references cannot be used: a sentence, and the button that continues anyway."""
+
+
+class Matched(NamedTuple):
+    """Faces of a photograph and whose they are."""
+
+    setup: Setup
+    seen: EmbeddedFaces | None
+    matching: Matching
+    notes: tuple[str, ...]
+    """Sentences for a person."""
 
 
 class PhotoRestoration:
@@ -58,45 +70,15 @@ class PhotoRestoration:
             CancelledError: If nobody wants it any more.
             ValueError: If a picture cannot be read or restored.
         """
-        assert job.photo is not None
-        assert job.request is not None
-        wanted = job.request
         loaded = self.restorers.load_for(job)
         job.enter("Reading")
-        read = decoded_input(open_image(job.photo.path.read_bytes(), job.photo.path.name))
-        picture, size = read.picture, read.size
-        if wanted.options.strip_metadata:
-            picture = picture.without_metadata()
-        check_sides(Path(result_name(job)), *wanted.options.target(*size))
-        try:
-            people = self._people(job, wanted.force)
-            job.enter("Looking for faces")
-            setup = Setup(
-                loaded.restorer,
-                wanted.options,
-                people.people,
-                self.recognition,
-                wanted.face_box,
-                wanted.force,
-                scores=True,
-            )
-            seen, matching = detect_and_match(picture, setup, job.photo.path.name)
-        except UnusedReferencesError as error:
-            advice, offer = OFFERS[error.reason]
-            raise ForceableError(f"{error}{advice}", offer) from error
-        restored = restored_by(setup, picture, seen, matching)
+        read = read_photograph(job)
+        setup, seen, matching, notes = self._matched(job, read, loaded.restorer)
+        restored = restored_by(setup, read.picture, seen, matching)
         job.enter("Comparing the faces")
-        faces = measured_faces(setup, seen, matching, restored, size)
+        faces = measured_faces(setup, seen, matching, restored, read.size)
         job.enter("Writing")
         height, width = restored.picture.pixels.shape[1:]
-        notes = (
-            *first_of_several(read.count),
-            *people.notes,
-            *matching.notes,
-            *notes_on_unused(matching.unused),
-            *notes_on_input_itself(matching, read.data, size),
-            *expression_notes(picture.pixels, seen, matching.matches),
-        )
         return Outcome(
             written_result(job, restored.picture),
             *written_views(job, restored, SHOWN_SIDE),
@@ -104,9 +86,38 @@ class PhotoRestoration:
             tuple(faces),
             written_references(job, matching.matches),
             notes,
-            picture.has_metadata,
+            read.picture.has_metadata,
             written_views(job, restored, FULL_SIDE) if max(width, height) > SHOWN_SIDE else None,
         )
+
+    def _matched(self, job: PhotoJob, read: Input, restorer: PhotoRestorer) -> Matched:
+        """Find the faces of a photograph and whose they are.
+
+        Raises:
+            ForceableError: If the references do not fit, and it is not forced.
+        """
+        assert job.photo is not None
+        assert job.request is not None
+        wanted = job.request
+        try:
+            people = self._people(job, wanted.force)
+            job.enter("Looking for faces")
+            setup = Setup(
+                restorer, wanted.options, people.people, self.recognition, wanted.face_box, wanted.force, scores=True
+            )
+            seen, matching = detect_and_match(read.picture, setup, job.photo.path.name)
+        except UnusedReferencesError as error:
+            advice, offer = OFFERS[error.reason]
+            raise ForceableError(f"{error}{advice}", offer) from error
+        notes = (
+            *first_of_several(read.count),
+            *people.notes,
+            *matching.notes,
+            *notes_on_unused(matching.unused),
+            *notes_on_input_itself(matching, read.data, read.size),
+            *expression_notes(read.picture.pixels, seen, matching.matches),
+        )
+        return Matched(setup, seen, matching, notes)
 
     def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""
@@ -114,6 +125,20 @@ class PhotoRestoration:
             return People()
         paths = [upload.path for upload in job.references]
         return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
+
+
+def read_photograph(job: PhotoJob) -> Input:
+    """The photograph of a job.
+
+    Raises:
+        ValueError: If it cannot be read, or the result would be too large for its format.
+    """
+    assert job.photo is not None
+    assert job.request is not None
+    options = job.request.options
+    file = open_image(job.photo.path.read_bytes(), job.photo.path.name)
+    check_sides(Path(result_name(job)), *options.target(*picture_size(file)))
+    return decoded_input(file, options)
 
 
 def result_name(job: PhotoJob) -> str:

@@ -1,7 +1,7 @@
 """``portraitdata label-faces``: faces on which two detectors agree."""
 
 from faceops.detection.selection import build_detector
-from faceops.images.picture_files import is_picture
+from faceops.images.picture_files import find_all_pictures
 from faceops.progress.display import tracked
 from portraitdata.commands.label_options import LabelFacesOptions
 from portraitdata.face_finding.labels import label_pictures, write_labels
@@ -17,7 +17,7 @@ def run_label_faces(options: LabelFacesOptions) -> None:
         build_detector("yunet", options.yunet, working_side=side, turned=False),
         build_detector("retinaface", options.retinaface, working_side=side, turned=False, refine=False),
     )
-    files = sorted(path for path in options.folder.rglob("*") if is_picture(path))
+    files = find_all_pictures(options.folder)
     pictures = label_pictures(tracked(files, "Labelling faces"), teachers)
     count = write_labels(pictures, options.folder, options.output)
     print(f"{options.output}: {count} faces in {len(files)} photographs")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from faceops.enumeration import counted
 from faceops.images.encoding import WRITABLE_SUFFIXES
 from faceops.progress.verbosity import say, say_failure
 from portraitdata.commands.scoring_options import ScoreOptions
@@ -53,7 +54,7 @@ def run_score(options: ScoreOptions) -> int:
     if options.json:
         print(table.as_json())
     else:
-        images = "1 image" if len(table.rows) == 1 else f"{len(table.rows)} images"
+        images = counted(len(table.rows), "image")
         described = describe(options.convention, options.crop)
         Console().print(table.summary(f"{images}, convention {options.convention}: {described}"))
     write_files(table, options)

@@ -69,8 +69,9 @@ def read_picture(place: Path, row: int) -> bytes:
         raise OSError(f"{place} has {starts[-1]} rows, no row {row}; it has changed since it was indexed.")
     group = int(np.searchsorted(starts, row, side="right")) - 1
     try:
-        return (_group(place, written, group)[row - starts[group]].as_py() or {}).get("bytes") or b""
-    except ValueError as error:
+        fields = _group(place, written, group)[row - starts[group]].as_py() or {}
+        return fields.get("bytes") or b""
+    except (ValueError, TypeError, KeyError) as error:
         raise OSError(f"Row {row} of {place} cannot be read: {error}") from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceops.atomic_files import replacing
+from faceops.enumeration import counted
 from portraitdata.study.answers import Answers, collect_answers
 from portraitdata.study.questions import WIN_RATES, QuestionKind
 from portraitdata.study.study_key import StudyKey
@@ -60,8 +61,8 @@ class StudyScores:
 
     def heading(self, kind: QuestionKind) -> str:
         """Describe the answers behind a kind's win rates, and the rate of a method chosen blindly."""
-        rates, people = self.rates[kind], _plural(self.participants(kind), "participant")
-        answers = _plural(rates[0].answers, "answer")
+        rates, people = self.rates[kind], counted(self.participants(kind), "participant")
+        answers = counted(rates[0].answers, "answer")
         return f"{WIN_RATES[kind]}, {kind}: {answers} of {people}, by chance {1 / len(rates):.2f}"
 
     def table(self, kind: QuestionKind) -> "Table":
@@ -84,7 +85,7 @@ class StudyScores:
         asked = sum(count for _, count in self.answers.agreements.values())
         if not asked:
             return None
-        return f"Asked again, the same method was chosen in {agreed} of {_plural(asked, 'question')}."
+        return f"Asked again, the same method was chosen in {agreed} of {counted(asked, 'question')}."
 
 
 def score_study(paths: Sequence[Path], keys: Sequence[StudyKey]) -> StudyScores:
@@ -116,7 +117,3 @@ def score_study(paths: Sequence[Path], keys: Sequence[StudyKey]) -> StudyScores:
 
 def _shown(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from headsup.restoring.references.enumeration import listed
+from faceops.enumeration import listed
 from headsup.restoring.references.face_recognition import EmbeddedFaces
 from headsup.restoring.references.matching import MOST, Match, Matching, called, match_nobody
 from headsup.restoring.references.person import Person

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from headsup.restoring.references.enumeration import listed
+from faceops.enumeration import listed
 from headsup.restoring.references.person import Person
 
 UNLIKE = 0.2

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from headsup.restoring.references.enumeration import counted, listed
+from faceops.enumeration import counted, listed
 from headsup.restoring.references.left_over import LeftOver
 from headsup.restoring.references.matching import FLOOR
 from headsup.restoring.references.person import Person

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.restoring.references.enumeration import listed
+from faceops.enumeration import listed
 from headsup.restoring.references.reference_photo import ReferencePhoto, aligned_landmarks
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceops.images.picture_files import find_pictures, is_picture
+from faceops.images.picture_files import find_all_pictures, find_pictures, is_picture
 from faceops.progress.verbosity import say
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.annotations import of_folder
@@ -31,8 +31,7 @@ def scan_folders(
     if identities is not None:
         table = read_attributions(identities)
     if table or identities is not None:
-        files = sorted(path for path in source.rglob("*") if is_picture(path))
-        candidates = [unmeasured(path, source, path.parent.name) for path in files]
+        candidates = [unmeasured(path, source, path.parent.name) for path in find_all_pictures(source)]
         kept, skipped = attributed(candidates, table, "the metadata" if identities is None else identities.name)
         return scan(kept, source, "folders", min_side=min_side, verify=verify, skipped=skipped)
     folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faceops.images.picture_files import is_picture
+from faceops.images.picture_files import find_all_pictures
 from faceops.progress.verbosity import say
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.folders import unmeasured
@@ -27,7 +27,7 @@ def find_picture_files(source: Path) -> tuple[Path, list[Photograph]]:
     if not source.exists():
         raise FileNotFoundError(f"There is no folder or archive {source}.")
     if source.is_dir():
-        files = [unmeasured(path, source) for path in sorted(source.rglob("*")) if is_picture(path)]
+        files = [unmeasured(path, source) for path in find_all_pictures(source)]
         root, archives = source, [] if files else _archives(source)
     else:
         root, archives, files = source.parent, [source], []
