@@ -10,7 +10,9 @@ from headsup.model.one_step import OneStepRestorer, Restoration
 from headsup.model.reference_attention import References
 from headsup.model.settings import RestorerSettings
 from headsup.tiling.tiled_guidance import decode_guided
+from headsup.weights.files import load_restorer, save_weights
 from headsup.weights.merging import merge_adapters
+from headsup.weights.model_card import ModelCard
 
 ADDED = RestorerSettings("random:tiny", rank=2, guidance=8)
 ALL = RestorerSettings("random:tiny", timestep=249, trained="all", guidance=8, output="residual")
@@ -216,3 +218,15 @@ def test_tiles_give_what_one_piece_gives_with_references_on_it():
 def test_details_need_the_branch():
     with pytest.raises(ValueError, match="through the guiding branch"):
         replace(DETAILED, guidance=0, output="decoded").build()
+
+
+def test_weights_with_details_are_loaded_again(tmp_path):
+    restorer = disturbed(DETAILED.build())
+    tensors = {name: value.detach() for name, value in restorer.generator_parameters().items()}
+    save_weights(tensors, DETAILED, tmp_path / "w.safetensors", ModelCard())
+    again, settings = load_restorer(tmp_path / "w.safetensors")
+    assert settings == DETAILED
+    picture, prompt = torch.rand(1, 3, 64, 64), torch.zeros(1, 4, 64)
+    with torch.no_grad():
+        expected = restorer.eval()(picture, prompt, seen()).picture
+        torch.testing.assert_close(again(picture, prompt, seen()).picture, expected, rtol=0, atol=1e-5)

@@ -41,5 +41,5 @@ def branch_shapes(settings: RestorerSettings) -> dict[str, tuple[int, ...]]:
     if not settings.guidance:
         return {}
     with torch.device("meta"):
-        branch = Branch(settings.guidance, settings.guidance_blocks)
+        branch = Branch(settings.guidance, settings.guidance_blocks, settings.reference_details)
     return {f"{BRANCH}{name}": tuple(parameter.shape) for name, parameter in branch.named_parameters()}
