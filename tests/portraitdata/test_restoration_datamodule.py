@@ -343,4 +343,4 @@ def test_the_guided_configuration_is_read():
     for source in module.sources:
         weights[kinds[source.preset]] += source.weight
     assert weights["good"] == pytest.approx(weights["mild"]) == pytest.approx(weights["realesrgan"])
-    assert (module.cache, module.reference_size, module.hide_parts) == (4.0, 256, 0.2)
+    assert (module.cache, module.reference_size, module.hide_parts) == (4.0, 256, 0.3)

@@ -97,7 +97,7 @@ def test_a_photograph_is_restored_with_another_of_the_same_person(
     (picture,) = json.loads((tmp_path / "report.json").read_text())["pictures"]
     (face,) = picture["faces"]
     assert Path(face["reference"]).name == "002_smiling.jpg"
-    assert face["output_to_reference"] > face["input_to_reference"]
+    assert face["output_to_reference"] > 0.8  # a clean picture is as much like it before
 
 
 def test_a_small_headshot_is_upscaled_with_an_exemplar(installed: Path, tmp_path: Path) -> None:
