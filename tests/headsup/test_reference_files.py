@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from headsup.restoring.jobs import plan_request
 from headsup.restoring.references.reference_files import ReferenceFile, reference_files
@@ -14,7 +15,7 @@ def family(tmp_path: Path) -> Path:
     for name in ("anna/b.jpg", "anna/a.jpg", "anna/young/c.png", "otto/a.jpg", "loose.jpg", ".hidden/d.jpg"):
         path = tmp_path / "family" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        Image.new("RGB", (4, 4)).save(path)
     (tmp_path / "family/otto/note.txt").touch()
     return tmp_path / "family"
 

@@ -509,7 +509,9 @@ def check_events(browser: Any, url: str) -> None:
     asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
     assert len(asked) > 10
     assert [one for one in asked if not one.startswith((url, f"blob:{url}", "data:"))] == []
-    assert [e for e in browser.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+    # a photograph whose job was deleted meanwhile is sent again, after a 404 that the browser logs
+    told = [e for e in browser.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
+    assert [e for e in told if "404" not in e["params"].get("entry", {}).get("text", "")] == []
 
 
 def picture(browser: Any, name: str) -> None:
