@@ -3,8 +3,8 @@
 from pathlib import Path, PurePosixPath
 
 from portraitdata.exemplars.index import Photograph
-from portraitdata.exemplars.sources.annotations import Annotation, annotations
-from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, identified, read_attributions, scan
+from portraitdata.exemplars.sources.archives import ArchiveFormat, scan_archives
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan
 from portraitdata.loading.parquet_pictures import PARQUET, pictures_of
 
 
@@ -22,23 +22,7 @@ def scan_parquets(
         FileNotFoundError: If there is no such file.
         ValueError: If a file has no column of pictures, or nothing says who is who.
     """
-    archives = sorted(source.glob(f"*{PARQUET}")) if source.is_dir() else [source]
-    if not archives or not archives[0].is_file():
-        raise FileNotFoundError(f"There is no parquet file {source / f'*{PARQUET}' if source.is_dir() else source}.")
-    root = archives[0].parent
-    candidates = [row for archive in archives for row in parquet_members(archive)]
-    if identities is not None:
-        kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
-        return scan(kept, root, "parquet", min_side=min_side, verify=verify, skipped=skipped)
-    known = annotations(root, candidates)
-    said = [known.get((row.archive, row.path), Annotation()).identity for row in candidates]
-    kept, skipped = identified([row._replace(identity=one) for row, one in zip(candidates, said, strict=True)])
-    if not kept:
-        raise ValueError(
-            f"{source} does not say who is who: give it a column identity, person or label, or give a table of "
-            "identities."
-        )
-    return scan(kept, root, "parquet", min_side=min_side, verify=verify, skipped=skipped)
+    return scan_archives(source, identities, PARQUETS, min_side=min_side, verify=verify)
 
 
 def parquet_members(archive: Path) -> list[Photograph]:
@@ -53,3 +37,12 @@ def parquet_members(archive: Path) -> list[Photograph]:
         name = PurePosixPath(path).name if path else "picture.png" if data.startswith(b"\x89PNG") else "picture.jpg"
         rows.append(Photograph(f"{archive.stem}/{number}/{name}", archive.name, number, len(data), "", "unused", 0, 0))
     return rows
+
+
+PARQUETS = ArchiveFormat(
+    name="parquet",
+    suffix=PARQUET,
+    words="parquet file",
+    members=parquet_members,
+    nobody="does not say who is who: give it a column identity, person or label, or give a table of identities.",
+)

@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.exemplars.index import Photograph
-from portraitdata.exemplars.sources.annotations import Annotation, annotations
-from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan, attributed, identified, read_attributions, scan
+from portraitdata.exemplars.sources.archives import ArchiveFormat, scan_archives
+from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan
 
 
 def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False) -> Scan:
@@ -21,24 +21,7 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
         FileNotFoundError: If there is no archive.
         ValueError: If an archive is compressed, is none, or holds no photographs of anybody.
     """
-    archives = sorted(source.glob("*.tar")) if source.is_dir() else [source]
-    if not archives or not archives[0].is_file():
-        raise FileNotFoundError(f"There is no tar archive {source if not source.is_dir() else source / '*.tar'}.")
-    root = archives[0].parent
-    candidates = [row for archive in archives for row in tar_members(archive)]
-    if identities is not None:
-        kept, skipped = attributed(candidates, read_attributions(identities), identities.name)
-        return scan(kept, root, "tar", min_side=min_side, verify=verify, skipped=skipped)
-    known = annotations(root, candidates)
-    said = [known.get((row.archive, row.path), Annotation()).identity for row in candidates]
-    named = [row._replace(identity=one or row.identity) for row, one in zip(candidates, said, strict=True)]
-    kept, skipped = identified(named)
-    if not kept:
-        raise ValueError(
-            f"{source} has no members of the form identity/photograph.jpg, and none of the form key.json with a field "
-            "identity; give a table of identities if the members are named otherwise."
-        )
-    return scan(kept, root, "tar", min_side=min_side, verify=verify, skipped=skipped)
+    return scan_archives(source, identities, TARS, min_side=min_side, verify=verify)
 
 
 def tar_members(archive: Path) -> list[Photograph]:
@@ -60,3 +43,13 @@ def tar_members(archive: Path) -> list[Photograph]:
             f"{archive} is not an uncompressed tar archive ({error}); unpack a compressed one first, by gunzip."
         ) from error
     return rows
+
+
+TARS = ArchiveFormat(
+    name="tar",
+    suffix=".tar",
+    words="tar archive",
+    members=tar_members,
+    nobody="has no members of the form identity/photograph.jpg, and none of the form key.json with a field identity; "
+    "give a table of identities if the members are named otherwise.",
+)
