@@ -12,9 +12,10 @@ from portraitdata.commands.left_out import print_left_out
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.annotations import Annotation, annotations
 from portraitdata.exemplars.sources.scanning import Skipped
+from portraitdata.loading.photograph_lists import read_held_out
 from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.face_pass import SeenPicture, face_columns
-from portraitdata.restoration.index.held_out_list import held_out_splits, read_held_out
+from portraitdata.restoration.index.held_out_list import held_out_splits
 from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.picture_pass import FindingFaces, forget_parts, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex

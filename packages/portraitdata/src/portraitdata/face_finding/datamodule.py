@@ -12,6 +12,7 @@ from portraitdata.face_finding.labels import LabelledPicture, read_labels
 from portraitdata.face_finding.picture_bank import bank
 from portraitdata.face_finding.scene_batch import Scene, batch_scenes
 from portraitdata.face_finding.scenes import SceneDrawer
+from portraitdata.loading.photograph_lists import read_held_out
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class FaceSceneDataModule(LightningDataModule):
         Raises:
             ValueError: If there is nothing to train on, or what is held out is in no table.
         """
-        names = set(self.held_out.read_text().split("\n")) - {""} if self.held_out is not None else set()
+        names = set() if self.held_out is None else set(read_held_out(self.held_out))
         seen: list[LabelledPicture] = []
         unseen: list[LabelledPicture] = []
         for source in self.sources:

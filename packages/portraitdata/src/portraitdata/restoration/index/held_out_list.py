@@ -1,25 +1,8 @@
 """A fixed list of photographs to test on, in place of a drawn split."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from portraitdata.exemplars.index import Split
-
-
-def read_held_out(path: Path) -> tuple[str, ...]:
-    """Paths of photographs from a text file, one a line; empty lines are left out.
-
-    Raises:
-        ValueError: If there is no such file, it is no text, or it names nothing.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"A list of photographs to test on is a text file with a path a line: {error}.") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise ValueError(f"{path} names no photograph to test on.")
-    return names
 
 
 def held_out_splits(paths: Sequence[str], held_out: Sequence[str]) -> tuple[Split, ...]:
