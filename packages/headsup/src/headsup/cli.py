@@ -23,7 +23,7 @@ from headsup.command_options import (
 )
 from headsup.model.diffusers_networks import import_networks
 from headsup.weights.shipped import find_weights
-from portraitdata.training.recipe_help import recipe_help
+from portraitdata.training.recipe_help import print_recipe_help
 
 
 def fit() -> None:
@@ -232,10 +232,7 @@ COMMANDS: Commands = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
-        sentence = TRAINER_COMMANDS[sys.argv[1]].__doc__ or ""
-        told = recipe_help("headsup", sys.argv[1], sentence, sys.argv[2:])
-        if told is not None:
-            print(told, end="")
+        if print_recipe_help("headsup", TRAINER_COMMANDS[sys.argv[1]]):
             return None
 
         from headsup.training.cli import run as run_recipe

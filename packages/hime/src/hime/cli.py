@@ -13,7 +13,7 @@ from faceops.command_line import Commands, run_chosen, run_command
 from faceops.progress.display import shown
 from hime.command_options import CorrelationMapOptions, EvaluateOptions, ExportOptions, UpscaleOptions
 from hime.weights.shipped import choose_weights, find_weights
-from portraitdata.training.recipe_help import recipe_help
+from portraitdata.training.recipe_help import print_recipe_help
 
 
 def fit() -> None:
@@ -163,10 +163,7 @@ COMMANDS: Commands = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
-        sentence = TRAINER_COMMANDS[sys.argv[1]].__doc__ or ""
-        told = recipe_help("hime", sys.argv[1], sentence, sys.argv[2:])
-        if told is not None:
-            print(told, end="")
+        if print_recipe_help("hime", TRAINER_COMMANDS[sys.argv[1]]):
             return None
 
         from hime.training.cli import run as run_recipe

@@ -1,6 +1,7 @@
 """Help of ``fit``, ``validate``, ``test`` and ``predict``, without Lightning, which takes seconds to import."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 EXAMPLES = {
     "fit": "{program} fit -c lightning_configs/{program}/smoke.yaml --trainer.max_steps 40",
@@ -52,6 +53,19 @@ def recipe_help(program: str, command: str, sentence: str, words: Sequence[str])
         return None
     example = EXAMPLES[command].format(program=program)
     return HELP.format(program=program, command=command, sentence=sentence, example=example)
+
+
+def print_recipe_help(program: str, command: Callable[[], None]) -> bool:
+    """Print the help of the training command that stands on the command line, if it is asked for and nothing else.
+
+    Args:
+        program: Name of the console script.
+        command: What the command line has chosen; its docstring says what it does.
+    """
+    told = recipe_help(program, sys.argv[1], command.__doc__ or "", sys.argv[2:])
+    if told is not None:
+        print(told, end="")
+    return told is not None
 
 
 def recipe_words(words: Sequence[str]) -> list[str]:
