@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceops.atomic_files import LONGEST_NAME, machine_name, replacing
-from faceops.command_line import as_sentence
+from faceops.error_sentences import as_sentence
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

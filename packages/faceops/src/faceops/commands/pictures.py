@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceops.command_line import as_sentence_about
 from faceops.detection.detector import Detector
+from faceops.error_sentences import as_sentence_about
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture
 from faceops.progress.verbosity import say, say_failure

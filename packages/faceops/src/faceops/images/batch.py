@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from faceops.command_line import as_sentence, as_sentence_about, is_out_of_memory
+from faceops.error_sentences import as_sentence, as_sentence_about, is_out_of_memory
 from faceops.images.jobs import Job
 from faceops.progress.display import shown
 from faceops.progress.tracker import parts

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from faceops.command_line import as_sentence
+from faceops.error_sentences import as_sentence
 from faceops.images.decoding import open_header
 from faceops.images.memory_budget import check_memory
 from faceops.images.regular_files import check_regular

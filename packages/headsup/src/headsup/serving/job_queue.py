@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from faceops.command_line import as_sentence, is_out_of_memory
+from faceops.error_sentences import as_sentence, is_out_of_memory
 from headsup.serving.limits import Limits
 from headsup.serving.pace import Pace
 from headsup.serving.photo_job import CancelledError, ForceableError, Outcome, PhotoJob

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from uvicorn import Config, Server
 
-from faceops.command_line import as_sentence
 from faceops.detection.selection import build_detector
+from faceops.error_sentences import as_sentence
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import ServeOptions

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from faceops.command_line import is_out_of_memory
+from faceops.error_sentences import is_out_of_memory
 from portraitdata.scoring.learned_metric_table import LearnedMetric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, SetMetric, UnavailableMetricError
 
