@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from faceops.command_line import Commands
+from faceops.progress.verbosity import VERBOSITY, Verbosity
 
 PROGRAMS = ("faceops", "portraitdata", "hime", "headsup")
 LEAKS = ("type:", "<class", "Literal[", "Annotated[", "null")
@@ -83,3 +84,4 @@ def test_quiet_commands_say_only_what_fails(
         with pytest.raises(SystemExit):
             import_module("headsup.cli").main()
         assert capsys.readouterr().err == errors
+        assert VERBOSITY.get() is Verbosity.USUAL  # for the next command of the same process

@@ -257,7 +257,7 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
     """
     write_any_name()
     bound_settings()
-    VERBOSITY.set(Verbosity.USUAL)
+    before = VERBOSITY.set(Verbosity.USUAL)
     try:
         status = run()
     except KeyboardInterrupt:
@@ -274,4 +274,6 @@ def run_command(program: str, run: Callable[[], int | None], out_of_memory: str 
             raise
         print(f"{program}: {sentence}", file=sys.stderr)
         sys.exit(2)
+    finally:  # the next command of the same process asks for itself
+        VERBOSITY.reset(before)
     sys.exit(status or 0)
