@@ -1,5 +1,7 @@
 """Memory of upscaling: what is counted, what a process takes, and which tiles fit."""
 
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from hime.upscaling import files
 from hime.upscaling.files import Setup, run_job
 from hime.upscaling.memory import fitting_tiling, smaller_tilings, tile_bytes, whole_bytes
 from hime.upscaling.tiling import Tiling
+from tests.support.packages import ROOT
 
 
 def network() -> HIME:
@@ -29,17 +32,33 @@ def ran(model: HIME, side: int, exemplars: int) -> None:
         model.explain(lr, references if exemplars else None)
 
 
-@pytest.mark.parametrize(("side", "exemplars"), [(160, 0), (128, 1), (96, 3)])
-def test_a_tile_takes_what_is_counted(side: int, exemplars: int, tmp_path: Path) -> None:
-    model, before = network(), torch.get_num_threads()
+TILES = (160, 0), (128, 1), (96, 3)
+"""Side of a tile, and number of exemplars."""
+
+
+def measured(folder: str) -> None:
+    """Print how each tile's run in a forked child ends, and its memory; for a process of its own."""
     torch.set_num_threads(1)  # a forked child has lost the others
-    try:
-        ending = run_forked(partial(ran, model, side, exemplars), tmp_path, 60)
-    finally:
-        torch.set_num_threads(before)
-    assert ending.status == 0, ending.said
-    counted = tile_bytes(model, side, side, exemplars)
-    assert ending.memory <= counted <= 3 * ending.memory
+    for side, exemplars in TILES:
+        ending = run_forked(partial(ran, network(), side, exemplars), Path(folder), 60)
+        print(ending.status, ending.memory, ending.said)
+
+
+@pytest.fixture(scope="module")
+def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], list[str]]:
+    """Status, memory and words of each tile's run, in a process in which no test has freed memory to be filled."""
+    code = f"from tests.hime.test_memory import measured; measured({str(tmp_path_factory.mktemp('tiles'))!r})"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return dict(zip(TILES, (line.split(maxsplit=2) for line in ended.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize(("side", "exemplars"), TILES)
+def test_a_tile_takes_what_is_counted(side: int, exemplars: int, endings: dict[tuple[int, int], list[str]]) -> None:
+    status, memory, *said = endings[side, exemplars]
+    assert status == "0", said
+    counted = tile_bytes(network(), side, side, exemplars)
+    assert int(memory) <= counted <= 3 * int(memory)
 
 
 def test_more_exemplars_pixels_and_flow_take_more() -> None:
