@@ -1,6 +1,7 @@
 """Weights files of strangers: what they say of themselves is checked before anything is built or fetched."""
 
 import json
+import signal
 import socket
 import sys
 import time
@@ -140,9 +141,11 @@ def test_commands_say_which_option_allows_it(stranger, calls, command, tmp_path,
         "merge": [str(stranger), "--output", str(tmp_path / "merged")],
     }
     monkeypatch.setattr(sys, "argv", ["headsup", command, *words[command]])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
     assert f"--base {BASE} allows it" in capsys.readouterr().err
     assert calls == []
     assert not (tmp_path / "b.png").exists()

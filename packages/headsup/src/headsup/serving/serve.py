@@ -6,7 +6,8 @@ import socket
 import sys
 import threading
 import webbrowser
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
@@ -117,9 +118,9 @@ def serve_page(options: ServeOptions) -> None:
     with (
         listen(options.host, options.port) as listener,
         TemporaryDirectory(prefix=folder_prefix(), ignore_cleanup_errors=True) as folder,
+        ended_by_signals(),
     ):
         try:
-            end_on_signals()
             with shown("Loading"):
                 restorers = Restorers({each.name: source_of(each, options).load for each in offered})
                 device = str(restorers.load().restorer.device)
@@ -151,9 +152,16 @@ def source_of(offered: OfferedWeights, options: ServeOptions) -> RestorerSource:
     return RestorerSource(offered.weights, options.base, options.prompt, options.device, options.precision)
 
 
-def end_on_signals() -> None:
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
     """Let being told to end, and the terminal being closed, count as Ctrl-C, so that files are removed."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number and signal.getsignal(number) == signal.SIG_DFL:  # one that is ignored, as under nohup, stays so
-            signal.signal(number, signal.default_int_handler)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # one that is ignored, as under nohup, stays so
+    taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
