@@ -177,22 +177,24 @@ def test_within_the_memory_and_equal() -> None:
     torch.testing.assert_close(picture, expected, atol=TOLERANCE, rtol=0)
 
 
-def test_guided_within_the_memory_and_equal() -> None:
+@pytest.mark.parametrize("details", [False, True])
+def test_guided_within_the_memory_and_equal(details: bool) -> None:
     vae = random_vae("tiny")
     torch.manual_seed(0)
-    guidance = Guidance(vae, 16).requires_grad_(False)
+    guidance = Guidance(vae, 16, details=details).requires_grad_(False)
     for parameter in guidance.parameters():
         parameter.normal_(std=0.03)
     side = 640
     picture = torch.rand(1, 3, side, side)
+    placed = torch.rand(1, 4, side, side) if details else None
     latents = autoencoder.encode(vae, picture).detach()
     allowed = 90e6
     assert decode_bytes(vae, 1, side, side, branch=guidance.branch) > FIXED + allowed
     with LiveBytes() as live:
-        tiles = decode_guided(vae, guidance, latents, picture, FIXED + allowed)
+        tiles = decode_guided(vae, guidance, latents, picture, FIXED + allowed, placed)
     assert live.most < allowed
     with LiveBytes() as whole:
-        expected = decode_guided(vae, guidance, latents, picture)
+        expected = decode_guided(vae, guidance, latents, picture, None, placed)
     assert whole.most > 1.2 * live.most
     assert whole.most < decode_bytes(vae, 1, side, side, branch=guidance.branch)
     for found, wanted in zip(tiles, expected, strict=True):

@@ -96,6 +96,11 @@ class Branch(nn.Module):
         self.head = cleared(nn.Conv2d(half, PICTURE * STEP**2, 3, padding=1))
 
     @property
+    def details(self) -> bool:
+        """True if it sees references."""
+        return self.reference_stem is not None
+
+    @property
     def channels(self) -> tuple[int, int, int]:
         """Channels of the features at 1/8, 1/4 and 1/2."""
         return self.from_eighth.in_channels, self.from_quarter.in_channels, self.head.in_channels
@@ -201,7 +206,7 @@ class Guidance(nn.Module):
     @property
     def details(self) -> bool:
         """True if the branch sees references."""
-        return self.branch.reference_stem is not None
+        return self.branch.details
 
     def forward(self, picture: Float[Tensor, "b 3 h w"], placed: Float[Tensor, "b 4 h w"] | None = None) -> Guide:
         """Features of an enlarged input, RGB in [0, 1], and of references on it, see `Branch`."""

@@ -27,7 +27,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from headsup.model.autoencoder import latent_factor, patch_side
-from headsup.model.guidance import Branch
+from headsup.model.guidance import COVERED, PICTURE, Branch
 from headsup.tiling.chain import Segment, decoder_chain, encoder_chain
 from headsup.tiling.latent_tiles import starts
 
@@ -132,9 +132,10 @@ def guide_values(branch: Branch) -> int:
 def branch_values(branch: Branch, pixels: int) -> int:
     """Values alive while a branch runs on a square of so many pixels and what is around it, its features included."""
     side = math.isqrt(pixels) + 2 * branch.reach
-    # the piece itself and its squares; at half of the resolution the shortcut, a convolution's input and output in its
-    # own layout, the activation and the sum
-    return side * side * (guide_values(branch) + 6 * branch.channels[2] // 4 + 6)
+    # the piece itself and its squares, and those of what is placed on it; at half of the resolution the shortcut, a
+    # convolution's input and output in its own layout, the activation and the sum
+    seen = 2 * (PICTURE + (COVERED if branch.details else 0))
+    return side * side * (guide_values(branch) + 6 * branch.channels[2] // 4 + seen)
 
 
 def fixed_share(vae: AutoencoderKL, batch: int, height: int, width: int, element: int) -> int:
