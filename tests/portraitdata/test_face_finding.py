@@ -10,7 +10,14 @@ from faceops.detection.detectors.any_turn_network import Predictions
 from faceops.detection.places import places_of
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
-from portraitdata.face_finding.labels import COLUMNS, LabelledPicture, agreed_faces, read_labels, write_labels
+from portraitdata.face_finding.labels import (
+    COLUMNS,
+    LabelledPicture,
+    agreed_faces,
+    label_pictures,
+    read_labels,
+    write_labels,
+)
 from portraitdata.face_finding.losses import finder_losses, paired_overlaps, quality_focal_loss
 from portraitdata.face_finding.picture_bank import bank
 from portraitdata.face_finding.recall import RecallScores
@@ -41,12 +48,23 @@ def test_labels_where_two_detectors_agree() -> None:
     assert landmarks.isnan().all()
 
 
+def test_a_photograph_that_cannot_be_read_is_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    save_picture(Picture(torch.zeros(3, 100, 400)), tmp_path / "b.png")
+    files = [tmp_path / "a.jpg", tmp_path / "b.png"]
+    found = list(label_pictures(files, (lambda _: faces_at(0), lambda _: faces_at(0))))
+    assert [label.file.name for label in found] == ["b.png"]
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "a.jpg" in sentence
+    assert sentence.endswith("It is left out.")
+
+
 def test_a_table_and_back(tmp_path: Path) -> None:
     some = LabelledPicture(tmp_path / "a/b.jpg", faces_at(0, 100).boxes, faces_at(0, 100).landmarks.clone())
     some.landmarks[1] = torch.nan
     none = LabelledPicture(tmp_path / "c.jpg", torch.zeros(0, 4), torch.zeros(0, 5, 2))
     table = tmp_path / "faces.csv"
-    assert write_labels([some, none], tmp_path, table) == 1
+    assert write_labels([some, none], tmp_path, table) == (2, 1)
     again, empty = read_labels(table, tmp_path)
     assert (again.file, empty.file) == (some.file, none.file)
     torch.testing.assert_close(again.boxes, some.boxes)

@@ -4,6 +4,7 @@ A command imports what it needs when it runs, so that help is fast.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
@@ -15,6 +16,7 @@ from portraitdata.commands.label_options import ExportDetectorOptions, LabelFace
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.commands.tag_options import TagOptions
+from portraitdata.training.recipe_help import print_recipe_help
 
 
 def fit() -> None:
@@ -25,14 +27,14 @@ def validate() -> None:
     """Score a checkpoint of it on the photographs that are held out."""
 
 
-def label_faces(options: LabelFacesOptions) -> None:
+def label_faces(options: LabelFacesOptions) -> int:
     """Refuse a missing folder, then label the faces of its photographs."""
     check_exists("folder", options.folder)
     check_exists("weights file", options.yunet, options.retinaface)
 
     from portraitdata.commands.label_faces import run_label_faces
 
-    run_label_faces(options)
+    return run_label_faces(options)
 
 
 def export_detector(options: ExportDetectorOptions) -> None:
@@ -179,7 +181,7 @@ def study_score(options: StudyScoreOptions) -> int:
     return run_study_score(options)
 
 
-TRAINER_COMMANDS: Commands = {"fit": fit, "validate": validate}
+TRAINER_COMMANDS: dict[str, Callable[[], None]] = {"fit": fit, "validate": validate}
 """Run by LightningCLI, which parses their options itself; here they are only names and help lines."""
 
 COMMANDS: Commands = {
@@ -200,6 +202,7 @@ COMMANDS: Commands = {
         "score": study_score,
     },
     "label-faces": label_faces,
+    **TRAINER_COMMANDS,
     "export-detector": export_detector,
 }
 
@@ -207,11 +210,14 @@ COMMANDS: Commands = {
 def run() -> int | None:
     """Parse the command line and run its command; the result is the exit status."""
     if sys.argv[1:2] and sys.argv[1] in TRAINER_COMMANDS:
+        if print_recipe_help("portraitdata", TRAINER_COMMANDS[sys.argv[1]]):
+            return None
+
         from portraitdata.face_finding.training.cli import run as run_recipe
 
         run_recipe()
         return None
-    return run_chosen({**TRAINER_COMMANDS, **COMMANDS}, "portraitdata")
+    return run_chosen(COMMANDS, "portraitdata")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,9 +12,12 @@ from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.detection.detector import Detector
+from faceops.error_sentences import as_sentence_about
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import LANDMARKS, Faces
+from faceops.images.errors import ImageFileError
 from faceops.images.files import load_picture
+from faceops.progress.verbosity import say_failure
 
 SAME = 0.4
 """Intersection over union from which on two boxes are one face."""
@@ -73,19 +77,29 @@ def agreed_faces(
 
 
 def label_pictures(files: Iterable[Path], teachers: tuple[Detector, Detector]) -> Iterator[LabelledPicture]:
-    """Labels of photographs."""
+    """Labels of photographs; one that cannot be read is named on stderr, and left out."""
     for file in files:
+        try:
+            pixels = load_picture(file).pixels
+        except (ImageFileError, OSError) as error:
+            say_failure(f"{as_sentence_about(error, file)} It is left out.")
+            continue
         with torch.inference_mode():
-            yield LabelledPicture(file, *agreed_faces(load_picture(file).pixels, teachers))
+            labels = agreed_faces(pixels, teachers)
+        yield LabelledPicture(file, *labels)
 
 
-def write_labels(pictures: Iterable[LabelledPicture], root: Path, table: Path) -> int:
-    """Write a table of labels, whole or not at all; files as they are called below `root`.
+class Written(NamedTuple):
+    """What a table of labels holds."""
 
-    Returns:
-        Number of faces on which the detectors agree.
-    """
-    count = 0
+    pictures: int
+    faces: int
+    """On which the detectors agree."""
+
+
+def write_labels(pictures: Iterable[LabelledPicture], root: Path, table: Path) -> Written:
+    """Write a table of labels, whole or not at all; files as they are called below `root`."""
+    photographs = faces = 0
     with replacing(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -94,8 +108,8 @@ def write_labels(pictures: Iterable[LabelledPicture], root: Path, table: Path) -
             values = torch.cat([picture.boxes, picture.landmarks.flatten(1)], dim=1)
             rows = [["" if value != value else f"{value:.2f}" for value in face] for face in values.tolist()]
             writer.writerows([name, *row] for row in rows or [[]])
-            count += int(picture.sure.sum())
-    return count
+            photographs, faces = photographs + 1, faces + int(picture.sure.sum())
+    return Written(photographs, faces)
 
 
 def read_labels(table: Path, root: Path) -> list[LabelledPicture]:

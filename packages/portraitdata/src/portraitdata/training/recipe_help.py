@@ -3,12 +3,8 @@
 import sys
 from collections.abc import Callable, Sequence
 
-EXAMPLES = {
-    "fit": "{program} fit -c lightning_configs/{program}/smoke.yaml --trainer.max_steps 40",
-    "validate": "{program} validate -c runs/smoke/version_0/config.yaml --ckpt_path last.ckpt",
-    "test": "{program} test -c runs/smoke/version_0/config.yaml --ckpt_path last.ckpt",
-    "predict": "{program} predict -c runs/smoke/version_0/config.yaml --ckpt_path last.ckpt",
-}
+CONFIGS = {"portraitdata": "lightning_configs/faceops/any_turn.yaml"}
+"""Settings of the examples, of programs that have no small ones."""
 
 HELP = """usage: {program} {command} -c CONFIG.yaml ... [--key value ...]
 
@@ -51,7 +47,12 @@ def recipe_help(program: str, command: str, sentence: str, words: Sequence[str])
     """
     if list(words) not in (["-h"], ["--help"]):
         return None
-    example = EXAMPLES[command].format(program=program)
+    config = CONFIGS.get(program, f"lightning_configs/{program}/smoke.yaml")
+    if command == "fit":
+        example = f"{program} fit -c {config} --trainer.max_steps 40"
+    else:
+        run = config.rpartition("/")[2].removesuffix(".yaml")
+        example = f"{program} {command} -c runs/{run}/version_0/config.yaml --ckpt_path last.ckpt"
     return HELP.format(program=program, command=command, sentence=sentence, example=example)
 
 
