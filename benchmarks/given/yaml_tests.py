@@ -1,7 +1,7 @@
 """Reading a YAML file of tests; whatever is wrong in it is a sentence that names the place."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -74,8 +74,10 @@ def checked_settings(values: object, kind: type, where: str) -> dict[str, Any]:
     unknown = [str(name) for name in values if name not in names]
     if unknown:
         raise ValueError(f"{where}: there is no setting {', '.join(unknown)}; settings are {', '.join(names)}.")
-    if kind is GivenSet and "folder" not in values:
-        raise ValueError(f"{where}: folder is missing, the test set's or that in which hq and lq are.")
+    needed = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    for name in needed:
+        if name not in values:
+            raise ValueError(f"{where}: {name} is missing; settings are {', '.join(names)}.")
     hints = get_type_hints(kind)
     return {name: checked(value, hints[name], f"{where}, {name}") for name, value in values.items()}
 
