@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
-from benchmarks.given.given_tests import GivenSet, GivenTests
+from benchmarks.given.given_tests import Device, GivenSet, GivenTests
 from benchmarks.given.planned_tests import plan_tests
 from benchmarks.given.yaml_tests import read_tests
 from benchmarks.reporting.catalogue import benchmarks
@@ -87,7 +88,7 @@ def add_given_tests(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--metrics", help="names of `portraitdata score`, as psnr,lpips (default those of the paper)")
     group.add_argument("--limit", type=int, help="use only this many pictures of each set, evenly spread")
     group.add_argument("--size", type=int, help="of an index, side of the truths in pixels (default 1024)")
-    group.add_argument("--device", help="device of restorers and metrics, as cuda (default cpu)")
+    group.add_argument("--device", choices=get_args(Device), help="where restorers and metrics run (default cpu)")
     group.add_argument("--download", action="store_true", help="fetch weights of metrics that are missing")
 
 

@@ -35,6 +35,12 @@ BESIDE = (
     "pictures. Win rates: see `portraitdata study`."
 )
 
+FACES = (
+    "FID is between results and truths; that of DAEFR, whose protocol Table 1 follows, is between results and FFHQ, and "
+    "its inputs of CelebA-Test are not those of other authors."
+)
+"""What is to be said beside Table 1."""
+
 
 def measure(suite: Suite, tests: PlannedTests | None = None) -> list[Table]:
     """A table for each test set.
@@ -77,7 +83,7 @@ def table_of(planned: PlannedSet, restorers: Mapping[str, Loaded], tests: Planne
     settings = scoring_settings(given, planned.task)
     chosen = select_metrics(given.metrics or METRICS[planned.task], settings)
     scores = {name: score_pairs(pairing, chosen, settings) for name, pairing in pairings.items()}
-    remarks = [blind, *rows.remarks, *notes(scores), BESIDE]
+    remarks = [blind, *rows.remarks, *notes(scores), BESIDE, FACES if planned.task == "faces" else ""]
     title = f"{planned.name}: {words(planned, samples)}"
     columns = next(iter(scores.values())).every_column
     return Table(
@@ -148,7 +154,7 @@ def notes(scores: Mapping[str, ScoreTable]) -> Iterator[str]:
         yield f"No face is found in {listed(list(without_face))}."
     for row, table in scores.items():
         if table.problems:
-            yield f"{row}, of {len(table.rows)} pictures only: {' '.join(table.problems[:3])}"
+            yield f"{row}, of {counted(len(table.rows), 'picture')} only: {' '.join(table.problems[:3])}"
 
 
 def words(planned: PlannedSet, samples: GivenSamples) -> str:

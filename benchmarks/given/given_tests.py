@@ -10,6 +10,9 @@ from portraitdata.degradation.presets import PresetName
 Task = Literal["faces", "portraits", "general"]
 """What HeadsUp's tables test: aligned faces (Table 1), portraits (Tables 2 and 4), pictures of anything (Table 3)."""
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where restorers and metrics run, see `faceops.device.select_device`."""
+
 
 @dataclass(frozen=True)
 class GivenSet:
@@ -47,7 +50,7 @@ class GivenTests:
             sets are tested, with a folder for each set, of its name.
         metrics: Names of `portraitdata score`; none for the paper's.
         limit: Use only this many pictures of a set, evenly spread; None for all.
-        device: Device of restorers and metrics.
+        device: Where restorers and metrics run.
         download: Whether weights of metrics that are missing are fetched.
     """
 
@@ -56,5 +59,5 @@ class GivenTests:
     results: Mapping[str, Path] = field(default_factory=dict)
     metrics: Sequence[str] = ()
     limit: int | None = None
-    device: str = "cpu"
+    device: Device = "cpu"
     download: bool = False

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from benchmarks.headsup.public_methods import by_public_restorer, compact
 from benchmarks.headsup.samples import Sample
 from benchmarks.photographs import NoPhotographsError
 from faceops.detection.detector import Detector
+from faceops.device import select_device
 from faceops.images.files import Picture
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.public_restorers.public_restorer import PublicRestorer
@@ -41,10 +41,10 @@ def load_restorers(tests: PlannedTests) -> dict[str, Loaded]:
     """Restorers by the name of their row.
 
     Raises:
-        ValueError: If a file does not hold what its kind says, or the device is none.
+        ValueError: If a file does not hold what its kind says, or torch sees no such device.
         OSError: If something is missing, as the base model of weights.
     """
-    device = torch.device(tests.given.device)
+    device = select_device(tests.given.device)
     found: dict[str, Loaded] = {}
     for name, weights in tests.given.weights.items():
         if tests.kinds[name] == "headsup":

@@ -7,6 +7,7 @@ from benchmarks.headsup.headings import HEADINGS
 from benchmarks.photographs import NoPhotographsError, weight_file
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
+from faceops.device import select_device
 from portraitdata.scoring.metric import UnavailableMetricError
 from portraitdata.scoring.selection import ScoringSettings, present_weights
 from portraitdata.scoring.table import ScoreTable
@@ -32,7 +33,7 @@ def scoring_settings(tests: GivenTests, task: Task) -> ScoringSettings:
         detector_weights=staged(DETECTOR),
         identity_weights=staged(IDENTITY) or usual.identity_weights,
         download=tests.download,
-        device=tests.device,
+        device=str(select_device(tests.device)),
     )
 
 

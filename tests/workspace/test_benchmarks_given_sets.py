@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,22 @@ from safetensors.torch import save_file
 
 from benchmarks import __main__ as command
 from benchmarks.command_line import parsed
+from benchmarks.given.given_samples import GivenSamples
+from benchmarks.given.given_sets import cells, notes
 from benchmarks.given.given_tests import GivenSet
 from benchmarks.given.planned_tests import INDEX, METRICS, plan_set
+from benchmarks.given.restorers import rows_of
 from benchmarks.given.yaml_tests import read_tests
 from benchmarks.headsup.headings import HEADINGS
 from benchmarks.peers.srvgg import SRVGG
+from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.settings_files import bound_settings
+from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
+from portraitdata.scoring.metric import Column
+from portraitdata.scoring.table import ScoreTable
 
 ROOT = Path(__file__).parents[2]
 
@@ -264,3 +272,53 @@ def test_commands_of_the_documents_do_what_they_say(
         tables.append(sorted(path.stem for path in Path("outputs/benchmarks/given_sets").glob("*.csv")))
     assert tables[-1] == [f"given_{name}" for name in ("DRealSR", "RealSR", "holidays", "portraits")]
     assert "mine" in capsys.readouterr().out
+
+
+class Grey(torch.nn.Module):
+    """Makes every picture grey."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(image, 0.5)
+
+
+def test_restorers_of_faces_alone_are_rows_where_there_are_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORTRAIT_ASSETS", raising=False)
+    face = PublicRestorer(Grey(), Maker("GFPGAN", face_side=512, note="For research only."), torch.device("cpu"))
+    aligned = rows_of({"GFPGAN": face}, "faces", 1, False, None)
+    assert (list(aligned.methods), aligned.remarks) == (["input", "GFPGAN"], ("For research only.",))
+    for task, detector, reason in (
+        ("general", None, "the set has pictures of anything"),
+        ("portraits", None, "there is no detector to find them"),
+        ("portraits", lambda images: Faces.none(), "what they would be pasted over needs photographs"),
+    ):
+        rows = rows_of({"GFPGAN": face}, task, 4, False, detector)
+        assert list(rows.methods) == ["bicubic"]
+        assert f"Without GFPGAN: it restores aligned faces alone, and {reason}" in rows.remarks[0]
+
+
+def test_what_is_missing_is_said_once_beside_numbers_of_the_set() -> None:
+    psnr, fid = Column("psnr", "RGB", higher_is_better=True), Column("fid", "clean-fid", higher_is_better=False)
+    skipped = {"niqe": "pyiqa is not installed.", "musiq": "pyiqa is not installed.", "lpips": "Its weights are not."}
+    whole = ScoreTable("rgb", 0, (psnr,), {"a": (20.0,), "b": (None,)}, (fid,), (12.5,), skipped, ("b (target)",))
+    partly = replace(whole, rows={"a": (21.0,)}, problems=("b.png is damaged.",))
+    assert cells(whole) == (20.0, 12.5)
+    assert list(notes({"bicubic": whole, "theirs": partly})) == [
+        "Measured as: PSNR (RGB), FID (clean-fid).",
+        "Without NIQE, MUSIQ: pyiqa is not installed. Without LPIPS: Its weights are not.",
+        "No face is found in b (target).",
+        "theirs, of 1 picture only: b.png is damaged.",
+    ]
+
+
+def test_references_are_for_faces_that_are_found(tmp_path: Path) -> None:
+    for part, side in (("hq", 32), ("lq", 8), ("reference", 512)):
+        for name in "ab":
+            picture(tmp_path / part / f"{name}.png", side)
+    planned = plan_set("mine", GivenSet(tmp_path))
+    blind = GivenSamples(planned, tmp_path / "out", 1, None)
+    ((sample, truth, given),) = blind
+    assert (blind.has_references, len(sample.face), sample.name) == (False, 0, "a")
+    assert (truth, given) == (tmp_path / "hq/a.png", tmp_path / "lq/a.png")
+    aligned = GivenSamples(plan_set("mine", GivenSet(tmp_path, task="faces")), tmp_path / "out", None, None)
+    assert aligned.has_references
+    assert [len(sample.face) for sample, _, _ in aligned] == [1, 1]
