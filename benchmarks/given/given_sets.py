@@ -36,8 +36,8 @@ BESIDE = (
 )
 
 FACES = (
-    "FID is between results and truths; that of DAEFR, whose protocol Table 1 follows, is between results and FFHQ, and "
-    "its inputs of CelebA-Test are not those of other authors."
+    "FID is between results and truths; that of DAEFR, whose protocol Table 1 follows, is between results and FFHQ. "
+    "Its inputs of CelebA-Test are not those of other authors."
 )
 """What is to be said beside Table 1."""
 
