@@ -52,8 +52,9 @@ format: setup ## Format the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-benchmark: setup ## Measure quality, speed and memory, and write a report; SUITE=full measures all, RESUME=yes goes on
-	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(RESUME),--resume)
+benchmark: setup ## Measure and write a report; SUITE=full measures all, RESUME=yes goes on, SETS=... tests on your own sets
+	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(RESUME),--resume) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+		$(if $(SETS),--sets $(SETS)) $(if $(RESULTS),--results $(RESULTS)) $(if $(LIMIT),--limit $(LIMIT))
 
 clean: ## Remove what make made
 	rm -rf $(VENV) outputs runs

@@ -1,59 +1,65 @@
-"""Tables 1 to 4 of HeadsUp: other data, Stable Diffusion 2.1 as the base, eight A100."""
+"""Tables 1 to 4 of HeadsUp, all rows, read from the file beside this one."""
 
-from benchmarks.reporting.table import Published
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-TABLE1 = Published(
-    "HeadsUp, Table 1: CelebA-Test, 3,000 aligned faces of 512 pixels; IDA in radians",
-    ("method", "PSNR", "SSIM", "LPIPS", "FID", "NIQE", "IDA"),
-    (
-        ("PSFRGAN", 20.303, 0.536, 0.450, 66.367, 3.811, 1.260),
-        ("GFP-GAN", 19.574, 0.522, 0.453, 46.130, 4.061, 1.268),
-        ("GPEN", 20.545, 0.552, 0.425, 55.308, 3.913, 1.141),
-        ("RestoreFormer", 20.146, 0.494, 0.467, 54.395, 4.013, 1.231),
-        ("CodeFormer", 21.449, 0.575, 0.365, 62.021, 4.570, 1.049),
-        ("VQFR", 19.484, 0.472, 0.456, 54.010, 3.328, 1.237),
-        ("DR2", 20.327, 0.595, 0.409, 63.675, 5.104, 1.215),
-        ("DAEFR", 19.919, 0.553, 0.388, 52.056, 4.477, 1.071),
-        ("HeadsUp", 22.924, 0.684, 0.345, 29.226, 4.264, 1.103),
-    ),
-)
+import yaml
 
-TABLE2 = Published(
-    "HeadsUp, Table 2: PortraitSR-4K-Te, 1024 pixels from 256, Real-ESRGAN's degradation",
-    ("method", "PSNR", "SSIM", "LPIPS", "DISTS", "FID", "NIQE", "MUSIQ", "ID-Score", "WR id", "WR N"),
-    (
-        ("OSEDiff", 25.19, 0.7802, 0.3287, 0.1755, 116.80, 4.8639, 66.0657, 0.2821, 0.21, 0.24),
-        ("PiSA-SR", 24.93, 0.7519, 0.3506, 0.1725, 119.79, 4.3204, 66.4237, 0.3118, 0.17, 0.13),
-        ("RealESRGAN+CodeFormer", 24.86, 0.7400, 0.4700, 0.2600, 187.61, 5.2831, 48.8817, 0.1664, 0.06, 0.02),
-        ("OSEDiff+OSEDiff_Face", 25.26, 0.7810, 0.3311, 0.1728, 116.86, 4.8791, 64.9308, 0.3128, 0.16, 0.21),
-        ("HeadsUp", 25.64, 0.8060, 0.2573, 0.1398, 101.13, 4.8813, 67.7528, 0.3715, 0.40, 0.40),
-    ),
-)
+from benchmarks.reporting.table import Cell, Published
 
-TABLE3 = Published(
-    "HeadsUp, Table 3: DIV2K-Val, 512 pixels from 128; S counts diffusion steps",
-    ("method", "PSNR", "SSIM", "LPIPS", "DISTS", "FID", "NIQE", "MUSIQ", "CLIPIQA", "MANIQA"),
-    (
-        ("ResShift-S15", 24.69, 0.6175, 0.3374, 0.2215, 36.01, 6.82, 60.92, 0.6089, 0.5450),
-        ("StableSR-S200", 23.31, 0.5728, 0.3129, 0.2138, 24.67, 4.76, 65.63, 0.6682, 0.6188),
-        ("DiffBIR-S50", 23.67, 0.5653, 0.3541, 0.2129, 30.93, 4.71, 65.66, 0.6652, 0.6204),
-        ("PASD-S20", 23.14, 0.5489, 0.3607, 0.2219, 29.32, 4.40, 68.83, 0.6711, 0.6484),
-        ("SinSR-S1", 24.43, 0.6012, 0.3262, 0.2066, 35.45, 6.02, 62.80, 0.6499, 0.5395),
-        ("SeeSR-S50", 23.71, 0.6045, 0.3207, 0.1967, 25.83, 4.82, 68.49, 0.6857, 0.6239),
-        ("OSEDiff-S1", 23.72, 0.6108, 0.2941, 0.1976, 26.32, 4.71, 67.97, 0.6683, 0.6148),
-        ("PiSA-SR-S1", 23.87, 0.6058, 0.2823, 0.1934, 25.07, 4.55, 69.68, 0.6927, 0.6400),
-        ("HeadsUp-S1", 23.83, 0.6170, 0.3265, 0.2102, 28.91, 4.45, 64.15, 0.6445, 0.6162),
-    ),
-)
+FILE = Path(__file__).with_suffix(".yaml")
 
-TABLE4 = Published(
-    "HeadsUp, Table 4: PortraitSR-4K-Te, 1024 pixels from 256",
-    ("row", "PSNR", "SSIM", "LPIPS", "DISTS", "FID", "NIQE", "MUSIQ", "ID-Score"),
-    (
-        ("1 without face losses", 25.07, 0.8059, 0.2755, 0.1533, 111.16, 4.9286, 69.2658, 0.2600),
-        ("2 fidelity", 25.65, 0.8113, 0.2770, 0.1631, 110.44, 5.1377, 67.4218, 0.3010),
-        ("3 identity", 25.85, 0.8122, 0.2680, 0.1527, 104.82, 5.7209, 64.5272, 0.4348),
-        ("4 both", 25.74, 0.8040, 0.2517, 0.1360, 99.55, 4.5785, 69.0616, 0.3634),
-        ("5 both, with reference", 25.64, 0.8060, 0.2573, 0.1398, 101.13, 4.8813, 67.7528, 0.3715),
-    ),
-)
+
+@cache
+def entries() -> list[dict[str, Any]]:
+    """The tables of the file; Table 3 is three of them, one for each test set."""
+    read: list[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return read
+
+
+def published_table(number: int, data: str | None = None) -> Published:
+    """A table of the paper.
+
+    Args:
+        number: Of the table, from 1 to 4.
+        data: Test set, where the table has several; None for that of its first rows.
+
+    Raises:
+        ValueError: If there is no such table.
+
+    Example:
+        >>> table = published_table(3, "RealSR")
+        >>> table.columns[:3], table.rows[0][:3]
+        (('method', 'PSNR', 'SSIM'), ('ResShift-S15', 26.31, 0.741))
+    """
+    for entry in entries():
+        if entry["table"] == number and data in (None, entry["data"]):
+            return Published(entry["source"], tuple(entry["columns"]), tuple(map(tuple, entry["rows"])))
+    known = ", ".join(f"{entry['table']} of {entry['data']}" for entry in entries())
+    raise ValueError(f"HeadsUp has no table {number} of {data}; its tables are {known}.")
+
+
+def published_rows(*tables: tuple[int, str]) -> Published:
+    """Several tables in one, each row with the number of its table; cells are empty where a table lacks the column.
+
+    Args:
+        tables: Number and test set of each.
+
+    Raises:
+        ValueError: If there is no such table.
+
+    Example:
+        >>> both = published_rows((2, "PortraitSR-4K-Te"), (4, "PortraitSR-4K-Te"))
+        >>> both.columns[:2], both.rows[0][:3], both.rows[-1][:3], both.rows[-1][-1]
+        (('table', 'method'), ('2', 'OSEDiff', 25.19), ('4', '5 both, with reference', 25.64), '')
+    """
+    found = [published_table(*table) for table in tables]
+    numbers = list(dict.fromkeys(column for table in found for column in table.columns[1:]))
+    rows: list[tuple[Cell, ...]] = []
+    for (number, data), table in zip(tables, found, strict=True):
+        label = f"{number}, {data}" if number == 3 else str(number)
+        for row in table.rows:
+            cells = dict(zip(table.columns[1:], row[1:], strict=True))
+            rows.append((label, row[0], *(cells.get(column, "") for column in numbers)))
+    return Published("; ".join(table.source for table in found), ("table", "method", *numbers), tuple(rows))

@@ -11,7 +11,7 @@ VARIABLE = "PORTRAIT_TEST_SETS"
 
 
 def published_set(name: str, aligned: bool, limit: int | None) -> PublishedSamples | None:
-    """Pairs of a test set, in one of the layouts of `portraitdata.restoration.paired_images`; None if it is not there.
+    """Pairs of a test set, in one of the layouts of `portraitdata.restoration.paired_layouts`; None if it is not there.
 
     Args:
         name: Of its folder.

@@ -10,6 +10,7 @@ from statistics import mean
 import torch
 from torch import Tensor
 
+from benchmarks.headsup.headings import HEADINGS
 from benchmarks.headsup.methods import Method, from_folder
 from benchmarks.headsup.samples import Sample
 from benchmarks.photographs import photographs
@@ -20,16 +21,6 @@ from portraitdata.scoring.conventions import Convention
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, TensorMetric
 from portraitdata.scoring.selection import ScoringSettings, select_metrics
-
-HEADINGS = {
-    **{"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "lpips-vgg": "LPIPS", "dists": "DISTS"},
-    **{"niqe": "NIQE", "musiq": "MUSIQ", "clipiqa": "CLIPIQA", "maniqa-pipal": "MANIQA", "ida_daefr": "IDA"},
-    **{"id": "ID-Score", "ida": "angle (EdgeFace)", "boundary": "BoundaryArtifact", "vgg": "VGG direction distance"},
-    **{"vgg16_hed": "VGG-16 (HED) distance", "sharpness": "sharpness", "grid": "2 px grid"},
-    **{"psnr_face": "face PSNR", "mouth": "mouth off, %", "eyes": "eyes off, %"},
-    **{"id_mobilefacenet": "ID MobileFaceNet", "id_edgeface": "ID EdgeFace-XS"},
-}
-"""What tables call the metrics."""
 
 VGG_REMARK = (
     "VGG direction distance stands in for LPIPS: its formula with equal weights on a slim VGG-19, which the "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan
 from benchmarks.headsup.portrait_sets import held_out_portraits
-from benchmarks.headsup.published_figures import TABLE1
+from benchmarks.headsup.published_figures import published_table
 from benchmarks.headsup.published_sets import published_set, where
 from benchmarks.headsup.samples import Sample, degraded
 from benchmarks.headsup.scores import Judges, judges, score_methods
@@ -64,7 +64,7 @@ def table(samples: Sequence[Sample], scorer: Judges, title: str, remark: str) ->
         ("ID-Score",),
         "cosine of true and restored face",
         f"{remark} {NOTE} {scores.remark()}".strip(),
-        TABLE1,
+        published_table(1),
         logarithmic=False,
         pictures={title: sheet(shown, scores.pictures)},
     )

@@ -16,7 +16,7 @@ from benchmarks.headsup.methods import Method, by_blending, by_restorer, enlarge
 from benchmarks.headsup.named_paths import named_paths
 from benchmarks.headsup.portrait_sets import held_out_lfw, held_out_portraits
 from benchmarks.headsup.public_methods import public_methods
-from benchmarks.headsup.published_figures import TABLE2
+from benchmarks.headsup.published_figures import published_table
 from benchmarks.headsup.samples import DegradedSet, Sample
 from benchmarks.headsup.scores import Judges, judges, score_folder, score_methods
 from benchmarks.headsup.sheet import sheet, spread
@@ -99,7 +99,7 @@ def table(tested: DegradedSet, rows: dict[str, Method], scorer: Judges, with_pub
         ("ID-Score",),
         "cosine of true and restored face",
         note.strip(),
-        TABLE2 if with_published else None,
+        published_table(2) if with_published else None,
         logarithmic=False,
         pictures={f"{tested.words}, {tested.preset}, {tested.side} pixels": sheet(shown, scores.pictures)},
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import skimage.data
 
 from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan
-from benchmarks.headsup.published_figures import TABLE3
+from benchmarks.headsup.published_figures import published_table
 from benchmarks.headsup.published_sets import published_set, where
 from benchmarks.headsup.samples import SCALE, Sample, degraded
 from benchmarks.headsup.scores import Judges, judges, score_methods
@@ -48,7 +48,7 @@ def measure(suite: Suite) -> list[Table]:
     rows, scorer = methods(), judges(METRICS, "osediff")
     found = {name: published_set(name, aligned=False, limit=8 if quick else None) for name in TEST_SETS}
     tables = [
-        table(name, samples, rows, scorer, NOTE, TABLE3 if name == "DIV2K" else None)
+        table(name, samples, rows, scorer, NOTE, published_table(3, name))
         for name, samples in found.items()
         if samples is not None
     ]
@@ -56,7 +56,7 @@ def measure(suite: Suite) -> list[Table]:
         return tables
     samples = [sample(name, number, 256 if quick else 512) for number, name in enumerate(PICTURES)]
     used = samples[:4] if quick else samples
-    return [table("stand-in", used, rows, scorer, f"{STAND_IN} {where('DIV2K')} {NOTE}", TABLE3)]
+    return [table("stand-in", used, rows, scorer, f"{STAND_IN} {where('DIV2K')} {NOTE}", published_table(3))]
 
 
 def table(
@@ -65,7 +65,7 @@ def table(
     rows: dict[str, Method],
     scorer: Judges,
     note: str,
-    published: Published | None,
+    published: Published,
 ) -> Table:
     """Scores of one test set, with a sheet of pictures."""
     shown = spread(samples)

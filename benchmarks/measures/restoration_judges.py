@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
-from benchmarks.headsup.scores import HEADINGS, Judges
+from benchmarks.headsup.headings import HEADINGS
+from benchmarks.headsup.scores import Judges
 from benchmarks.measures.dense_landmarks import DenseLandmarks, MouthAndEyes
 from benchmarks.measures.face_psnr import FacePsnr
 from benchmarks.measures.laplacian_band import PixelGrid, Sharpness

@@ -14,6 +14,8 @@ class Benchmark(NamedTuple):
     """Whether it belongs to the quick suite."""
     any_weights: bool = False
     """Whether it judges a restorer that may be named: ``measure(suite, weights) -> list[Table]``."""
+    of_given_sets: bool = False
+    """Whether it tests what somebody gives: ``measure(suite, tests) -> list[Table]``."""
 
 
 SECTIONS: dict[str, tuple[Benchmark, ...]] = {
@@ -40,6 +42,9 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("restorer_references", "benchmarks.headsup.restorer_references", any_weights=True),
         Benchmark("restorer_clothes", "benchmarks.headsup.restorer_clothes", any_weights=True),
         Benchmark("restorer_sheet", "benchmarks.headsup.restorer_sheet", quick=False, any_weights=True),
+    ),
+    "Restorers and test sets of your own": (
+        Benchmark("given_sets", "benchmarks.given.given_sets", quick=False, of_given_sets=True),
     ),
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (

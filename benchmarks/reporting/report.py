@@ -1,11 +1,11 @@
 """The report: one page in HTML with tables, plots and pictures, and the same in Markdown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reporting.catalogue import SECTIONS
+from benchmarks.reporting.catalogue import SECTIONS, Benchmark, benchmarks
 from benchmarks.reporting.results import Outcome
 from benchmarks.reporting.wording import markdown_table, shown
 from faceops.atomic_files import replacing
@@ -30,25 +30,33 @@ nav a { margin-right: 1rem; }
 """
 
 
-def write_report(results: Mapping[str, Outcome], folder: Path) -> Path:
-    """Write report.html and report.md beside the plots and pictures they show; give the first."""
+def write_report(
+    results: Mapping[str, Outcome], folder: Path, sections: Mapping[str, Sequence[Benchmark]] = SECTIONS
+) -> Path:
+    """Write report.html and report.md beside the plots and pictures they show; give the first.
+
+    Args:
+        results: What has been measured.
+        folder: Where they are.
+        sections: What is shown, or said not to be there.
+    """
     page, text = folder / "report.html", folder / "report.md"
     with replacing(page) as temporary:
-        temporary.write_text("\n".join(html_lines(results)) + "\n")
+        temporary.write_text("\n".join(html_lines(results, sections)) + "\n")
     with replacing(text) as temporary:
-        temporary.write_text("\n".join(markdown_lines(results)) + "\n")
+        temporary.write_text("\n".join(markdown_lines(results, sections)) + "\n")
     return page
 
 
-def html_lines(results: Mapping[str, Outcome]) -> Iterator[str]:
+def html_lines(results: Mapping[str, Outcome], sections: Mapping[str, Sequence[Benchmark]]) -> Iterator[str]:
     """Lines of the page."""
     yield "<!doctype html>"
     yield f'<html lang="en"><head><meta charset="utf-8"><title>{TITLE}</title>'
     yield f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
     yield f"<h1>{TITLE}</h1>"
-    links = (f'<a href="#s{number}">{escape(section)}</a>' for number, section in enumerate(SECTIONS))
+    links = (f'<a href="#s{number}">{escape(section)}</a>' for number, section in enumerate(sections))
     yield f"<nav>{' '.join(links)}</nav>"
-    for number, (section, members) in enumerate(SECTIONS.items()):
+    for number, (section, members) in enumerate(sections.items()):
         yield f'<h2 id="s{number}">{escape(section)}</h2>'
         for benchmark in members:
             outcome = results.get(benchmark.name)
@@ -85,10 +93,10 @@ def html_grid(columns: list[str], rows: list[list[Any]]) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def markdown_lines(results: Mapping[str, Outcome]) -> Iterator[str]:
+def markdown_lines(results: Mapping[str, Outcome], sections: Mapping[str, Sequence[Benchmark]]) -> Iterator[str]:
     """Lines of the report in Markdown."""
     yield f"# {TITLE}"
-    for section, members in SECTIONS.items():
+    for section, members in sections.items():
         yield f"\n## {section}"
         for benchmark in members:
             outcome = results.get(benchmark.name)
@@ -117,6 +125,8 @@ def markdown_parts(table: Mapping[str, Any]) -> Iterator[str]:
 
 def absence(name: str, outcome: Outcome | None) -> str:
     """Why there is nothing to show."""
+    if outcome is None and benchmarks()[name].of_given_sets:
+        return f"{name} was not measured; `python -m benchmarks --sets FOLDER` tests restorers on sets of yours."
     if outcome is None:
         return f"{name} was not measured; `python -m benchmarks {name}` does it, or the full suite."
     return f"{name} is left out: it {outcome.left_out}."

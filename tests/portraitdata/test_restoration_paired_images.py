@@ -10,7 +10,8 @@ from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.errors import ImageFileError
 from faceops.images.files import Picture, load_picture, save_picture
 from portraitdata.restoration.batches import collate, finish
-from portraitdata.restoration.paired_images import LAYOUTS, PairedImages
+from portraitdata.restoration.paired_images import PairedImages
+from portraitdata.restoration.paired_layouts import LAYOUTS
 
 
 def picture(path: Path, height: int, width: int) -> None:
@@ -27,10 +28,31 @@ def make_set(folder: Path, hq: str = "gt", lq: str = "lq", names: tuple[str, ...
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_layouts_are_recognised(tmp_path, layout):
-    pairs = PairedImages(make_set(tmp_path, layout.hq, layout.lq))
+    hq, lq = (place.replace("*", "first") for place in (layout.hq, layout.lq))
+    for name in "ba":
+        picture(tmp_path / hq / f"{name}{layout.hq_ending}.png", 32, 24)
+        picture(tmp_path / lq / f"{name}{layout.lq_ending}.jpg", 8, 6)
+    pairs = PairedImages(tmp_path)
     assert (pairs.layout, pairs.names, pairs.scale) == (layout, ["a", "b"], 4)
-    assert pairs[0].hq.equal(load_picture(tmp_path / layout.hq / "a.png").pixels.mul(255).round().byte())
-    assert pairs[1].lq.equal(load_picture(tmp_path / layout.lq / "b.jpg").pixels.mul(255).round().byte())
+    truth, given = tmp_path / hq / f"a{layout.hq_ending}.png", tmp_path / lq / f"b{layout.lq_ending}.jpg"
+    assert pairs[0].hq.equal(load_picture(truth).pixels.mul(255).round().byte())
+    assert pairs[1].lq.equal(load_picture(given).pixels.mul(255).round().byte())
+
+
+def test_realsr_has_two_cameras_and_other_folders(tmp_path):
+    for place in ("Canon/Test/4/Canon_001", "Nikon/Test/4/Nikon_001", "Canon/Train/4/Canon_002"):
+        picture(tmp_path / f"{place}_HR.png", 32, 24)
+        picture(tmp_path / f"{place}_LR4.png", 8, 6)
+    picture(tmp_path / "Canon/Test/2/Canon_003_HR.png", 32, 24)
+    assert PairedImages(tmp_path).names == ["Canon_001", "Nikon_001"]
+    (tmp_path / "Nikon/Test/4/Nikon_001_LR4.png").rename(tmp_path / "Nikon/Test/4/Canon_001_LR4.png")
+    with pytest.raises(
+        ValueError, match=r"Canon_001_LR4\.png and .*Canon_001_LR4\.png are of one pair, Canon_001; keep"
+    ):
+        PairedImages(tmp_path)
+    (tmp_path / "Nikon/Test/4/Canon_001_LR4.png").unlink()
+    with pytest.raises(ValueError, match=r"4 has no partner for 1 of 2 pictures of .*4: Nikon_001\."):
+        PairedImages(tmp_path)
 
 
 def test_sizes_may_be_equal(tmp_path):

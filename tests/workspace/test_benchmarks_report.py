@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks import __main__ as command
+from benchmarks import running
 from benchmarks.curves.training_curves import measure as training_curves
 from benchmarks.reporting import documents, report
 from benchmarks.reporting.catalogue import SECTIONS, benchmarks
@@ -77,8 +78,8 @@ def test_an_interrupted_suite_goes_on(
         measured.append(name)
         return Outcome(suite, 1.0, {"commit": here})
 
-    monkeypatch.setattr(command, "outcome_of", outcome_of)
-    monkeypatch.setattr(command, "facts", lambda: {"commit": here, "threads": "2", "date": "today"})
+    monkeypatch.setattr(running, "outcome_of", outcome_of)
+    monkeypatch.setattr(running, "facts", lambda: {"commit": here, "threads": "2", "date": "today"})
     known = {"commit": before, "threads": "2", "date": "yesterday"}
     one_thread = Outcome("quick", 1.0, known | {"threads": "1"})
     left_out = Outcome("quick", 1.0, known, left_out="needs a GPU")
@@ -139,6 +140,7 @@ def test_every_benchmark_is_a_module_with_a_measure() -> None:
     for name, benchmark in benchmarks().items():
         source = (ROOT / benchmark.module.replace(".", "/")).with_suffix(".py").read_text()
         wanted = "suite: Suite, weights: str = DEFAULT_WEIGHTS" if benchmark.any_weights else "suite: Suite"
+        wanted += ", tests: PlannedTests | None = None" if benchmark.of_given_sets else ""
         assert f"def measure({wanted}) -> list[Table]:" in source, name
 
 

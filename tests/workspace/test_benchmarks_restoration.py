@@ -12,14 +12,14 @@ from torch import Tensor
 from benchmarks.headsup.methods import by_four, enlarged, from_folder, reference_pasted
 from benchmarks.headsup.named_paths import named_paths
 from benchmarks.headsup.portrait_sets import check_unseen, held_out
-from benchmarks.headsup.published_figures import TABLE1, TABLE2, TABLE3, TABLE4
+from benchmarks.headsup.published_figures import entries, published_rows, published_table
 from benchmarks.headsup.published_sets import published_set
 from benchmarks.headsup.samples import PublishedSamples, Sample, degraded
 from benchmarks.headsup.scores import Judges, Scores, score_folder, score_methods
 from benchmarks.headsup.sheet import SIDE, sheet
 from benchmarks.headsup.table4 import signs
 from benchmarks.peers.srvgg import SRVGG
-from benchmarks.reporting.table import LeftOutError, Published
+from benchmarks.reporting.table import LeftOutError
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture, save_picture
@@ -194,6 +194,30 @@ def test_signs_are_compared_with_the_papers() -> None:
     )
 
 
-@pytest.mark.parametrize("published", [TABLE1, TABLE2, TABLE3, TABLE4])
-def test_published_rows_fit_their_columns(published: Published) -> None:
-    assert {len(row) for row in published.rows} == {len(published.columns)}
+def test_published_tables_are_whole() -> None:
+    sizes = {(entry["table"], entry["data"]): len(entry["rows"]) for entry in entries()}
+    assert sizes == {
+        (1, "CelebA-Test"): 9,
+        (2, "PortraitSR-4K-Te"): 5,
+        **{(3, data): 9 for data in ("DIV2K", "RealSR", "DRealSR")},
+        (4, "PortraitSR-4K-Te"): 5,
+    }
+    for table in sizes:
+        published = published_table(*table)
+        assert {len(row) for row in published.rows} == {len(published.columns)}
+        assert all(
+            isinstance(row[0], str) and all(isinstance(cell, float) for cell in row[1:]) for row in published.rows
+        )
+        assert published.source.startswith(f"HeadsUp, Table {table[0]}: ")
+    assert published_table(3, "DRealSR").rows[-1][:2] == ("HeadsUp-S1", 27.70)
+    with pytest.raises(ValueError, match="no table 3 of Set5; its tables are 1 of CelebA-Test, 2 of PortraitSR-4K-Te"):
+        published_table(3, "Set5")
+
+
+def test_tables_of_several_test_sets_are_shown_as_one() -> None:
+    both = published_rows((3, "RealSR"), (3, "DRealSR"))
+    assert both.columns[:3] == ("table", "method", "PSNR")
+    assert [row[:3] for row in both.rows[8:10]] == [
+        ("3, RealSR", "HeadsUp-S1", 25.22),
+        ("3, DRealSR", "ResShift-S15", 28.45),
+    ]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks import __main__ as command
+from benchmarks import command_line as command
 from benchmarks.headsup import (
     judged_methods,
     public_methods,
@@ -28,6 +28,7 @@ from benchmarks.measures.laplacian_band import PixelGrid
 from benchmarks.peers.kept_results import kept
 from benchmarks.peers.packaged_weights import NoPackageError
 from benchmarks.reporting.catalogue import benchmarks
+from benchmarks.running import belongs
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
@@ -228,7 +229,7 @@ def test_public_restorers_have_rows_by_their_files(tmp_path: Path, monkeypatch: 
 
 def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert command.output_of(None) == command.OUTPUT
-    quick = [name for name, each in benchmarks().items() if command.belongs(each, "quick", "w.safetensors")]
+    quick = [name for name, each in benchmarks().items() if belongs(each, "quick", "w.safetensors")]
     assert quick == ["restorer_damage", "restorer_references", "restorer_clothes"]
     for arguments in (["hime_table1"], ["restorer_damage", "--publish"], ["--resume"]):
         monkeypatch.setattr("sys.argv", ["benchmarks", *arguments, "--weights", "w.safetensors"])

@@ -13,8 +13,8 @@ from faceops.images.files import load_picture
 from faceops.progress.display import tracked
 from portraitdata.scoring.learned_metric_table import find_learned_metric
 from portraitdata.scoring.metric import Column, ImagePair, Metric, NoFaceInImageError, SetMetric
-from portraitdata.scoring.pairing import FilePair, pair_folders
-from portraitdata.scoring.selection import ScoringSettings, select_metrics
+from portraitdata.scoring.pairing import FilePair, Pairing, pair_folders
+from portraitdata.scoring.selection import ScoringSettings, Selection, select_metrics
 from portraitdata.scoring.table import ScoreTable
 
 
@@ -51,6 +51,20 @@ def score_folders(
     if not chosen.metrics and not chosen.set_metrics:
         reasons = " ".join(f"{name}: {reason}" for name, reason in chosen.skipped.items())
         raise ValueError(f"None of the metrics can be computed here. {reasons}".strip())
+    return score_pairs(pairing, chosen, settings)
+
+
+def score_pairs(pairing: Pairing, chosen: Selection, settings: ScoringSettings) -> ScoreTable:
+    """Score pairs of files, wherever they lie.
+
+    Args:
+        pairing: The pairs, and what is to be said of files that have no partner.
+        chosen: Metrics; they may be used for several sets of pairs.
+        settings: What they were built by.
+
+    Raises:
+        ValueError: If none can be scored.
+    """
     scored = _Scores(chosen.metrics, list(pairing.problems))
     for files in tracked(pairing.pairs, "Scoring"):
         scored.add(files, settings.device)
@@ -58,17 +72,18 @@ def score_folders(
         raise ValueError(f"None of the {len(pairing.pairs)} pairs could be scored. {' '.join(scored.problems[:3])}")
     done = [files for files in pairing.pairs if files.name in scored.rows]
     set_columns, set_scores = scored.measure_set(chosen.set_metrics, done)
+    columns = tuple(column for metric in chosen.metrics for column in metric.columns)
     return ScoreTable(
         convention=settings.convention,
         crop=settings.crop,
-        columns=tuple(column for metric in chosen.metrics for column in metric.columns),
+        columns=columns,
         rows=scored.rows,
         set_columns=set_columns,
         set_scores=set_scores,
         skipped=chosen.skipped,
         without_face=tuple(scored.without_face),
         problems=tuple(scored.problems),
-        versions=versions_of([name for name in metrics if isinstance(name, str) and name not in chosen.skipped]),
+        versions=versions_of([column.name for column in (*columns, *set_columns)]),
     )
 
 

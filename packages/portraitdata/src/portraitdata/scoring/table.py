@@ -45,6 +45,11 @@ class ScoreTable:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the packages that took part."""
 
+    @property
+    def every_column(self) -> tuple[Column, ...]:
+        """Columns of images and of the set, in the order of `means`."""
+        return (*self.columns, *self.set_columns)
+
     def values(self, name: str) -> list[float]:
         """Numbers of one column, of the images that have one; ValueError if there is no such column."""
         names = [column.name for column in self.columns]
@@ -84,7 +89,7 @@ class ScoreTable:
         record = {
             "convention": self.convention,
             "crop": self.crop,
-            "columns": {column.name: column.convention for column in (*self.columns, *self.set_columns)},
+            "columns": {column.name: column.convention for column in self.every_column},
             "images": images,
             "means": {name: _number(value) for name, value in self.means.items()},
             "counts": self.counts,
@@ -105,8 +110,7 @@ class ScoreTable:
         """
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        every = (*self.columns, *self.set_columns)
-        writer.writerow(["name", *(column.heading for column in every)])
+        writer.writerow(["name", *(column.heading for column in self.every_column)])
         empty = [None] * len(self.set_columns)
         for name, row in self.rows.items():
             writer.writerow([name, *map(_number, row), *empty])
@@ -136,7 +140,7 @@ class ScoreTable:
         table.add_column("measured as", overflow="fold")
         table.add_column("worst", overflow="fold")
         means, counts = self.means, self.counts
-        for column in (*self.columns, *self.set_columns):
+        for column in self.every_column:
             name = f"{column.name} {'↑' if column.higher_is_better else '↓'}"
             mean, count = column.shown(means[column.name]), str(counts[column.name])
             worst = self.worst(column.name, 1) if column in self.columns and len(self.rows) > 1 else []

@@ -1,0 +1,1 @@
+"""Benchmarks of what somebody gives: restorers, folders of outputs, test sets."""
