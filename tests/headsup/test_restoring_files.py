@@ -24,7 +24,7 @@ from faceops.images import decoding
 from faceops.images.decoding import open_image, picture_count
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.weights.cache import MissingWeightsError, find_entry
+from faceops.weights.cache import find_entry
 from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
@@ -42,6 +42,7 @@ from headsup.restoring.references.face_recognition import (
 from headsup.tiling.memory import GB, denoise_bytes, weight_bytes
 from headsup.weights.files import save_weights
 from headsup.weights.model_card import ModelCard
+from portraitdata.images.resampling import bicubic
 
 HUES = {"ann": (1.0, 0.0, 0.0), "ben": (0.0, 1.0, 0.0), "cleo": (0.0, 0.0, 1.0)}
 TWICE = RestoreOptions(scale=2.0, colour="none")
@@ -659,8 +660,8 @@ def test_a_restorer_of_ones_own_without_networks(
     half = RestorerSource(str(weights), device="cpu", precision="bfloat16")
     full = RestorerSource(str(weights), device="cpu")
     assert restore(source, output=tmp_path / "full.png", weights=full, report=tmp_path / "r.json") == 0
-    assert "Faces are not looked at; they are after `faceops weights fetch yunet`" in capsys.readouterr().err
-    assert pictures(tmp_path / "r.json")[0]["faces"] == []
+    assert "Faces are not compared; they are after `faceops weights fetch mobile" in capsys.readouterr().err
+    assert pictures(tmp_path / "r.json")[0]["faces"] == []  # a square is none
     assert restore(source, output=tmp_path / "half.png", weights=half) == 0
     one, other = (load_picture(tmp_path / name).pixels for name in ("full.png", "half.png"))
     assert 0 < (one - other).abs().mean() < 0.02
@@ -746,8 +747,9 @@ def test_without_a_network_one_face_gets_its_reference(
     save_picture(Picture(portrait("ann", side=60)), ann)
     assert restore(source, output=tmp_path / "without.png") == 0
     assert restore(source, output=tmp_path / "o.png", reference=[ann], report=report, compare=tmp_path / "s.png") == 0
-    fetching, used = capsys.readouterr().err.splitlines()
+    fetching, own, used = capsys.readouterr().err.splitlines()
     assert fetching.endswith("what is missing is fetched, once: yunet (0.3 MB) and mobilefacenet (4.1 MB).")
+    assert own == "Faces are found by any-turn, which comes along, as yunet cannot be fetched."
     assert used == "The reference is used without comparing faces, since no network tells people apart."
     assert (tmp_path / "o.png").read_bytes() != (tmp_path / "without.png").read_bytes()
     (face,) = pictures(report)[0]["faces"]
@@ -778,16 +780,18 @@ def test_without_a_network_the_order_decides_and_one_sentence_says_what_to_do(
     assert [face["person"] for face in faces] == ["ann.png", "1.png"]
 
 
-def test_a_network_for_faces_that_cannot_be_fetched_is_one_sentence(
-    no_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.assets
+def test_without_a_network_faces_are_found_by_the_detector_that_comes_along(
+    no_network: None, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(face_recognition, "build_detector", build_detector)
-    source, ann = write(tmp_path / "a.png", "ann"), write(tmp_path / "ann.png", "ann")
-    with pytest.raises(
-        MissingWeightsError, match=r"\"yunet\" .* there is no network\. Get .*\.onnx from https.* put it into"
-    ):
-        restore(source, output=tmp_path / "o.png", reference=[ann])
-    assert restore(source, output=tmp_path / "o.png", compare=tmp_path / "s.png") == 0  # nothing is fetched for a sheet
+    source, report = tmp_path / "a.png", tmp_path / "r.json"
+    photograph = load_picture(assets / "images/portraits/london_ccby4/042_smiling.jpg").pixels
+    save_picture(Picture(bicubic(photograph, 128, 128).clamp(0, 1)), source)
+    reference = assets / "images/portraits/london_ccby4/042_neutral.jpg"
+    assert restore(source, output=tmp_path / "o.png", reference=[reference], report=report) == 0
+    (face,) = pictures(report)[0]["faces"]
+    assert face["person"] == "042_neutral.jpg"
 
 
 def test_faces_are_reported_where_nothing_compares_them(

@@ -287,7 +287,7 @@ def test_the_preview_shows_the_photograph_and_its_faces(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "scale"), [((100, 100), 4.0), ((2000, 1500), 2.3), ((4000, 3000), 1.1)])
 def test_large_photographs_are_enlarged_less_unless_it_is_asked_for(tmp_path: Path, size: tuple, scale: float) -> None:
-    with serving(tmp_path, Limits(), None) as client:
+    with serving(tmp_path, Limits()) as client:
         path = f"/jobs/{client.ask('POST', '/jobs', status=201)['id']}"
         assert client.ask("PUT", f"{path}/photo?name=a.png", png(*size))["scale"] == scale
 
@@ -392,16 +392,6 @@ def test_nothing_else_is_there(client: Client, tmp_path: Path) -> None:
     names = {client.queue.open().id for _ in range(50)}
     assert len(names) == 50
     assert min(map(len, names)) == 22  # of six bits each
-
-
-def test_references_need_their_networks(tmp_path: Path) -> None:
-    with serving(tmp_path, Limits(), threshold=None, references=False) as client:
-        path = client.job()
-        assert client.ask("GET", f"{path}/faces") == {"faces": []}
-        refusal = client.ask("POST", f"{path}/references?name=b.png", png(), 409)["error"]
-        assert "need the network that finds faces" in refusal
-        client.start(path)
-        assert client.ended(path)["state"] == "done"
 
 
 def test_old_photographs_are_deleted_but_not_what_is_waited_for(client: Client, tmp_path: Path) -> None:

@@ -280,11 +280,6 @@ def test_stages_and_stopping_between_layers(restoration: PhotoRestoration, tmp_p
     assert not list(job.folder.glob("*restored*"))
 
 
-def test_without_networks_there_are_no_faces(weights: Path, tmp_path: Path) -> None:
-    outcome = restored(PhotoRestoration(restorers(weights), None), tmp_path / "1", write(tmp_path / "a.png"))
-    assert (outcome.faces, outcome.notes) == ((), ())
-
-
 def test_the_format_and_the_metadata_can_be_chosen(restoration: PhotoRestoration, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "maker"
@@ -326,7 +321,7 @@ def test_one_large_restorer_is_in_memory_at_a_time(
     job.request = parse_request(b'{"weights": "second"}', weights=("first", "second"))
     stages, enter = [], job.enter
     job.enter = lambda stage: stages.append(stage) or enter(stage)
-    PhotoRestoration(found, None)(job)
+    PhotoRestoration(found, FaceRecognition(BlockDetector(), None, 0.9))(job)
     assert stages[:2] == ["Loading the weights second", "Reading"]
     gc.collect()
     assert (first() is not None, loads) == (are_small, ["first", "second"])

@@ -14,6 +14,7 @@ from PIL import Image
 from uvicorn import Server
 
 from faceops.detection.detector import Detector
+from faceops.geometry.faces import Faces
 from headsup.restoring.report import FaceRecord
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.limits import Limits
@@ -89,8 +90,13 @@ def png(width: int = 40, height: int = 20, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+def nobody(_: object) -> Faces:
+    """A detector that finds no face."""
+    return Faces.none()
+
+
 @contextmanager
-def serving(folder: Path, limits: Limits, detector: Detector | None = None, **site: object) -> Iterator[Client]:
+def serving(folder: Path, limits: Limits, detector: Detector = nobody, **site: object) -> Iterator[Client]:
     work = Work()
     with listen("127.0.0.1", 0) as listener, closing(JobQueue(folder, work, limits)) as queue:
         offered = (OfferedWeights("guided", "guided", True, True), OfferedWeights("tiny", "tiny", False, False))

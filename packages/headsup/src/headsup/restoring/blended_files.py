@@ -56,14 +56,13 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
 
     Raises:
         ValueError: If nothing can be done.
-        OSError: Likewise; without the network that finds faces, and if that cannot be fetched.
+        OSError: Likewise.
     """
     check_face_size(options.face_size)
     wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
     recognition = load_recognition(fetch=True)
-    assert recognition is not None
     with shown("Loading"):
         general, face = load_general(options), load_restorer(options.face, options.face_base, options)
     check_roles(general, face, options.face_size)

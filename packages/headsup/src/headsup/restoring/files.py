@@ -164,20 +164,11 @@ def checked_box(box: Sequence[float], pictures: int) -> tuple[float, float, floa
 
 
 def wanted_recognition(references: bool, scores: bool) -> FaceRecognition | None:
-    """Networks for faces: fetched if there are references, taken from the cache for a report or sheet.
-
-    Raises:
-        MissingWeightsError: If there are references and the network that finds faces is not to be had.
-    """
+    """Networks for faces: fetched if there are references, taken from the cache for a report or sheet."""
     if not references and not scores:
         return None
     recognition = load_recognition(fetch=references)
-    if recognition is None:
-        say(
-            "Faces are not looked at; they are after `faceops weights fetch yunet` and `faceops weights fetch "
-            "mobilefacenet` (5 MB)."
-        )
-    elif recognition.encoder is None and not references:
+    if recognition.encoder is None and not references:
         say("Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).")
     return recognition
 

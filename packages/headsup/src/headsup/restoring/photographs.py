@@ -44,7 +44,6 @@ def restore_photograph(
     Raises:
         UnusedReferencesError: If the references fit none of its faces, and it is not forced.
         ValueError: If the result would be too large, or the memory is too small.
-        MissingWeightsError: If there are references and the network that finds faces cannot be fetched.
     """
     check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, NAME)
     recognition = load_recognition(fetch=True) if references else None

@@ -21,11 +21,10 @@ class Preview:
     """Shows photographs and finds their faces, one at a time, while others may be restored.
 
     Args:
-        detector: Finds faces, and is used by nobody else, since that of OpenCV serves one thread at a time; None if
-            its network is not there.
+        detector: Finds faces, and is used by nobody else, since that of OpenCV serves one thread at a time.
     """
 
-    def __init__(self, detector: Detector | None) -> None:
+    def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self._one_at_a_time = threading.Lock()
 
@@ -37,8 +36,6 @@ class Preview:
 
     def faces(self, job: PhotoJob) -> list[Box]:
         """Boxes of the faces in the photograph of a job, the largest first, in its pixels."""
-        if self.detector is None:
-            return []
         with self._one_at_a_time:
             found = find_faces(photograph_of(job).pixels, self.detector)
         return [(left, top, right, bottom) for left, top, right, bottom in found.boxes.tolist()]

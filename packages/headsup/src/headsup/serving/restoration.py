@@ -59,7 +59,7 @@ class PhotoRestoration:
             that tells people apart no similarities.
     """
 
-    def __init__(self, restorers: Restorers, recognition: FaceRecognition | None) -> None:
+    def __init__(self, restorers: Restorers, recognition: FaceRecognition) -> None:
         self.restorers, self.recognition = restorers, recognition
 
     def __call__(self, job: PhotoJob) -> Outcome:
@@ -121,8 +121,6 @@ class PhotoRestoration:
 
     def _people(self, job: PhotoJob, force: bool) -> People:
         """Whom the references of a job show."""
-        if self.recognition is None:
-            return People()
         paths = [upload.path for upload in job.references]
         return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
 

@@ -53,8 +53,6 @@ class Site:
     """See `headsup.restoring.references.face_recognition.FaceRecognition`; None if no network tells people apart."""
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
-    references: bool = True
-    """Whether references are taken, which needs the network that finds faces."""
 
     def app(self, host: str) -> ASGIApp:
         """Everything that is served where the server listens at a host."""
@@ -86,7 +84,6 @@ class Site:
             {
                 "weights": [{"name": each.name, "guided": each.is_guided} for each in self.weights],
                 "device": self.device,
-                "references": self.references,
                 "threshold": self.threshold,
                 "largest_bytes": self.limits.megabytes * MEGA,
                 "largest_pixels": self.limits.megapixels * MEGA,
@@ -128,9 +125,6 @@ class Site:
     async def take_reference(self, request: Request) -> JSONResponse:
         """Take a reference of a job likewise."""
         job, most = self._job(request), self.limits.references
-        if not self.references:
-            sentence = "References need the network that finds faces, which is not on the machine that restores."
-            raise HTTPException(HTTPStatus.CONFLICT, sentence)
         if job.state != "open" or len(job.references) >= most:
             sentence = f"A job takes up to {most} references, before it is started."
             raise HTTPException(HTTPStatus.CONFLICT, sentence)

@@ -19,7 +19,7 @@ from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import ServeOptions
 from headsup.restoring.files import RestorerSource
-from headsup.restoring.references.face_recognition import DETECTOR, load_recognition
+from headsup.restoring.references.face_recognition import choose_detector, load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.left_behind import folder_prefix, remove_left_behind
 from headsup.serving.limits import Limits
@@ -95,10 +95,6 @@ OPEN_TO_ALL = (
     "With --host {host}, everybody who reaches this machine over the network can use the page, without a password, and "
     "photographs travel to it unencrypted."
 )
-NO_REFERENCES = (
-    "References are not taken, since the networks for faces are not there; they are after `faceops weights fetch "
-    "yunet` and `faceops weights fetch mobilefacenet` (5 MB)."
-)
 NOT_COMPARED = (
     "References are not compared with faces, since no network tells people apart: faces get them from left to right in "
     "their order. They are compared after `faceops weights fetch mobilefacenet` (4 MB)."
@@ -127,15 +123,14 @@ def serve_page(options: ServeOptions) -> None:
                 recognition = load_recognition(fetch=False)
             with closing(JobQueue(Path(folder), PhotoRestoration(restorers, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
-                preview = Preview(None if recognition is None else build_detector(DETECTOR))
-                compares = None if recognition is None or recognition.encoder is None else recognition
-                threshold = None if compares is None else compares.threshold
-                site = Site(queue, limits, preview, offered, device, threshold, options.memory, recognition is not None)
+                preview = Preview(build_detector(choose_detector(fetch=False)))
+                threshold = None if recognition.encoder is None else recognition.threshold
+                site = Site(queue, limits, preview, offered, device, threshold, options.memory)
                 server = build_server(site, options.host)
                 if not is_local(listener):
                     print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
-                if compares is None:
-                    say(NO_REFERENCES if recognition is None else NOT_COMPARED)
+                if threshold is None:
+                    say(NOT_COMPARED)
                 url = page_url(options.host, listener)
                 print(f"Restore photographs at {url} (Ctrl-C ends it).", flush=True)
                 if options.open_browser:

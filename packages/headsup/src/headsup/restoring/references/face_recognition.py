@@ -14,11 +14,14 @@ from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.progress.verbosity import say
 from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
-from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, missing_sentence
+from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, find_weights, missing_sentence
 from faceops.weights.table import WEIGHTS
 from portraitdata.images.resampling import bicubic
 
 DETECTOR: DetectorName = "yunet"
+
+OWN_DETECTOR: DetectorName = "any-turn"
+"""Takes its place where that cannot be had: its weights come with faceops. It places eyes and mouth less exactly."""
 
 DETECTION_SIDE = 512
 """Shorter side in pixels up to which a small picture is enlarged before its faces are sought.
@@ -65,26 +68,40 @@ class EmbeddedFaces:
         return len(self.faces)
 
 
-def load_recognition(fetch: bool) -> FaceRecognition | None:
-    """The networks, from the cache; None without the one that finds faces.
+def load_recognition(fetch: bool) -> FaceRecognition:
+    """The networks, from the cache.
 
     Args:
-        fetch: Fetch what is not in the cache, and say so on stderr.
+        fetch: Fetch what is not in the cache, and say so on stderr. What cannot be fetched is done without.
 
     Raises:
-        MissingWeightsError: If the network that finds faces cannot be fetched. Without the other one it goes on.
         DamagedWeightsError: If a file in the cache is another.
     """
     wanted = [entry for entry in WEIGHTS if entry.name in (DETECTOR, DEFAULT_NETWORK)]
     absent = [entry for entry in wanted if not cached_path(entry).is_file()]
-    if not fetch and any(entry.name == DETECTOR for entry in absent):
-        return None
     if absent and fetch:
         names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
         say(f"To find faces and tell people apart, what is missing is fetched, once: {names}.")
-    detector = build_detector(DETECTOR)
+    detector = build_detector(choose_detector(fetch))
     encoder, missing = load_encoder(fetch)
     return FaceRecognition(detector, encoder, THRESHOLDS[DEFAULT_NETWORK], missing)
+
+
+def choose_detector(fetch: bool) -> DetectorName:
+    """The usual detector if it is in the cache or can be fetched, else the one that comes with faceops.
+
+    Raises:
+        DamagedWeightsError: If the file in the cache is another.
+    """
+    entry = find_entry(DETECTOR)
+    if not fetch:
+        return DETECTOR if cached_path(entry).is_file() else OWN_DETECTOR
+    try:
+        find_weights(DETECTOR)
+    except MissingWeightsError:
+        say(f"Faces are found by {OWN_DETECTOR}, which comes along, as {DETECTOR} cannot be fetched.")
+        return OWN_DETECTOR
+    return DETECTOR
 
 
 def load_encoder(fetch: bool) -> tuple[IdentityNetwork | None, str]:

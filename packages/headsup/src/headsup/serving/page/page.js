@@ -23,11 +23,7 @@ async function begin() {
     `${settings.most_jobs} newer ones, and when headsup serve ends.`;
   beginOptions(settings);
   beginPreview(settings);
-  if (!settings.references) {
-    $("reference-words").textContent = "References need two small networks (5 MB) that are not here yet: run " +
-      "faceops weights fetch yunet and faceops weights fetch mobilefacenet, then start headsup serve again.";
-    $("reference-drop").hidden = true;
-  } else if (settings.threshold === null) {
+  if (settings.threshold === null) {
     $("reference-words").textContent = "Other photographs of the people in it, sharper ones. From left to right, the " +
       "faces get them in their order; click a face, and all of them are for that one.";
   }
@@ -76,7 +72,7 @@ function takePhotographs(files) {
 }
 
 function takeReferences(files) {
-  if (!settings?.references) return;
+  if (!settings) return;
   const full = addReferences(files.filter(isFitting), settings.most_references);
   leaveOut([...tooLarge(files), ...(full ? [full] : [])]);
 }
@@ -87,7 +83,7 @@ function restoreAll(list, force) {
   leaveOut([]);
   const forced = force ? { force } : {};
   for (const photograph of list) {
-    const box = settings.references ? boxIn(photograph.box) : null;
+    const box = boxIn(photograph.box);
     if (box && !isBox(box)) {
       leaveOut([`The face of ${photograph.file.name} is not four numbers; choose it again.`]);
       continue;

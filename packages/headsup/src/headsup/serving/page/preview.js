@@ -10,10 +10,9 @@ const WANTED = "Left, top, right and bottom of a face: four numbers in pixels of
 let shown = null; // the photograph
 let marking = false;
 let compared = true; // whether a network on the server tells people apart
-let looksForFaces = false; // the server can
 
 export function beginPreview(settings) {
-  [looksForFaces, compared] = [settings.references, settings.threshold !== null];
+  compared = settings.threshold !== null;
 }
 
 // The box in what the field of a photograph says, or null for all faces.
@@ -27,7 +26,7 @@ export function isBox(box) {
 
 function show() {
   $("chosen").hidden = !chosen?.width;
-  $("choice").hidden = !chosen?.width || !looksForFaces || chosen.state === "refused";
+  $("choice").hidden = !chosen?.width || chosen.state === "refused";
   if (shown === chosen && $("preview").querySelector("img").src === (chosen?.url ?? "")) return;
   shown = chosen;
   const image = $("preview").querySelector("img");
@@ -40,7 +39,7 @@ function show() {
   $("face-box").value = shown.box;
   mark(false);
   draw();
-  if (looksForFaces && !shown.faces) lookForFaces(shown);
+  if (!shown.faces) lookForFaces(shown);
 }
 
 async function lookForFaces(photograph) {
