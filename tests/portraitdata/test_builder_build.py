@@ -16,7 +16,6 @@ import torch
 import yaml
 
 from faceops.images.files import Picture, load_picture, save_picture
-from portraitdata.builder import build as building
 from portraitdata.builder.build import ChangedConfigError, build
 from portraitdata.builder.config import (
     BuildConfig,
@@ -40,11 +39,17 @@ from portraitdata.builder.layout import (
     read_split_facts,
     read_stage,
 )
+from portraitdata.builder.report.page import report_page
 from portraitdata.commands.build import run_build, run_status
 from portraitdata.commands.build_options import BuildOptions
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.training_pairs import RestorationPairs
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.places import Place
+from portraitdata.storage.single_run import LOCK_FILE, only_run
+from portraitdata.storage.writing import writing
+from tests.support.local_s3 import local_s3
 
 pytestmark = pytest.mark.assets
 
@@ -104,11 +109,12 @@ def whole(config) -> BuildConfig:
     return config
 
 
-def digests(folder: Path) -> dict[str, str]:
+def digests(folder: Place) -> dict[str, str]:
+    paths = folder.sizes() if isinstance(folder, ObjectPath) else [path for path in folder.rglob("*") if path.is_file()]
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (building.LOCK_FILE, "config.yaml")
+        for path in sorted(paths)
+        if path.name not in (LOCK_FILE, "config.yaml")
     }
 
 
@@ -202,6 +208,40 @@ def test_interrupted_again_and_again_it_ends_the_same(whole, monkeypatch, tmp_pa
     assert digests(config.output) == digests(whole.output)
 
 
+@pytest.fixture(scope="module")
+def stored(photographs):
+    """The photographs on a store."""
+    with local_s3():
+        place = ObjectPath("s3://bucket/photographs")
+        for path in photographs.iterdir():
+            with writing(place / path.name) as file:
+                file.write(path.read_bytes())
+        yield place
+
+
+def on_store(config: BuildConfig, stored: ObjectPath, name: str) -> BuildConfig:
+    sources = (replace(config.sources[0], pictures=stored),)
+    return replace(config, output=ObjectPath(f"s3://bucket/builds/{name}"), sources=sources)
+
+
+def test_on_a_store_it_is_the_same(whole, stored, tmp_path, capsys):
+    """Photographs, stages and shards by URL, as a file of settings and the command line have them."""
+    config = on_store(whole, stored, "whole")
+    (tmp_path / "build.yaml").write_text(yaml.safe_dump(plain(config)))
+    assert read_config(tmp_path / "build.yaml") == config
+    build(config, InThisProcess())
+    assert digests(config.output) == digests(whole.output)
+    assert [path.name for path in config.output.glob(".*")] == []
+    run_status(config.output)
+    assert "6 images for training, 2 for testing" in capsys.readouterr().out
+    assert "Of 12 candidates 8 are kept" in report_page(config.output)
+    changed = replace(config, split=SplitSettings(test_share=0.0))
+    with pytest.raises(ChangedConfigError, match=r"--from-stage split"):
+        build(changed, InThisProcess())
+    build(changed, InThisProcess(), "split")
+    assert set(read_stage(config.output, SPLIT)["split"].to_pylist()) == {"train"}
+
+
 def test_another_configuration_is_refused_and_done_again_from_its_stage(whole, tmp_path):
     shutil.copytree(whole.output, tmp_path / "changed")
     before = replace(whole, output=tmp_path / "changed")
@@ -230,7 +270,7 @@ def test_what_is_no_place_for_a_build(whole, tmp_path):
     (tmp_path / "letters" / "mother.txt").write_text("Dear")
     with pytest.raises(ValueError, match="holds other things than a build"):
         build(replace(whole, output=tmp_path / "letters"), InThisProcess())
-    with building.only_run(whole.output), pytest.raises(OSError, match="Another run works at"):
+    with only_run(whole.output), pytest.raises(OSError, match="Another run works at"):
         build(whole, InThisProcess())
     with pytest.raises(ValueError, match="At least one worker"), running_engine("processes", 0):
         pass

@@ -4,7 +4,6 @@ A command imports what it needs when it runs, so that help is fast.
 """
 
 import sys
-from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
@@ -15,6 +14,7 @@ from portraitdata.commands.label_options import ExportDetectorOptions, LabelFace
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.commands.tag_options import TagOptions
+from portraitdata.storage.places import Place, check_local
 
 
 def fit() -> None:
@@ -76,7 +76,7 @@ def build(options: BuildOptions) -> None:
     run_build(options)
 
 
-def status(build: Path) -> None:
+def status(build: Place) -> None:
     """Print how many images passed each stage of a build, and why the others were dropped.
 
     Args:
@@ -109,6 +109,7 @@ def verify(options: VerifyOptions) -> int:
     """Refuse a folder that is no index, then verify it."""
     from portraitdata.restoration.index.schemas import check_table
 
+    check_local(options.index, "verify")
     check_table(options.index / "images.parquet")
 
     from portraitdata.commands.verify import run_verify
@@ -131,6 +132,7 @@ def takedown(options: TakedownOptions) -> int:
     """Refuse a folder that is no index and a photograph that cannot be opened, then take down."""
     from portraitdata.restoration.index.schemas import check_table
 
+    check_local(options.index, "takedown")
     check_table(options.index / "images.parquet")
     if options.like is not None:
         from faceops.images.opening import check_opens

@@ -1,7 +1,6 @@
 """The candidates of a partition, as rows about which nothing is decided yet."""
 
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +10,8 @@ from portraitdata.builder.config import LocalSource, MetadataColumns, MetadataPr
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT
 from portraitdata.builder.plan import root_of
 from portraitdata.restoration.index.face_pass import UID_LENGTH
+from portraitdata.storage.parquet_tables import opened
+from portraitdata.storage.places import Place
 
 Batch = dict[str, list]
 """Columns of a table."""
@@ -65,9 +66,9 @@ def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
     return batch
 
 
-def _rows(path: Path, start: int, count: int, wanted: dict[str, str]) -> pa.Table:
+def _rows(path: Place, start: int, count: int, wanted: dict[str, str]) -> pa.Table:
     """A range of rows; only the row groups that it touches are read."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as stored, pq.ParquetFile(stored) as file:
         missing = [name for name in wanted.values() if name not in file.schema_arrow.names]
         if missing:
             raise ValueError(

@@ -1,10 +1,15 @@
 """Configuration of a build: one tree of typed settings, which jsonargparse reads from YAML."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
+from jsonargparse.typing import register_type
+
 from faceops.detection.detector_names import DetectorName
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.places import Place, place_of_url
+
+register_type(ObjectPath, str, place_of_url, type_check=lambda value, _: isinstance(value, ObjectPath))
 
 StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
 """Stages of a build, in their order."""
@@ -41,7 +46,7 @@ class MetadataSource:
     """Images that tables of metadata point to."""
 
     name: str
-    metadata: Path
+    metadata: Place
     """Parquet file, or a folder of them."""
     columns: MetadataPreset | MetadataColumns
     licence: str | None = None
@@ -53,7 +58,7 @@ class LocalSource:
     """Images that are here already."""
 
     name: str
-    pictures: Path
+    pictures: Place
     """Folder of pictures at any depth, tar archive, or folder of tar archives."""
     licence: str | None = None
     """Of all images."""
@@ -174,7 +179,7 @@ class BuildConfig:
     """Everything that decides what a build contains.
 
     Args:
-        output: Folder of the build.
+        output: Folder of the build; a path or a URL such as s3://bucket/folder, as all places.
         sources: Where images come from.
         partition: Images that are processed together and written as one file per stage.
         takedown: File of URLs, uids or SHA-256 sums to leave out, one per line.
@@ -192,10 +197,10 @@ class BuildConfig:
         ValueError: If a number is out of range, or two sources have one name.
     """
 
-    output: Path
+    output: Place
     sources: tuple[MetadataSource | LocalSource, ...]
     partition: int = 1000
-    takedown: Path | None = None
+    takedown: Place | None = None
     unsafe_at_most: float = 1.0
     size: SizeRule = SizeRule()
     download: DownloadSettings = DownloadSettings()

@@ -6,9 +6,11 @@ from typing import Any
 
 import yaml
 
-from faceops.atomic_files import replacing
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import CONFIG_FILE, STAGES
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, write_text
 
 STAGE_OF: dict[str, StageName] = {
     "download": "download",
@@ -22,7 +24,7 @@ STAGE_OF: dict[str, StageName] = {
 """First stage that a section of the configuration changes; everything else changes the first of all."""
 
 
-def read_config(path: Path) -> BuildConfig:
+def read_config(path: Place) -> BuildConfig:
     """Read a YAML file; ValueError if it says something that a build does not know, or a number is out of range."""
     from jsonargparse import ArgumentParser
 
@@ -41,9 +43,8 @@ def read_config(path: Path) -> BuildConfig:
 
 def write_config(config: BuildConfig) -> None:
     """Write the configuration into its build."""
-    config.output.mkdir(parents=True, exist_ok=True)
-    with replacing(config.output / CONFIG_FILE) as temporary:
-        temporary.write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    make_folder(config.output)
+    write_text(config.output / CONFIG_FILE, yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
 
 
 def plain(value: object) -> Any:  # noqa: ANN401
@@ -59,7 +60,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, ObjectPath | Path) else value
 
 
 def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:

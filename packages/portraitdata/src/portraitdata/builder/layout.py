@@ -7,17 +7,18 @@ stages look at everything at once and write single files; ``shards`` is a portra
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
 from faceops.json_text import parse_json
 from portraitdata.builder.config import StageName
 from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
+from portraitdata.storage.parquet_tables import read_schema, read_table
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, writing
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
 """In their order."""
@@ -159,13 +160,13 @@ class SplitFacts(NamedTuple):
     """Of a face for training and one for testing, over all of them; None if one side has no faces."""
 
 
-def check_build(build: Path) -> None:
+def check_build(build: Place) -> None:
     """Refuse a folder that is no build."""
     if not (build / CONFIG_FILE).is_file():
         raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
 
 
-def part_path(build: Path, folder: str, partition: int) -> Path:
+def part_path(build: Place, folder: str, partition: int) -> Place:
     """File of a partition.
 
     Example:
@@ -175,14 +176,20 @@ def part_path(build: Path, folder: str, partition: int) -> Path:
     return build / folder / f"part-{partition:05d}.parquet"
 
 
-def write_rows(table: pa.Table, path: Path) -> None:
+def part_files(build: Place, folder: str) -> list[Place]:
+    """Files of the partitions that are done, in their order."""
+    found: list[Place] = [*(build / folder).glob("part-*.parquet")]
+    return sorted(found, key=lambda path: path.name)
+
+
+def write_rows(table: pa.Table, path: Place) -> None:
     """Write a parquet file, whole or not at all; the same rows make the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=3, version="2.6")
+    make_folder(path.parent)
+    with writing(path) as file:
+        pq.write_table(table, file, compression="zstd", compression_level=3, version="2.6")
 
 
-def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_stage(build: Place, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
     """All rows that there are of a stage, in the order of the partitions.
 
     Args:
@@ -192,15 +199,15 @@ def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -
         The rows; none if the stage has written nothing yet.
     """
     name = SINGLE_FILE.get(folder)
-    paths = [build / folder / name] if name else sorted((build / folder).glob("part-*.parquet"))
+    paths = [build / folder / name] if name else part_files(build, folder)
     schema = SCHEMA_OF[folder]
     if columns is not None:
         schema = pa.schema([schema.field(column) for column in columns])
-    tables = [pq.read_table(path, columns=columns).cast(schema) for path in paths if path.is_file()]
+    tables = [read_table(path, columns).cast(schema) for path in paths if not name or path.is_file()]
     return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
 
 
-def read_split_facts(build: Path) -> SplitFacts | None:
+def read_split_facts(build: Place) -> SplitFacts | None:
     """Facts about the split; None if there is none yet.
 
     Raises:
@@ -209,7 +216,7 @@ def read_split_facts(build: Path) -> SplitFacts | None:
     path = build / SPLIT / SINGLE_FILE[SPLIT]
     if not path.is_file():
         return None
-    stored = (pq.read_schema(path).metadata or {}).get(SPLIT_FACTS, b"")
+    stored = (read_schema(path).metadata or {}).get(SPLIT_FACTS, b"")
     try:
         return SplitFacts(**parse_json(stored))
     except (ValueError, TypeError) as error:
@@ -218,7 +225,7 @@ def read_split_facts(build: Path) -> SplitFacts | None:
         ) from error
 
 
-def funnel(build: Path) -> list[FunnelRow]:
+def funnel(build: Place) -> list[FunnelRow]:
     """Count the images that each stage dropped, by reason, and kept.
 
     Of every stage that has written something there is a row with an empty reason, the images that came through; then,

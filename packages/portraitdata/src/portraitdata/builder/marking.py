@@ -1,7 +1,6 @@
 """Marks for dropped rows, and the names of the reasons."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from faceops.images.errors import (
@@ -16,6 +15,7 @@ from faceops.images.errors import (
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE
+from portraitdata.storage.places import Place
 
 TAKEN_DOWN = "taken down"
 
@@ -109,7 +109,7 @@ class Takedown:
         return False
 
 
-def _listed(path: Path) -> set[str]:
+def _listed(path: Place) -> set[str]:
     lines = (
         line.split("#")[0].strip() if line.startswith("#") else line.strip() for line in path.read_text().splitlines()
     )

@@ -25,6 +25,7 @@ from portraitdata.builder.stages.download_stage import Download
 from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
 from portraitdata.builder.stages.index_stage import Index
 from portraitdata.builder.stages.quality_stage import Quality
+from portraitdata.storage.parquet_tables import opened, read_table
 
 
 @runtime_checkable
@@ -77,11 +78,12 @@ def work(name: StageName, config: BuildConfig, partition: int) -> int:
 
 def _input(name: StageName, config: BuildConfig, partition: int) -> Batch:
     if name == "index":
-        (part,) = pq.read_table(config.output / PLAN_FILE, filters=[("partition", "=", partition)]).to_pylist()
+        with opened(config.output / PLAN_FILE) as file:
+            (part,) = pq.read_table(file, filters=[("partition", "=", partition)]).to_pylist()
         (source,) = (source for source in config.sources if source.name == part["source"])
         return candidates(part, source)
     before = STAGES[STAGES.index(name) - 1]
-    return pq.read_table(part_path(config.output, FOLDER_OF[before], partition)).to_pydict()
+    return read_table(part_path(config.output, FOLDER_OF[before], partition)).to_pydict()
 
 
 def _faces_table(rows: list[dict]) -> pa.Table:

@@ -1,15 +1,17 @@
 """Plan of a build: candidates and their partitions, decided once and written down."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
 from portraitdata.builder.layout import PLAN_FILE, write_rows
-from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.restoration.index.picture_files import pictures_in
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.parquet_tables import read_table, row_count
+from portraitdata.storage.places import Place
 
 PLAN_SCHEMA = pa.schema(
     [
@@ -42,10 +44,10 @@ def plan(config: BuildConfig) -> pa.Table:
         parts = [part for source in config.sources for part in _partitions(source, config.partition)]
         rows = [{"partition": number, **part} for number, part in enumerate(parts)]
         write_rows(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), path)
-    return pq.read_table(path)
+    return read_table(path)
 
 
-def root_of(source: MetadataSource | LocalSource) -> Path:
+def root_of(source: MetadataSource | LocalSource) -> Place:
     """Folder that the files of a source are relative to."""
     place = source.pictures if isinstance(source, LocalSource) else source.metadata
     return place if place.is_dir() else place.parent
@@ -55,7 +57,7 @@ def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dic
     if isinstance(source, MetadataSource):
         yield from _table_ranges(source, size)
         return
-    _, files = find_picture_files(source.pictures)
+    files = pictures_in(source.pictures)
     for start in range(0, len(files), size):
         some = files[start : start + size]
         columns = {name: [getattr(file, name) for file in some] for name in ("path", "archive", "offset", "size")}
@@ -66,14 +68,23 @@ def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]
     if not source.metadata.exists():
         raise FileNotFoundError(f"There is no table of metadata {source.metadata}.")
     root = root_of(source)
-    tables = sorted(root.rglob("*.parquet")) if source.metadata.is_dir() else [source.metadata]
+    tables = _tables(source.metadata) if source.metadata.is_dir() else [source.metadata.name]
     if not tables:
         raise ValueError(f"There is no *.parquet in {source.metadata}.")
     for table in tables:
         try:
-            total = pq.read_metadata(table).num_rows
+            total = row_count(root / table)
         except pa.ArrowInvalid as error:
-            raise ValueError(f"{table} is not a parquet file, a table of metadata was wanted.") from error
+            raise ValueError(f"{root / table} is not a parquet file, a table of metadata was wanted.") from error
         for start in range(0, total, size):
-            place = {"table": table.relative_to(root).as_posix(), "start": start, "count": min(size, total - start)}
+            place = {"table": table, "start": start, "count": min(size, total - start)}
             yield {"source": source.name, **place, "path": None, "archive": None, "offset": None, "size": None}
+
+
+def _tables(folder: Place) -> list[str]:
+    """Parquet files in a folder, at any depth."""
+    if isinstance(folder, ObjectPath):
+        found = [path.relative_to(folder) for path in folder.sizes() if path.suffix == ".parquet"]
+    else:
+        found = [PurePosixPath(path.relative_to(folder).as_posix()) for path in folder.rglob("*.parquet")]
+    return [path.as_posix() for path in sorted(found)]

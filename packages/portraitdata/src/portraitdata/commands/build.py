@@ -1,7 +1,6 @@
 """``portraitdata build`` and ``portraitdata status``: make a data set of portraits, and see what became of what."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import rich.table
 from rich.console import Console
@@ -23,6 +22,7 @@ from portraitdata.builder.layout import (
 from portraitdata.commands.build_options import BuildOptions
 from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.schemas import read_table
+from portraitdata.storage.places import Place
 
 
 def run_build(options: BuildOptions) -> None:
@@ -40,7 +40,7 @@ def run_build(options: BuildOptions) -> None:
     run_status(config.output)
 
 
-def run_status(folder: Path) -> None:
+def run_status(folder: Place) -> None:
     """Print the funnel of a build, as far as it has come.
 
     Raises:
@@ -58,7 +58,7 @@ def run_status(folder: Path) -> None:
         print(line)
 
 
-def sentences(folder: Path) -> list[str]:
+def sentences(folder: Place) -> list[str]:
     """Facts of pairs, split and shards."""
     facts = read_split_facts(folder)
     if facts is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
+from portraitdata.storage.places import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class ReportOptions:
         portraitdata report build --output report.html
     """
 
-    build: Path
+    build: Place
     _: KW_ONLY
     output: Path
     seed: int = 0

@@ -1,6 +1,5 @@
 """Fourth stage: faces are found, measured, aligned and embedded."""
 
-from pathlib import Path
 from typing import Any
 
 from faceops.detection.selection import build_detector
@@ -10,6 +9,7 @@ from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.marking import Drop, Takedown, drop_where
 from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns
+from portraitdata.storage.places import Place
 
 FOUND = "found"
 """Column of what the stage adds: for every row of images a list of rows of faces."""
@@ -30,7 +30,7 @@ class FindFaces:
         self._network = build_identity(config.faces.identity)
         self._eyes = config.faces.eyes_at_least
         self._takedown, self._bytes = Takedown(config), ImageBytes(config)
-        self._passes: dict[Path, FacePass] = {}
+        self._passes: dict[Place, FacePass] = {}
 
     def __call__(self, batch: Batch) -> Batch:
         """Count the faces of each image, list them in a column `FOUND`, and mark images without."""
