@@ -132,6 +132,8 @@ class FaceSettings:
     """File or name of the weights of the network that compares faces."""
     eyes_at_least: float = 64.0
     """Distance of the eyes in pixels of the image; FaceLib's figure of that name is about half the true one."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where faces are embedded, and found by retinaface and any-turn; the last digits of embeddings depend on it."""
 
 
 @dataclass(frozen=True)

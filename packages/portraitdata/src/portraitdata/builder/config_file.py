@@ -74,7 +74,8 @@ def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     path = config.output / CONFIG_FILE
     if not path.is_file():
         return [], None
-    before, now = (flat(values) for values in (yaml.safe_load(path.read_text(encoding="utf-8")), plain(config)))
+    # as it is read, so that a setting that there was not yet had its default
+    before, now = (flat(plain(settings)) for settings in (read_config(path), config))
     names = [name for name in {**before, **now} if before.get(name) != now.get(name) and name != "output"]
     clauses = [f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in names]
     stages = {STAGE_OF.get(name.split(".")[0], "index") for name in names}

@@ -19,6 +19,7 @@ from portraitdata.builder.layout import (
     read_split_facts,
     read_stage,
 )
+from portraitdata.builder.ray_engine import Gpus
 from portraitdata.commands.build_options import BuildOptions
 from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.schemas import read_table
@@ -35,7 +36,8 @@ def run_build(options: BuildOptions) -> None:
     """
     config = BuildConfig(**{field.name: getattr(options, field.name) for field in fields(BuildConfig)})
     workers = worker_count(options.workers)
-    with running_engine(options.engine, workers) as running:
+    gpus = Gpus(options.quality_gpus, options.faces_gpus)
+    with running_engine(options.engine, workers, gpus) as running:
         build(config, running, options.from_stage)
     run_status(config.output)
 
