@@ -65,7 +65,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
 def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     """Differences from the configuration that the build in its output was begun with.
 
-    Where the build lies does not count.
+    Where the build lies does not count, nor a setting that was not there before and has its default.
 
     Returns:
         One clause for each setting that differs, and the first stage that has to be done again.
@@ -74,6 +74,8 @@ def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     if not path.is_file():
         return [], None
     before, now = (flat(values) for values in (yaml.safe_load(path.read_text(encoding="utf-8")), plain(config)))
+    defaults = flat(plain(BuildConfig(output=config.output, sources=config.sources)))
+    before |= {name: defaults[name] for name in now if name not in before and name in defaults}
     names = [name for name in {**before, **now} if before.get(name) != now.get(name) and name != "output"]
     clauses = [f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in names]
     stages = {STAGE_OF.get(name.split(".")[0], "index") for name in names}

@@ -25,6 +25,7 @@ from portraitdata.builder.stages.download_stage import Download
 from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
 from portraitdata.builder.stages.index_stage import Index
 from portraitdata.builder.stages.quality_stage import Quality
+from portraitdata.builder.table_ranges import read_range
 
 
 @runtime_checkable
@@ -77,7 +78,7 @@ def work(name: StageName, config: BuildConfig, partition: int) -> int:
 
 def _input(name: StageName, config: BuildConfig, partition: int) -> Batch:
     if name == "index":
-        (part,) = pq.read_table(config.output / PLAN_FILE, filters=[("partition", "=", partition)]).to_pylist()
+        (part,) = read_range(config.output / PLAN_FILE, None, partition, 1).to_pylist()
         (source,) = (source for source in config.sources if source.name == part["source"])
         return candidates(part, source)
     before = STAGES[STAGES.index(name) - 1]

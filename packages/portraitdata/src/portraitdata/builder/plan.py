@@ -1,6 +1,7 @@
 """Plan of a build: candidates and their partitions, decided once and written down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
-from portraitdata.builder.layout import PLAN_FILE, write_rows
+from portraitdata.builder.layout import PLAN_FILE, writing_rows
+from portraitdata.exemplars.index import Photograph
 from portraitdata.restoration.index.picture_files import find_picture_files
 
 PLAN_SCHEMA = pa.schema(
@@ -30,8 +32,15 @@ PLAN_SCHEMA = pa.schema(
 """
 
 
-def plan(config: BuildConfig) -> pa.Table:
+PLANNED_AT_ONCE = 64
+"""Partitions that are held, and written as one row group: they may name a thousand files each."""
+
+
+def plan(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
     """Partitions of a build, written down at the first call and read back at every further one.
+
+    Args:
+        columns: Columns to read; None for all.
 
     Raises:
         FileNotFoundError: If a source is not there.
@@ -39,10 +48,13 @@ def plan(config: BuildConfig) -> pa.Table:
     """
     path = config.output / PLAN_FILE
     if not path.is_file():
-        parts = [part for source in config.sources for part in _partitions(source, config.partition)]
-        rows = [{"partition": number, **part} for number, part in enumerate(parts)]
-        write_rows(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), path)
-    return pq.read_table(path)
+        # Files are listed before the plan is begun, which may lie in a folder of tables.
+        parts = chain.from_iterable([_partitions(source, config.partition) for source in config.sources])
+        rows = ({"partition": number, **part} for number, part in enumerate(parts))
+        with writing_rows(path, PLAN_SCHEMA) as writer:
+            while some := list(islice(rows, PLANNED_AT_ONCE)):
+                writer.write_table(pa.Table.from_pylist(some, schema=PLAN_SCHEMA))
+    return pq.read_table(path, columns=columns)
 
 
 def root_of(source: MetadataSource | LocalSource) -> Path:
@@ -53,22 +65,28 @@ def root_of(source: MetadataSource | LocalSource) -> Path:
 
 def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dict[str, Any]]:
     if isinstance(source, MetadataSource):
-        yield from _table_ranges(source, size)
-        return
-    _, files = find_picture_files(source.pictures)
+        return _table_ranges(source, _tables(source), size)
+    return _file_ranges(source, find_picture_files(source.pictures)[1], size)
+
+
+def _file_ranges(source: LocalSource, files: Sequence[Photograph], size: int) -> Iterator[dict[str, Any]]:
     for start in range(0, len(files), size):
         some = files[start : start + size]
         columns = {name: [getattr(file, name) for file in some] for name in ("path", "archive", "offset", "size")}
         yield {"source": source.name, "table": None, "start": None, "count": len(some), **columns}
 
 
-def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]:
+def _tables(source: MetadataSource) -> list[Path]:
     if not source.metadata.exists():
         raise FileNotFoundError(f"There is no table of metadata {source.metadata}.")
-    root = root_of(source)
-    tables = sorted(root.rglob("*.parquet")) if source.metadata.is_dir() else [source.metadata]
+    tables = sorted(source.metadata.rglob("*.parquet")) if source.metadata.is_dir() else [source.metadata]
     if not tables:
         raise ValueError(f"There is no *.parquet in {source.metadata}.")
+    return tables
+
+
+def _table_ranges(source: MetadataSource, tables: Sequence[Path], size: int) -> Iterator[dict[str, Any]]:
+    root = root_of(source)
     for table in tables:
         try:
             total = pq.read_metadata(table).num_rows
