@@ -35,7 +35,10 @@ TAKEDOWN_FILE = "takedown.txt"
 """One uid, SHA-256, URL or path a line; every stage that runs drops what it names."""
 
 INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES = "10_index", "20_download", "30_quality", "40_faces", "41_faces"
-"""Folders of part-00000.parquet and so on (see `portraitdata.builder.part_names`); the last has a row for each face, the others one for each image."""
+"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image.
+
+Names: `portraitdata.builder.part_names`.
+"""
 
 DEDUPLICATE, PAIRS, SPLIT = "50_deduplicate", "60_pairs", "70_split"
 SHARDS = "shards"

@@ -6,7 +6,7 @@ only those that agree there are compared.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def sorted_hashes(hashes: NDArray[np.uint64], at_most: int) -> SimilarFaces:
 def _blocks(count: int) -> list[np.uint64]:
     """Masks of blocks of bits that are as long as one another, or one bit longer."""
     ends = [BITS * number // count for number in range(count + 1)]
-    return [np.uint64((1 << end) - (1 << start)) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [np.uint64((1 << end) - (1 << start)) for start, end in pairwise(ends)]
 
 
 def _agreeing(
