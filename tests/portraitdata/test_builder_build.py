@@ -314,8 +314,10 @@ def started(config: BuildConfig, folder: Path, engine: str, workers: int, *gpus:
 KILLS = 15
 
 FORKING = """
-import os, sys
+import contextlib, os, sys
 from pathlib import Path
+with contextlib.suppress(ImportError):
+    import s3fs
 from portraitdata.builder.build import build
 from portraitdata.builder.config_file import read_config
 from portraitdata.builder.engines import InThisProcess

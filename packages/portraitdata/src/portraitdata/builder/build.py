@@ -7,7 +7,20 @@ from faceops.progress.display import tracked
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
-from portraitdata.builder.layout import FACES, FOLDER_OF, PLAN_FILE, SINGLE_FILE, STAGES, part_files, part_path
+from portraitdata.builder.layout import (
+    DOWNLOAD,
+    FACES,
+    FACES_IMAGES,
+    FOLDER_OF,
+    INDEX,
+    PLAN_FILE,
+    QUALITY,
+    SINGLE_FILE,
+    STAGES,
+    part_files,
+    part_path,
+)
+from portraitdata.builder.part_names import refuse_unsorted
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
@@ -55,10 +68,12 @@ def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = No
     make_folder(config.output)
     with only_run(config.output):
         remove_leftovers(config.output)
+        for folder in (INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES):
+            refuse_unsorted(config.output / folder)
         if from_stage is not None:
             remove_from(config.output, from_stage)
         write_config(config)
-        partitions = plan(config)["partition"].to_pylist()
+        partitions = range(plan(config, ["partition"]).num_rows)
         for stage in STAGES:
             _do(stage, config, engine, partitions)
 

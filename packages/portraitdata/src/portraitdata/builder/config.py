@@ -157,6 +157,10 @@ class PairSettings:
     """Of two faces of a pair (gamma of HeadsUp, Section 3 and Appendix C)."""
     duplicates_above: float = 0.95
     """More similar faces are one shot twice: as a reference such a face would give the answer away."""
+    exact_up_to: int = 100_000
+    """Faces that are compared each with each; more are searched by faiss, unless there is a GPU (see `mine_pairs`)."""
+    recall_at_least: float = 0.99
+    """Share of the pairs of a sample that faiss has to find."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,8 @@ class BuildConfig:
                 "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; got "
                 f"{self.pairs.similarity_above} and {self.pairs.duplicates_above}."
             )
+        if not 0 < self.pairs.recall_at_least <= 1:
+            raise ValueError(f"The recall of pairs lies in (0, 1], got {self.pairs.recall_at_least}.")
         if not 0 <= self.split.test_share < 1:
             raise ValueError(f"The share of test images lies in [0, 1), got {self.split.test_share}.")
         if self.quality.sharpness_side < 1 or not self.download.command:

@@ -66,7 +66,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
 def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     """Differences from the configuration that the build in its output was begun with.
 
-    Where the build lies does not count.
+    Where the build lies does not count, nor a setting that was not there before and has its default.
 
     Returns:
         One clause for each setting that differs, and the first stage that has to be done again.

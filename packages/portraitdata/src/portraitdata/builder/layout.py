@@ -6,17 +6,20 @@ stages look at everything at once and write single files; ``shards`` is a portra
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faceops.json_text import parse_json
 from portraitdata.builder.config import StageName
+from portraitdata.builder.part_names import numbered
 from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
-from portraitdata.storage.parquet_tables import read_schema, read_table
+from portraitdata.storage.parquet_tables import opened, read_schema
 from portraitdata.storage.places import Place
 from portraitdata.storage.writing import make_folder, writing
 
@@ -33,7 +36,10 @@ TAKEDOWN_FILE = "takedown.txt"
 """One uid, SHA-256, URL or path a line; every stage that runs drops what it names."""
 
 INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES = "10_index", "20_download", "30_quality", "40_faces", "41_faces"
-"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image."""
+"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image.
+
+Names: `portraitdata.builder.part_names`.
+"""
 
 DEDUPLICATE, PAIRS, SPLIT = "50_deduplicate", "60_pairs", "70_split"
 SHARDS = "shards"
@@ -136,6 +142,9 @@ SINGLE_FILE = {DEDUPLICATE: "images.parquet", PAIRS: "pairs.parquet", SPLIT: "sp
 SPLIT_PAIRS_FILE = "pairs.parquet"
 """Beside splits.parquet: the pairs, those that the one-reference rule of the test split leaves out marked as well."""
 
+PAIR_FACTS = b"portraitdata.pairs"
+"""Key of the facts about the search for pairs in the metadata of the pairs.parquet of its stage."""
+
 SPLIT_FACTS = b"portraitdata.split"
 """Key of the facts about the split in the metadata of splits.parquet."""
 
@@ -149,6 +158,15 @@ class FunnelRow(NamedTuple):
     count: int  # type: ignore[assignment]  # takes the place of the method of tuples
 
 
+class PairFacts(NamedTuple):
+    """Facts about the search for pairs."""
+
+    faces: int
+    """That were compared."""
+    recall: float
+    """Share of the similar faces that were found, by a sample; 1 where each was compared with each."""
+
+
 class SplitFacts(NamedTuple):
     """Facts of a split as a whole."""
 
@@ -157,7 +175,10 @@ class SplitFacts(NamedTuple):
     groups: int
     largest_group: int
     largest_cross_similarity: float | None
-    """Of a face for training and one for testing, over all of them; None if one side has no faces."""
+    """Of a face for training and one for testing; None if one side has no faces.
+
+    Over all of them, or over some faces for testing where they are too many: see `split_images`.
+    """
 
 
 def check_build(build: Place) -> None:
@@ -173,7 +194,7 @@ def part_path(build: Place, folder: str, partition: int) -> Place:
         >>> part_path(Path("build"), INDEX, 7).as_posix()
         'build/10_index/part-00007.parquet'
     """
-    return build / folder / f"part-{partition:05d}.parquet"
+    return build / folder / f"part-{numbered(partition)}.parquet"
 
 
 def part_files(build: Place, folder: str) -> list[Place]:
@@ -184,9 +205,19 @@ def part_files(build: Place, folder: str) -> list[Place]:
 
 def write_rows(table: pa.Table, path: Place) -> None:
     """Write a parquet file, whole or not at all; the same rows make the same bytes."""
+    with writing_rows(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+@contextmanager
+def writing_rows(path: Place, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Write a parquet file table after table; it is there, whole, when all are written."""
     make_folder(path.parent)
-    with writing(path) as file:
-        pq.write_table(table, file, compression="zstd", compression_level=3, version="2.6")
+    with (
+        writing(path) as file,
+        pq.ParquetWriter(file, schema, compression="zstd", compression_level=3, version="2.6") as writer,
+    ):
+        yield writer
 
 
 def read_stage(build: Place, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -198,13 +229,24 @@ def read_stage(build: Place, folder: str, columns: Sequence[str] | None = None) 
     Returns:
         The rows; none if the stage has written nothing yet.
     """
-    name = SINGLE_FILE.get(folder)
-    paths = [build / folder / name] if name else part_files(build, folder)
+    tables = list(stage_parts(build, folder, columns))
+    return pa.concat_tables(tables).combine_chunks() if tables else stage_schema(folder, columns).empty_table()
+
+
+def stage_schema(folder: str, columns: Sequence[str] | None = None) -> pa.Schema:
+    """Schema of some columns of a stage, or of all."""
     schema = SCHEMA_OF[folder]
-    if columns is not None:
-        schema = pa.schema([schema.field(column) for column in columns])
-    tables = [read_table(path, columns).cast(schema) for path in paths if not name or path.is_file()]
-    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
+
+
+def stage_parts(build: Place, folder: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Rows of a stage, one partition after the other, or one row group of a single file."""
+    name, schema = SINGLE_FILE.get(folder), stage_schema(folder, columns)
+    for path in [build / folder / name] if name else part_files(build, folder):
+        if not name or path.is_file():
+            with opened(path) as stored, pq.ParquetFile(stored) as file:
+                for group in range(file.num_row_groups):
+                    yield file.read_row_group(group, columns=columns).cast(schema)
 
 
 def read_split_facts(build: Place) -> SplitFacts | None:
@@ -225,6 +267,13 @@ def read_split_facts(build: Place) -> SplitFacts | None:
         ) from error
 
 
+def read_pair_facts(build: Place) -> PairFacts | None:
+    """Facts about the search for pairs; None if there is none yet, or an earlier version made it."""
+    path = build / PAIRS / SINGLE_FILE[PAIRS]
+    stored = (read_schema(path).metadata or {}).get(PAIR_FACTS) if path.is_file() else None
+    return None if stored is None else PairFacts(**parse_json(stored))
+
+
 def funnel(build: Place) -> list[FunnelRow]:
     """Count the images that each stage dropped, by reason, and kept.
 
@@ -233,12 +282,15 @@ def funnel(build: Place) -> list[FunnelRow]:
     """
     rows: list[FunnelRow] = []
     for stage in ("index", "download", "quality", "faces", "deduplicate"):
-        table = read_stage(build, FOLDER_OF[stage], ["status", "stage", "reason"])
-        if not table.num_rows:
+        kept, reasons, read = 0, Counter[str](), 0
+        for part in stage_parts(build, FOLDER_OF[stage], ["status", "stage", "reason"]):
+            read += part.num_rows
+            kept += pc.sum(pc.equal(part["status"], KEPT)).as_py() or 0
+            for counted in pc.value_counts(part.filter(pc.equal(part["stage"], stage))["reason"]).to_pylist():
+                reasons[counted["values"]] += counted["counts"]
+        if not read:
             continue
-        rows.append(FunnelRow(stage, "", table["status"].to_pylist().count(KEPT)))
-        dropped = zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True)
-        reasons = Counter(reason for where, reason in dropped if where == stage)
+        rows.append(FunnelRow(stage, "", kept))
         ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
         rows += [FunnelRow(stage, reason, count) for reason, count in ordered]
     return rows

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from faceops.images.errors import (
     DamagedImageError,
     EmptyImageError,
@@ -99,6 +104,13 @@ class Takedown:
         """Tell whether a row has to go."""
         known = (batch[name][row] for name in ("uid", "sha256", "url", "path"))
         return bool(self._names) and any(value in self._names for value in known if value)
+
+    def listed(self, rows: pa.Table) -> NDArray[np.bool_]:
+        """Tell which rows have to go: a table with uid, sha256, url, path and takedown."""
+        doomed = np.asarray(rows["takedown"])
+        for column in ("uid", "sha256", "url", "path") if self._names else ():
+            doomed = doomed | np.asarray(pc.is_in(rows[column], pa.array(sorted(self._names), pa.string())))
+        return doomed
 
     def apply(self, batch: Batch, row: int, stage: StageName) -> bool:
         """Drop a row if it has to go; whether it had."""

@@ -7,7 +7,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from portraitdata.builder.candidates import Batch, candidates
 from portraitdata.builder.config import BuildConfig, StageName
@@ -25,7 +24,8 @@ from portraitdata.builder.stages.download_stage import Download
 from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
 from portraitdata.builder.stages.index_stage import Index
 from portraitdata.builder.stages.quality_stage import Quality
-from portraitdata.storage.parquet_tables import opened, read_table
+from portraitdata.builder.table_ranges import read_range
+from portraitdata.storage.parquet_tables import read_table
 
 
 @runtime_checkable
@@ -86,8 +86,7 @@ def do_rows(name: StageName, config: BuildConfig, partition: int, batch: Batch) 
 
 def _input(name: StageName, config: BuildConfig, partition: int) -> Batch:
     if name == "index":
-        with opened(config.output / PLAN_FILE) as file:
-            (part,) = pq.read_table(file, filters=[("partition", "=", partition)]).to_pylist()
+        (part,) = read_range(config.output / PLAN_FILE, None, partition, 1).to_pylist()
         return planned_rows(config, part)
     return read_table(part_path(config.output, folder_before(name), partition)).to_pydict()
 

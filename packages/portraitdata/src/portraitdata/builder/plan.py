@@ -1,13 +1,15 @@
 """Plan of a build: candidates and their partitions, decided once and written down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
 from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
-from portraitdata.builder.layout import PLAN_FILE, write_rows
+from portraitdata.builder.layout import PLAN_FILE, writing_rows
+from portraitdata.exemplars.index import Photograph
 from portraitdata.restoration.index.picture_files import pictures_in
 from portraitdata.storage.object_path import ObjectPath
 from portraitdata.storage.parquet_tables import read_table, row_count
@@ -32,8 +34,15 @@ PLAN_SCHEMA = pa.schema(
 """
 
 
-def plan(config: BuildConfig) -> pa.Table:
+PLANNED_AT_ONCE = 64
+"""Partitions that are held, and written as one row group: they may name a thousand files each."""
+
+
+def plan(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
     """Partitions of a build, written down at the first call and read back at every further one.
+
+    Args:
+        columns: Columns to read; None for all.
 
     Raises:
         FileNotFoundError: If a source is not there.
@@ -41,10 +50,13 @@ def plan(config: BuildConfig) -> pa.Table:
     """
     path = config.output / PLAN_FILE
     if not path.is_file():
-        parts = [part for source in config.sources for part in _partitions(source, config.partition)]
-        rows = [{"partition": number, **part} for number, part in enumerate(parts)]
-        write_rows(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), path)
-    return read_table(path)
+        # Files are listed before the plan is begun, which may lie in a folder of tables.
+        parts = chain.from_iterable([_partitions(source, config.partition) for source in config.sources])
+        rows = ({"partition": number, **part} for number, part in enumerate(parts))
+        with writing_rows(path, PLAN_SCHEMA) as writer:
+            while some := list(islice(rows, PLANNED_AT_ONCE)):
+                writer.write_table(pa.Table.from_pylist(some, schema=PLAN_SCHEMA))
+    return read_table(path, columns)
 
 
 def root_of(source: MetadataSource | LocalSource) -> Place:
@@ -55,22 +67,19 @@ def root_of(source: MetadataSource | LocalSource) -> Place:
 
 def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dict[str, Any]]:
     if isinstance(source, MetadataSource):
-        yield from _table_ranges(source, size)
-        return
-    files = pictures_in(source.pictures)
+        return _table_ranges(source, _tables(source.metadata), size)
+    return _file_ranges(source, pictures_in(source.pictures), size)
+
+
+def _file_ranges(source: LocalSource, files: Sequence[Photograph], size: int) -> Iterator[dict[str, Any]]:
     for start in range(0, len(files), size):
         some = files[start : start + size]
         columns = {name: [getattr(file, name) for file in some] for name in ("path", "archive", "offset", "size")}
         yield {"source": source.name, "table": None, "start": None, "count": len(some), **columns}
 
 
-def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]:
-    if not source.metadata.exists():
-        raise FileNotFoundError(f"There is no table of metadata {source.metadata}.")
+def _table_ranges(source: MetadataSource, tables: Sequence[str], size: int) -> Iterator[dict[str, Any]]:
     root = root_of(source)
-    tables = _tables(source.metadata) if source.metadata.is_dir() else [source.metadata.name]
-    if not tables:
-        raise ValueError(f"There is no *.parquet in {source.metadata}.")
     for table in tables:
         try:
             total = row_count(root / table)
@@ -81,10 +90,16 @@ def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]
             yield {"source": source.name, **place, "path": None, "archive": None, "offset": None, "size": None}
 
 
-def _tables(folder: Place) -> list[str]:
-    """Parquet files in a folder, at any depth."""
-    if isinstance(folder, ObjectPath):
-        found = [path.relative_to(folder) for path in folder.sizes() if path.suffix == ".parquet"]
+def _tables(metadata: Place) -> list[str]:
+    """Tables of a source: the file, or the parquet files in a folder at any depth."""
+    if not metadata.exists():
+        raise FileNotFoundError(f"There is no table of metadata {metadata}.")
+    if not metadata.is_dir():
+        return [metadata.name]
+    if isinstance(metadata, ObjectPath):
+        found = [path.relative_to(metadata) for path in metadata.sizes() if path.suffix == ".parquet"]
     else:
-        found = [PurePosixPath(path.relative_to(folder).as_posix()) for path in folder.rglob("*.parquet")]
+        found = [PurePosixPath(path.relative_to(metadata).as_posix()) for path in metadata.rglob("*.parquet")]
+    if not found:
+        raise ValueError(f"There is no *.parquet in {metadata}.")
     return [path.as_posix() for path in sorted(found)]

@@ -16,6 +16,7 @@ from portraitdata.builder.layout import (
     SPLIT_PAIRS_FILE,
     check_build,
     funnel,
+    read_pair_facts,
     read_split_facts,
     read_stage,
 )
@@ -32,7 +33,7 @@ def run_build(options: BuildOptions) -> None:
     Raises:
         ValueError: If the configuration has changed, a source is none, or nothing came through.
         OSError: If something cannot be read or written.
-        ImportError: If Ray is wanted and not installed.
+        ImportError: If Ray, or faiss, is wanted and not installed.
     """
     config = BuildConfig(**{field.name: getattr(options, field.name) for field in fields(BuildConfig)})
     workers = worker_count(options.workers)
@@ -70,9 +71,10 @@ def sentences(folder: Place) -> list[str]:
     kept = pairs["status"].count(KEPT)
     reasons = sorted(set(pairs["reason"]) - {""})
     left_out = "".join(f"; {pairs['reason'].count(reason)} {reason}" for reason in reasons)
-    cross = facts.largest_cross_similarity
+    cross, searched = facts.largest_cross_similarity, read_pair_facts(folder)
+    found = "" if searched is None or searched.recall == 1 else f", {searched.recall:.1%} of those of a sample"
     lines = [
-        f"{kept} pairs of faces{left_out}",
+        f"{kept} pairs of faces{found}{left_out}",
         f"{splits.count('train')} images for training, {splits.count('test')} for testing; {facts.groups} groups of "
         f"similar faces (above {facts.threshold:.2f}), the largest of {facts.largest_group}",
         "no faces on one of the sides of the split"

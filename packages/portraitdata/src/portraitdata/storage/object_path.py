@@ -28,6 +28,8 @@ class ObjectStat(NamedTuple):
     st_size: int
     """Bytes."""
     st_mtime_ns: int
+    st_ino: int = 0
+    """Nothing: stores do not number what they hold."""
 
 
 @total_ordering

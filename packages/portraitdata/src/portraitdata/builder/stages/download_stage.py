@@ -22,6 +22,7 @@ from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, DownloadSettings, StageName
 from portraitdata.builder.layout import DOWNLOAD
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows
+from portraitdata.builder.part_names import numbered
 from portraitdata.exemplars.sources.tars import tar_members
 from portraitdata.loading.index_files import write_parquet
 from portraitdata.storage.places import Place
@@ -61,7 +62,7 @@ class Download:
         if not wanted:
             return batch
         make_folder(self._build / DOWNLOAD)
-        archive = f"{DOWNLOAD}/part-{batch['partition'][0]:05d}.tar"
+        archive = f"{DOWNLOAD}/part-{numbered(batch['partition'][0])}.tar"
         with _working_folder(self._build / DOWNLOAD) as working:
             outcome = fetch([(batch["uid"][row], batch["url"][row]) for row in wanted], working, self._settings)
             _pack({uid: found for uid, found in outcome.items() if isinstance(found, Path)}, self._build / archive)

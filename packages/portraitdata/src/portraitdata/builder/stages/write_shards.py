@@ -10,6 +10,7 @@ from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT, SHARDS, SPLIT, SPLIT_PAIRS_FILE, read_stage
+from portraitdata.builder.part_names import numbered
 from portraitdata.builder.stages.download_stage import add_member
 from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
 from portraitdata.exemplars.sources.tars import tar_members
@@ -39,7 +40,7 @@ def write_shards(config: BuildConfig) -> None:
     batch: Batch = images.to_pydict()
     places: dict[str, tuple[str, str, int, int]] = {}
     for start in range(0, images.num_rows, config.shards.images):
-        archive = folder / f"images-{start // config.shards.images:05d}.tar"
+        archive = folder / f"images-{numbered(start // config.shards.images)}.tar"
         rows = range(start, min(start + config.shards.images, images.num_rows))
         if not archive.is_file():
             _write_tar(archive, batch, rows, ImageBytes(config))
