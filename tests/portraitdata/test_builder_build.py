@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ import torch
 import yaml
 
 from faceops.images.files import Picture, load_picture, save_picture
+from portraitdata.builder import ray_engine
 from portraitdata.builder.build import ChangedConfigError, build
 from portraitdata.builder.config import (
     BuildConfig,
@@ -469,24 +470,29 @@ def test_actors_of_ray_have_the_gpus_that_a_stage_reserves(whole, tmp_path, monk
     assert {path.read_text() for path in (tmp_path / "seen").iterdir()} == {"0"}
 
 
-def test_gpus_without_actors_and_faces_without_gpus(whole, tmp_path):
+def test_gpus_without_actors_and_less_than_none():
     with (
         pytest.raises(ValueError, match="GPUs are reserved for actors of Ray; add --engine ray"),
         running_engine("processes", 2, Gpus(faces=0.5)),
     ):
         pass
-    with pytest.raises(ValueError, match="no GPU or more, got -1 and 0"):
-        Gpus(quality=-1, faces=0)
+    with pytest.raises(ValueError, match=r"no GPU or more, got -1\.0 and 0\.0"):
+        Gpus(quality=-1.0)
 
 
-@pytest.mark.parametrize(("absent", "said"), [("ray", "Ray"), ("ray.data", "ray.data"), ("pandas", "pandas")])
-def test_what_ray_lacks_is_named(monkeypatch, absent, said):
+@pytest.mark.parametrize(
+    ("module", "absent", "said"),
+    [("ray", "ray", "Ray"), ("ray.data", "pandas", "pandas"), ("ray.data", None, "ray.data")],
+)
+def test_what_ray_lacks_is_named(monkeypatch, module, absent, said):
     """Without pandas Ray was said to be missing."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "ray"]:
-        monkeypatch.delitem(sys.modules, name)
-    if absent == "pandas" and find_spec("ray") is None:
-        pytest.skip("needs the extra ray")
-    monkeypatch.setitem(sys.modules, absent, None)
+
+    def load(name):
+        if name == module:
+            raise ImportError(f"No module named {absent}", name=absent)
+        return ModuleType(name)
+
+    monkeypatch.setattr(ray_engine, "import_module", load)
     wanted = rf"The engine ray needs {said}, which is not installed; `pip install 'portraitdata\[ray\]'`"
     with pytest.raises(ImportError, match=wanted):
         RayData(2)
