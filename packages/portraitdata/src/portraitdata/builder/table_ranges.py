@@ -55,16 +55,16 @@ class TableRanges:
 
     def _begin(self, group: int) -> None:
         groups = range(group, self._file.num_row_groups)
-        self._next = int(self._firsts[group])
-        self._held = None
+        self._next, self._held = int(self._firsts[group]), None
         self._batches: Iterator[pa.RecordBatch] = self._file.iter_batches(self._batch, groups, self._columns)
 
     def _filled(self) -> pa.RecordBatch | None:
         """Decoded rows that nobody has read yet, of which there is at least one; None at the end."""
         while self._held is None or not len(self._held):
-            self._held = next(self._batches, None)
-            if self._held is None:
+            held = next(self._batches, None)
+            if held is None:
                 return None
+            self._held = held
         return self._held
 
     def _schema(self) -> pa.Schema:
