@@ -5,6 +5,7 @@ shard at a time; the rest stays in the files.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ def deduplicate(config: BuildConfig) -> None:
     kept, taken_down = _kept_rows(config)
     dropped = [_dropped(taken_down, taken_down, TAKEN_DOWN)]
     for column, reason in (("uid", LISTED_TWICE), ("sha256", EQUAL_FILE)):
-        found = repeated_keys(lambda column=column: _keys(config, column, kept), int(kept.sum()))
+        found = repeated_keys(partial(_keys, config, column, kept), int(kept.sum()))
         kept[found.rows] = False
         dropped.append(_dropped(found.rows, found.firsts, reason))
     alike = near_duplicates(config.output, _hashed(config, kept), config.duplicates)

@@ -158,7 +158,7 @@ class FaceCells:
 
     def _search(self, rows: NDArray[np.int64], similarity: float) -> SimilarFaces:
         ends, _, others = self.index.range_search(self.faces.unit(rows), similarity)
-        ones = rows.repeat(np.diff(ends.astype(np.int64)))
+        ones = rows.repeat((ends[1:] - ends[:-1]).astype(np.int64))
         a, b = np.minimum(ones, others), np.maximum(ones, others)
         different = self.faces.photograph[a] != self.faces.photograph[b]
         a, b = a[different], b[different]
