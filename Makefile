@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-PACKAGES := -e 'packages/faceops[heic]' -e 'packages/portraitdata[metrics,report]' -e 'packages/hime[demo,onnx]' -e 'packages/headsup[demo,serve]'
+PACKAGES := -e 'packages/faceops[heic]' -e 'packages/portraitdata[faiss,metrics,report]' -e 'packages/hime[demo,onnx]' -e 'packages/headsup[demo,serve]'
 STAMP := $(VENV)/.installed
 TOO_OLD := Python 3.11 or later is needed; name one by make setup PYTHON=python3.12, say.
 ASSETS := $(wildcard ../shared/assets)

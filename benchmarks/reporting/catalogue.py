@@ -72,6 +72,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("gpu", "benchmarks.speed.gpu", quick=False),
         Benchmark("pair_mining", "benchmarks.speed.pair_mining"),
         Benchmark("builder", "benchmarks.speed.builder", quick=False),
+        Benchmark("builder_scale", "benchmarks.speed.builder_scale", quick=False),
     ),
 }
 

@@ -45,10 +45,11 @@ from portraitdata.builder.layout import (
     write_rows,
 )
 from portraitdata.builder.plan import plan
+from portraitdata.builder.stages.alike_hashes import alike_hashes, sorted_hashes
 from portraitdata.builder.stages.download_stage import Download, command_line
 from portraitdata.builder.stages.index_stage import Index, fits, may_fit
 from portraitdata.builder.stages.mine_pairs import NOT_ALIKE, ONE_SHOT, mine_pairs
-from portraitdata.builder.stages.perceptual_hash import alike_hashes, perceptual_hash
+from portraitdata.builder.stages.perceptual_hash import perceptual_hash
 from portraitdata.builder.stages.q_align import QAlign
 from portraitdata.builder.stages.quality_stage import Quality, build_judge
 from portraitdata.builder.stages.split_people import one_reference, split_images
@@ -258,6 +259,8 @@ def test_alike_hashes_are_those_of_counted_bits(hashes, bit, at_most):
         if (hashes[a] ^ hashes[b]).bit_count() <= at_most
     ]
     assert list(zip(found.a.tolist(), found.b.tolist(), strict=True)) == wanted
+    by_sorting = sorted_hashes(np.array(hashes, np.uint64), at_most)
+    assert [column.tolist() for column in by_sorting] == [column.tolist() for column in found]
 
 
 def test_no_negative_number_of_bits():

@@ -5,7 +5,6 @@ A command imports what it needs when it runs, so that help is fast.
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from faceops.command_line import Commands, run_chosen, run_command
 from faceops.existing_files import check_exists
@@ -16,6 +15,7 @@ from portraitdata.commands.label_options import ExportDetectorOptions, LabelFace
 from portraitdata.commands.scoring_options import DegradeOptions, ScoreOptions
 from portraitdata.commands.study_options import StudyMakeOptions, StudyScoreOptions
 from portraitdata.commands.tag_options import TagOptions
+from portraitdata.storage.places import Place, check_local
 from portraitdata.training.recipe_help import print_recipe_help
 
 
@@ -78,7 +78,7 @@ def build(options: BuildOptions) -> None:
     run_build(options)
 
 
-def status(build: Path) -> None:
+def status(build: Place) -> None:
     """Print how many images passed each stage of a build, and why the others were dropped.
 
     Args:
@@ -111,6 +111,7 @@ def verify(options: VerifyOptions) -> int:
     """Refuse a folder that is no index, then verify it."""
     from portraitdata.restoration.index.schemas import check_table
 
+    check_local(options.index, "verify")
     check_table(options.index / "images.parquet")
 
     from portraitdata.commands.verify import run_verify
@@ -133,6 +134,7 @@ def takedown(options: TakedownOptions) -> int:
     """Refuse a folder that is no index and a photograph that cannot be opened, then take down."""
     from portraitdata.restoration.index.schemas import check_table
 
+    check_local(options.index, "takedown")
     check_table(options.index / "images.parquet")
     if options.like is not None:
         from faceops.images.opening import check_opens

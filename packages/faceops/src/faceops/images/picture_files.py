@@ -1,7 +1,7 @@
 """Files that are pictures, told by their names: nothing is decoded, and torch is not imported."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from faceops.images.errors import MissingImageError
 from faceops.progress.verbosity import say
@@ -16,7 +16,17 @@ READABLE_SUFFIXES = (
 
 def is_picture(path: Path) -> bool:
     """Tell whether a path is a visible file with the suffix of an image format; its content is not looked at."""
-    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return has_picture_name(path.name) and path.is_file()
+
+
+def has_picture_name(name: str) -> bool:
+    """Tell whether a file name is that of a visible picture.
+
+    Example:
+        >>> has_picture_name("Ada.JPG"), has_picture_name(".ada.jpg"), has_picture_name("ada.txt")
+        (True, False, False)
+    """
+    return PurePath(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith(".")
 
 
 def find_pictures(folder: Path) -> list[Path]:

@@ -1,24 +1,35 @@
 """The whole build: stage after stage, from wherever the last run ended."""
 
-import fcntl
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from faceops.progress.display import tracked
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
-from portraitdata.builder.layout import FACES, FOLDER_OF, PLAN_FILE, SINGLE_FILE, STAGES, part_path
+from portraitdata.builder.layout import (
+    DOWNLOAD,
+    FACES,
+    FACES_IMAGES,
+    FOLDER_OF,
+    INDEX,
+    PLAN_FILE,
+    QUALITY,
+    SINGLE_FILE,
+    STAGES,
+    part_files,
+    part_path,
+)
+from portraitdata.builder.part_names import refuse_unsorted
 from portraitdata.builder.plan import plan
 from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
 from portraitdata.loading.workers import one_thread
-
-LOCK_FILE = ".lock"
+from portraitdata.storage.places import Place
+from portraitdata.storage.single_run import is_lock, only_run
+from portraitdata.storage.writing import make_folder, remove_file, remove_folder
 
 AT_ONCE: dict[StageName, Callable[[BuildConfig], None]] = {
     "deduplicate": deduplicate,
@@ -54,21 +65,23 @@ def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = No
             f"{config.output} was begun with other settings: {'; '.join(clauses)}. Build into another folder, or do "
             f"the stages that it concerns again by --from-stage {earliest}."
         )
-    config.output.mkdir(parents=True, exist_ok=True)
+    make_folder(config.output)
     with only_run(config.output):
         remove_leftovers(config.output)
+        for folder in (INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES):
+            refuse_unsorted(config.output / folder)
         if from_stage is not None:
             remove_from(config.output, from_stage)
         write_config(config)
-        partitions = plan(config)["partition"].to_pylist()
+        partitions = range(plan(config, ["partition"]).num_rows)
         for stage in STAGES:
             _do(stage, config, engine, partitions)
 
 
-def _check_place(output: Path) -> None:
+def _check_place(output: Place) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"A build is a folder, but {output} is a file.")
-    entries = [path for path in output.iterdir() if path.name != LOCK_FILE] if output.is_dir() else []
+    entries = [path for path in output.iterdir() if not is_lock(path.name)] if output.is_dir() else []
     known = {path.name for path in entries} & {"config.yaml", PLAN_FILE.split("/")[0]}
     if entries and not known:
         raise ValueError(f"{output} holds other things than a build; name a new folder.")
@@ -81,41 +94,29 @@ def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Seque
             with one_thread():
                 AT_ONCE[stage](config)
         return
-    todo = [number for number in partitions if not part_path(config.output, folder, number).is_file()]
+    done = {path.name for path in part_files(config.output, folder)}
+    todo = [number for number in partitions if part_path(config.output, folder, number).name not in done]
     if todo:
         for _ in tracked(engine.run(stage, config, todo), stage, len(todo)):
             pass
 
 
-def remove_from(build: Path, stage: StageName) -> None:
+def remove_from(build: Place, stage: StageName) -> None:
     """Remove what a stage and those after it have written, the last first, so that what is left is always whole."""
     for later in reversed(STAGES[STAGES.index(stage) :]):
-        shutil.rmtree(build / FOLDER_OF[later], ignore_errors=True)
+        remove_folder(build / FOLDER_OF[later])
         if later == "faces":
-            shutil.rmtree(build / FACES, ignore_errors=True)
+            remove_folder(build / FACES)
         if later == "index":
-            (build / PLAN_FILE).unlink(missing_ok=True)
+            remove_file(build / PLAN_FILE)
 
 
-def remove_leftovers(build: Path) -> None:
-    """Remove half-written files, which have hidden names, of a run that was killed."""
+def remove_leftovers(build: Place) -> None:
+    """Remove half-written files, which have hidden names, of a run that was killed; a store has none."""
+    if not isinstance(build, Path):
+        return
     for path in sorted(build.glob("*/.*")) + sorted(build.glob(".config*")):
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
         else:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def only_run(build: Path) -> Iterator[None]:
-    """Hold the lock of a build; the system frees it when the process ends, however it ends.
-
-    Raises:
-        OSError: If another process holds it.
-    """
-    with (build / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"Another run works at {build}; wait for its end.") from error
-        yield
+            remove_file(path)

@@ -1,16 +1,18 @@
 """The candidates of a partition, as rows about which nothing is decided yet."""
 
+from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from portraitdata.builder.config import LocalSource, MetadataColumns, MetadataPreset, MetadataSource
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT
 from portraitdata.builder.plan import root_of
+from portraitdata.builder.table_ranges import read_range
 from portraitdata.restoration.index.face_pass import UID_LENGTH
+from portraitdata.storage.parquet_tables import read_schema
+from portraitdata.storage.places import Place
 
 Batch = dict[str, list]
 """Columns of a table."""
@@ -65,26 +67,23 @@ def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
     return batch
 
 
-def _rows(path: Path, start: int, count: int, wanted: dict[str, str]) -> pa.Table:
-    """A range of rows; only the row groups that it touches are read."""
-    with pq.ParquetFile(path) as file:
-        missing = [name for name in wanted.values() if name not in file.schema_arrow.names]
-        if missing:
-            raise ValueError(
-                f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(file.schema_arrow.names)}. Name its "
-                "columns in `columns` of the source."
-            )
-        groups: list[int] = []
-        first = before = 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if before + rows > start and before < start + count:
-                first = first if groups else before
-                groups.append(group)
-            before += rows
-        table = file.read_row_groups(groups, columns=list(dict.fromkeys(wanted.values())))
-    table = table.slice(start - first, count)
+def _rows(path: Place, start: int, count: int, wanted: dict[str, str]) -> pa.Table:
+    names = tuple(dict.fromkeys(wanted.values()))
+    _checked(path, names)
+    table = read_range(path, names, start, count)
     return pa.table({ours: table[theirs] for ours, theirs in wanted.items()})
+
+
+@lru_cache(maxsize=4)
+def _checked(path: Place, names: tuple[str, ...]) -> None:
+    """Refuse a table that lacks columns; it is looked at once in each process."""
+    there = read_schema(path).names
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise ValueError(
+            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(there)}. Name its columns in `columns` "
+            "of the source."
+        )
 
 
 COLUMNS: dict[MetadataPreset, MetadataColumns] = {

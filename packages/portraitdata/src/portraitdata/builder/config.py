@@ -1,10 +1,15 @@
 """Configuration of a build: one tree of typed settings, which jsonargparse reads from YAML."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
+from jsonargparse.typing import register_type
+
 from faceops.detection.detector_names import DetectorName
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.places import Place, place_of_url
+
+register_type(ObjectPath, str, place_of_url, type_check=lambda value, _: isinstance(value, ObjectPath))
 
 StageName = Literal["index", "download", "quality", "faces", "deduplicate", "pairs", "split", "shards"]
 """Stages of a build, in their order."""
@@ -41,7 +46,7 @@ class MetadataSource:
     """Images that tables of metadata point to."""
 
     name: str
-    metadata: Path
+    metadata: Place
     """Parquet file, or a folder of them."""
     columns: MetadataPreset | MetadataColumns
     licence: str | None = None
@@ -53,7 +58,7 @@ class LocalSource:
     """Images that are here already."""
 
     name: str
-    pictures: Path
+    pictures: Place
     """Folder of pictures at any depth, tar archive, or folder of tar archives."""
     licence: str | None = None
     """Of all images."""
@@ -127,6 +132,8 @@ class FaceSettings:
     """File or name of the weights of the network that compares faces."""
     eyes_at_least: float = 64.0
     """Distance of the eyes in pixels of the image; FaceLib's figure of that name is about half the true one."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where faces are embedded, and found by retinaface and any-turn; the last digits of embeddings depend on it."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,10 @@ class PairSettings:
     """Of two faces of a pair (gamma of HeadsUp, Section 3 and Appendix C)."""
     duplicates_above: float = 0.95
     """More similar faces are one shot twice: as a reference such a face would give the answer away."""
+    exact_up_to: int = 100_000
+    """Faces that are compared each with each; more are searched by faiss, unless there is a GPU (see `mine_pairs`)."""
+    recall_at_least: float = 0.99
+    """Share of the pairs of a sample that faiss has to find."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +185,7 @@ class BuildConfig:
     """Everything that decides what a build contains.
 
     Args:
-        output: Folder of the build.
+        output: Folder of the build; a path or a URL such as s3://bucket/folder, as all places.
         sources: Where images come from.
         partition: Images that are processed together and written as one file per stage.
         takedown: File of URLs, uids or SHA-256 sums to leave out, one per line.
@@ -192,10 +203,10 @@ class BuildConfig:
         ValueError: If a number is out of range, or two sources have one name.
     """
 
-    output: Path
+    output: Place
     sources: tuple[MetadataSource | LocalSource, ...]
     partition: int = 1000
-    takedown: Path | None = None
+    takedown: Place | None = None
     unsafe_at_most: float = 1.0
     size: SizeRule = SizeRule()
     download: DownloadSettings = DownloadSettings()
@@ -220,6 +231,8 @@ class BuildConfig:
                 "The similarity of pairs lies between 0 and that of duplicates, which is at most 1; got "
                 f"{self.pairs.similarity_above} and {self.pairs.duplicates_above}."
             )
+        if not 0 < self.pairs.recall_at_least <= 1:
+            raise ValueError(f"The recall of pairs lies in (0, 1], got {self.pairs.recall_at_least}.")
         if not 0 <= self.split.test_share < 1:
             raise ValueError(f"The share of test images lies in [0, 1), got {self.split.test_share}.")
         if self.quality.sharpness_side < 1 or not self.download.command:

@@ -6,9 +6,11 @@ from typing import Any
 
 import yaml
 
-from faceops.atomic_files import replacing
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import CONFIG_FILE, STAGES
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, write_text
 
 STAGE_OF: dict[str, StageName] = {
     "download": "download",
@@ -22,7 +24,7 @@ STAGE_OF: dict[str, StageName] = {
 """First stage that a section of the configuration changes; everything else changes the first of all."""
 
 
-def read_config(path: Path) -> BuildConfig:
+def read_config(path: Place) -> BuildConfig:
     """Read a YAML file; ValueError if it says something that a build does not know, or a number is out of range."""
     from jsonargparse import ArgumentParser
 
@@ -41,9 +43,8 @@ def read_config(path: Path) -> BuildConfig:
 
 def write_config(config: BuildConfig) -> None:
     """Write the configuration into its build."""
-    config.output.mkdir(parents=True, exist_ok=True)
-    with replacing(config.output / CONFIG_FILE) as temporary:
-        temporary.write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    make_folder(config.output)
+    write_text(config.output / CONFIG_FILE, yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
 
 
 def plain(value: object) -> Any:  # noqa: ANN401
@@ -59,13 +60,13 @@ def plain(value: object) -> Any:  # noqa: ANN401
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, ObjectPath | Path) else value
 
 
 def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     """Differences from the configuration that the build in its output was begun with.
 
-    Where the build lies does not count.
+    Where the build lies does not count, nor a setting that was not there before and has its default.
 
     Returns:
         One clause for each setting that differs, and the first stage that has to be done again.
@@ -73,7 +74,8 @@ def changes(config: BuildConfig) -> tuple[list[str], StageName | None]:
     path = config.output / CONFIG_FILE
     if not path.is_file():
         return [], None
-    before, now = (flat(values) for values in (yaml.safe_load(path.read_text(encoding="utf-8")), plain(config)))
+    # as it is read, so that a setting that there was not yet had its default
+    before, now = (flat(plain(settings)) for settings in (read_config(path), config))
     names = [name for name in {**before, **now} if before.get(name) != now.get(name) and name != "output"]
     clauses = [f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in names]
     stages = {STAGE_OF.get(name.split(".")[0], "index") for name in names}

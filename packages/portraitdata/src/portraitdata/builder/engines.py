@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
 from portraitdata.builder.partition_work import work
-from portraitdata.builder.ray_engine import RayData
+from portraitdata.builder.ray_engine import Gpus, RayData
 from portraitdata.loading.workers import begin_worker, one_thread, one_thread_to_inherit
 
 
@@ -60,21 +60,24 @@ class Processes:
 
 
 @contextmanager
-def running_engine(name: EngineName, workers: int) -> Iterator[Engine]:
+def running_engine(name: EngineName, workers: int, gpus: Gpus = Gpus()) -> Iterator[Engine]:
     """The engine of a name, and its end.
 
     Args:
         name: "processes" is built in; "ray" works on whatever cluster Ray is connected to.
         workers: Processes, or actors; one process is this one.
+        gpus: What actors of Ray reserve.
 
     Raises:
-        ValueError: If there are no workers.
+        ValueError: If there are no workers, or GPUs for processes.
         ImportError: If Ray is not installed.
     """
     if workers < 1:
         raise ValueError(f"At least one worker is needed, got {workers}.")
     if name == "ray":
-        yield RayData(workers)
+        yield RayData(workers, gpus)
+    elif gpus != Gpus():
+        raise ValueError("GPUs are reserved for actors of Ray; add --engine ray, or leave the GPUs out.")
     elif workers == 1:
         yield InThisProcess()
     else:

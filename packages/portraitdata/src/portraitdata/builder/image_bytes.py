@@ -1,11 +1,10 @@
 """Where the bytes of a candidate lie."""
 
-from pathlib import Path
-
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.plan import root_of
-from portraitdata.exemplars.index import ExemplarIndex, Photograph
+from portraitdata.exemplars.index import Photograph, read_photograph
+from portraitdata.storage.places import Place
 
 
 class ImageBytes:
@@ -15,7 +14,7 @@ class ImageBytes:
         self._build = config.output
         self._roots = {source.name: root_of(source) for source in config.sources}
 
-    def root(self, batch: Batch, row: int) -> Path:
+    def root(self, batch: Batch, row: int) -> Place:
         """Folder that path and archive of a row are relative to."""
         return self._build if batch["url"][row] is not None else self._roots[batch["source"][row]]
 
@@ -27,4 +26,4 @@ class ImageBytes:
 
     def read(self, batch: Batch, row: int) -> bytes:
         """File of a row."""
-        return ExemplarIndex(self.root(batch, row), ()).read_bytes(self.photograph(batch, row))
+        return read_photograph(self.root(batch, row), self.photograph(batch, row))

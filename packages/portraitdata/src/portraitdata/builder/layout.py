@@ -6,18 +6,22 @@ stages look at everything at once and write single files; ``shards`` is a portra
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
 from faceops.json_text import parse_json
 from portraitdata.builder.config import StageName
+from portraitdata.builder.part_names import numbered
 from portraitdata.restoration.index.schemas import FACES as INDEX_FACES
 from portraitdata.restoration.index.schemas import PAIRS as INDEX_PAIRS
+from portraitdata.storage.parquet_tables import opened, read_schema
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, writing
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
 """In their order."""
@@ -32,7 +36,10 @@ TAKEDOWN_FILE = "takedown.txt"
 """One uid, SHA-256, URL or path a line; every stage that runs drops what it names."""
 
 INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES = "10_index", "20_download", "30_quality", "40_faces", "41_faces"
-"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image."""
+"""Folders of part-00000.parquet and so on; the last has a row for each face, the others one for each image.
+
+Names: `portraitdata.builder.part_names`.
+"""
 
 DEDUPLICATE, PAIRS, SPLIT = "50_deduplicate", "60_pairs", "70_split"
 SHARDS = "shards"
@@ -135,6 +142,9 @@ SINGLE_FILE = {DEDUPLICATE: "images.parquet", PAIRS: "pairs.parquet", SPLIT: "sp
 SPLIT_PAIRS_FILE = "pairs.parquet"
 """Beside splits.parquet: the pairs, those that the one-reference rule of the test split leaves out marked as well."""
 
+PAIR_FACTS = b"portraitdata.pairs"
+"""Key of the facts about the search for pairs in the metadata of the pairs.parquet of its stage."""
+
 SPLIT_FACTS = b"portraitdata.split"
 """Key of the facts about the split in the metadata of splits.parquet."""
 
@@ -148,6 +158,15 @@ class FunnelRow(NamedTuple):
     count: int  # type: ignore[assignment]  # takes the place of the method of tuples
 
 
+class PairFacts(NamedTuple):
+    """Facts about the search for pairs."""
+
+    faces: int
+    """That were compared."""
+    recall: float
+    """Share of the similar faces that were found, by a sample; 1 where each was compared with each."""
+
+
 class SplitFacts(NamedTuple):
     """Facts of a split as a whole."""
 
@@ -156,33 +175,52 @@ class SplitFacts(NamedTuple):
     groups: int
     largest_group: int
     largest_cross_similarity: float | None
-    """Of a face for training and one for testing, over all of them; None if one side has no faces."""
+    """Of a face for training and one for testing; None if one side has no faces.
+
+    Over all of them, or over some faces for testing where they are too many: see `split_images`.
+    """
 
 
-def check_build(build: Path) -> None:
+def check_build(build: Place) -> None:
     """Refuse a folder that is no build."""
     if not (build / CONFIG_FILE).is_file():
         raise FileNotFoundError(f"There is no build {build}; `portraitdata build --config FILE` makes one.")
 
 
-def part_path(build: Path, folder: str, partition: int) -> Path:
+def part_path(build: Place, folder: str, partition: int) -> Place:
     """File of a partition.
 
     Example:
         >>> part_path(Path("build"), INDEX, 7).as_posix()
         'build/10_index/part-00007.parquet'
     """
-    return build / folder / f"part-{partition:05d}.parquet"
+    return build / folder / f"part-{numbered(partition)}.parquet"
 
 
-def write_rows(table: pa.Table, path: Path) -> None:
+def part_files(build: Place, folder: str) -> list[Place]:
+    """Files of the partitions that are done, in their order."""
+    found: list[Place] = [*(build / folder).glob("part-*.parquet")]
+    return sorted(found, key=lambda path: path.name)
+
+
+def write_rows(table: pa.Table, path: Place) -> None:
     """Write a parquet file, whole or not at all; the same rows make the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=3, version="2.6")
+    with writing_rows(path, table.schema) as writer:
+        writer.write_table(table)
 
 
-def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
+@contextmanager
+def writing_rows(path: Place, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Write a parquet file table after table; it is there, whole, when all are written."""
+    make_folder(path.parent)
+    with (
+        writing(path) as file,
+        pq.ParquetWriter(file, schema, compression="zstd", compression_level=3, version="2.6") as writer,
+    ):
+        yield writer
+
+
+def read_stage(build: Place, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
     """All rows that there are of a stage, in the order of the partitions.
 
     Args:
@@ -191,16 +229,27 @@ def read_stage(build: Path, folder: str, columns: Sequence[str] | None = None) -
     Returns:
         The rows; none if the stage has written nothing yet.
     """
-    name = SINGLE_FILE.get(folder)
-    paths = [build / folder / name] if name else sorted((build / folder).glob("part-*.parquet"))
+    tables = list(stage_parts(build, folder, columns))
+    return pa.concat_tables(tables).combine_chunks() if tables else stage_schema(folder, columns).empty_table()
+
+
+def stage_schema(folder: str, columns: Sequence[str] | None = None) -> pa.Schema:
+    """Schema of some columns of a stage, or of all."""
     schema = SCHEMA_OF[folder]
-    if columns is not None:
-        schema = pa.schema([schema.field(column) for column in columns])
-    tables = [pq.read_table(path, columns=columns).cast(schema) for path in paths if path.is_file()]
-    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
-def read_split_facts(build: Path) -> SplitFacts | None:
+def stage_parts(build: Place, folder: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Rows of a stage, one partition after the other, or one row group of a single file."""
+    name, schema = SINGLE_FILE.get(folder), stage_schema(folder, columns)
+    for path in [build / folder / name] if name else part_files(build, folder):
+        if not name or path.is_file():
+            with opened(path) as stored, pq.ParquetFile(stored) as file:
+                for group in range(file.num_row_groups):
+                    yield file.read_row_group(group, columns=columns).cast(schema)
+
+
+def read_split_facts(build: Place) -> SplitFacts | None:
     """Facts about the split; None if there is none yet.
 
     Raises:
@@ -209,7 +258,7 @@ def read_split_facts(build: Path) -> SplitFacts | None:
     path = build / SPLIT / SINGLE_FILE[SPLIT]
     if not path.is_file():
         return None
-    stored = (pq.read_schema(path).metadata or {}).get(SPLIT_FACTS, b"")
+    stored = (read_schema(path).metadata or {}).get(SPLIT_FACTS, b"")
     try:
         return SplitFacts(**parse_json(stored))
     except (ValueError, TypeError) as error:
@@ -218,7 +267,14 @@ def read_split_facts(build: Path) -> SplitFacts | None:
         ) from error
 
 
-def funnel(build: Path) -> list[FunnelRow]:
+def read_pair_facts(build: Place) -> PairFacts | None:
+    """Facts about the search for pairs; None if there is none yet, or an earlier version made it."""
+    path = build / PAIRS / SINGLE_FILE[PAIRS]
+    stored = (read_schema(path).metadata or {}).get(PAIR_FACTS) if path.is_file() else None
+    return None if stored is None else PairFacts(**parse_json(stored))
+
+
+def funnel(build: Place) -> list[FunnelRow]:
     """Count the images that each stage dropped, by reason, and kept.
 
     Of every stage that has written something there is a row with an empty reason, the images that came through; then,
@@ -226,12 +282,15 @@ def funnel(build: Path) -> list[FunnelRow]:
     """
     rows: list[FunnelRow] = []
     for stage in ("index", "download", "quality", "faces", "deduplicate"):
-        table = read_stage(build, FOLDER_OF[stage], ["status", "stage", "reason"])
-        if not table.num_rows:
+        kept, reasons, read = 0, Counter[str](), 0
+        for part in stage_parts(build, FOLDER_OF[stage], ["status", "stage", "reason"]):
+            read += part.num_rows
+            kept += pc.sum(pc.equal(part["status"], KEPT)).as_py() or 0
+            for counted in pc.value_counts(part.filter(pc.equal(part["stage"], stage))["reason"]).to_pylist():
+                reasons[counted["values"]] += counted["counts"]
+        if not read:
             continue
-        rows.append(FunnelRow(stage, "", table["status"].to_pylist().count(KEPT)))
-        dropped = zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True)
-        reasons = Counter(reason for where, reason in dropped if where == stage)
+        rows.append(FunnelRow(stage, "", kept))
         ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
         rows += [FunnelRow(stage, reason, count) for reason, count in ordered]
     return rows

@@ -1,8 +1,12 @@
 """Marks for dropped rows, and the names of the reasons."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from faceops.images.errors import (
     DamagedImageError,
@@ -16,6 +20,7 @@ from faceops.images.errors import (
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE
+from portraitdata.storage.places import Place
 
 TAKEN_DOWN = "taken down"
 
@@ -100,6 +105,13 @@ class Takedown:
         known = (batch[name][row] for name in ("uid", "sha256", "url", "path"))
         return bool(self._names) and any(value in self._names for value in known if value)
 
+    def listed(self, rows: pa.Table) -> NDArray[np.bool_]:
+        """Tell which rows have to go: a table with uid, sha256, url, path and takedown."""
+        doomed = np.asarray(rows["takedown"])
+        for column in ("uid", "sha256", "url", "path") if self._names else ():
+            doomed = doomed | np.asarray(pc.is_in(rows[column], pa.array(sorted(self._names), pa.string())))
+        return doomed
+
     def apply(self, batch: Batch, row: int, stage: StageName) -> bool:
         """Drop a row if it has to go; whether it had."""
         if batch["takedown"][row] or self.names(batch, row):
@@ -109,7 +121,7 @@ class Takedown:
         return False
 
 
-def _listed(path: Path) -> set[str]:
+def _listed(path: Place) -> set[str]:
     lines = (
         line.split("#")[0].strip() if line.startswith("#") else line.strip() for line in path.read_text().splitlines()
     )

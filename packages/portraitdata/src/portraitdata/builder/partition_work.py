@@ -3,11 +3,10 @@
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from portraitdata.builder.candidates import Batch, candidates
 from portraitdata.builder.config import BuildConfig, StageName
@@ -25,6 +24,8 @@ from portraitdata.builder.stages.download_stage import Download
 from portraitdata.builder.stages.faces_stage import FOUND, FindFaces
 from portraitdata.builder.stages.index_stage import Index
 from portraitdata.builder.stages.quality_stage import Quality
+from portraitdata.builder.table_ranges import read_range
+from portraitdata.storage.parquet_tables import read_table
 
 
 @runtime_checkable
@@ -57,8 +58,16 @@ def _ready(name: StageName, stored: bytes) -> Stage:
 
 def work(name: StageName, config: BuildConfig, partition: int) -> int:
     """Do a stage for a partition, and write its rows."""
+    return do_rows(name, config, partition, _input(name, config, partition))
+
+
+def do_rows(name: StageName, config: BuildConfig, partition: int, batch: Batch) -> int:
+    """Do a stage for all rows of a partition, and write them.
+
+    Args:
+        batch: As the stage before left them.
+    """
     stage = _ready(name, pickle.dumps(config))
-    batch = _input(name, config, partition)
     rows = len(batch["uid"])
     at_once = stage.at_once or max(rows, 1)
     parts = [
@@ -77,11 +86,25 @@ def work(name: StageName, config: BuildConfig, partition: int) -> int:
 
 def _input(name: StageName, config: BuildConfig, partition: int) -> Batch:
     if name == "index":
-        (part,) = pq.read_table(config.output / PLAN_FILE, filters=[("partition", "=", partition)]).to_pylist()
-        (source,) = (source for source in config.sources if source.name == part["source"])
-        return candidates(part, source)
-    before = STAGES[STAGES.index(name) - 1]
-    return pq.read_table(part_path(config.output, FOLDER_OF[before], partition)).to_pydict()
+        (part,) = read_range(config.output / PLAN_FILE, None, partition, 1).to_pylist()
+        return planned_rows(config, part)
+    return read_table(part_path(config.output, folder_before(name), partition)).to_pydict()
+
+
+def planned_rows(config: BuildConfig, part: dict[str, Any]) -> Batch:
+    """Candidates of a row of the plan."""
+    (source,) = (source for source in config.sources if source.name == part["source"])
+    return candidates(part, source)
+
+
+def folder_before(name: StageName) -> str:
+    """Folder that holds what a stage other than the first works on.
+
+    Example:
+        >>> folder_before("faces")
+        '30_quality'
+    """
+    return FOLDER_OF[STAGES[STAGES.index(name) - 1]]
 
 
 def _faces_table(rows: list[dict]) -> pa.Table:

@@ -1,15 +1,19 @@
 """Plan of a build: candidates and their partitions, decided once and written down."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from portraitdata.builder.config import BuildConfig, LocalSource, MetadataSource
-from portraitdata.builder.layout import PLAN_FILE, write_rows
-from portraitdata.restoration.index.picture_files import find_picture_files
+from portraitdata.builder.layout import PLAN_FILE, writing_rows
+from portraitdata.exemplars.index import Photograph
+from portraitdata.restoration.index.picture_files import pictures_in
+from portraitdata.storage.object_path import ObjectPath
+from portraitdata.storage.parquet_tables import read_table, row_count
+from portraitdata.storage.places import Place
 
 PLAN_SCHEMA = pa.schema(
     [
@@ -30,8 +34,15 @@ PLAN_SCHEMA = pa.schema(
 """
 
 
-def plan(config: BuildConfig) -> pa.Table:
+PLANNED_AT_ONCE = 64
+"""Partitions that are held, and written as one row group: they may name a thousand files each."""
+
+
+def plan(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
     """Partitions of a build, written down at the first call and read back at every further one.
+
+    Args:
+        columns: Columns to read; None for all.
 
     Raises:
         FileNotFoundError: If a source is not there.
@@ -39,13 +50,16 @@ def plan(config: BuildConfig) -> pa.Table:
     """
     path = config.output / PLAN_FILE
     if not path.is_file():
-        parts = [part for source in config.sources for part in _partitions(source, config.partition)]
-        rows = [{"partition": number, **part} for number, part in enumerate(parts)]
-        write_rows(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), path)
-    return pq.read_table(path)
+        # Files are listed before the plan is begun, which may lie in a folder of tables.
+        parts = chain.from_iterable([_partitions(source, config.partition) for source in config.sources])
+        rows = ({"partition": number, **part} for number, part in enumerate(parts))
+        with writing_rows(path, PLAN_SCHEMA) as writer:
+            while some := list(islice(rows, PLANNED_AT_ONCE)):
+                writer.write_table(pa.Table.from_pylist(some, schema=PLAN_SCHEMA))
+    return read_table(path, columns)
 
 
-def root_of(source: MetadataSource | LocalSource) -> Path:
+def root_of(source: MetadataSource | LocalSource) -> Place:
     """Folder that the files of a source are relative to."""
     place = source.pictures if isinstance(source, LocalSource) else source.metadata
     return place if place.is_dir() else place.parent
@@ -53,27 +67,39 @@ def root_of(source: MetadataSource | LocalSource) -> Path:
 
 def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dict[str, Any]]:
     if isinstance(source, MetadataSource):
-        yield from _table_ranges(source, size)
-        return
-    _, files = find_picture_files(source.pictures)
+        return _table_ranges(source, _tables(source.metadata), size)
+    return _file_ranges(source, pictures_in(source.pictures), size)
+
+
+def _file_ranges(source: LocalSource, files: Sequence[Photograph], size: int) -> Iterator[dict[str, Any]]:
     for start in range(0, len(files), size):
         some = files[start : start + size]
         columns = {name: [getattr(file, name) for file in some] for name in ("path", "archive", "offset", "size")}
         yield {"source": source.name, "table": None, "start": None, "count": len(some), **columns}
 
 
-def _table_ranges(source: MetadataSource, size: int) -> Iterator[dict[str, Any]]:
-    if not source.metadata.exists():
-        raise FileNotFoundError(f"There is no table of metadata {source.metadata}.")
+def _table_ranges(source: MetadataSource, tables: Sequence[str], size: int) -> Iterator[dict[str, Any]]:
     root = root_of(source)
-    tables = sorted(root.rglob("*.parquet")) if source.metadata.is_dir() else [source.metadata]
-    if not tables:
-        raise ValueError(f"There is no *.parquet in {source.metadata}.")
     for table in tables:
         try:
-            total = pq.read_metadata(table).num_rows
+            total = row_count(root / table)
         except pa.ArrowInvalid as error:
-            raise ValueError(f"{table} is not a parquet file, a table of metadata was wanted.") from error
+            raise ValueError(f"{root / table} is not a parquet file, a table of metadata was wanted.") from error
         for start in range(0, total, size):
-            place = {"table": table.relative_to(root).as_posix(), "start": start, "count": min(size, total - start)}
+            place = {"table": table, "start": start, "count": min(size, total - start)}
             yield {"source": source.name, **place, "path": None, "archive": None, "offset": None, "size": None}
+
+
+def _tables(metadata: Place) -> list[str]:
+    """Tables of a source: the file, or the parquet files in a folder at any depth."""
+    if not metadata.exists():
+        raise FileNotFoundError(f"There is no table of metadata {metadata}.")
+    if not metadata.is_dir():
+        return [metadata.name]
+    if isinstance(metadata, ObjectPath):
+        found = [path.relative_to(metadata) for path in metadata.sizes() if path.suffix == ".parquet"]
+    else:
+        found = [PurePosixPath(path.relative_to(metadata).as_posix()) for path in metadata.rglob("*.parquet")]
+    if not found:
+        raise ValueError(f"There is no *.parquet in {metadata}.")
+    return [path.as_posix() for path in sorted(found)]

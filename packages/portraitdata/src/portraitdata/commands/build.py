@@ -1,7 +1,6 @@
 """``portraitdata build`` and ``portraitdata status``: make a data set of portraits, and see what became of what."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import rich.table
 from rich.console import Console
@@ -17,12 +16,15 @@ from portraitdata.builder.layout import (
     SPLIT_PAIRS_FILE,
     check_build,
     funnel,
+    read_pair_facts,
     read_split_facts,
     read_stage,
 )
+from portraitdata.builder.ray_engine import Gpus
 from portraitdata.commands.build_options import BuildOptions
 from portraitdata.loading.workers import worker_count
 from portraitdata.restoration.index.schemas import read_table
+from portraitdata.storage.places import Place
 
 
 def run_build(options: BuildOptions) -> None:
@@ -31,16 +33,17 @@ def run_build(options: BuildOptions) -> None:
     Raises:
         ValueError: If the configuration has changed, a source is none, or nothing came through.
         OSError: If something cannot be read or written.
-        ImportError: If Ray is wanted and not installed.
+        ImportError: If Ray, or faiss, is wanted and not installed.
     """
     config = BuildConfig(**{field.name: getattr(options, field.name) for field in fields(BuildConfig)})
     workers = worker_count(options.workers)
-    with running_engine(options.engine, workers) as running:
+    gpus = Gpus(options.quality_gpus, options.faces_gpus)
+    with running_engine(options.engine, workers, gpus) as running:
         build(config, running, options.from_stage)
     run_status(config.output)
 
 
-def run_status(folder: Path) -> None:
+def run_status(folder: Place) -> None:
     """Print the funnel of a build, as far as it has come.
 
     Raises:
@@ -58,7 +61,7 @@ def run_status(folder: Path) -> None:
         print(line)
 
 
-def sentences(folder: Path) -> list[str]:
+def sentences(folder: Place) -> list[str]:
     """Facts of pairs, split and shards."""
     facts = read_split_facts(folder)
     if facts is None:
@@ -68,9 +71,10 @@ def sentences(folder: Path) -> list[str]:
     kept = pairs["status"].count(KEPT)
     reasons = sorted(set(pairs["reason"]) - {""})
     left_out = "".join(f"; {pairs['reason'].count(reason)} {reason}" for reason in reasons)
-    cross = facts.largest_cross_similarity
+    cross, searched = facts.largest_cross_similarity, read_pair_facts(folder)
+    found = "" if searched is None or searched.recall == 1 else f", {searched.recall:.1%} of those of a sample"
     lines = [
-        f"{kept} pairs of faces{left_out}",
+        f"{kept} pairs of faces{found}{left_out}",
         f"{splits.count('train')} images for training, {splits.count('test')} for testing; {facts.groups} groups of "
         f"similar faces (above {facts.threshold:.2f}), the largest of {facts.largest_group}",
         "no faces on one of the sides of the split"

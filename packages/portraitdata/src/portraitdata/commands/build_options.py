@@ -7,6 +7,7 @@ from pathlib import Path
 from faceops.command_help import Expert
 from faceops.detection.detector_names import DetectorName
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
+from portraitdata.storage.places import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class BuildOptions(BuildConfig):
         from_stage: Repeat this stage and all later ones.
         engine: Engine that processes the partitions; ray needs the extra of that name.
         workers: Number of processes or actors; the number of cores by default.
+        quality_gpus: GPUs that an actor of ray reserves in the stage quality; a fraction shares one.
+        faces_gpus: GPUs that it reserves in the stage faces.
 
     Example:
         portraitdata build --config build_configs/photographs.yaml
@@ -27,6 +30,8 @@ class BuildOptions(BuildConfig):
     from_stage: StageName | None = None
     engine: EngineName = "processes"
     workers: int | None = None
+    quality_gpus: Expert[float] = 0.0
+    faces_gpus: Expert[float] = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class ReportOptions:
         portraitdata report build --output report.html
     """
 
-    build: Path
+    build: Place
     _: KW_ONLY
     output: Path
     seed: int = 0

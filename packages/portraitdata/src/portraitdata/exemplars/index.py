@@ -20,6 +20,7 @@ from portraitdata.loading.index_files import (
     write_parquet,
 )
 from portraitdata.loading.parquet_pictures import PARQUET, read_picture
+from portraitdata.storage.places import Place, read_range
 
 Split = Literal["train", "test", "unused"]
 """Use of an identity's photographs."""
@@ -141,20 +142,7 @@ class ExemplarIndex:
         Raises:
             OSError: If the file or archive is missing or shorter than the index says.
         """
-        place = self.root / (photograph.archive or photograph.path)
-        if not place.exists():
-            raise FileNotFoundError(f"There is no file {place}.")
-        if photograph.archive is None:
-            return place.read_bytes()
-        if photograph.archive.endswith(PARQUET):
-            data = read_picture(place, photograph.offset)[: photograph.size]
-        else:
-            with place.open("rb", buffering=0) as archive:
-                archive.seek(photograph.offset)
-                data = archive.read(photograph.size)
-        if len(data) != photograph.size:
-            raise OSError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
-        return data
+        return read_photograph(self.root, photograph)
 
     def write(self, path: Path | str) -> None:
         """Write the index as a parquet file, whole or not at all.
@@ -205,6 +193,29 @@ class ExemplarIndex:
             return cls(folder, rows, metadata["source"], metadata["seed"], metadata["note"])
         except ValueError as error:
             raise ValueError(f"{path} is inconsistent: {error}") from error
+
+
+def read_photograph(root: Place, photograph: Photograph) -> bytes:
+    """The image file of a photograph, read in one go from wherever it lies.
+
+    Args:
+        root: Folder that its path and archive are relative to.
+
+    Raises:
+        OSError: If the file or archive is missing or shorter than the index says.
+    """
+    place = root / (photograph.archive or photograph.path)
+    if isinstance(place, Path) and not place.exists():
+        raise FileNotFoundError(f"There is no file {place}.")
+    if photograph.archive is None:
+        return place.read_bytes()
+    if photograph.archive.endswith(PARQUET):
+        data = read_picture(place, photograph.offset)[: photograph.size]
+    else:
+        data = read_range(place, photograph.offset, photograph.size)
+    if len(data) != photograph.size:
+        raise OSError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
+    return data
 
 
 def check_index(path: Path) -> None:

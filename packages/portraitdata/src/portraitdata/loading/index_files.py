@@ -7,22 +7,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
 from faceops.json_text import parse_json
+from portraitdata.storage.parquet_tables import read_table
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import writing
 
 
-def read_parquet(path: Path, wanted: str) -> pa.Table:
+def read_parquet(path: Place, wanted: str) -> pa.Table:
     """Read a parquet file; ValueError if it is none."""
     try:
-        return pq.read_table(path)
+        return read_table(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path} is not a parquet file, {wanted} was wanted.") from error
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
+def write_parquet(table: pa.Table, path: Place) -> None:
     """Write a parquet file, whole or not at all."""
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+    with writing(path) as file:
+        pq.write_table(table, file)
 
 
 def conform(table: pa.Table, schema: pa.Schema, what: str, index: str, optional: pa.Schema | None = None) -> pa.Table:

@@ -7,14 +7,19 @@ fast; reading at random is fast where the groups are small.
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from portraitdata.storage.parquet_tables import opened, read_schema
+from portraitdata.storage.places import Place
+
 PARQUET = ".parquet"
 """Suffix of such files."""
+
+GROUP_BYTES = 1 << 20
+"""Bytes that are fetched from a store at least, when some of a file are wanted."""
 
 
 def is_picture_column(field: pa.Field) -> bool:
@@ -30,14 +35,14 @@ def is_picture_column(field: pa.Field) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def picture_column(place: Path) -> str:
+def picture_column(place: Place) -> str:
     """Name of the column of a parquet file that holds the pictures: the only one, or the one called image.
 
     Raises:
         ValueError: If it is no parquet file, or there is none or a choice.
     """
     try:
-        schema = pq.read_schema(place)
+        schema = read_schema(place)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{place} is not a parquet file ({error}).") from error
     found = [field.name for field in schema if is_picture_column(field)]
@@ -49,15 +54,15 @@ def picture_column(place: Path) -> str:
     )
 
 
-def is_picture_file(place: Path) -> bool:
+def is_picture_file(place: Place) -> bool:
     """Tell whether a parquet file holds pictures; an index of pictures does not."""
     try:
-        return any(is_picture_column(field) for field in pq.read_schema(place))
+        return any(is_picture_column(field) for field in read_schema(place))
     except pa.ArrowInvalid:
         return False
 
 
-def read_picture(place: Path, row: int) -> bytes:
+def read_picture(place: Place, row: int) -> bytes:
     """The image file in a row of a parquet file; nothing where the row has none.
 
     Raises:
@@ -75,7 +80,7 @@ def read_picture(place: Path, row: int) -> bytes:
         raise OSError(f"Row {row} of {place} cannot be read: {error}") from error
 
 
-def pictures_of(place: Path) -> Iterator[tuple[bytes, str | None]]:
+def pictures_of(place: Place) -> Iterator[tuple[bytes, str | None]]:
     """Image file and path of every row, in order; no bytes and None for what a row does not have.
 
     Raises:
@@ -90,18 +95,19 @@ def pictures_of(place: Path) -> Iterator[tuple[bytes, str | None]]:
 
 
 @lru_cache(maxsize=256)
-def _starts(place: Path, written: int) -> tuple[int, ...]:
+def _starts(place: Place, written: int) -> tuple[int, ...]:
     """First row of every group, then the number of rows; `written` tells a changed file from the one before."""
     try:
-        stored = pq.read_metadata(place)
+        with opened(place, GROUP_BYTES) as file:
+            stored = pq.read_metadata(file)
     except pa.ArrowInvalid as error:
         raise OSError(f"{place} is not a parquet file ({error}).") from error
     return tuple(accumulate((stored.row_group(group).num_rows for group in range(stored.num_row_groups)), initial=0))
 
 
 @lru_cache(maxsize=1)
-def _group(place: Path, written: int, group: int) -> pa.ChunkedArray:
+def _group(place: Place, written: int, group: int) -> pa.ChunkedArray:
     # Without threads: those of a pool do not live on in a loader's forked workers.
     column = picture_column(place)
-    with pq.ParquetFile(place) as file:
+    with opened(place, GROUP_BYTES) as stored, pq.ParquetFile(stored) as file:
         return file.read_row_group(group, columns=[column], use_threads=False)[column]

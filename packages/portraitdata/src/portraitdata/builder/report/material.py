@@ -24,7 +24,6 @@ from portraitdata.builder.layout import (
     KEPT,
     PAIRS,
     QUALITY,
-    SHARDS,
     SPLIT,
     SPLIT_PAIRS_FILE,
     FunnelRow,
@@ -36,6 +35,7 @@ from portraitdata.builder.layout import (
 )
 from portraitdata.restoration.index.schemas import read_table
 from portraitdata.restoration.index.tables import IndexTables
+from portraitdata.storage.places import Place
 
 
 class Material:
@@ -46,7 +46,7 @@ class Material:
         ValueError: If its configuration cannot be read.
     """
 
-    def __init__(self, build: Path) -> None:
+    def __init__(self, build: Place) -> None:
         check_build(build)
         self.build = build
         # A build may have been moved since it was made.
@@ -123,7 +123,7 @@ class Material:
         uids = self.images["uid"].to_pylist()
         splits = [self.split_of.get(uid, "") if kept else "" for uid, kept in zip(uids, self.is_kept, strict=True)]
         images = pa.table({"uid": uids, "split": splits}).filter(pa.array(self.is_kept))
-        return cross_split(IndexTables(self.build / SHARDS, images, self.faces, self.pairs))
+        return cross_split(IndexTables(Path(), images, self.faces, self.pairs))
 
     def values(self, column: str) -> NDArray[np.float64]:
         """A column of numbers of all candidates; not a number where one is unknown."""

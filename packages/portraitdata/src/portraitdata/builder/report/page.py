@@ -2,12 +2,12 @@
 
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 
 from portraitdata.builder.report.charts import charts_section
 from portraitdata.builder.report.material import Material
 from portraitdata.builder.report.numbers import funnel_section, sources_section, split_section
 from portraitdata.builder.report.sheets import dropped_section, kept_section, pairs_section
+from portraitdata.storage.places import Place
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Content security policy of the page: nothing is loaded that is not in it."""
@@ -24,7 +24,7 @@ SECTIONS = {
 """Names of the sections, and what the links to them say."""
 
 
-def report_page(build: Path, seed: int = 0) -> str:
+def report_page(build: Place, seed: int = 0) -> str:
     """HTML that shows a build, as far as it has come; it needs no other file and loads nothing.
 
     Args:

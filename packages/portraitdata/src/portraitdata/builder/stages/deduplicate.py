@@ -1,30 +1,54 @@
-"""Fifth stage: of equal files and of images that look alike, one is kept."""
+"""Fifth stage: of equal files and of images that look alike, one is kept.
 
-from collections import defaultdict
-from collections.abc import Sequence
+Rows are read partition by partition, several times. What is held of each kept one is a number or two, and of keys a
+shard at a time; the rest stays in the files.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Int, Integer
 from numpy.typing import NDArray
 
-from portraitdata.builder.candidates import Batch
-from portraitdata.builder.config import BuildConfig, DuplicateSettings, StageName
+from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.layout import (
     DEDUPLICATE,
-    FACES,
+    DROPPED,
     FACES_IMAGES,
     IMAGES_SCHEMA,
+    KEPT,
     SINGLE_FILE,
-    read_stage,
-    write_rows,
+    stage_parts,
+    writing_rows,
 )
-from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows
-from portraitdata.builder.stages.perceptual_hash import alike_hashes
+from portraitdata.builder.marking import TAKEN_DOWN, Takedown
+from portraitdata.builder.stages.near_duplicates import HashedImages, near_duplicates
+from portraitdata.builder.stages.repeated_keys import Keys, repeated_keys
 
 STAGE: StageName = "deduplicate"
 
-FaceKey = tuple[int, str]
-"""Partition and uid of an image."""
+LISTED_TWICE, EQUAL_FILE, NEAR_DUPLICATE = "listed twice", "equal file", "near-duplicate"
+
+REASONS = TAKEN_DOWN, LISTED_TWICE, EQUAL_FILE, NEAR_DUPLICATE
+
+ROW_GROUP = 65_536
+"""Rows of the table that are held and written at once."""
+
+
+class Dropped(NamedTuple):
+    """Rows that the stage drops, in their order."""
+
+    rows: Int[np.ndarray, " n"]
+    others: Int[np.ndarray, " n"]
+    """Row of the image that is kept instead; the row itself where there is none."""
+    reasons: Int[np.ndarray, " n"]
+    """Numbers of `REASONS`."""
+    bits: Integer[np.ndarray, " n"]
+    """Of perceptual hashes, that differ."""
 
 
 def deduplicate(config: BuildConfig) -> None:
@@ -32,60 +56,119 @@ def deduplicate(config: BuildConfig) -> None:
 
     Of equal files the first is kept, of images that look alike the one with the most pixels, then the first.
     """
-    batch: Batch = read_stage(config.output, FACES_IMAGES).to_pydict()
+    kept, taken_down = _kept_rows(config)
+    dropped = [_dropped(taken_down, taken_down, TAKEN_DOWN)]
+    for column, reason in (("uid", LISTED_TWICE), ("sha256", EQUAL_FILE)):
+        found = repeated_keys(partial(_keys, config, column, kept), int(kept.sum()))
+        kept[found.rows] = False
+        dropped.append(_dropped(found.rows, found.firsts, reason))
+    alike = near_duplicates(config.output, _hashed(config, kept), config.duplicates)
+    dropped.append(_dropped(alike.rows, alike.betters, NEAR_DUPLICATE)._replace(bits=alike.bits))
+    columns = [np.concatenate(column) for column in zip(*dropped, strict=True)]
+    order = np.argsort(columns[0])
+    _write(config, Dropped(*(column[order] for column in columns)))
+
+
+def _dropped(rows: NDArray[np.int64], others: NDArray[np.int64], reason: str) -> Dropped:
+    return Dropped(rows, others, np.full(len(rows), REASONS.index(reason)), np.zeros(len(rows), np.int64))
+
+
+def _parts(config: BuildConfig, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+    """Rows of all images, and the number of the first of them, partition after partition."""
+    first = 0
+    for part in stage_parts(config.output, FACES_IMAGES, columns):
+        yield first, part
+        first += part.num_rows
+
+
+def _kept_rows(config: BuildConfig) -> tuple[Bool[np.ndarray, " n"], Int[np.ndarray, " m"]]:
+    """Which rows nothing has dropped yet, and those that would be kept, but have to go."""
     takedown = Takedown(config)
-    for row in kept_rows(batch):
-        takedown.apply(batch, row, STAGE)
-    _drop_repeated(batch, "uid", "listed twice")
-    _drop_repeated(batch, "sha256", "equal file")
-    faces = read_stage(config.output, FACES, ["partition", "uid", "embedding"])
-    _drop_alike(batch, embeddings_of(faces), config.duplicates)
-    table = pa.Table.from_pydict(batch, schema=IMAGES_SCHEMA)
-    write_rows(table, config.output / DEDUPLICATE / SINGLE_FILE[DEDUPLICATE])
+    kept, gone = [np.zeros(0, np.bool_)], [np.zeros(0, np.int64)]
+    for first, part in _parts(config, ["uid", "sha256", "url", "path", "takedown", "status"]):
+        through = np.asarray(pc.equal(part["status"], KEPT))
+        doomed = takedown.listed(part)
+        kept.append(through & ~doomed)
+        gone.append(first + np.flatnonzero(through & doomed))
+    return np.concatenate(kept), np.concatenate(gone)
 
 
-def embeddings_of(faces: pa.Table) -> dict[FaceKey, NDArray[np.float32]]:
-    """Unit embeddings of the faces of each image, one in a row."""
-    rows: dict[FaceKey, list[NDArray]] = defaultdict(list)
-    for partition, uid, embedding in zip(
-        *(faces[name].to_pylist() for name in ("partition", "uid", "embedding")), strict=True
+def _keys(config: BuildConfig, column: str, kept: NDArray[np.bool_]) -> Iterator[Keys]:
+    for first, part in _parts(config, [column]):
+        rows = np.flatnonzero(kept[first : first + part.num_rows])
+        yield Keys(first + rows, part[column].take(pa.array(rows)))
+
+
+def _hashed(config: BuildConfig, kept: NDArray[np.bool_]) -> HashedImages:
+    numbers = "partition", "phash", "width", "height"
+    parts, rows = [], [np.zeros(0, np.int64)]
+    for first, part in _parts(config, ["uid", *numbers]):
+        here = np.flatnonzero(kept[first : first + part.num_rows])
+        rows.append(first + here)
+        parts.append(part.take(pa.array(here)))
+    table = pa.concat_tables(parts) if parts else IMAGES_SCHEMA.empty_table()
+    partitions, hashes, width, height = (table[name].to_numpy() for name in numbers)
+    pixels = width.astype(np.int64) * height
+    return HashedImages(np.concatenate(rows), partitions, table["uid"].combine_chunks(), hashes, pixels)
+
+
+def _write(config: BuildConfig, dropped: Dropped) -> None:
+    others = np.unique(dropped.others)
+    names = _places(config, others)
+    held: list[pa.Table] = []
+    with writing_rows(config.output / DEDUPLICATE / SINGLE_FILE[DEDUPLICATE], IMAGES_SCHEMA) as writer:
+        for first, part in _parts(config):
+            here = slice(*np.searchsorted(dropped.rows, [first, first + part.num_rows]))
+            some = Dropped(*(column[here] for column in dropped))
+            held.append(_marked(part, first, some, names.take(pa.array(np.searchsorted(others, some.others)))))
+            if sum(map(len, held)) >= ROW_GROUP:
+                writer.write_table(pa.concat_tables(held).combine_chunks())
+                held.clear()
+        if held:
+            writer.write_table(pa.concat_tables(held).combine_chunks())
+
+
+def _places(config: BuildConfig, rows: NDArray[np.int64]) -> pa.ChunkedArray:
+    """Names of images in sentences, by rows in their order."""
+    found = [pa.array([], pa.string())]
+    for first, part in _parts(config, ["url", "path"]):
+        here = rows[slice(*np.searchsorted(rows, [first, first + part.num_rows]))] - first
+        found += _place(part.take(pa.array(here))).chunks
+    return pa.chunked_array(found)
+
+
+def _place(part: pa.Table) -> pa.ChunkedArray:
+    """Name of each image: its URL, or else its path."""
+    return pc.if_else(pc.fill_null(pc.not_equal(part["url"], ""), False), part["url"], part["path"])
+
+
+def _marked(part: pa.Table, first: int, dropped: Dropped, others: pa.ChunkedArray) -> pa.Table:
+    if not len(dropped.rows):
+        return part
+    rows = dropped.rows - first
+    mask = np.zeros(part.num_rows, np.bool_)
+    mask[rows] = True
+    reasons = [REASONS[number] for number in dropped.reasons.tolist()]
+    places = _place(part.take(pa.array(rows))).to_pylist()
+    details = list(map(_sentence, reasons, places, others.to_pylist(), dropped.bits.tolist()))
+    for name, values in (
+        ("status", [DROPPED] * len(rows)),
+        ("stage", [STAGE] * len(rows)),
+        ("reason", reasons),
+        ("detail", details),
     ):
-        vector = np.asarray(embedding, np.float32)
-        rows[partition, uid].append(vector / max(float(np.linalg.norm(vector)), 1e-12))
-    return {key: np.stack(vectors) for key, vectors in rows.items()}
+        number = part.schema.get_field_index(name)
+        changed = pc.replace_with_mask(part[name].combine_chunks(), pa.array(mask), pa.array(values, pa.string()))
+        part = part.set_column(number, part.schema.field(name), changed)
+    taken_down = np.asarray(part["takedown"])
+    taken_down = taken_down | np.isin(np.arange(part.num_rows), rows[dropped.reasons == REASONS.index(TAKEN_DOWN)])
+    number = part.schema.get_field_index("takedown")
+    return part.set_column(number, part.schema.field("takedown"), pa.array(taken_down))
 
 
-def _drop_repeated(batch: Batch, column: str, reason: str) -> None:
-    first: dict[str, int] = {}
-    for row in kept_rows(batch):
-        same = first.setdefault(batch[column][row], row)
-        if same != row:
-            drop(batch, row, STAGE, Drop(reason, f"{place(batch, row)} is the same as {place(batch, same)}."))
-
-
-def _drop_alike(batch: Batch, embeddings: dict[FaceKey, NDArray[np.float32]], settings: DuplicateSettings) -> None:
-    # The best first: then of each two the later one goes, unless the earlier one is gone itself.
-    rows = sorted(kept_rows(batch), key=lambda row: (-batch["width"][row] * batch["height"][row], row))
-    alike = alike_hashes(np.array([batch["phash"][row] for row in rows], np.uint64), settings.hamming_at_most)
-    gone: set[int] = set()
-    for a, b in zip(alike.a.tolist(), alike.b.tolist(), strict=True):
-        if a in gone or b in gone:
-            continue
-        keys = [(batch["partition"][row], batch["uid"][row]) for row in (rows[a], rows[b])]
-        if _closest(embeddings, keys) < settings.same_faces_above:
-            continue
-        gone.add(b)
-        bits = (batch["phash"][rows[a]] ^ batch["phash"][rows[b]]).bit_count()
-        detail = f"{place(batch, rows[b])} looks like {place(batch, rows[a])}: {bits} of 64 bits differ."
-        drop(batch, rows[b], STAGE, Drop("near-duplicate", detail))
-
-
-def _closest(embeddings: dict[FaceKey, NDArray[np.float32]], keys: Sequence[FaceKey]) -> float:
-    """Similarity of the two most similar faces of two images."""
-    first, second = (embeddings[key] for key in keys)
-    return float((first @ second.T).max())
-
-
-def place(batch: Batch, row: int) -> str:
-    """Name of an image in messages."""
-    return batch["url"][row] or batch["path"][row]
+def _sentence(reason: str, image: str, other: str, bits: int) -> str:
+    if reason == TAKEN_DOWN:
+        return ""
+    if reason == NEAR_DUPLICATE:
+        return f"{image} looks like {other}: {bits} of 64 bits differ."
+    return f"{image} is the same as {other}."

@@ -1,28 +1,38 @@
 """Second stage: images that metadata point to are fetched by img2dataset, a process of its own."""
 
 import io
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceops.atomic_files import replacing
+from faceops.atomic_files import left_by_killed, machine_name
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, DownloadSettings, StageName
 from portraitdata.builder.layout import DOWNLOAD
 from portraitdata.builder.marking import Drop, Takedown, drop, kept_rows
+from portraitdata.builder.part_names import numbered
 from portraitdata.exemplars.sources.tars import tar_members
 from portraitdata.loading.index_files import write_parquet
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, writing
 
 LAST_WORDS = 2000
 """Characters of what a failed program said that are passed on."""
+
+FETCHING = re.compile(r"portraitdata-(?P<machine>\w+)-(?P<process>\d+)-\w+")
+"""Names of working folders among temporary files."""
 
 
 class Download:
@@ -51,13 +61,12 @@ class Download:
         ]
         if not wanted:
             return batch
-        folder = self._build / DOWNLOAD
-        folder.mkdir(parents=True, exist_ok=True)
-        archive = f"{DOWNLOAD}/part-{batch['partition'][0]:05d}.tar"
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as working:
-            outcome = fetch([(batch["uid"][row], batch["url"][row]) for row in wanted], Path(working), self._settings)
+        make_folder(self._build / DOWNLOAD)
+        archive = f"{DOWNLOAD}/part-{numbered(batch['partition'][0])}.tar"
+        with _working_folder(self._build / DOWNLOAD) as working:
+            outcome = fetch([(batch["uid"][row], batch["url"][row]) for row in wanted], working, self._settings)
             _pack({uid: found for uid, found in outcome.items() if isinstance(found, Path)}, self._build / archive)
-        places = {Path(member.path).stem: member for member in tar_members(self._build / archive)}
+        places = {PurePosixPath(member.path).stem: member for member in tar_members(self._build / archive)}
         for row in wanted:
             member = places.get(batch["uid"][row])
             if member is None:
@@ -160,9 +169,22 @@ def _file(folder: Path, key: str) -> Path | str:
     return found[0] if found else "no file was written"
 
 
-def _pack(files: dict[str, Path], archive: Path) -> None:
+@contextmanager
+def _working_folder(folder: Place) -> Iterator[Path]:
+    """An empty folder of this machine: beside what will be made of it, or, for a store, where temporary files are."""
+    if isinstance(folder, Path):
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as working:
+            yield Path(working)
+        return
+    for left in left_by_killed(Path(tempfile.gettempdir()), FETCHING):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"portraitdata-{machine_name()}-{os.getpid()}-") as working:
+        yield Path(working)
+
+
+def _pack(files: dict[str, Path], archive: Place) -> None:
     """Write files into a tar in the order of their names; the same files make the same bytes."""
-    with replacing(archive) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with writing(archive) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for uid in sorted(files):
             data = files[uid].read_bytes()
             add_member(tar, f"{uid}.jpg", data)

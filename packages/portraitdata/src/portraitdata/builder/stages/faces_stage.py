@@ -1,15 +1,16 @@
 """Fourth stage: faces are found, measured, aligned and embedded."""
 
-from pathlib import Path
 from typing import Any
 
 from faceops.detection.selection import build_detector
+from faceops.device import select_device
 from faceops.recognition.identity import build_identity
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.marking import Drop, Takedown, drop_where
 from portraitdata.restoration.index.face_pass import FacePass, SeenPicture, face_columns
+from portraitdata.storage.places import Place
 
 FOUND = "found"
 """Column of what the stage adds: for every row of images a list of rows of faces."""
@@ -20,17 +21,21 @@ class FindFaces:
 
     Raises:
         MissingWeightsError: If the weights of a network are not there and cannot be fetched.
+        ValueError: If torch sees no such device.
     """
 
     name: StageName = "faces"
     at_once: int | None = 16
 
     def __init__(self, config: BuildConfig) -> None:
-        self._detector = build_detector(config.faces.detector, config.faces.detector_weights, turned=False)
-        self._network = build_identity(config.faces.identity)
+        device = self._device = select_device(config.faces.device)
+        self._detector = build_detector(
+            config.faces.detector, config.faces.detector_weights, turned=False, device=device
+        )
+        self._network = build_identity(config.faces.identity).to(device)
         self._eyes = config.faces.eyes_at_least
         self._takedown, self._bytes = Takedown(config), ImageBytes(config)
-        self._passes: dict[Path, FacePass] = {}
+        self._passes: dict[Place, FacePass] = {}
 
     def __call__(self, batch: Batch) -> Batch:
         """Count the faces of each image, list them in a column `FOUND`, and mark images without."""
@@ -43,7 +48,7 @@ class FindFaces:
             return None
         root = self._bytes.root(batch, row)
         if root not in self._passes:
-            self._passes[root] = FacePass(root, self._detector, self._network, self._eyes)
+            self._passes[root] = FacePass(root, self._detector, self._network, self._eyes, self._device)
         seen = self._passes[root].look(self._bytes.photograph(batch, row))
         batch["faces"][row], batch["small_faces"][row] = len(seen.faces), seen.small_faces
         batch[FOUND][row] = face_rows(batch["partition"][row], batch["uid"][row], seen)

@@ -10,7 +10,6 @@ from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, SizeRule, StageName
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.marking import Drop, Takedown, drop_where
-from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.exemplars.sources.scanning import photograph_size
 
 
@@ -83,8 +82,7 @@ class Index:
             return Drop(UNSAFE, f"The metadata give it a probability of {unsafe:.2f}.")
         if batch["url"][row] is not None:
             return self._listed(batch, row)
-        places = ExemplarIndex(self._bytes.root(batch, row), ())
-        width, height = photograph_size(places, self._bytes.photograph(batch, row))
+        width, height = photograph_size(self._bytes.root(batch, row), self._bytes.photograph(batch, row))
         batch["width"][row], batch["height"][row] = width, height
         return None if fits(width, height, self._rule) else wrong_size(width, height)
 

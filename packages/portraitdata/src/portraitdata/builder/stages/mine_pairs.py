@@ -1,74 +1,115 @@
 """Sixth stage: which faces of different images are of one person (HeadsUp, Section 3)."""
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 from numpy.typing import NDArray
 
-from portraitdata.builder.config import BuildConfig
+from portraitdata.builder.config import BuildConfig, PairSettings
 from portraitdata.builder.layout import (
     DEDUPLICATE,
     DROPPED,
     FACES,
     KEPT,
+    PAIR_FACTS,
     PAIRS,
     PAIRS_SCHEMA,
     SINGLE_FILE,
-    read_stage,
+    PairFacts,
+    stage_parts,
+    stage_schema,
     write_rows,
 )
-from portraitdata.restoration.index.schemas import face_name
+from portraitdata.restoration.index.face_cells import CellSearch, similar_faces_by_cells
 from portraitdata.restoration.index.similar_faces import SPLIT_THRESHOLD, similar_faces
 
 ONE_SHOT = "one shot twice"
 NOT_ALIKE = "alike for the split only"
 
+WITH_GPU = 20
+"""Times as many faces are compared each with each by a GPU, in as long as by a core some hundred times slower."""
+
 
 def mine_pairs(config: BuildConfig) -> None:
-    """Compare each face of the kept images with each, and write all that are alike.
+    """Compare the faces of the kept images, and write all that are alike.
 
-    Pairs are `kept`; those above the threshold of duplicates and those that only matter for the split are marked.
+    Pairs are `kept`; those above the threshold of duplicates and those that only matter for the split are marked. Up to
+    `exact_up_to` faces each is compared with each, on a GPU up to `WITH_GPU` times as many; more are searched by faiss.
+
+    Raises:
+        ImportError: If faiss is needed and not installed.
     """
-    faces = kept_faces(config)
-    names, owners = names_and_owners(faces)
+    faces = kept_faces(config, ("uid", "number", "embedding"))
+    names = pc.binary_join_element_wise(faces["uid"], pc.cast(faces["number"], pa.string()), ":")
     least, most = config.pairs.similarity_above, config.pairs.duplicates_above
-    found = similar_faces(embedding_matrix(faces), owners, min(SPLIT_THRESHOLD, least))
-    reasons = [ONE_SHOT if cosine > most else "" if cosine > least else NOT_ALIKE for cosine in found.cosine.tolist()]
+    search = _search(embedding_matrix(faces), owners_of(faces), min(SPLIT_THRESHOLD, least), config.pairs)
+    found = search.pairs
+    reasons = np.where(found.cosine > most, ONE_SHOT, np.where(found.cosine > least, "", NOT_ALIKE))
     columns = {
-        "face_a": [names[face] for face in found.a.tolist()],
-        "face_b": [names[face] for face in found.b.tolist()],
-        "cosine": found.cosine,
-        "status": [DROPPED if reason else KEPT for reason in reasons],
-        "stage": ["pairs" if reason else "" for reason in reasons],
-        "reason": reasons,
+        "face_a": names.take(pa.array(found.a)),
+        "face_b": names.take(pa.array(found.b)),
+        "cosine": pa.array(found.cosine),
+        "status": pa.array(np.where(reasons == "", KEPT, DROPPED)),
+        "stage": pa.array(np.where(reasons == "", "", "pairs")),
+        "reason": pa.array(reasons),
     }
-    write_rows(pa.Table.from_pydict(columns, schema=PAIRS_SCHEMA), config.output / PAIRS / SINGLE_FILE[PAIRS])
+    facts = PairFacts(faces.num_rows, search.recall)
+    table = pa.table(columns, schema=PAIRS_SCHEMA.with_metadata({PAIR_FACTS: json.dumps(facts._asdict()).encode()}))
+    write_rows(table, config.output / PAIRS / SINGLE_FILE[PAIRS])
 
 
-def kept_images(config: BuildConfig) -> pa.Table:
-    """Images that nothing has dropped, in the order of the partitions."""
-    images = read_stage(config.output, DEDUPLICATE)
-    return images.filter(pc.equal(images["status"], KEPT))
+def _search(
+    embeddings: NDArray[np.float16], owners: NDArray[np.int64], threshold: float, settings: PairSettings
+) -> CellSearch:
+    gpu = torch.cuda.is_available()
+    if len(embeddings) > settings.exact_up_to * (WITH_GPU if gpu else 1):
+        return similar_faces_by_cells(embeddings, owners, threshold, settings.recall_at_least)
+    device = "cuda" if gpu and len(embeddings) > settings.exact_up_to else "cpu"
+    return CellSearch(similar_faces(embeddings, owners, threshold, device), 1.0)
 
 
-def kept_faces(config: BuildConfig) -> pa.Table:
-    """Faces of the kept images, in the order of the images."""
-    images = kept_images(config)
-    kept = set(zip(images["partition"].to_pylist(), images["uid"].to_pylist(), strict=True))
-    faces = read_stage(config.output, FACES)
-    keys = zip(faces["partition"].to_pylist(), faces["uid"].to_pylist(), strict=True)
-    return faces.filter(pa.array([key in kept for key in keys], pa.bool_()))
+def kept_images(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
+    """Images that nothing has dropped, in the order of the partitions.
+
+    Args:
+        columns: Columns to read; None for all.
+    """
+    wanted = None if columns is None else list(dict.fromkeys([*columns, "status"]))
+    parts = (part.filter(pc.equal(part["status"], KEPT)) for part in stage_parts(config.output, DEDUPLICATE, wanted))
+    images = pa.concat_tables([stage_schema(DEDUPLICATE, wanted).empty_table(), *parts])
+    return images if columns is None else images.select(columns)
 
 
-def names_and_owners(faces: pa.Table) -> tuple[list[str], NDArray[np.int64]]:
-    """Name of each face, and a number of the image that it is in."""
-    uids = faces["uid"].to_pylist()
-    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(uids))}
-    names = [face_name(uid, number) for uid, number in zip(uids, faces["number"].to_pylist(), strict=True)]
-    return names, np.array([numbers[uid] for uid in uids], np.int64)
+def kept_faces(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
+    """Faces of the kept images, in the order of the images.
+
+    Args:
+        columns: Columns to read; None for all.
+    """
+    images = kept_images(config, ["partition", "uid"])
+    partitions, uids = images["partition"].to_numpy(), images["uid"].combine_chunks()
+    wanted = None if columns is None else list(dict.fromkeys([*columns, "partition", "uid"]))
+    parts = [stage_schema(FACES, columns).empty_table()]
+    for part in stage_parts(config.output, FACES, wanted):
+        for partition in part["partition"].unique().to_pylist():
+            first, last = np.searchsorted(partitions, [partition, partition + 1])
+            of_kept = pc.and_(pc.equal(part["partition"], partition), pc.is_in(part["uid"], uids[first:last]))
+            parts.append(part.filter(of_kept).select(parts[0].schema.names))
+    return pa.concat_tables(parts)
+
+
+def owners_of(faces: pa.Table) -> NDArray[np.int64]:
+    """Number of the image that each face is in."""
+    return faces["uid"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def embedding_matrix(faces: pa.Table) -> NDArray[np.float16]:
-    """Embeddings, one in a row."""
-    column = faces["embedding"].combine_chunks()
-    return column.flatten().to_numpy().reshape(faces.num_rows, -1) if faces.num_rows else np.zeros((0, 1), np.float16)
+    """Embeddings, one in a row, filled in part by part: all of them at once are the largest thing of a build."""
+    chunks = [chunk.flatten().to_numpy() for chunk in faces["embedding"].chunks if len(chunk)]
+    if not chunks:
+        return np.zeros((0, 1), np.float16)
+    return np.concatenate(chunks).reshape(faces.num_rows, -1)

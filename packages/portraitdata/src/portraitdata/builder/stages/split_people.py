@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.config import BuildConfig
@@ -24,15 +25,19 @@ from portraitdata.builder.layout import (
 from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
 from portraitdata.restoration.index.similar_faces import connected, split_people
 
+TRAINED_AT_ONCE = 100_000
+"""Faces for training that are compared at once."""
+
 NOT_THE_BEST = "not the most similar of a face for testing"
 
 
 def split_images(config: BuildConfig) -> None:
     """Divide the kept images by connected components of similar faces, and write splits, pairs and facts.
 
-    HeadsUp splits the images at random, which leaves people on both sides.
+    HeadsUp splits the images at random, which leaves people on both sides. The largest similarity across the split is
+    that of all faces, or of so many for testing that no more are compared than the faces that `exact_up_to` allows.
     """
-    uids = kept_images(config)["uid"].to_pylist()
+    uids = kept_images(config, ["uid"])["uid"].to_pylist()
     number_of = {uid: number for number, uid in enumerate(uids)}
     pairs = read_stage(config.output, PAIRS)
     owners = [[number_of[name.rpartition(":")[0]] for name in pairs[side].to_pylist()] for side in ("face_a", "face_b")]
@@ -69,9 +74,13 @@ def one_reference(pairs: pa.Table, test: set[str]) -> pa.Table:
 
 
 def _largest_cross(config: BuildConfig, test: set[str]) -> float | None:
-    faces = kept_faces(config)
-    testing = np.array([uid in test for uid in faces["uid"].to_pylist()], np.bool_)
+    faces = kept_faces(config, ("uid", "embedding"))
+    testing = np.asarray(pc.is_in(faces["uid"], pa.array(sorted(test), pa.string())))
     if testing.all() or not testing.any():
         return None
     embeddings = embedding_matrix(faces)
-    return round(float(nearest_faces(embeddings[testing], embeddings[~testing]).cosine.max()), 6)
+    tested, trained = np.flatnonzero(testing), np.flatnonzero(~testing)
+    step = -(-len(tested) * len(trained) // config.pairs.exact_up_to**2)
+    blocks = [trained[start : start + TRAINED_AT_ONCE] for start in range(0, len(trained), TRAINED_AT_ONCE)]
+    best = (nearest_faces(embeddings[tested[::step]], embeddings[block]).cosine.max() for block in blocks)
+    return round(float(max(best)), 6)

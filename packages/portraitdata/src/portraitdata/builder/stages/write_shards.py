@@ -1,21 +1,24 @@
 """Last stage: the original files in tar archives, and the portrait index of them."""
 
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from faceops.atomic_files import replacing
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT, SHARDS, SPLIT, SPLIT_PAIRS_FILE, read_stage
+from portraitdata.builder.part_names import numbered
 from portraitdata.builder.stages.download_stage import add_member
 from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
 from portraitdata.exemplars.sources.tars import tar_members
+from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import FACES, PAIRS, read_table
+from portraitdata.storage.places import Place
+from portraitdata.storage.writing import make_folder, writing
 
 CARRIED = ("source", "url", "licence", "attribution", "prompt", "sha256", "phash", "sharpness", "quality", "aesthetic")
 """Columns that travel on into the index."""
@@ -33,23 +36,25 @@ def write_shards(config: BuildConfig) -> None:
             f"Nothing came through the stages of {config.output}; `portraitdata status {config.output}` says why."
         )
     folder = config.output / SHARDS
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     batch: Batch = images.to_pydict()
     places: dict[str, tuple[str, str, int, int]] = {}
     for start in range(0, images.num_rows, config.shards.images):
-        archive = folder / f"images-{start // config.shards.images:05d}.tar"
+        archive = folder / f"images-{numbered(start // config.shards.images)}.tar"
         rows = range(start, min(start + config.shards.images, images.num_rows))
         if not archive.is_file():
             _write_tar(archive, batch, rows, ImageBytes(config))
         for member in tar_members(archive):
-            places[Path(member.path).stem] = member.path, archive.name, member.offset, member.size
-    _portrait_index(config, batch, places).write(folder)
+            places[PurePosixPath(member.path).stem] = member.path, archive.name, member.offset, member.size
+    # the index lies in the folder of its archives, wherever that is
+    for name, table in _portrait_index(config, batch, places).stored(".").items():
+        write_parquet(table, folder / name)
 
 
-def _write_tar(archive: Path, batch: Batch, rows: range, files: ImageBytes) -> None:
-    with replacing(archive) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+def _write_tar(archive: Place, batch: Batch, rows: range, files: ImageBytes) -> None:
+    with writing(archive) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for row in rows:
-            name = batch["uid"][row] + Path(batch["path"][row]).suffix.lower()
+            name = batch["uid"][row] + PurePosixPath(batch["path"][row]).suffix.lower()
             add_member(tar, name, files.read(batch, row))
 
 
@@ -70,7 +75,7 @@ def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[s
     pairs = read_table(config.output / SPLIT / SPLIT_PAIRS_FILE)
     pairs = pairs.filter(pc.equal(pairs["status"], KEPT))
     return PortraitIndex(
-        config.output / SHARDS,
+        Path(),
         images,
         faces.select(FACES.names).append_column("embedding", vectors),
         pairs.select(PAIRS.names),

@@ -6,6 +6,7 @@ from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.archives import ArchiveFormat, scan_archives
 from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan
 from portraitdata.loading.parquet_pictures import PARQUET, pictures_of
+from portraitdata.storage.places import Place
 
 
 def scan_parquets(
@@ -25,7 +26,7 @@ def scan_parquets(
     return scan_archives(source, identities, PARQUETS, min_side=min_side, verify=verify)
 
 
-def parquet_members(archive: Path) -> list[Photograph]:
+def parquet_members(archive: Place) -> list[Photograph]:
     """Pictures in a parquet file: `offset` is the number of the row, and the path has it, too.
 
     Raises:

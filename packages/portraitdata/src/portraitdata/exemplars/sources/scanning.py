@@ -8,8 +8,9 @@ from pathlib import Path
 from faceops.images.decoding import decode_raster, open_header, upright_size
 from faceops.images.errors import ImageFileError
 from faceops.progress.display import tracked
-from portraitdata.exemplars.index import ExemplarIndex, Photograph, known_split
+from portraitdata.exemplars.index import ExemplarIndex, Photograph, known_split, read_photograph
 from portraitdata.loading.csv_tables import read_csv_table
+from portraitdata.storage.places import Place, read_range
 
 MIN_SIDE = 64
 """Pixels; a photograph with a shorter side is left out."""
@@ -57,7 +58,6 @@ def scan(
     Raises:
         ValueError: If nothing is left.
     """
-    places = ExemplarIndex(root, ())
     kept: list[Photograph] = []
     left_out = list(skipped)
     for row in tracked(candidates, "Reading photographs"):
@@ -65,7 +65,7 @@ def scan(
             left_out.append(Skipped(row.path, f"{row.path}: the name is no text in UTF-8, as in an index; rename it."))
             continue
         try:
-            width, height = photograph_size(places, row, verify)
+            width, height = photograph_size(root, row, verify)
         except (ImageFileError, OSError) as error:
             left_out.append(Skipped(row.path, str(error)))
             continue
@@ -89,22 +89,30 @@ def is_text(name: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
-def photograph_size(places: ExemplarIndex, row: Photograph, verify: bool = False) -> tuple[int, int]:
-    """Width and height as shown, by the header; to verify, by the whole file."""
+def photograph_size(root: Place, row: Photograph, verify: bool = False) -> tuple[int, int]:
+    """Width and height as shown, by the header; to verify, by the whole file.
+
+    Args:
+        root: Folder that path and archive of the row are relative to.
+    """
     if verify:
-        height, width = decode_raster(places.read_bytes(row), row.path).samples.shape[:2]
+        height, width = decode_raster(read_photograph(root, row), row.path).samples.shape[:2]
         return width, height
+    if row.archive is None and isinstance(root, Path):
+        with (root / row.path).open("rb") as file:
+            return upright_size(open_header(file, row.path))
     try:
-        start = places.read_bytes(row._replace(size=min(row.size, HEADER_BYTES))) if row.archive else None
-        if start is not None:
-            return upright_size(open_header(io.BytesIO(start), row.path))
+        return upright_size(open_header(io.BytesIO(_beginning(root, row)), row.path))
     except ImageFileError:
         if row.size <= HEADER_BYTES:
             raise
-    if row.archive:
-        return upright_size(open_header(io.BytesIO(places.read_bytes(row)), row.path))
-    with (places.root / row.path).open("rb") as file:
-        return upright_size(open_header(file, row.path))
+    return upright_size(open_header(io.BytesIO(read_photograph(root, row)), row.path))
+
+
+def _beginning(root: Place, row: Photograph) -> bytes:
+    if row.archive is None:
+        return read_range(root / row.path, 0, HEADER_BYTES)
+    return read_photograph(root, row._replace(size=min(row.size, HEADER_BYTES)))
 
 
 @dataclass(frozen=True)

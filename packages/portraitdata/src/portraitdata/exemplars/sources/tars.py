@@ -7,6 +7,10 @@ from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.archives import ArchiveFormat, scan_archives
 from portraitdata.exemplars.sources.scanning import MIN_SIDE, Scan
+from portraitdata.storage.places import Place
+
+HEADERS_AT_ONCE = 1 << 14
+"""Bytes that are read of an archive for a header; what lies between headers is passed over."""
 
 
 def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = MIN_SIDE, verify: bool = False) -> Scan:
@@ -24,7 +28,7 @@ def scan_tars(source: Path, identities: Path | None = None, *, min_side: int = M
     return scan_archives(source, identities, TARS, min_side=min_side, verify=verify)
 
 
-def tar_members(archive: Path) -> list[Photograph]:
+def tar_members(archive: Place) -> list[Photograph]:
     """Pictures in a tar archive and where their bytes lie; the folder of each is taken for the person it shows.
 
     Raises:
@@ -32,7 +36,7 @@ def tar_members(archive: Path) -> list[Photograph]:
     """
     rows = []
     try:
-        with tarfile.open(archive, "r:") as tar:
+        with archive.open("rb", HEADERS_AT_ONCE) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if member.isreg() and path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith("."):

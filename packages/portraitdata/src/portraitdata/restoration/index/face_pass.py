@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,8 @@ from faceops.geometry.faces import Faces
 from faceops.images.decoding import decode_raster
 from faceops.images.files import srgb_bytes
 from faceops.recognition.identity import IdentityNetwork, embed
-from portraitdata.exemplars.index import ExemplarIndex, Photograph
+from portraitdata.exemplars.index import Photograph, read_photograph
+from portraitdata.storage.places import Place
 
 UID_LENGTH = 16
 """Hexadecimal digits of a file's SHA-256 that name it; two of a million files agree with a chance of 3e-8."""
@@ -50,18 +50,18 @@ class FacePass:
 
     def __init__(
         self,
-        root: Path,
+        root: Place,
         detector: Detector | None,
         network: IdentityNetwork | None,
         min_eyes: float = MIN_EYES,
         device: torch.device | str = "cpu",
     ) -> None:
-        self._places = ExemplarIndex(root, ())
+        self._root = root
         self._detector, self._network, self._min_eyes, self._device = detector, network, min_eyes, device
 
     def look(self, file: Photograph) -> SeenPicture:
         """Decode a picture and find its faces; ImageFileError if it cannot be decoded."""
-        data = self._places.read_bytes(file)
+        data = read_photograph(self._root, file)
         raster = decode_raster(data, file.path)
         height, width = raster.samples.shape[:2]
         uid = sha256(data).hexdigest()[:UID_LENGTH]

@@ -160,12 +160,19 @@ class PortraitIndex:
             raise ValueError(f"An index without a single photograph is not written to {folder}.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        root = portable_root(self.root.resolve(), folder.resolve())
+        for name, table in self.stored(portable_root(self.root.resolve(), folder.resolve())).items():
+            write_parquet(table, folder / name)
+
+    def stored(self, root: str) -> dict[str, pa.Table]:
+        """Tables by the names of their files, in the order in which they are to be written.
+
+        Args:
+            root: Folder of the photographs, seen from that of the index.
+        """
         metadata = {"version": VERSION, "root": root, "note": self.note}
-        write_parquet(self.pairs, folder / "pairs.parquet")
-        write_parquet(self.faces, folder / "faces.parquet")
-        stored = {**(self.images.schema.metadata or {}), METADATA_KEY: json.dumps(metadata).encode()}
-        write_parquet(self.images.replace_schema_metadata(stored), folder / "images.parquet")
+        facts = {**(self.images.schema.metadata or {}), METADATA_KEY: json.dumps(metadata).encode()}
+        images = self.images.replace_schema_metadata(facts)
+        return {"pairs.parquet": self.pairs, "faces.parquet": self.faces, "images.parquet": images}
 
     @classmethod
     def read(cls, folder: Path | str, root: Path | str | None = None) -> "PortraitIndex":

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from portraitdata.loading.index_files import conform, read_parquet
+from portraitdata.storage.places import Place
 
 KIND = "a portrait index"
 
@@ -71,13 +72,13 @@ def face_name(uid: str, number: int) -> str:
     return f"{uid}:{number}"
 
 
-def check_table(path: Path) -> None:
+def check_table(path: Place) -> None:
     """Refuse a table that is not there."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}; a portrait index is a folder with images.parquet in it.")
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Place) -> pa.Table:
     """Read a parquet file.
 
     Raises:

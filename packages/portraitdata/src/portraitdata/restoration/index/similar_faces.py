@@ -39,12 +39,15 @@ class SimilarFaces(NamedTuple):
         return SimilarFaces(self.a[which], self.b[which], self.cosine[which])
 
 
-def similar_faces(embeddings: NDArray, photograph: NDArray[np.int64], threshold: float) -> SimilarFaces:
+def similar_faces(
+    embeddings: NDArray, photograph: NDArray[np.int64], threshold: float, device: str = "cpu"
+) -> SimilarFaces:
     """All pairs of faces of different photographs whose cosine is above a threshold, by comparing each with each.
 
     Args:
         embeddings: One row for each face, of any length.
         photograph: Number of the photograph that each face is in.
+        device: Where they are compared.
 
     Example:
         >>> rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.0]])
@@ -52,18 +55,22 @@ def similar_faces(embeddings: NDArray, photograph: NDArray[np.int64], threshold:
         >>> [(a, b, round(cosine, 2)) for a, b, cosine in zip(*(column.tolist() for column in found))]
         [(0, 1, 0.6), (1, 2, 0.8), (1, 3, 0.6)]
     """
-    unit = F.normalize(torch.from_numpy(np.asarray(embeddings, np.float32)), dim=1)
+    unit = F.normalize(torch.from_numpy(np.asarray(embeddings, np.float32)).to(device), dim=1)
     parts: list[SimilarFaces] = []
     for top in range(0, len(unit), BLOCK):
         for left in range(top, len(unit), BLOCK):
             cosine = unit[top : top + BLOCK] @ unit[left : left + BLOCK].mT
             # Few are above: everything else is asked of those alone.
             a, b = (cosine > threshold).nonzero(as_tuple=True)
-            found = SimilarFaces((a + top).numpy(), (b + left).numpy(), cosine[a, b].numpy())
+            found = SimilarFaces(*(column.cpu().numpy() for column in (a + top, b + left, cosine[a, b])))
             parts.append(found.select((found.a < found.b) & (photograph[found.a] != photograph[found.b])))
     if not parts:
         return SimilarFaces(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    found = SimilarFaces(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return ordered(SimilarFaces(*(np.concatenate(column) for column in zip(*parts, strict=True))))
+
+
+def ordered(found: SimilarFaces) -> SimilarFaces:
+    """Pairs in their order."""
     order = np.lexsort((found.b, found.a))
     return SimilarFaces(*(column[order] for column in found))
 
