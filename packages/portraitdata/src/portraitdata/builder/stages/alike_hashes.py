@@ -16,7 +16,7 @@ from portraitdata.restoration.index.similar_faces import SimilarFaces, ordered, 
 BITS = 64
 
 INTACT = 3
-"""Blocks that are sorted by: more are more sortings, fewer are more comparisons."""
+"""Blocks that are sorted by: more are more orders, fewer are more comparisons."""
 
 FEW = 4096
 """Hashes that are compared each with each, which is faster for so few."""
