@@ -20,7 +20,13 @@ from tests.support.fresh_environment import run
 from tests.support.packages import PACKAGES, ROOT
 
 SHIPPED = {".py", ".typed", ".safetensors", ".md", ".json", ".html", ".css", ".js"}
-DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "faiss": "faiss-cpu",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+}
 """Distributions that are called otherwise than the modules they bring."""
 
 NEIGHBOURS = {
