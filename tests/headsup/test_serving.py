@@ -70,7 +70,6 @@ def test_the_page_comes_whole_and_from_nowhere_else(client: Client) -> None:
     assert client.ask("GET", "/settings") == {
         "weights": [{"name": "guided", "guided": True}, {"name": "tiny", "guided": False}],
         "device": "cpu",
-        "references": True,
         "threshold": 0.34,
         "largest_bytes": 10_000,
         "largest_pixels": 10_000,
