@@ -15,7 +15,6 @@ from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, Template
 from faceops.geometry.pasting import feathered_mask
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.weights.cache import MissingWeightsError
 from headsup.command_options import BlendFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import blended_files
@@ -305,17 +304,22 @@ def test_no_face_is_said_and_what_is_there_is_left(
         blended(photograph, output=tmp_path / "other.png", face_size=8)
 
 
-def test_without_the_networks_it_is_said_and_nothing_is_written(
-    photograph: Path, weights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_network_faces_are_found_by_the_detector_that_comes_along(
+    photograph: Path,
+    weights: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def unreachable(*arguments: object) -> None:
         raise OSError("no route")
 
     monkeypatch.setattr(faceops.weights.cache, "_retrieve", unreachable)
     told = told_to_blend(weights, photograph, output=tmp_path / "out.png")
-    with pytest.raises(MissingWeightsError, match="no route"):
-        blend_files(plan_request(told.inputs, told.output), SAME, told)
-    assert not (tmp_path / "out.png").exists()
+    monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path / "nothing"))
+    assert blend_files(plan_request(told.inputs, told.output), SAME, told) == 0
+    assert "Faces are found by any-turn, which comes along" in capsys.readouterr().err
+    assert (tmp_path / "out.png").exists()
 
 
 def test_the_memory_is_that_of_both(restorers: dict[Path, PhotoRestorer], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_a_header_that_does_not_fit_is_one_sentence(tmp_path: Path, settings, ca
         ValueError, match=rf"^The header of \S+stranger\.safetensors cannot be read \({sentence}"
     ) as caught:
         read_header(path)
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 5  # building takes minutes
     assert len(str(caught.value)) < 300 + len(str(path))
 
 
@@ -88,7 +88,7 @@ def test_sizes_that_the_tensors_have_not_are_refused_before_anything_is_built(tm
     begin = time.process_time()
     with pytest.raises(ValueError, match=sentence):
         load_restorer(write(tmp_path / "stranger.safetensors", settings))
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 5  # building takes minutes
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ def part_path(build: Place, folder: str, partition: int) -> Place:
     """File of a partition.
 
     Example:
+        >>> from pathlib import Path
         >>> part_path(Path("build"), INDEX, 7).as_posix()
         'build/10_index/part-00007.parquet'
     """
