@@ -173,6 +173,7 @@ ENDED.wait()
         (f"{LOCK_FILE}.another-{ENDED.pid}.1f", 3, True),
         (f"{LOCK_FILE}.{machine_name()}-{os.getpid()}.1f", 3, True),
     ],
+    ids=["ended", "at work", "elsewhere", "elsewhere and old", "old"],
 )
 def test_runs_that_are_no_more_keep_nobody_out(tmp_path, monkeypatch, name, age, free):
     """Killed on this machine, or not renewed for long on another."""
