@@ -10,6 +10,7 @@ import yaml
 
 from benchmarks.given.given_tests import GivenSet, GivenTests
 from faceops.settings_files import load_bounded
+from faceops.weights.field_types import IN_WORDS
 
 
 def read_tests(path: Path) -> GivenTests:
@@ -82,7 +83,7 @@ def checked_settings(values: object, kind: type, where: str) -> dict[str, Any]:
     return {name: checked(value, hints[name], f"{where}, {name}") for name, value in values.items()}
 
 
-WORDS = {int: "a whole number", bool: "true or false", str: "a text", Path: "a path"}
+WORDS = {**IN_WORDS, Path: "a path"}
 """Types for people."""
 
 

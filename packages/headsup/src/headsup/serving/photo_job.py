@@ -43,7 +43,6 @@ class Outcome:
     size: tuple[int, int]
     """Width and height of the result in pixels."""
     faces: tuple[FaceRecord, ...]
-    """None where the networks for faces are not there."""
     references: tuple[Path | None, ...]
     """For each face the one in its reference, as the restorer saw it; None without one."""
     notes: tuple[str, ...]
