@@ -103,7 +103,7 @@ def test_a_close_up_is_turned_about_the_face_and_the_way_back_leads_there() -> N
     assert right == pytest.approx([79.5, 99.5])  # two pixels for each: the close-up is 80 pixels wide
     corners = torch.tensor([[79.5 - 20, 79.5 - 40, 79.5 + 20, 79.5 + 40]])
     seen = Faces(torch.tensor([0]), corners, apply(matrix, points), torch.tensor([0.9]))
-    back = seen_back(seen, matrix, 90.0)
+    back = seen_back(seen, matrix)
     torch.testing.assert_close(back.boxes, box, rtol=0, atol=1e-3)
     torch.testing.assert_close(back.landmarks, points, rtol=0, atol=1e-3)
     aside = Faces(torch.tensor([0]), corners - 60, points, torch.tensor([0.95]))

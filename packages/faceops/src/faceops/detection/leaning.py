@@ -70,11 +70,11 @@ def leaning_faces(network: Detector, image: Float[Tensor, "1 3 h w"]) -> Faces:
     side = math.ceil(search_scale(image) * math.hypot(height, width))
     matrices = [about((width - 1) / 2, (height - 1) / 2, angle, search_scale(image), side) for angle in EIGHTHS[1::2]]
     found = Faces.none(image.device)
-    for matrix, angle in zip(matrices, EIGHTHS[1::2], strict=True):
+    for matrix in matrices:
         matrix = matrix.to(image)
         seen = network(warp_affine(image, matrix, side, antialias=True))
         if len(seen) and (not len(found) or seen.scores.max() > found.scores.max()):
-            found = seen_back(seen, matrix, angle)
+            found = seen_back(seen, matrix)
     return found
 
 
@@ -114,7 +114,7 @@ def righted(network: Detector, image: Float[Tensor, "1 3 h w"], face: Faces, sco
     matrix = view_matrix(face, angle, LARGE_SIDE)
     view = warp_affine(image, matrix, LARGE_SIDE, antialias=True)
     seen = middle_face(network(view), LARGE_SIDE)
-    return None if seen is None else seen_back(look_closer(network, view, seen), matrix, angle)
+    return None if seen is None else seen_back(look_closer(network, view, seen), matrix)
 
 
 def upright_angle(network: Detector, image: Float[Tensor, "1 3 h w"], face: Faces) -> float | None:

@@ -40,9 +40,28 @@ def build_detector(
         MissingWeightsError: If the weights are not there and cannot be fetched.
         ImportError: If the detector needs a package that is not installed.
     """
+    if name == "any-turn":
+        return _build_any_turn(weights, threshold, working_side, refine, tiny, device)
     network = build_network(name, weights, threshold, device)
     search = ScaleSearch(network, working_side, refine, tiny)
-    return TurnSearch(search, network) if turned and name != "any-turn" else search
+    return TurnSearch(search, network) if turned else search
+
+
+def _build_any_turn(
+    weights: Path | str | None,
+    threshold: float | None,
+    working_side: int,
+    refine: bool,
+    tiny: bool,
+    device: torch.device | str,
+) -> Detector:
+    from faceops.detection.detectors.any_turn import THRESHOLD
+    from faceops.detection.upright_look import EXACT_SIDES, FIRST_THRESHOLD, SIDES, UprightLook
+
+    threshold = THRESHOLD if threshold is None else threshold
+    network = build_network("any-turn", weights, min(threshold, FIRST_THRESHOLD), device)
+    search = ScaleSearch(network, working_side, refine=False, tiny=tiny)
+    return UprightLook(search, network, threshold, EXACT_SIDES if refine else SIDES)
 
 
 def build_network(

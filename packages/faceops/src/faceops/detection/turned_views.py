@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from faceops.detection.close_ups import AT_ONCE
@@ -66,23 +66,27 @@ def about(x: float, y: float, angle: float, scale: float, side: int) -> Float[Te
 
 def middle_face(seen: Faces, side: int) -> Faces | None:
     """The face in whose box the middle of a close-up is, the likeliest of several; None if there is none."""
-    middle = (side - 1) / 2
-    those = seen.select((seen.boxes[:, :2] <= middle).all(dim=1) & (seen.boxes[:, 2:] >= middle).all(dim=1))
+    those = seen.select(in_the_middle(seen, side))
     return those.select(those.scores.argmax()[None]) if len(those) else None
 
 
-def seen_back(seen: Faces, matrix: Float[Tensor, "1 2 3"], angle: float) -> Faces:
-    """Faces of a turned copy in the coordinates of the image; boxes are as wide and high as the faces are there.
+def seen_back(seen: Faces, matrix: Float[Tensor, "#n 2 3"]) -> Faces:
+    """Faces of turned copies in the coordinates of the image; boxes are as wide and high as the faces are there.
 
     Args:
-        matrix: Of the copy.
-        angle: Degrees to the right by which it is turned.
+        matrix: Of the copy that each face is on, or of the one that all are on.
     """
-    back = invert(matrix)
-    centres = apply(back, (seen.boxes[None, :, :2] + seen.boxes[None, :, 2:]) / 2)[0]
-    width, height = ((seen.boxes[:, 2:] - seen.boxes[:, :2]) * back[0, :, 0].norm()).unbind(dim=1)
-    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    back = invert(matrix).expand(len(seen), 2, 3)
+    centres = apply(back, (seen.boxes[:, None, :2] + seen.boxes[:, None, 2:]) / 2)[:, 0]
+    width, height = (seen.boxes[:, 2:] - seen.boxes[:, :2]).unbind(dim=1)
+    across, down = back[:, 0, 0], back[:, 1, 0]
     # not the box around the turned box, which at an eighth has twice the area of the face
-    half = torch.stack((torch.hypot(width * cosine, height * sine), torch.hypot(width * sine, height * cosine)), 1) / 2
-    landmarks = apply(back, seen.landmarks.reshape(1, -1, 2)).reshape(-1, 5, 2)
-    return Faces(seen.image_index, torch.cat([centres - half, centres + half], dim=1), landmarks, seen.scores)
+    half = torch.stack((torch.hypot(width * across, height * down), torch.hypot(width * down, height * across)), 1) / 2
+    boxes = torch.cat([centres - half, centres + half], dim=1)
+    return Faces(seen.image_index, boxes, apply(back, seen.landmarks), seen.scores)
+
+
+def in_the_middle(seen: Faces, side: int) -> Bool[Tensor, " n"]:
+    """Which faces of close-ups hold the middle."""
+    middle = (side - 1) / 2
+    return (seen.boxes[:, :2] <= middle).all(dim=1) & (seen.boxes[:, 2:] >= middle).all(dim=1)
