@@ -54,11 +54,16 @@ class UprightLook:
             images: RGB in [0, 1].
         """
         faces = self.detector(images)
+        # a lower score cannot become the least mean
+        faces = faces.select(faces.scores >= 2 * self.threshold - 1)
         # landmarks that coincide turn nothing upright
         faces = faces.select((faces.landmarks != faces.landmarks[:, :1]).flatten(1).any(dim=1))
+        if not len(faces):
+            return faces
         chunks = torch.arange(len(faces), device=faces.scores.device).split(AT_ONCE)
-        seen = [look_upright(self.network, images, faces.select(chunk), self.sides) for chunk in chunks]
-        again = Faces.concatenate(seen) if seen else faces
+        again = Faces.concatenate(
+            [look_upright(self.network, images, faces.select(chunk), self.sides) for chunk in chunks]
+        )
         again = again.select(again.scores >= self.threshold)
         return again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, OVERLAP)).ordered()
 
