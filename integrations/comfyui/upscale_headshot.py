@@ -37,7 +37,10 @@ class UpscaleHeadshot:
             "required": {
                 "image": ("IMAGE",),
                 "weights": (offered(FOLDER, shipped_weights()), {"default": shipped_name(4)}),
-                "align": (["auto", "faces", "middle"], {"tooltip": "auto: by faces, if the detector has been fetched"}),
+                "align": (
+                    ["faces", "middle"],
+                    {"tooltip": "Where the face of the exemplar goes: to that of the image, or its middle"},
+                ),
                 "device": (["auto", "cpu", "cuda", "mps"],),
             },
             "optional": photograph_inputs("exemplar", "Photographs of the same person"),

@@ -116,9 +116,8 @@ def test_records_and_summary_of_one_face() -> None:
 @pytest.mark.assets
 def test_real_pictures(assets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = assets / "images/portraits/lisa_cc0/lisa1.jpg"
-    weights = assets / "weights/detect/yunet_n_640_640.onnx"
     save_picture(Picture(torch.rand(3, 1, 1)), tmp_path / "one.png")
-    assert run_detect(DetectOptions([picture, tmp_path / "one.png"], json=True, weights=str(weights))) == 0
+    assert run_detect(DetectOptions([picture, tmp_path / "one.png"], json=True)) == 0
     found, none = json.loads(capsys.readouterr().out)
     assert none["faces"] == []
     assert len(found["faces"]) == 1

@@ -101,7 +101,6 @@ def config(assets, photographs, tmp_path_factory) -> BuildConfig:
         partition=5,
         size=SizeRule(longer_above=200, shorter_from=200),
         faces=FaceSettings(
-            detector_weights=str(assets / "weights/detect/yunet_n_640_640.onnx"),
             identity=str(assets / "weights/identity/mobilefacenet_foamliu.pt"),
             eyes_at_least=30.0,
         ),

@@ -155,7 +155,6 @@ def test_faces_are_found_paired_and_kept_in_one_split(assets, tmp_path, capsys):
     options = PortraitIndexOptions(
         source,
         output=tmp_path / "index",
-        detector_weights=str(weights / "detect/yunet_n_640_640.onnx"),
         identity_weights=str(weights / "identity/mobilefacenet_foamliu.pt"),
         min_eyes=40.0,
         duplicates=0.999,
@@ -271,14 +270,15 @@ def test_several_processes_find_the_same(photographs, tmp_path, monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.assets
-@pytest.mark.parametrize("detector", ["yunet", "retinaface"])
+@pytest.mark.parametrize("detector", ["any-turn", "yunet", "retinaface"])
 def test_a_gpu_finds_the_same_faces(assets, tmp_path, detector):
-    names = {"yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
-    found = assets / "weights/detect" / names[detector]
+    names = {"any-turn": None, "yunet": "yunet_n_640_640.onnx", "retinaface": "retinaface_mobilenet0.25_Final.pth"}
+    name = names[detector]
+    found = None if name is None else str(assets / "weights/detect" / name)
     identity = str(assets / "weights/identity/mobilefacenet_foamliu.pt")
     root, files = find_picture_files(assets / "images/portraits/18f_cc0")
     seen = [
-        look_at_all(root, files, FindingFaces(detector, str(found), identity, 40.0, device), tmp_path / device)[0]
+        look_at_all(root, files, FindingFaces(detector, found, identity, 40.0, device), tmp_path / device)[0]
         for device in ("cpu", "cuda")
     ]
     for on_cpu, on_gpu in zip(*seen, strict=True):

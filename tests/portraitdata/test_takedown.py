@@ -362,11 +362,7 @@ def test_a_person_goes_by_a_photograph_of_hers(assets, tmp_path, capsys):
         pixels = load_picture(folder / f"{name}.jpg").pixels
         reduced = torch.nn.functional.interpolate(pixels[None], size=(480, 480), mode="bilinear", antialias=True)
         save_picture(Picture(reduced[0]), source / f"{name}.png")
-    weights = assets / "weights"
-    detector, identity = (
-        str(weights / name) for name in ("detect/yunet_n_640_640.onnx", "identity/mobilefacenet_foamliu.pt")
-    )
-    networks = {"detector_weights": detector, "identity_weights": identity}
+    networks = {"identity_weights": str(assets / "weights/identity/mobilefacenet_foamliu.pt")}
     options = PortraitIndexOptions(source, output=tmp_path / "index", min_eyes=40.0, duplicates=0.999, **networks)
     run_portrait_index(options)
     search = networks | {"similarity": 0.5}

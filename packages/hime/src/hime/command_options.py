@@ -48,7 +48,7 @@ class UpscaleOptions:
     perceptual: bool = False
     maps: Expert[Path | None] = None
     compare: Path | None = None
-    align: Expert[Literal["auto", "faces", "middle"]] = "auto"
+    align: Expert[Literal["faces", "middle"]] = "faces"
     tile: Expert[int] = 128
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     recursive: bool = False

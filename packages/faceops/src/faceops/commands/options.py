@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_help import Expert
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DetectOptions:
     _: KW_ONLY
     json: bool = False
     draw: Path | None = None
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     weights: Expert[str | None] = None
     threshold: Expert[float | None] = None
     tiny: bool = False
@@ -68,7 +68,7 @@ class AlignOptions:
     size: int = 512
     template: Literal["ffhq", "arcface"] = "ffhq"
     estimator: Expert[Literal["least_squares", "lmeds"]] = "least_squares"
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     threshold: Expert[float | None] = None
     largest: bool = False
     overwrite: bool = False
@@ -99,7 +99,7 @@ class CompareOptions:
     _: KW_ONLY
     network: Expert[str] = "mobilefacenet"
     threshold: Expert[float | None] = None
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     json: bool = False
     max_memory: Expert[float | None] = None
 
@@ -127,7 +127,7 @@ class EmbedOptions:
     _: KW_ONLY
     output: Path | None = None
     network: Expert[str] = "mobilefacenet"
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     threshold: Expert[float | None] = None
     largest: bool = False
     overwrite: bool = False

@@ -2,4 +2,7 @@
 
 from typing import Literal
 
-DetectorName = Literal["yunet", "retinaface", "retinaface-resnet50", "scrfd", "any-turn"]
+DetectorName = Literal["any-turn", "yunet", "retinaface", "retinaface-resnet50", "scrfd"]
+
+DEFAULT_DETECTOR: DetectorName = "any-turn"
+"""The one whose weights come with faceops, so that it needs no download."""

@@ -6,13 +6,13 @@ from typing import get_args
 import torch
 
 from faceops.detection.detector import Detector
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from faceops.detection.scale_search import ScaleSearch
 from faceops.detection.turns import TurnSearch
 
 
 def build_detector(
-    name: DetectorName = "yunet",
+    name: DetectorName = DEFAULT_DETECTOR,
     weights: Path | str | None = None,
     threshold: float | None = None,
     *,

@@ -20,7 +20,6 @@ from faceops.images.memory_budget import check_memory
 from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
-from faceops.weights.cache import cached_path, find_entry
 from hime.command_options import UpscaleOptions
 from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
@@ -50,7 +49,7 @@ def save_maps(result: Upscaled, files: MapFiles) -> None:
             save_picture(Picture(heat_map(values)), path)
 
 
-AlignMode = Literal["auto", "faces", "middle"]
+AlignMode = Literal["faces", "middle"]
 """Alignment of exemplars with the input."""
 
 
@@ -157,19 +156,5 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
 
 
 def exemplar_detector(align: AlignMode) -> Detector | None:
-    """Detector by which exemplars are aligned; None if their middle is to be taken.
-
-    ``auto`` takes YuNet if its weights have been fetched before, and never asks a network for them.
-
-    Raises:
-        MissingWeightsError: If faces must be found and the detector's weights are not to be had.
-    """
-    if align == "middle":
-        return None
-    if align == "auto" and not cached_path(find_entry("yunet")).is_file():
-        say(
-            "The middle of every exemplar is taken. After `faceops weights fetch yunet` (0.3 MB) their faces are found "
-            "and brought to the place of the face in the picture."
-        )
-        return None
-    return build_detector("yunet")
+    """Detector by which exemplars are aligned; None if their middle is to be taken."""
+    return build_detector() if align == "faces" else None

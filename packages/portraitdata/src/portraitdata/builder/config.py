@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from jsonargparse.typing import register_type
 
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from portraitdata.storage.object_path import ObjectPath
 from portraitdata.storage.places import Place, place_of_url
 
@@ -126,7 +126,7 @@ class QualitySettings:
 class FaceSettings:
     """Settings of detection and comparison of faces."""
 
-    detector: DetectorName = "yunet"
+    detector: DetectorName = DEFAULT_DETECTOR
     detector_weights: str | None = None
     identity: str = "mobilefacenet"
     """File or name of the weights of the network that compares faces."""

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from faceops.command_help import Expert
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from portraitdata.builder.config import BuildConfig, EngineName, StageName
 from portraitdata.storage.places import Place
 
@@ -104,6 +104,6 @@ class TakedownOptions:
     date: str = ""
     dry_run: bool = False
     yes: bool = False
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     detector_weights: Expert[str | None] = None
     identity_weights: Expert[str] = "mobilefacenet"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_help import Expert
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PortraitIndexOptions:
         copies: Folder for reduced copies, which are indexed instead of the images; for large images.
         shorter_side: Largest shorter side of the copies in pixels.
         workers: Number of processes; the number of cores by default. An interrupted run continues where it ended.
-        device: Device of the recognition network and of retinaface; yunet and scrfd stay on the CPU.
+        device: Device of the recognition network, any-turn and retinaface; yunet and scrfd stay on the CPU.
 
     Example:
         portraitdata portrait-index photographs --output index
@@ -106,7 +106,7 @@ class PortraitIndexOptions:
     min_eyes: Expert[float] = 64.0
     test_share: float = 0.1
     seed: Expert[int] = 0
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     detector_weights: Expert[str | None] = None
     identity_weights: Expert[str] = "mobilefacenet"
     note: str = ""

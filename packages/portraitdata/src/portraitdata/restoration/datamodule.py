@@ -8,7 +8,7 @@ from typing import Literal
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from faceops.detection.selection import build_detector
 from portraitdata.degradation.presets import PresetName
 from portraitdata.loading.resumption import evaluation_loader, training_loader
@@ -108,7 +108,7 @@ class RestorationDataModule(LightningDataModule):
         cache: float = 0.0,
         reference_size: int = REFERENCE_SIZE,
         close_up: float = 0.0,
-        detector: DetectorName = "yunet",
+        detector: DetectorName = DEFAULT_DETECTOR,
         alteration: float = 1.0,
     ) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from faceops.detection.detector import Detector
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from faceops.detection.selection import build_detector
 from faceops.device import DeviceName, select_device
 from faceops.images.errors import ImageFileError
@@ -33,7 +33,7 @@ PICTURES = 16
 class FindingFaces:
     """How faces are found and embedded."""
 
-    detector: DetectorName = "yunet"
+    detector: DetectorName = DEFAULT_DETECTOR
     detector_weights: str | None = None
     identity: str = DEFAULT_NETWORK
     min_eyes: float = MIN_EYES
