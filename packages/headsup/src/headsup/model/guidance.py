@@ -144,8 +144,11 @@ class Join(nn.Module):
 
     def forward(self, x: Float[Tensor, "b d h w"], guide: Float[Tensor, "b g h w"]) -> Float[Tensor, "b d h w"]:
         """Features of the decoder, with what the branch adds to them."""
-        both = torch.cat([x, guide.to(x.dtype)], dim=1).to(self.mix.weight.dtype)
-        added: Tensor = self.add(F.silu(self.mix(both)))
+        # the sum of two convolutions: these maps, the largest that there are, need not be copied beside each other
+        weight, own = self.mix.weight, x.shape[1]
+        mixed = F.conv2d(x.to(weight.dtype), weight[:, :own], self.mix.bias)
+        mixed += F.conv2d(guide.to(weight.dtype), weight[:, own:])
+        added: Tensor = self.add(F.silu(mixed, inplace=not torch.is_grad_enabled()))
         return x + added.to(x.dtype)
 
 
