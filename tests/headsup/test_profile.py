@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
 from headsup.model.backbone import random_backbone
+from headsup.model.guidance import Join
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.settings import RestorerSettings
 from headsup.profiling.activations import ActivationRecorder, Activations, bfloat16_autocast_of_cuda
@@ -75,7 +76,10 @@ def test_convention_tensors_need_no_memory() -> None:
 
 
 def macs_by_hooks(network: nn.Module, run: Callable[[], Tensor]) -> int:
-    """Work of a real pass: convolutions and linear layers by their shapes, attention by its formula."""
+    """Work of a real pass: convolutions and linear layers by their shapes, attention by its formula.
+
+    A join computes its first convolution without the module.
+    """
     counted = 0
 
     def count(module: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -87,9 +91,14 @@ def macs_by_hooks(network: nn.Module, run: Callable[[], Tensor]) -> int:
         counted += query.numel() * key.shape[-2] + value.numel() * query.shape[-2]
         return attention(query, key, value, **settings)
 
+    def count_join(join: Join, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        nonlocal counted
+        counted += join.mix.weight.numel() * inputs[0].numel() // inputs[0].shape[1]
+
     attention = F.scaled_dot_product_attention
     kinds = nn.Conv2d | nn.Linear
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, kinds)]
+    hooks += [m.register_forward_hook(count_join) for m in network.modules() if isinstance(m, Join)]
     with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
         patch.setattr(F, "scaled_dot_product_attention", count_attention)
         run()
