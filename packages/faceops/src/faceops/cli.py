@@ -95,7 +95,7 @@ def fetch(name: str) -> None:
         name: Weights to download.
 
     Example:
-        faceops weights fetch yunet
+        faceops weights fetch mobilefacenet
     """
     from faceops.weights.shown_download import fetch_shown
 
