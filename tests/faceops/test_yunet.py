@@ -198,7 +198,7 @@ def test_detectors_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_an_unknown_detector() -> None:
-    with pytest.raises(ValueError, match=r"Detectors are yunet, retinaface, .*; there is no 'dlib'"):
+    with pytest.raises(ValueError, match=r"Detectors are any-turn, yunet, .*; there is no 'dlib'"):
         build_network("dlib")  # type: ignore[arg-type]
 
 

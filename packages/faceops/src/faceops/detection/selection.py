@@ -56,11 +56,12 @@ def _build_any_turn(
     device: torch.device | str,
 ) -> Detector:
     from faceops.detection.detectors.any_turn import THRESHOLD
+    from faceops.detection.pyramid_search import PyramidSearch
     from faceops.detection.upright_look import EXACT_SIDES, FIRST_THRESHOLD, SIDES, UprightLook
 
     threshold = THRESHOLD if threshold is None else threshold
     network = build_network("any-turn", weights, min(threshold, FIRST_THRESHOLD), device)
-    search = ScaleSearch(network, working_side, refine=False, tiny=tiny)
+    search = PyramidSearch(network, working_side, tiny)
     return UprightLook(search, network, threshold, EXACT_SIDES if refine else SIDES)
 
 

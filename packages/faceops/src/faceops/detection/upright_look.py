@@ -21,7 +21,7 @@ from faceops.geometry.faces import Faces
 SIDES = (128,)
 """Sides of the close-ups in pixels; each is also looked at mirrored."""
 
-EXACT_SIDES = (128, 160, 192)
+EXACT_SIDES = (96, 128)
 """Sides for landmarks as exact as can be."""
 
 FIRST_THRESHOLD = 0.25

@@ -166,8 +166,9 @@ class _Builder:
     def detector(self) -> Detector:
         """Finds faces and landmarks."""
         chosen = self.settings
-        default = {"retinaface": "retinaface-mobilenet0.25"}.get(chosen.detector, chosen.detector)
-        weights = present_weights(chosen.detector_weights or default, chosen.download)
+        own = {"any-turn": None, "retinaface": "retinaface-mobilenet0.25"}.get(chosen.detector, chosen.detector)
+        wanted = chosen.detector_weights or own
+        weights = None if wanted is None else present_weights(wanted, chosen.download)
         return build_detector(chosen.detector, weights, turned=False, device=chosen.device)
 
     @cached_property
