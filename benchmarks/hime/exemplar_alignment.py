@@ -1,7 +1,7 @@
 """What another photograph of the same person is worth: not given, its middle, aligned by the face, a stranger's.
 
 Needs the folder that PORTRAIT_ASSETS points to: `images/portraits/london_ccby4`, people who look straight into the
-camera, once neutral and once smiling, on whom nothing was trained; `weights/detect/`.
+camera, once neutral and once smiling, on whom no weights of HIME were trained.
 """
 
 from statistics import mean
@@ -40,7 +40,7 @@ def measure(suite: Suite) -> list[Table]:
         NoPhotographsError: If PORTRAIT_ASSETS does not lead to the photographs.
     """
     folder = photographs()
-    detector = build_detector("yunet", folder / "weights/detect/yunet_n_640_640.onnx")
+    detector = build_detector()
     files = sorted((folder / "images/portraits/london_ccby4").glob("*_smiling.jpg"))
     files = files[:: EVERY[suite]]
     truths = [framed(load_picture(file).pixels, detector) for file in files]
