@@ -77,6 +77,7 @@ def _indexed(name: str, bring: Callable[[Path, Sequence[str], Path], None], dupl
             duplicates=duplicates,
             min_eyes=MIN_EYES,
             test_share=0.0,
+            detector="yunet",
             detector_weights=str(weights / "detect/yunet_n_640_640.onnx"),
             identity_weights=str(weights / "identity/mobilefacenet_foamliu.pt"),
         )

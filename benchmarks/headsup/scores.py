@@ -70,6 +70,7 @@ def judges(names: Sequence[str], convention: Convention, aligned: bool = False) 
     settings = ScoringSettings(
         convention,
         aligned=aligned,
+        detector="yunet",
         detector_weights=weights / "detect/yunet_n_640_640.onnx",
         identity_weights=weights / "identity/edgeface_xs_dequant_fp16.safetensors",
     )

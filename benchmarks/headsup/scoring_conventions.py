@@ -38,6 +38,7 @@ def settings(convention: Convention) -> ScoringSettings:
     weights = photographs() / "weights"
     return ScoringSettings(
         convention,
+        detector="yunet",
         detector_weights=weights / "detect/yunet_n_640_640.onnx",
         identity_weights=weights / "identity/mobilefacenet_foamliu.pt",
     )

@@ -140,6 +140,7 @@ def _config(assets: Path, folder: Path) -> BuildConfig:
         for copy in range(COPIES):
             shutil.copyfile(path, pictures / f"{path.stem}_{copy}.jpg")
     faces = FaceSettings(
+        detector="yunet",
         detector_weights=str(assets / "weights/detect/yunet_n_640_640.onnx"),
         identity=str(assets / "weights/identity/mobilefacenet_foamliu.pt"),
     )
