@@ -106,3 +106,32 @@ def test_no_face_and_landmarks_in_one_place() -> None:
     assert len(nothing(picture())) == 0
     point = Faces(torch.tensor([0]), torch.zeros(1, 4), torch.ones(1, 5, 2), torch.ones(1))
     assert len(UprightLook(lambda _: point, EitherWay(), 0.5)(picture())) == 0
+
+
+class Upright(MarkedEyes):
+    """The stand-in that sees nothing but a face whose blue mouth is below its eyes."""
+
+    def _face(self, image: Tensor, index: int) -> Faces | None:
+        face = super()._face(image, index)
+        below = face is not None and self._middle(image[2])[1] > face.landmarks[0, :2, 1].mean()
+        return face if below else None
+
+
+@pytest.mark.parametrize("angle", [0.0, 90.0, 180.0, -90.0])
+def test_a_face_whose_turn_was_taken_for_another_is_found(angle: float) -> None:
+    """The first look is a quarter turn off; the network sees nothing that leans by more than an eighth."""
+    image = picture()
+    image[0, 2, 96:105, 86:95] = 1
+    image = warp_affine(image, about(89.5, 89.5, angle, 1.0, 180).float(), 180)
+    wanted = landmarks_at(angle)
+    middle = wanted.mean(dim=1, keepdim=True)
+    box = torch.cat([middle[:, 0] - 40, middle[:, 0] + 40], dim=1)
+    across, down = (wanted - middle).unbind(dim=2)
+    lying = middle + torch.stack((-down, across), dim=2)
+    first = Faces(torch.tensor([0]), box, lying, torch.tensor([0.9]))
+    network = Upright(blind_beyond=45)
+    faces = UprightLook(lambda _: first, network, 0.5)(image)
+    assert len(faces) == 1
+    assert (faces.landmarks - wanted).norm(dim=-1).max() < 4
+    unsure = Faces(first.image_index, box, lying, torch.tensor([0.45]))
+    assert not len(UprightLook(lambda _: unsure, network, 0.5)(image))

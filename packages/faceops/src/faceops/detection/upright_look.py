@@ -16,7 +16,9 @@ from faceops.detection.detector import Detector
 from faceops.detection.suppression import suppress_overlaps
 from faceops.detection.turned_views import in_the_middle, seen_back
 from faceops.geometry.alignment import alignment_matrix, crop_faces
+from faceops.geometry.boxes import longer_sides
 from faceops.geometry.faces import Faces
+from faceops.geometry.landmarks import FFHQ_512
 
 SIDES = (128,)
 """Sides of the close-ups in pixels; each is also looked at mirrored."""
@@ -27,6 +29,9 @@ EXACT_SIDES = (96, 128)
 FIRST_THRESHOLD = 0.25
 """Score from which on a face is worth a second look."""
 
+EYES_APART = 0.42
+"""Usual distance of the eyes in longer sides of a face's box."""
+
 OVERLAP = 0.4
 """Intersection over union from which on two boxes are one face."""
 
@@ -34,7 +39,8 @@ OVERLAP = 0.4
 class UprightLook:
     """A detector of faces at any turn that looks at each face again, upright.
 
-    Box and landmarks are the means over the close-ups. The score is the mean of the first one and of those of the
+    Box and landmarks are the means over the close-ups; of a likely face that is on none, those of the likeliest turn by
+    quarters. The score is the mean of the first one and of those of the
     close-ups, of which one without the face counts as zero.
 
     Args:
@@ -61,11 +67,31 @@ class UprightLook:
         if not len(faces):
             return faces
         chunks = torch.arange(len(faces), device=faces.scores.device).split(AT_ONCE)
-        again = Faces.concatenate(
-            [look_upright(self.network, images, faces.select(chunk), self.sides) for chunk in chunks]
-        )
+        again = Faces.concatenate([self._again(images, faces.select(chunk)) for chunk in chunks])
         again = again.select(again.scores >= self.threshold)
         return again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, OVERLAP)).ordered()
+
+    def _again(self, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:
+        seen = look_upright(self.network, images, faces, self.sides)
+        # whoever is sure of a face and then loses it took its turn for another
+        lost = (seen.scores <= faces.scores / 2) & (faces.scores >= self.threshold)
+        if not lost.any():
+            return seen
+        guesses = Faces.concatenate([turned_guess(faces.select(lost), quarters) for quarters in range(4)])
+        tried = look_upright(self.network, images, guesses, self.sides)
+        best = tried.scores.unflatten(0, (4, -1)).argmax(dim=0)
+        found = tried.select(best * int(lost.sum()) + torch.arange(len(best), device=best.device))
+        return Faces.concatenate([seen.select(~lost), found])
+
+
+def turned_guess(faces: Faces, quarters: int) -> Faces:
+    """The same faces with the landmarks that faces of their boxes would have, turned by quarters to the right."""
+    shape = FFHQ_512.tensor(faces.boxes.device).to(faces.boxes)
+    shape = (shape - shape.mean(dim=0)) / FFHQ_512.eye_distance()
+    for _ in range(quarters):
+        shape = torch.stack((-shape[:, 1], shape[:, 0]), dim=1)
+    middle, unit = (faces.boxes[:, None, :2] + faces.boxes[:, None, 2:]) / 2, EYES_APART * longer_sides(faces.boxes)
+    return Faces(faces.image_index, faces.boxes, middle + unit[:, None, None] * shape, faces.scores)
 
 
 def look_upright(network: Detector, images: Float[Tensor, "b 3 h w"], faces: Faces, sides: Sequence[int]) -> Faces:
