@@ -89,6 +89,7 @@ def test_real_portraits(assets, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for folder in ("cache", "restored", "target", "references"):
         (tmp_path / folder).mkdir()
+    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", tmp_path / "cache")
     shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", tmp_path / "cache")
     portraits = sorted((assets / "images/portraits/london_ccby4").glob("*_neutral.jpg"))[:4]
     for path in portraits:
