@@ -49,6 +49,9 @@ SHARD = 2048
 BLOCK = 50_000
 """Faces that are held as numbers of 32 bits at once."""
 
+MARGIN = 2.0
+"""Standard errors of the sample's recall by which it has to be better than what is wanted of all."""
+
 ROUNDING = 0.01
 """Of similarities to codes, which faiss sums up in integers."""
 
@@ -103,7 +106,8 @@ def similar_faces_by_cells(
     Args:
         embeddings: One row for each face, of any length.
         photograph: Number of the photograph that each face is in.
-        recall: Share of the pairs that is to be found; more cells are searched until that share of the sample's is.
+        recall: Share of the pairs that is to be found; more cells are searched until that share of the sample's is,
+            with `MARGIN` to spare, so that it holds for all.
         threads: Shards of faces that are searched for at a time; None for as many as there are cores. What is found
             does not depend on it.
 
@@ -215,15 +219,20 @@ def _sufficient(cells: FaceCells, sample: SimilarFaces, recall: float) -> tuple[
         return reach, 1.0
     while True:
         share = float(np.isin(wanted, cells.number(cells.search(concerned, reach, 1))).mean())
-        if share >= recall or reach == Reach(total, -1.0):
+        if share - _error(share, len(wanted)) >= recall or reach == Reach(total, -1.0):
             return reach, share
         # In the end all codes of all cells, which is to compare each with each.
         reach = Reach(total, -1.0) if reach.cells == total else Reach(min(2 * reach.cells, total), reach.similarity / 2)
 
 
+def _error(share: float, pairs: int) -> float:
+    """By how much the share of a sample's pairs may differ from that of all."""
+    return MARGIN * float(np.sqrt(share * (1 - share) / max(1, pairs)))
+
+
 def _read_off(cells: FaceCells, sample: SimilarFaces, recall: float) -> Reach:
     """The reach by which, of the pairs of the sample, all but a part of those that may be missed would be found."""
-    index, missed = cells.index, (1 - recall) / 4
+    index, missed = cells.index, max(0.0, 1 - recall - _error(recall, len(sample.a))) / 4
     one, other = cells.faces.unit(sample.a), cells.faces.unit(sample.b)
     if len(sample.a) < FEW_PAIRS:
         return Reach(max(1, index.nlist // 4), 0.0)
