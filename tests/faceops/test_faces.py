@@ -76,6 +76,14 @@ def test_largest_is_one_face_for_each_image_that_has_one() -> None:
     assert len(Faces.none().largest()) == 0
 
 
+def test_likeliest_is_one_face_for_each_image_that_has_one() -> None:
+    faces = make_faces([3, 0, 3, 0, 3], [1.0, 5.0, 4.0, 2.0, 4.0], [0.7, 0.1, 0.2, 0.8, 0.7])
+    likeliest = faces.likeliest()
+    assert likeliest.image_index.tolist() == [0, 3]
+    assert likeliest.area().tolist() == [faces.area()[3], faces.area()[0]]  # of two equal ones the first
+    assert len(Faces.none().likeliest()) == 0
+
+
 def test_ordered_by_image_then_score_then_position() -> None:
     boxes = torch.tensor([[5.0, 1.0, 9.0, 9.0], [1.0, 1.0, 9.0, 9.0], [0.0, 2.0, 9.0, 9.0], [0.0, 0.0, 1.0, 1.0]])
     faces = Faces(torch.tensor([0, 0, 0, 0]), boxes, torch.zeros(4, 5, 2), torch.tensor([0.5, 0.5, 0.5, 0.9]))

@@ -5,13 +5,11 @@ What is blurred or noisy is sharp on a small copy, so a damaged face is found on
 
 from collections.abc import Iterator
 
-import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
-from faceops.detection.scale_search import PART, SAME, detect_scaled
+from faceops.detection.scale_search import PART, SAME, detect_scaled, with_framed
 from faceops.detection.suppression import suppress_overlaps
 from faceops.geometry.boxes import longer_sides, shares_inside
 from faceops.geometry.faces import Faces
@@ -40,8 +38,7 @@ class PyramidSearch:
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""
         images = images.detach().float()
-        faces = self._found(images)
-        return Faces.concatenate([faces, self._framed(images, faces)]).ordered()
+        return with_framed(self._found, images, self._found(images)).ordered()
 
     def _found(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         scales = self._scales(max(images.shape[-2:]))
@@ -57,17 +54,6 @@ class PyramidSearch:
         while longer * scale > SMALLEST_SIDE:
             scale /= 2
             yield scale
-
-    def _framed(self, images: Float[Tensor, "b 3 h w"], found: Faces) -> Faces:
-        """Faces of the images in which none was found, sought with a margin around: some fill the picture."""
-        empty = torch.ones(len(images), dtype=torch.bool, device=images.device)
-        empty[found.image_index] = False
-        if not empty.any():
-            return Faces.none(images.device)
-        margin = max(images.shape[-2:]) // 2
-        faces = self._found(F.pad(images[empty], (margin,) * 4, value=0.5))
-        index = empty.nonzero().squeeze(1)[faces.image_index]
-        return Faces(index, faces.boxes - margin, faces.landmarks - margin, faces.scores)
 
 
 def parts_of_faces(faces: Faces) -> Bool[Tensor, " n"]:

@@ -58,22 +58,26 @@ class ScaleSearch:
             faces = with_large_faces(faces, large, LARGEST / scale)
         if self.tiny:
             faces = with_missing(faces, detect_scaled(self.detector, images, 2 * scale))
-        faces = Faces.concatenate([faces, self._framed(images, faces)])
+        faces = with_framed(self._overview, images, faces)
         if self.refine:
             faces = look_closer(self.detector, images, faces)
         return faces.ordered()
 
-    def _framed(self, images: Float[Tensor, "b 3 h w"], found: Faces) -> Faces:
-        """Faces of the images in which none was found, sought with a margin around: some fill the picture."""
-        empty = torch.ones(len(images), dtype=torch.bool, device=images.device)
-        empty[found.image_index] = False
-        if not empty.any():
-            return Faces.none(images.device)
-        margin = max(images.shape[-2:]) // 2
-        framed = F.pad(images[empty], (margin,) * 4, value=0.5)
-        faces = detect_scaled(self.detector, framed, min(1.0, OVERVIEW_SIDE / max(framed.shape[-2:])))
-        index = empty.nonzero().squeeze(1)[faces.image_index]
-        return Faces(index, faces.boxes - margin, faces.landmarks - margin, faces.scores)
+    def _overview(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
+        return detect_scaled(self.detector, images, min(1.0, OVERVIEW_SIDE / max(images.shape[-2:])))
+
+
+def with_framed(detector: Detector, images: Float[Tensor, "b 3 h w"], found: Faces) -> Faces:
+    """Faces, and those of images without any that are found with a margin around: some fill the picture."""
+    empty = torch.ones(len(images), dtype=torch.bool, device=images.device)
+    empty[found.image_index] = False
+    if not empty.any():
+        return found
+    margin = max(images.shape[-2:]) // 2
+    faces = detector(F.pad(images[empty], (margin,) * 4, value=0.5))
+    index = empty.nonzero().squeeze(1)[faces.image_index]
+    framed = Faces(index, faces.boxes - margin, faces.landmarks - margin, faces.scores)
+    return Faces.concatenate([found, framed])
 
 
 def detect_scaled(detector: Detector, images: Float[Tensor, "b 3 h w"], scale: float) -> Faces:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from faceops.detection.close_ups import AT_ONCE, mirrored
+from faceops.detection.close_ups import AT_ONCE, SAME, mirrored
 from faceops.detection.detector import Detector
 from faceops.detection.suppression import suppress_overlaps
 from faceops.detection.turned_views import in_the_middle, seen_back
@@ -32,16 +32,13 @@ FIRST_THRESHOLD = 0.25
 EYES_APART = 0.42
 """Usual distance of the eyes in longer sides of a face's box."""
 
-OVERLAP = 0.4
-"""Intersection over union from which on two boxes are one face."""
-
 
 class UprightLook:
     """A detector of faces at any turn that looks at each face again, upright.
 
     Box and landmarks are the means over the close-ups; of a likely face that is on none, those of the likeliest turn by
-    quarters. The score is the mean of the first one and of those of the
-    close-ups, of which one without the face counts as zero.
+    quarters. The score is the mean of the first one and of those of the close-ups, of which one without the face counts
+    as zero.
 
     Args:
         detector: Finds faces at any turn, those of a low score too, and names their landmarks as if they were upright.
@@ -69,7 +66,7 @@ class UprightLook:
         chunks = torch.arange(len(faces), device=faces.scores.device).split(AT_ONCE)
         again = Faces.concatenate([self._again(images, faces.select(chunk)) for chunk in chunks])
         again = again.select(again.scores >= self.threshold)
-        return again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, OVERLAP)).ordered()
+        return again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, SAME)).ordered()
 
     def _again(self, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:
         seen = look_upright(self.network, images, faces, self.sides)
@@ -111,8 +108,7 @@ def look_upright(network: Detector, images: Float[Tensor, "b 3 h w"], faces: Fac
         matrix = alignment_matrix(faces.landmarks, side)
         crops = crop_faces(images, matrix, faces.image_index, side).crops
         for seen in (network(crops), mirrored(network(crops.flip(-1)), side)):
-            seen = seen.select(in_the_middle(seen, side)).ordered()
-            seen = seen.select(seen.image_index.diff(prepend=seen.image_index.new_tensor([-1])) > 0)
+            seen = seen.select(in_the_middle(seen, side)).likeliest()
             owner = seen.image_index
             back = seen_back(seen, matrix[owner])
             points[owner] += torch.cat([back.boxes.unflatten(1, (2, 2)), back.landmarks], dim=1)

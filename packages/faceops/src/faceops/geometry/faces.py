@@ -75,7 +75,14 @@ class Faces:
 
     def largest(self) -> "Faces":
         """The face of the largest box in every image that has one, ordered by image."""
-        order = self.area().argsort(descending=True, stable=True)
+        return self._first_by(self.area())
+
+    def likeliest(self) -> "Faces":
+        """The face of the highest score in every image that has one, ordered by image."""
+        return self._first_by(self.scores)
+
+    def _first_by(self, value: Float[Tensor, " n"]) -> "Faces":
+        order = value.argsort(descending=True, stable=True)
         order = order[self.image_index[order].argsort(stable=True)]
         images = self.image_index[order]
         first = torch.ones_like(images, dtype=torch.bool)
