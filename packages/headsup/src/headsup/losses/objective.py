@@ -15,6 +15,7 @@ from headsup.losses.face_identity import FaceIdentity
 from headsup.losses.face_parts import FaceParts
 from headsup.losses.faces import FacePairs, face_pairs
 from headsup.losses.lpips import PerceptualDistance
+from headsup.losses.pixel_grid import pixel_grid_loss
 from headsup.losses.squared_error import squared_error
 from portraitdata.restoration.batches import RestorationBatch
 
@@ -41,6 +42,7 @@ class LossWeights:
         full_damage: Mean absolute error of the enlarged input from which on `picture_adversarial` has its full weight;
             below it, its share of that. 0 for the full weight everywhere.
         fidelity_l2: Weight of the squared error within `fidelity`; 1 in the paper.
+        grid: Pattern of squares of 2 x 2 pixels, see `headsup.losses.pixel_grid`.
     """
 
     l2: float = 1.0
@@ -56,6 +58,7 @@ class LossWeights:
     picture_adversarial: float = 0.0
     full_damage: float = 0.0
     fidelity_l2: float = 1.0
+    grid: float = 0.0
 
 
 class Objective(nn.Module):
@@ -149,6 +152,8 @@ class Objective(nn.Module):
             terms["l1"] = weights.l1 * F.l1_loss(restored.float(), batch.hq)
         if weights.faithful and faithful is not None:
             terms["faithful"] = weights.faithful * F.l1_loss(faithful, batch.hq)
+        if weights.grid:
+            terms["grid"] = weights.grid * pixel_grid_loss(restored, batch.hq)
         if self.picture_discriminator is not None:
             logits = self.picture_discriminator(restored)
             if weights.full_damage:
