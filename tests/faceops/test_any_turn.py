@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from faceops.detection.detectors.any_turn import AnyTurn, decoded, padded
 from faceops.detection.detectors.any_turn_network import AnyTurnArguments, AnyTurnNetwork, ConvUnit, Predictions
-from faceops.detection.detectors.any_turn_weights import SHIPPED, load_any_turn, read_card, save_any_turn
+from faceops.detection.detectors.any_turn_weights import FILES, SHIPPED, load_any_turn, save_any_turn
 from faceops.detection.places import places_of
 from faceops.detection.selection import build_detector, build_network
 from faceops.images.files import load_picture
@@ -101,7 +101,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     network = AnyTurnNetwork(SMALL).fold()
     path = tmp_path / "own.safetensors"
     save_any_turn(network, path, WeightsCard(licence="CC0-1.0", steps=3))
-    assert read_card(path).licence == "CC0-1.0"
+    assert FILES.read_card(path).licence == "CC0-1.0"
     again = load_any_turn(path)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], tensor.half().float(), rtol=0, atol=0)
@@ -144,7 +144,7 @@ def test_own_weights_touch_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @shipped
 def test_what_is_shipped_says_what_it_is() -> None:
-    card = read_card()
+    card = FILES.read_card(SHIPPED)
     assert card.steps
     assert "CC0" in card.training_data
     assert SHIPPED.stat().st_size < 1_000_000

@@ -18,7 +18,7 @@ from portraitdata.face_finding.labels import (
     read_labels,
     write_labels,
 )
-from portraitdata.face_finding.losses import LANDMARK_SHARES, finder_losses, paired_overlaps, quality_focal_loss
+from portraitdata.face_finding.losses import finder_losses, paired_overlaps, quality_focal_loss
 from portraitdata.face_finding.picture_bank import bank
 from portraitdata.face_finding.recall import RecallScores
 from portraitdata.face_finding.scene_batch import Scene, SceneBatch, batch_scenes
@@ -190,10 +190,6 @@ def test_losses_of_perfect_predictions() -> None:
     assert [value.item() for value in perfect] == pytest.approx([0, 0, 0], abs=1e-5)
     aside = finder_losses(Predictions(logits, boxes, torch.ones(1, len(places), 5, 2)), places, batch, targets)
     assert aside.landmarks.item() == pytest.approx(16 / 20)  # a stride in x and in y, of a size of 20
-    mouth = torch.zeros(1, len(places), 5, 2)
-    mouth[..., 3:, :] = 1.0
-    alone = finder_losses(Predictions(logits, boxes, mouth), places, batch, targets)
-    assert alone.landmarks.item() == pytest.approx(16 / 20 * sum(LANDMARK_SHARES[3:]) / sum(LANDMARK_SHARES))
 
 
 def test_gradients_of_the_losses() -> None:

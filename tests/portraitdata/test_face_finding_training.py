@@ -6,12 +6,16 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from faceops.detection.detectors.any_turn_weights import load_any_turn, read_card
+from faceops.detection.detectors.any_turn_weights import FILES, load_any_turn
+from faceops.detection.exact_landmarks import landmark_weights
 from faceops.images.files import Picture, save_picture
 from portraitdata.commands.export_detector import run_export_detector
 from portraitdata.commands.label_options import ExportDetectorOptions
-from portraitdata.face_finding.datamodule import FaceSceneDataModule, LabelledFolder
+from portraitdata.face_finding.close_up_datamodule import CloseUpDataModule
+from portraitdata.face_finding.datamodule import FaceSceneDataModule
+from portraitdata.face_finding.labelled_folders import LabelledFolder, divided
 from portraitdata.face_finding.labels import LabelledPicture, write_labels
+from portraitdata.face_finding.training.landmark_recipe import LandmarkFinder
 from portraitdata.face_finding.training.recipe import FaceFinder
 
 POINTS = torch.tensor([[60.0, 80.0], [100.0, 80.0], [80.0, 100.0], [64.0, 120.0], [96.0, 120.0]])
@@ -33,16 +37,15 @@ def source(tmp_path: Path) -> LabelledFolder:
 
 def test_people_held_out_are_not_trained_on(source: LabelledFolder, tmp_path: Path) -> None:
     (tmp_path / "held_out.txt").write_text("unseen.png\n")
-    data = FaceSceneDataModule([source], tmp_path / "held_out.txt")
-    seen, unseen = data.divided()
+    seen, unseen = divided([source], tmp_path / "held_out.txt")
     assert [label.file.name for label in seen] == ["seen.png"]
     assert [label.file.name for label in unseen] == ["unseen.png"]
     (tmp_path / "held_out.txt").write_text("absent.png\n")
     with pytest.raises(ValueError, match=r"None of the photographs that .*held_out\.txt lists is in a table"):
-        data.divided()
+        divided([source], tmp_path / "held_out.txt")
     (tmp_path / "held_out.txt").write_text("seen.png\nunseen.png\n")
     with pytest.raises(ValueError, match="There is no photograph with a face to train on"):
-        data.divided()
+        divided([source], tmp_path / "held_out.txt")
     with pytest.raises(ValueError, match="is a multiple of 64 pixels, got 100"):
         FaceSceneDataModule([source], side=100)
 
@@ -71,13 +74,48 @@ def test_from_photographs_to_weights(source: LabelledFolder, tmp_path: Path) -> 
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     options = ExportDetectorOptions(tmp_path / "last.ckpt", output=tmp_path / "own.safetensors", licence="CC0-1.0")
     run_export_detector(options)
-    card = read_card(options.output)
+    card = FILES.read_card(options.output)
     assert (card.steps, card.licence) == (2, "CC0-1.0")
     recipe.network.eval()
     images = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         for exported, trained in zip(load_any_turn(options.output)(images), recipe.network(images), strict=True):
             torch.testing.assert_close(exported, trained, atol=2e-2, rtol=2e-2)
+
+
+@pytest.mark.filterwarnings("ignore")  # likewise
+def test_from_photographs_to_exact_landmarks(source: LabelledFolder, tmp_path: Path) -> None:
+    (tmp_path / "held_out.txt").write_text("unseen.png\n")
+    data = CloseUpDataModule(
+        [source], tmp_path / "held_out.txt", batch_size=2, close_ups=120, validation_close_ups=2, num_workers=0
+    )
+    recipe = LandmarkFinder(8, 8, warmup_steps=1)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_steps=60,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    torch.manual_seed(0)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    before = recipe.off(batch).mean().item()
+    trainer.fit(recipe, datamodule=data)
+    assert {"val/eyes_off", "val/nose_off", "val/mouth_off"} <= set(trainer.callback_metrics)
+    assert recipe.off(batch).mean().item() < before / 2
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    options = ExportDetectorOptions(tmp_path / "last.ckpt", output=tmp_path / "own.safetensors", licence="CC0-1.0")
+    run_export_detector(options)
+    card = landmark_weights.FILES.read_card(options.output)
+    assert (card.steps, card.licence) == (60, "CC0-1.0")
+    recipe.network.eval()
+    images = torch.rand(1, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        exported = landmark_weights.load_landmark_network(options.output)(images)
+        torch.testing.assert_close(exported, recipe.network(images), atol=0.1, rtol=1e-2)
 
 
 def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:

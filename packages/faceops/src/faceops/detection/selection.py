@@ -56,13 +56,14 @@ def _build_any_turn(
     device: torch.device | str,
 ) -> Detector:
     from faceops.detection.detectors.any_turn import THRESHOLD
+    from faceops.detection.exact_landmarks.second_look import ExactLandmarks
     from faceops.detection.pyramid_search import PyramidSearch
-    from faceops.detection.upright_look import EXACT_SIDES, FIRST_THRESHOLD, SIDES, UprightLook
+    from faceops.detection.upright_look import FIRST_THRESHOLD, UprightLook
 
     threshold = THRESHOLD if threshold is None else threshold
     network = build_network("any-turn", weights, min(threshold, FIRST_THRESHOLD), device)
     search = PyramidSearch(network, working_side, tiny)
-    return UprightLook(search, network, threshold, EXACT_SIDES if refine else SIDES)
+    return UprightLook(search, network, threshold, exact=ExactLandmarks(device=device) if refine else None)
 
 
 def build_network(

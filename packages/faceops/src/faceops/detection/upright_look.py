@@ -13,6 +13,7 @@ from torch import Tensor
 
 from faceops.detection.close_ups import AT_ONCE, SAME, mirrored
 from faceops.detection.detector import Detector
+from faceops.detection.exact_landmarks.second_look import ExactLandmarks
 from faceops.detection.suppression import suppress_overlaps
 from faceops.detection.turned_views import in_the_middle, seen_back
 from faceops.geometry.alignment import alignment_matrix, crop_faces
@@ -22,9 +23,6 @@ from faceops.geometry.landmarks import FFHQ_512
 
 SIDES = (128,)
 """Sides of the close-ups in pixels; each is also looked at mirrored."""
-
-EXACT_SIDES = (96, 128)
-"""Sides for landmarks as exact as can be."""
 
 FIRST_THRESHOLD = 0.25
 """Score from which on a face is worth a second look."""
@@ -45,10 +43,19 @@ class UprightLook:
         network: Finds faces of ordinary size, on close-ups.
         threshold: Least score of a face, in [0, 1].
         sides: Of the close-ups, in pixels.
+        exact: Finds the landmarks in the end; None leaves them as the detector has them.
     """
 
-    def __init__(self, detector: Detector, network: Detector, threshold: float, sides: Sequence[int] = SIDES) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        network: Detector,
+        threshold: float,
+        sides: Sequence[int] = SIDES,
+        exact: ExactLandmarks | None = None,
+    ) -> None:
         self.detector, self.network, self.threshold, self.sides = detector, network, threshold, sides
+        self.exact = exact
 
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces.
@@ -66,7 +73,8 @@ class UprightLook:
         chunks = torch.arange(len(faces), device=faces.scores.device).split(AT_ONCE)
         again = Faces.concatenate([self._again(images, faces.select(chunk)) for chunk in chunks])
         again = again.select(again.scores >= self.threshold)
-        return again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, SAME)).ordered()
+        again = again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, SAME)).ordered()
+        return again if self.exact is None else self.exact(images, again)
 
     def _again(self, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:
         seen = look_upright(self.network, images, faces, self.sides)

@@ -1,31 +1,16 @@
 """Drawn scenes for Lightning."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from portraitdata.face_finding.labels import LabelledPicture, read_labels
+from portraitdata.face_finding.labelled_folders import LabelledFolder, divided
 from portraitdata.face_finding.picture_bank import bank
 from portraitdata.face_finding.scene_batch import Scene, batch_scenes
 from portraitdata.face_finding.scenes import SceneDrawer
-from portraitdata.loading.photograph_lists import read_held_out
-
-
-@dataclass(frozen=True)
-class LabelledFolder:
-    """Photographs and the table of their faces.
-
-    Args:
-        folder: Folder of the photographs.
-        table: Table that ``portraitdata label-faces`` wrote.
-    """
-
-    folder: Path
-    table: Path
 
 
 class DrawnScenes(Dataset[Scene]):
@@ -83,29 +68,10 @@ class FaceSceneDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read the photographs."""
-        seen, unseen = self.divided()
+        seen, unseen = divided(self.sources, self.held_out)
         self.validation = DrawnScenes(SceneDrawer(bank(unseen), self.side), self.validation_scenes, self.seed + 1)
         if stage == "fit":
             self.training = DrawnScenes(SceneDrawer(bank(seen), self.side), self.scenes, self.seed)
-
-    def divided(self) -> tuple[list[LabelledPicture], list[LabelledPicture]]:
-        """Photographs to train on and those held out.
-
-        Raises:
-            ValueError: If there is nothing to train on, or what is held out is in no table.
-        """
-        names = set() if self.held_out is None else set(read_held_out(self.held_out))
-        seen: list[LabelledPicture] = []
-        unseen: list[LabelledPicture] = []
-        for source in self.sources:
-            for label in read_labels(source.table, source.folder):
-                name = label.file.relative_to(source.folder).as_posix()
-                (unseen if name in names else seen).append(label)
-        if not any(label.sure.any() for label in seen):
-            raise ValueError("There is no photograph with a face to train on; label more, or hold out fewer.")
-        if names and not any(label.sure.any() for label in unseen):
-            raise ValueError(f"None of the photographs that {self.held_out} lists is in a table with a face.")
-        return seen, unseen
 
     def train_dataloader(self) -> DataLoader[Scene]:
         """Batches of scenes, in order: each is drawn at random anyway."""

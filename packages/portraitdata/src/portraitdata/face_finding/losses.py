@@ -15,9 +15,6 @@ from portraitdata.face_finding.targets import Targets
 FOCUS = 2.0
 """Exponent of the distance between score and quality: easy places count less."""
 
-LANDMARK_SHARES = (0.8, 0.8, 0.8, 1.3, 1.3)
-"""Weights of the landmarks, of mean 1: eyes are where they are, mouths move."""
-
 
 class FinderLosses(NamedTuple):
     """Means over the places that learn a face."""
@@ -42,8 +39,7 @@ def finder_losses(
     count = max(1, len(face))
     score = quality_focal_loss(predictions.logits, quality).masked_fill(targets.ignored, 0).sum() / count
     size = (wanted_boxes[:, 2:] - wanted_boxes[:, :2]).prod(dim=-1).sqrt()
-    shares = points.new_tensor(LANDMARK_SHARES)
-    apart = ((points - wanted_points).abs().sum(dim=-1) * shares).mean(dim=-1) / size
+    apart = (points - wanted_points).abs().sum(dim=-1).mean(dim=-1) / size
     return FinderLosses(score, (1 - generalised).sum() / count, apart.sum() / count)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from portraitdata.face_finding.appearance import any_colour, cover, damaged, lit, scribble, shaded
-from portraitdata.face_finding.expressions import another_expression
 from portraitdata.face_finding.picture_bank import BankedPicture
 from portraitdata.face_finding.scene_batch import Scene
 from portraitdata.face_finding.views import LEAST_SIZE, View, seen_through, view_matrix
@@ -27,9 +26,6 @@ ENLARGED = 2.5
 
 ANYWHERE = 0.3
 """Share of the views that look anywhere, not at a face."""
-
-OTHER_EXPRESSIONS = 0.6
-"""Share of the views of a face that give it another expression."""
 
 
 class SceneDrawer:
@@ -96,8 +92,7 @@ class SceneDrawer:
             (rng.uniform(-TILT, TILT) / reach * tilted, rng.uniform(-TILT, TILT) / reach * tilted),
         )
         stretch = np.diag([np.exp(rng.normal(0, 0.08)), 1.0, 1.0]) if rng.random() < 0.5 else np.eye(3)
-        view = seen_through(picture, matrix @ about(stretch, box), size, rng.random() < 0.5, beyond(rng))
-        return another_expression(view, rng) if rng.random() < OTHER_EXPRESSIONS else view
+        return seen_through(picture, matrix @ about(stretch, box), size, rng.random() < 0.5, beyond(rng))
 
     def look_anywhere(self, size: tuple[int, int], rng: np.random.Generator) -> View:
         """View of any place of any photograph, sometimes scribbled over."""

@@ -16,6 +16,7 @@ from portraitdata.face_finding.losses import FinderLosses, finder_losses
 from portraitdata.face_finding.recall import RecallScores
 from portraitdata.face_finding.scene_batch import SceneBatch
 from portraitdata.face_finding.targets import assign
+from portraitdata.face_finding.training.cosine import warm_cosine
 
 FACES = 0.01
 """Score of every place before the first step: few are faces."""
@@ -92,14 +93,7 @@ class FaceFinder(LightningModule):
         """One optimizer with a warm-up and a cosine."""
         optimizer = self.make_optimizer(self.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
-
-        def factor(step: int) -> float:
-            if step < self.warmup_steps:
-                return (step + 1) / self.warmup_steps
-            progress = min(1.0, (step - self.warmup_steps) / max(1, steps - self.warmup_steps))
-            return self.final_rate + (1 - self.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = warm_cosine(optimizer, self.warmup_steps, steps, self.final_rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Landmarks of faces that a detector has found, looked for once more on upright close-ups."""
