@@ -2,8 +2,9 @@
 
 Needs the folder that PORTRAIT_ASSETS points to: `images/portraits/`, `images/portraits_free/`,
 `images/lfw_min4_max10.tar` and `.csv`, `weights/detect/`. Both search at every size, YuNet also the turned pictures,
-and any-turn looks at each face again, upright; "one look" is its network alone. What is known of the eyes is what
-YuNet sees in the upright picture, of portraits at close-ups of the full size: its own distance from that says little.
+and any-turn looks at each face again, upright, and for its exact landmarks; "one look" is its network alone. What is
+known of the eyes is what YuNet sees in the upright picture, of portraits at close-ups of the full size: its own
+distance from that says little.
 """
 
 import time
@@ -83,7 +84,7 @@ def measure(suite: Suite) -> list[Table]:
     weights = folder / "weights/detect/yunet_n_640_640.onnx"
     detectors: dict[str, Detector] = {
         "any-turn, one look": AnyTurn(),
-        "any-turn": build_detector("any-turn", refine=False),
+        "any-turn": build_detector("any-turn"),
         "yunet": build_detector("yunet", weights, refine=False),
     }
     lfw = list(lfw_pictures(folder / "images", LFW_IMAGES[suite]))

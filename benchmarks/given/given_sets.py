@@ -13,13 +13,14 @@ from benchmarks.given.given_samples import GivenSamples, write_picture
 from benchmarks.given.others_results import find_results
 from benchmarks.given.planned_tests import METRICS, PlannedSet, PlannedTests
 from benchmarks.given.restorers import Loaded, load_restorers, rows_of
-from benchmarks.given.scoring import conventions, face_detector, left_out, scoring_settings
+from benchmarks.given.scoring import conventions, left_out, scoring_settings
 from benchmarks.headsup.headings import HEADINGS
 from benchmarks.headsup.methods import Method
 from benchmarks.headsup.published_figures import published_rows, published_table
 from benchmarks.headsup.samples import Sample
 from benchmarks.headsup.sheet import SHOWN, sheet
 from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
+from faceops.detection.selection import build_detector
 from faceops.enumeration import counted
 from faceops.images.files import Picture, load_picture
 from faceops.progress.display import tracked
@@ -74,7 +75,7 @@ class Restored(NamedTuple):
 def table_of(planned: PlannedSet, restorers: Mapping[str, Loaded], tests: PlannedTests) -> Table:
     """Scores of one set, with a sheet of pictures."""
     folder, given = tests.output / planned.name, tests.given
-    detector, blind = face_detector(given) if planned.task == "portraits" else (None, "")
+    detector = build_detector() if planned.task == "portraits" else None
     samples = GivenSamples(planned, folder, given.limit, detector)
     rows = rows_of(restorers, planned.task, planned.magnification, samples.has_references, detector)
     restored = restore(samples, rows.methods, folder)
@@ -83,7 +84,7 @@ def table_of(planned: PlannedSet, restorers: Mapping[str, Loaded], tests: Planne
     settings = scoring_settings(given, planned.task)
     chosen = select_metrics(given.metrics or METRICS[planned.task], settings)
     scores = {name: score_pairs(pairing, chosen, settings) for name, pairing in pairings.items()}
-    remarks = [blind, *rows.remarks, *notes(scores), BESIDE, FACES if planned.task == "faces" else ""]
+    remarks = [*rows.remarks, *notes(scores), BESIDE, FACES if planned.task == "faces" else ""]
     title = f"{planned.name}: {words(planned, samples)}"
     columns = next(iter(scores.values())).every_column
     return Table(

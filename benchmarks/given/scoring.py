@@ -1,19 +1,16 @@
-"""Detector and metrics for anybody's test sets: weights are those beside the photographs, or in faceops' cache."""
+"""Metrics for anybody's test sets: weights are those beside the photographs, or in faceops' cache."""
 
 from pathlib import Path
 
 from benchmarks.given.given_tests import GivenTests, Task
 from benchmarks.headsup.headings import HEADINGS
 from benchmarks.photographs import NoPhotographsError, weight_file
-from faceops.detection.detector import Detector
-from faceops.detection.selection import build_detector
 from faceops.device import select_device
-from portraitdata.scoring.metric import UnavailableMetricError
-from portraitdata.scoring.selection import ScoringSettings, present_weights
+from portraitdata.scoring.selection import ScoringSettings
 from portraitdata.scoring.table import ScoreTable
 
-DETECTOR, IDENTITY = "detect/yunet_n_640_640.onnx", "identity/edgeface_xs_dequant_fp16.safetensors"
-"""Files beside the photographs; the network is one that no loss of the shipped weights saw."""
+IDENTITY = "identity/edgeface_xs_dequant_fp16.safetensors"
+"""File beside the photographs; the network is one that no loss of the shipped weights saw."""
 
 
 def staged(name: str) -> Path | None:
@@ -30,20 +27,10 @@ def scoring_settings(tests: GivenTests, task: Task) -> ScoringSettings:
     return ScoringSettings(
         usual.convention,
         aligned=task == "faces",
-        detector_weights=staged(DETECTOR),
         identity_weights=staged(IDENTITY) or usual.identity_weights,
         download=tests.download,
         device=str(select_device(tests.device)),
     )
-
-
-def face_detector(tests: GivenTests) -> tuple[Detector | None, str]:
-    """The detector, and why there is none."""
-    try:
-        weights = staged(DETECTOR) or present_weights("yunet", tests.download)
-    except UnavailableMetricError as error:
-        return None, f"No faces are looked for, so references of pairs are not used: {error}"
-    return build_detector("yunet", weights), ""
 
 
 def conventions(scores: ScoreTable) -> str:

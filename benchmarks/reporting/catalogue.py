@@ -51,6 +51,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
     "Faces: found, told apart, put back": (
         Benchmark("face_detection", "benchmarks.faces.detection", quick=False),
         Benchmark("any_turn", "benchmarks.faces.any_turn", quick=False),
+        Benchmark("smiles", "benchmarks.faces.smiles", quick=False),
         Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
         Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),

@@ -304,7 +304,7 @@ def test_no_face_is_said_and_what_is_there_is_left(
         blended(photograph, output=tmp_path / "other.png", face_size=8)
 
 
-def test_without_a_network_faces_are_found_by_the_detector_that_comes_along(
+def test_faces_are_sought_without_a_network(
     photograph: Path,
     weights: dict[str, Path],
     tmp_path: Path,
@@ -318,7 +318,7 @@ def test_without_a_network_faces_are_found_by_the_detector_that_comes_along(
     told = told_to_blend(weights, photograph, output=tmp_path / "out.png")
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path / "nothing"))
     assert blend_files(plan_request(told.inputs, told.output), SAME, told) == 0
-    assert "Faces are found by any-turn, which comes along" in capsys.readouterr().err
+    assert "No face was found, so the picture is what the general restorer" in capsys.readouterr().err
     assert (tmp_path / "out.png").exists()
 
 

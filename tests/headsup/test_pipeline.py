@@ -70,7 +70,6 @@ def test_so_it_does_with_a_reference(
 ) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", cache)
     shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", cache)
     monkeypatch.setenv("FACEOPS_CACHE", str(cache))
     london = assets / "images/portraits/london_ccby4"

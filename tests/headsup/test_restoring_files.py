@@ -24,7 +24,6 @@ from faceops.images import decoding
 from faceops.images.decoding import open_image, picture_count
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
-from faceops.weights.cache import find_entry
 from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring import files, photo_restorer, picture_restoration
@@ -736,7 +735,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("there is no network")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(face_recognition, "build_detector", lambda name: BlockDetector())
+    monkeypatch.setattr(face_recognition, "build_detector", BlockDetector)
     monkeypatch.setattr(files, "load_recognition", face_recognition.load_recognition)
 
 
@@ -747,9 +746,8 @@ def test_without_a_network_one_face_gets_its_reference(
     save_picture(Picture(portrait("ann", side=60)), ann)
     assert restore(source, output=tmp_path / "without.png") == 0
     assert restore(source, output=tmp_path / "o.png", reference=[ann], report=report, compare=tmp_path / "s.png") == 0
-    fetching, own, used = capsys.readouterr().err.splitlines()
-    assert fetching.endswith("what is missing is fetched, once: yunet (0.3 MB) and mobilefacenet (4.1 MB).")
-    assert own == "Faces are found by any-turn, which comes along, as yunet cannot be fetched."
+    fetching, used = capsys.readouterr().err.splitlines()
+    assert fetching == "To tell people apart, mobilefacenet (4.1 MB) is fetched, once."
     assert used == "The reference is used without comparing faces, since no network tells people apart."
     assert (tmp_path / "o.png").read_bytes() != (tmp_path / "without.png").read_bytes()
     (face,) = pictures(report)[0]["faces"]
@@ -795,12 +793,8 @@ def test_without_a_network_faces_are_found_by_the_detector_that_comes_along(
 
 
 def test_faces_are_reported_where_nothing_compares_them(
-    no_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    no_network: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / find_entry("yunet").file).touch()
-    monkeypatch.setenv("FACEOPS_CACHE", str(cache))
     assert restore(write(tmp_path / "a.png", "ann"), output=tmp_path / "o.png", report=tmp_path / "r.json") == 0
     told = "Faces are not compared; they are after `faceops weights fetch mobilefacenet` (4 MB).\n"
     assert capsys.readouterr().err == told

@@ -43,7 +43,6 @@ def recognition(assets: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """The networks, in the cache as a user has them."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", cache)
     shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", cache)
     monkeypatch.setenv("FACEOPS_CACHE", str(cache))
     found = load_recognition(fetch=False)

@@ -125,7 +125,6 @@ def test_references_change_the_face_and_strangers_are_refused(
 
     cache = tmp_path / "cache"
     cache.mkdir()
-    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", cache)
     shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", cache)
     monkeypatch.setenv("FACEOPS_CACHE", str(cache))
 

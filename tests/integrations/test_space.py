@@ -74,8 +74,8 @@ def test_references_that_show_nobody_are_refused(
 ) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    for file in ("detect/yunet_n_640_640.onnx", "identity/mobilefacenet_foamliu.pt"):
-        (cache / Path(file).name).write_bytes((assets / "weights" / file).read_bytes())
+    encoder = assets / "weights/identity/mobilefacenet_foamliu.pt"
+    (cache / encoder.name).write_bytes(encoder.read_bytes())
     monkeypatch.setenv("FACEOPS_CACHE", str(cache))
     noise(64, 64).save(tmp_path / "nobody.png")
     with pytest.raises(ValueError, match=r"No face was found in any of the references .*Remove the references, or use"):

@@ -89,7 +89,6 @@ def test_real_portraits(assets, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for folder in ("cache", "restored", "target", "references"):
         (tmp_path / folder).mkdir()
-    shutil.copy(assets / "weights/detect/yunet_n_640_640.onnx", tmp_path / "cache")
     shutil.copy(assets / "weights/identity/mobilefacenet_foamliu.pt", tmp_path / "cache")
     portraits = sorted((assets / "images/portraits/london_ccby4").glob("*_neutral.jpg"))[:4]
     for path in portraits:
@@ -110,4 +109,4 @@ def test_real_portraits(assets, tmp_path, monkeypatch, capsys):
     assert 0.93 < means["ssim"] < 0.97
     assert 0.95 < means["id"] < 1
     assert 0.7 < means["id_reference"] < means["id"]
-    assert 0.003 < means["lmd"] < 0.03
+    assert 0.0005 < means["lmd"] < 0.03

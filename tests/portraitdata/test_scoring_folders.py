@@ -173,7 +173,7 @@ def test_absent_weights_skip_a_metric_with_its_reason(monkeypatch, tmp_path, fol
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     table = score_folders(*folders, ["psnr", "id", "ida_daefr", "lpips", "boundary"], RGB)
     assert list(table.skipped) == ["id", "ida_daefr", "lpips", "boundary"]
-    assert 'The weights "yunet"' in table.skipped["id"]
+    assert 'The weights "mobilefacenet"' in table.skipped["id"]
     assert "nothing is fetched without --download" in table.skipped["ida_daefr"]
     assert "alexnet-owt-7be5be79.pth" in table.skipped["lpips"]
     assert "--masks" in table.skipped["boundary"]

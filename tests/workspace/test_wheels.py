@@ -87,8 +87,8 @@ def test_a_photograph_is_restored_with_another_of_the_same_person(
     installed: Path, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path / "cache"))
-    for weights in ("detect/yunet_n_640_640.onnx", "identity/mobilefacenet_foamliu.pt"):
-        run(installed / "faceops", "weights", "add", assets / "weights" / weights, cwd=tmp_path)
+    encoder = assets / "weights/identity/mobilefacenet_foamliu.pt"
+    run(installed / "faceops", "weights", "add", encoder, cwd=tmp_path)
     people = assets / "images/portraits/london_ccby4"
     Image.open(people / "002_neutral.jpg").resize((128, 128), Image.Resampling.BICUBIC).save(tmp_path / "old.png")
     command = ("restore", "old.png", "--output", "restored.png", "--report", "report.json", "--reference")

@@ -29,7 +29,7 @@ def build_detector(
         weights: File of its weights, or a name of `WEIGHTS`; its own ones if None.
         threshold: Least score of a face, in [0, 1]; the network's own if None. Scores of two networks do not compare.
         working_side: See `ScaleSearch`.
-        refine: See `ScaleSearch`.
+        refine: Look for the landmarks once more, see `ScaleSearch` and, for "any-turn", `ExactLandmarks`.
         tiny: See `ScaleSearch`.
         turned: Look for faces that are not upright too, see `TurnSearch`; for portraits by the million, which are
             upright, the looks at each face are saved. "any-turn" finds them anyway.

@@ -19,7 +19,7 @@ from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import ServeOptions
 from headsup.restoring.files import RestorerSource
-from headsup.restoring.references.face_recognition import choose_detector, load_recognition
+from headsup.restoring.references.face_recognition import load_recognition
 from headsup.serving.job_queue import JobQueue
 from headsup.serving.left_behind import folder_prefix, remove_left_behind
 from headsup.serving.limits import Limits
@@ -123,7 +123,7 @@ def serve_page(options: ServeOptions) -> None:
                 recognition = load_recognition(fetch=False)
             with closing(JobQueue(Path(folder), PhotoRestoration(restorers, recognition), limits)) as queue:
                 # the detector of the restoration is not for several threads
-                preview = Preview(build_detector(choose_detector(fetch=False)))
+                preview = Preview(build_detector())
                 threshold = None if recognition.encoder is None else recognition.threshold
                 site = Site(queue, limits, preview, offered, device, threshold, options.memory)
                 server = build_server(site, options.host)

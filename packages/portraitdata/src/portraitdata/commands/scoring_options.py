@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from faceops.command_help import Expert
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from portraitdata.degradation.presets import PresetName
 
 
@@ -87,7 +87,7 @@ class ScoreOptions:
     sheet: Path | None = None
     restored_suffix: Expert[str] = ""
     aligned: bool = False
-    detector: Expert[DetectorName] = "yunet"
+    detector: Expert[DetectorName] = DEFAULT_DETECTOR
     detector_weights: Expert[str | None] = None
     identity_weights: Expert[str] = "mobilefacenet"
     daefr_weights: Expert[str] = "arcface-grey18"

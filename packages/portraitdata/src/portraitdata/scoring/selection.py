@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from faceops.detection.detector import Detector
-from faceops.detection.detector_names import DetectorName
+from faceops.detection.detector_names import DEFAULT_DETECTOR, DetectorName
 from faceops.detection.selection import build_detector
 from faceops.recognition.identity import DEFAULT_NETWORK, build_identity
 from faceops.weights.cache import MissingWeightsError, cached_path, find_weights, missing_sentence
@@ -44,7 +44,7 @@ class ScoringSettings:
     """Pixels that PSNR and SSIM leave out along every border."""
     aligned: bool = False
     """True if the images are faces aligned to FFHQ's template."""
-    detector: DetectorName = "yunet"
+    detector: DetectorName = DEFAULT_DETECTOR
     detector_weights: str | Path | None = None
     """File or name of the detector's weights; None for its own."""
     identity_weights: str | Path = DEFAULT_NETWORK

@@ -8,21 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
-from faceops.detection.detector_names import DetectorName
 from faceops.detection.selection import build_detector
 from faceops.geometry.boxes import intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.progress.verbosity import say
 from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
-from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, find_weights, missing_sentence
-from faceops.weights.table import WEIGHTS
+from faceops.weights.cache import MissingWeightsError, cached_path, find_entry, missing_sentence
 from portraitdata.images.resampling import bicubic
-
-DETECTOR: DetectorName = "yunet"
-"""Of all detectors the one whose landmarks tell a smile from none, which the choice among photographs needs."""
-
-OWN_DETECTOR: DetectorName = "any-turn"
-"""Takes its place where that cannot be had: its weights come with faceops. Its mouths hardly move with a smile."""
 
 DETECTION_SIDE = 512
 """Shorter side in pixels up to which a small picture is enlarged before its faces are sought.
@@ -70,7 +62,7 @@ class EmbeddedFaces:
 
 
 def load_recognition(fetch: bool) -> FaceRecognition:
-    """The networks, from the cache.
+    """The detector, and the network that tells people apart from the cache.
 
     Args:
         fetch: Fetch what is not in the cache, and say so on stderr. What cannot be fetched is done without.
@@ -78,31 +70,13 @@ def load_recognition(fetch: bool) -> FaceRecognition:
     Raises:
         DamagedWeightsError: If a file in the cache is another.
     """
-    wanted = [entry for entry in WEIGHTS if entry.name in (DETECTOR, DEFAULT_NETWORK)]
-    absent = [entry for entry in wanted if not cached_path(entry).is_file()]
-    if absent and fetch:
-        names = " and ".join(f"{entry.name} ({entry.size / 1e6:.1f} MB)" for entry in absent if entry.size)
-        say(f"To find faces and tell people apart, what is missing is fetched, once: {names}.")
-    detector = build_detector(choose_detector(fetch))
+    entry = find_entry(DEFAULT_NETWORK)
+    if fetch and not cached_path(entry).is_file():
+        size = f" ({entry.size / 1e6:.1f} MB)" if entry.size else ""
+        say(f"To tell people apart, {entry.name}{size} is fetched, once.")
+    detector = build_detector()
     encoder, missing = load_encoder(fetch)
     return FaceRecognition(detector, encoder, THRESHOLDS[DEFAULT_NETWORK], missing)
-
-
-def choose_detector(fetch: bool) -> DetectorName:
-    """The usual detector if it is in the cache or can be fetched, else the one that comes with faceops.
-
-    Raises:
-        DamagedWeightsError: If the file in the cache is another.
-    """
-    entry = find_entry(DETECTOR)
-    if not fetch:
-        return DETECTOR if cached_path(entry).is_file() else OWN_DETECTOR
-    try:
-        find_weights(DETECTOR)
-    except MissingWeightsError:
-        say(f"Faces are found by {OWN_DETECTOR}, which comes along, as {DETECTOR} cannot be fetched.")
-        return OWN_DETECTOR
-    return DETECTOR
 
 
 def load_encoder(fetch: bool) -> tuple[IdentityNetwork | None, str]:
