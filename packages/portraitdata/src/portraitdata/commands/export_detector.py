@@ -45,7 +45,7 @@ def write_any_turn(arguments: Mapping[str, int], state: Weights, output: Path, c
 
 def write_exact_landmarks(arguments: Mapping[str, int], state: Weights, output: Path, card: WeightsCard) -> None:
     """Write the network for exact landmarks."""
-    network = LandmarkNetwork(**arguments)
+    network = LandmarkNetwork(arguments["fine"], arguments["coarse"])
     network.load_state_dict(state)
     save_landmark_network(network.fold(), output, card)
 
