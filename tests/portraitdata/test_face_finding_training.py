@@ -115,7 +115,7 @@ def test_from_photographs_to_exact_landmarks(source: LabelledFolder, tmp_path: P
     images = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         exported = landmark_weights.load_landmark_network(options.output)(images)
-        torch.testing.assert_close(exported, recipe.network(images), atol=0.1, rtol=1e-2)
+        torch.testing.assert_close(exported, recipe.network(images), atol=2e-2, rtol=2e-2)
 
 
 def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:

@@ -73,8 +73,11 @@ class UprightLook:
         chunks = torch.arange(len(faces), device=faces.scores.device).split(AT_ONCE)
         again = Faces.concatenate([self._again(images, faces.select(chunk)) for chunk in chunks])
         again = again.select(again.scores >= self.threshold)
-        again = again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, SAME)).ordered()
-        return again if self.exact is None else self.exact(images, again)
+        again = again.select(suppress_overlaps(again.boxes, again.scores, again.image_index, SAME))
+        if self.exact is not None:
+            again = self.exact(images, again)
+            again = again.select(again.scores >= self.threshold)
+        return again.ordered()
 
     def _again(self, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:
         seen = look_upright(self.network, images, faces, self.sides)

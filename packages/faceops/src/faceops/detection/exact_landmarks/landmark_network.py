@@ -43,8 +43,8 @@ class LandmarkNetwork(nn.Module):
         self.last = Residual(fine, folded)
         self.maps = nn.Conv2d(fine, len(LANDMARKS), 3, padding=1)
 
-    def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 5 2"]:
-        """Landmarks in pixels of the close-ups.
+    def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 5 h w"]:
+        """Maps of the landmarks, see `middles`, in float32.
 
         Args:
             x: RGB in [-1, 1], aligned to `WINDOW` about.
@@ -52,7 +52,7 @@ class LandmarkNetwork(nn.Module):
         near = self.near(self.stem(x))
         wide = F.interpolate(self.back(self.around(near)), scale_factor=2.0, mode="nearest")
         maps: Tensor = self.maps(self.last(near + wide))
-        return middles(maps.float())
+        return maps.float()
 
     def fold(self) -> "LandmarkNetwork":
         """Take all normalisations into the convolutions, in place."""
@@ -77,3 +77,17 @@ def middles(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k 2"]:
     shares = maps.flatten(2).softmax(dim=2).unflatten(2, maps.shape[2:])
     down, across = (STEP * torch.arange(side, device=maps.device) + (STEP - 1) / 2 for side in maps.shape[2:])
     return torch.stack([(shares.sum(dim=2) * across).sum(dim=2), (shares.sum(dim=3) * down).sum(dim=2)], dim=2)
+
+
+def spread(maps: Float[Tensor, "b k h w"]) -> Float[Tensor, " b"]:
+    """How wide the mass of the maps is spread: their mean entropy, 0 for single cells.
+
+    Args:
+        maps: As of `middles`.
+
+    Example:
+        >>> round(spread(torch.zeros(1, 5, 16, 16)).item(), 4)  # the logarithm of 256
+        5.5452
+    """
+    logarithms = maps.flatten(2).log_softmax(dim=2)
+    return -(logarithms.exp() * logarithms).sum(dim=2).mean(dim=1)

@@ -8,7 +8,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from faceops.detection.exact_landmarks.landmark_network import SIDE, WINDOW, LandmarkNetwork
+from faceops.detection.exact_landmarks.landmark_network import SIDE, WINDOW, LandmarkNetwork, middles
 from portraitdata.face_finding.close_up_faces import CloseUp
 from portraitdata.face_finding.training.cosine import warm_cosine
 
@@ -39,8 +39,7 @@ class LandmarkFinder(LightningModule):
     def forward(self, batch: CloseUp) -> Tensor:
         """Landmarks in pixels of the close-ups."""
         images = batch.image.to(memory_format=torch.channels_last).float() / 127.5 - 1
-        landmarks: Tensor = self.network(images)
-        return landmarks
+        return middles(self.network(images))
 
     def off(self, batch: CloseUp) -> Tensor:
         """Distances of the landmarks from the labels along both axes, in usual distances of the eyes."""
