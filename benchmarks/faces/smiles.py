@@ -60,7 +60,7 @@ def measure(suite: Suite) -> list[Table]:
     cases = len(people) * len(EXPRESSIONS) * len(REDUCED)
     columns = ("detector", f"right of {cases}", "moves, of YuNet's", "off YuNet's, %")
     title = f"Corners of the mouth tell a smile from none: {len(people)} people"
-    return [Table("faceops_smiles", title, columns, tuple(rows), columns[1:2], "cases", logarithmic=False)]
+    return [Table("faceops_exact_landmarks", title, columns, tuple(rows), columns[1:2], "cases", logarithmic=False)]
 
 
 def held_out_people() -> list[str]:

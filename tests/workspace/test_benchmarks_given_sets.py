@@ -240,6 +240,7 @@ def test_a_table_2_of_an_index_has_rows_with_references(
     assert "5 both, with" in told  # Table 4 is there, too
 
 
+@pytest.mark.filterwarnings("ignore:No face is found")
 def test_commands_of_the_documents_do_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

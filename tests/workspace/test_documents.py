@@ -20,8 +20,6 @@ MEASURED = re.compile(
 NOT_MEASURED = {
     ("README.md", "+0.70 dB"): "the paper's",
     ("boundary-artifact.md", "3 %"): "a setting",
-    ("restore-photos.md", "5 MB"): "size of published files",
-    ("upscale.md", "0.3 MB"): "size of a published file",
     ("scoring.md", "80 dB"): "of the definition: 1e-8 is added to the error",
     ("scoring.md", "1.3 dB"): "20 lg (255 / 219), the ranges of RGB and Y",
     ("large-x8.md", "0.14 dB"): "the paper's",
