@@ -167,19 +167,19 @@ def test_what_is_far_away_was_something_else(monkeypatch: pytest.MonkeyPatch, tm
     assert len(exact(torch.rand(1, 3, 300, 300), nobody)) == 0
 
 
-def test_faces_whose_landmarks_do_not_stand_out_are_doubted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    faces, nothing = turned_faces(3), torch.zeros(5, 2)
-    faces = Faces(faces.image_index, torch.tensor([[0.0, 0.0, 50.0, 60.0]]).expand(3, 4), faces.landmarks, faces.scores)
-    exact = answering(nothing, monkeypatch, tmp_path, width=30.0)
+def test_what_shows_no_landmarks_beside_a_face_is_doubted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    faces = turned_faces(5)
+    # a likely face; beside it one as large, a small one and a small one in another picture; half of it, within it
+    boxes = [[0.0, 0.0, 80.0, 100.0], [200, 0, 280, 100], [200, 0, 225, 30], [200, 0, 225, 30], [20, 20, 60, 70]]
+    index, scores = torch.tensor([0, 0, 0, 1, 0]), torch.tensor([0.9, 0.8, 0.7, 0.7, 0.6])
+    faces = Faces(index, torch.tensor(boxes), faces.landmarks, scores)
+    exact = answering(torch.zeros(5, 2), monkeypatch, tmp_path, width=30.0)
     assert spread(exact.network(torch.zeros(1, 3, SIDE, SIDE))).item() > 4
     exact.network.mirrored = False
-    found = exact(torch.rand(1, 3, 300, 300), faces)
-    torch.testing.assert_close(found.scores, faces.scores - 0.35)
-    sides = torch.tensor([[12.0], [19.0], [21.0]])
-    small = Faces(faces.image_index, sides * torch.tensor([0.0, 0.0, 0.8, 1.0]), faces.landmarks, faces.scores)
-    exact.network.mirrored = False
-    lowered = small.scores - exact(torch.rand(1, 3, 300, 300), small).scores
-    torch.testing.assert_close(lowered, torch.tensor([0.0, 0.0, 0.35]))
+    found = exact(torch.rand(2, 3, 300, 300), faces)
+    torch.testing.assert_close(scores - found.scores, torch.tensor([0.0, 0.0, 0.35, 0.0, 0.35]))
+    sharp = answering(torch.zeros(5, 2), monkeypatch, tmp_path)
+    assert torch.equal(sharp(torch.rand(2, 3, 300, 300), faces).scores, scores)
 
 
 @pytest.mark.assets

@@ -36,8 +36,8 @@ Real-ESRGAN, one in fifty has more than 2.6.
 LOWERED = 0.35
 """What the largest doubt takes off a score."""
 
-TELLING = 20.0
-"""Longer side of the box in pixels from which on a face shows its landmarks."""
+SMALL = 0.35
+"""Side of a face, in sides of another one, below which it may be an ear of that, or a pattern beside it."""
 
 
 class ExactLandmarks:
@@ -101,8 +101,14 @@ class ExactLandmarks:
 def lowered(faces: Faces, wide: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Scores, less where maps are spread as those of ears, hair and cloth are.
 
+    Only what is small beside a likelier face, or within it, is doubted: a face alone may be damaged beyond its landmarks.
+
     Args:
         wide: How wide the maps of each face are spread.
     """
     doubt = ((wide - DOUBT[0]) / (DOUBT[1] - DOUBT[0])).clamp(0, 1)
-    return faces.scores - LOWERED * doubt * (longer_sides(faces.boxes) >= TELLING)
+    sides, middle = longer_sides(faces.boxes), (faces.boxes[:, None, :2] + faces.boxes[:, None, 2:]) / 2
+    within = ((middle > faces.boxes[:, :2]) & (middle < faces.boxes[:, 2:])).all(dim=2)
+    likelier = (faces.image_index[:, None] == faces.image_index) & (faces.scores[:, None] < faces.scores)
+    beside = likelier & (sides[:, None] < sides) & ((sides[:, None] < SMALL * sides) | within)
+    return faces.scores - LOWERED * doubt * beside.any(dim=1)
