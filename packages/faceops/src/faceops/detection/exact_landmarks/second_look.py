@@ -101,7 +101,7 @@ class ExactLandmarks:
 def lowered(faces: Faces, wide: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Scores, less where maps are spread as those of ears, hair and cloth are.
 
-    Only what is small beside a likelier face, or within it, is doubted: a face alone may be damaged beyond its landmarks.
+    Only what is small beside a likelier face, or within it, is doubted: a face alone may be too damaged for landmarks.
 
     Args:
         wide: How wide the maps of each face are spread.
