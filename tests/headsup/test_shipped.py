@@ -69,7 +69,7 @@ def test_it_loads_without_a_network_and_gives_the_same_picture_every_time(name: 
 @pytest.mark.slow
 def test_the_python_of_the_page_on_restoring_runs_as_written(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "restore-photos.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    *_, code = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     save_picture(Picture(torch.rand(3, 40, 48)), tmp_path / "grandmother.jpg")
     # in a process of its own, since types are not checked at run time where a user runs it
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
