@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from benchmarks.headsup.damage import Damage
 from benchmarks.headsup.judged_methods import ours
-from benchmarks.headsup.methods import enlarged
+from benchmarks.headsup.methods import Method, enlarged
 from benchmarks.headsup.original_portraits import Portrait, read_portrait
 from benchmarks.headsup.portrait_sets import held_out
-from benchmarks.headsup.scores import Scores, score_methods
+from benchmarks.headsup.scores import Judges, score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
@@ -64,10 +64,11 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     """
     folder = photographs() / "images/portraits/london_ccby4"
     people = listed_people(folder / "info.csv")[: PEOPLE[suite]]
-    restorer = PhotoRestorer.load(weights)
+    methods = {"bicubic": enlarged, "ours": ours(PhotoRestorer.load(weights))["ours"]}
+    scorer = restoration_judges(("psnr", "id_edgeface"))
     rows: list[tuple[Cell, ...]] = []
     for damage in DAMAGES:
-        gains = {person: gain(restorer, photographs_of(person, folder), damage) for person in people}
+        gains = {person: gain(methods, photographs_of(person, folder), damage, scorer) for person in people}
         rows += group_rows(damage.words, gains)
     columns = (
         "damage",
@@ -107,11 +108,10 @@ def photographs_of(person: Person, folder: Path) -> list[Portrait]:
     return [read_portrait(file, SIDE) for file in files if file.is_file()]
 
 
-def gain(restorer: PhotoRestorer, portraits: Sequence[Portrait], damage: Damage) -> Gain:
+def gain(methods: Mapping[str, Method], portraits: Sequence[Portrait], damage: Damage, scorer: Judges) -> Gain:
     """What a restorer brings for one person's photographs."""
-    methods = {"bicubic": enlarged, "ours": ours(restorer)["ours"]}
     samples = [portrait.sample(damage, seed) for seed, portrait in enumerate(portraits)]
-    scores: Scores = score_methods(methods, samples, restoration_judges(("psnr", "id_edgeface")))
+    scores = score_methods(methods, samples, scorer)
     (before, likeness_before), (after, likeness) = scores.means("bicubic"), scores.means("ours")
     return Gain(after - before, likeness, likeness_before)
 

@@ -16,7 +16,7 @@ from portraitdata.face_finding.appearance import cover, damaged, lit, shaded
 from portraitdata.face_finding.expressions import another_expression
 from portraitdata.face_finding.picture_bank import BankedPicture
 from portraitdata.face_finding.scenes import beyond
-from portraitdata.face_finding.views import View, seen_through
+from portraitdata.face_finding.views import Matrix, View, seen_through, view_matrix
 
 LEAST_EYES = 16.0
 """Distance of the eyes in a photograph, in pixels, from which on its landmarks are exact enough to learn from."""
@@ -86,22 +86,15 @@ def draw_close_up(picture: BankedPicture, which: int, rng: np.random.Generator) 
     return CloseUp(torch.from_numpy(pixels), torch.from_numpy(view.landmarks[0]).float())
 
 
-def upright(landmarks: Float[np.ndarray, "5 2"]) -> Float[np.ndarray, "3 3"]:
+def upright(landmarks: Float[np.ndarray, "5 2"]) -> Matrix:
     """Similarity that aligns a face to the window."""
     matrix = least_squares_similarity(torch.from_numpy(landmarks)[None], WINDOW.tensor())[0]
     return np.concatenate([matrix.numpy(), [[0.0, 0.0, 1.0]]])
 
 
-def jitter(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
+def jitter(rng: np.random.Generator) -> Matrix:
     """What a first look is off: a turn, a change of size and a shift, about the middle of the window."""
     angle, scale = math.radians(rng.normal(0, TURN)), math.exp(rng.normal(0, GROWTH))
     x, y = rng.normal(0, SHIFT * SIDE, 2)
     middle = (SIDE - 1) / 2
-    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    return np.array(
-        [
-            [cosine, -sine, middle + x - cosine * middle + sine * middle],
-            [sine, cosine, middle + y - sine * middle - cosine * middle],
-            [0.0, 0.0, 1.0],
-        ]
-    )
+    return view_matrix((middle, middle), (middle + x, middle + y), scale, angle)

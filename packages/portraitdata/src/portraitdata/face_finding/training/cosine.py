@@ -2,12 +2,14 @@
 
 import math
 
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+
+from portraitdata.training.step_schedule import StepSchedule
 
 
-def warm_cosine(optimizer: Optimizer, warmup: int, steps: int, final: float) -> LambdaLR:
-    """Schedule by the step.
+def warm_cosine(optimizer: Optimizer, warmup: int, steps: int, final: float) -> OptimizerLRScheduler:
+    """An optimizer and its schedule by the step, as Lightning wants them.
 
     Args:
         warmup: Steps over which the rate rises from zero.
@@ -21,4 +23,5 @@ def warm_cosine(optimizer: Optimizer, warmup: int, steps: int, final: float) -> 
         progress = min(1.0, (step - warmup) / max(1, steps - warmup))
         return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
-    return LambdaLR(optimizer, factor)
+    schedule = StepSchedule(optimizer, [factor] * len(optimizer.param_groups))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -60,10 +60,8 @@ class LandmarkFinder(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """One optimizer with a warm-up and a cosine."""
-        optimizer = self.make_optimizer(self.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = warm_cosine(optimizer, self.warmup_steps, steps, self.final_rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warm_cosine(self.make_optimizer(self.parameters()), self.warmup_steps, steps, self.final_rate)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave what is needed to rebuild the network without Lightning."""
