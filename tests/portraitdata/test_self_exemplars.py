@@ -52,3 +52,35 @@ def test_sets_with_copies_are_functions_of_their_key(tmp_path) -> None:
     assert images.equal(sets[5, 2].images)
     assert all(images[place].equal(images[0]) for place in (1, 2, 3))
     assert not plain[5, 2].images[1].equal(plain[5, 2].images[0])
+
+
+def test_copies_take_the_places_of_photographs_that_a_person_does_not_have(tmp_path) -> None:
+    index = write_synthetic_index(tmp_path, people=4, portraits=2, size=32)
+    never = {"ramp": 10**9, "first": 0.0, "last": 0.0}
+    filled, plain = (
+        TrainingExemplarSets(index, 32, self_exemplars=SelfExemplars(**never, fill=fill), seed=3)
+        for fill in (True, False)
+    )
+    images, present, _ = filled[5, 2]
+    assert present.tolist() == [True, True, True]
+    assert plain[5, 2].present.tolist() == [True, False, False]
+    assert images[1].equal(plain[5, 2].images[1])
+    assert not images[1].equal(images[0])
+    assert all(images[place].equal(images[0]) for place in (2, 3))
+
+
+def test_a_bend_moves_what_lies_at_its_knots(image) -> None:
+    everywhere = np.stack([np.full((5, 5), 2 / 17), np.full((5, 5), -1 / 17)])
+    np.testing.assert_array_equal(Warp(bend=everywhere)(image), Warp(right=2 / 17, down=-1 / 17)(image))
+    in_the_middle = np.zeros((2, 5, 5))
+    in_the_middle[0, 2, 2] = 2 / 17
+    moved = Warp(bend=in_the_middle)(image)
+    np.testing.assert_array_equal(moved[:, 8, 8], image[:, 8, 6])
+    np.testing.assert_array_equal(moved[:, :, :2], image[:, :, :2])
+
+
+def test_a_curriculum_without_bends_draws_what_it_drew_before() -> None:
+    draws = [SelfExemplars(first=1.0, bend=bend).draw(10**6, 3, np.random.default_rng(2), 3) for bend in (0.0, 0.02)]
+    for plain, bent in zip(*draws, strict=True):
+        assert plain is None or (plain.bend is None and bent is not None and bent.bend.shape == (2, 5, 5))
+        assert plain is None or (plain.turn, plain.bias) == (bent.turn, bent.bias)

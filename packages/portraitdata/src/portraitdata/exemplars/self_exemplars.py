@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+KNOTS = 5
+"""Knots of a bend along each side."""
+
 
 @dataclass(frozen=True)
 class SelfExemplars:
@@ -27,6 +30,8 @@ class SelfExemplars:
         shift: Largest shift as a fraction of the side.
         gain: Largest relative change of contrast.
         bias: Largest change of brightness, of 255.
+        bend: Standard deviation of a smooth displacement, as a fraction of the side; it stands for another expression.
+        fill: Give copies in place of the photographs that a person does not have.
 
     Raises:
         ValueError: If a share is no probability or the ramp is empty.
@@ -40,6 +45,8 @@ class SelfExemplars:
     shift: float = 0.08
     gain: float = 0.2
     bias: float = 20.0
+    bend: float = 0.0
+    fill: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.last <= self.first <= 1):
@@ -56,14 +63,29 @@ class SelfExemplars:
         """
         return float(np.interp(serial / self.ramp, (0.5, 2.0), (self.first, self.last)))
 
-    def draw(self, serial: int, references: int, random: np.random.Generator) -> list["Warp | None"]:
-        """A warp for each reference that is to be a copy, None for the others."""
+    def draw(
+        self, serial: int, references: int, random: np.random.Generator, others: int | None = None
+    ) -> list["Warp | None"]:
+        """A warp for each reference that is to be a copy, None for the others.
+
+        Args:
+            serial: Number of the set.
+            references: References in it.
+            random: Source of the draws.
+            others: Other photographs that the person has; None for enough.
+        """
         chosen = random.random(references) < self.share(serial)
         strength = min(1.0, serial / self.ramp) * random.random(references)
         amounts = random.uniform(-1, 1, (references, 6)) * strength[:, None]
-        return [self._warp(row) if copy else None for row, copy in zip(amounts.tolist(), chosen, strict=True)]
+        bends = [None] * references
+        if self.bend:
+            bends = list(random.normal(0, self.bend, (references, 2, KNOTS, KNOTS)) * strength[:, None, None, None])
+        if self.fill and others is not None:
+            chosen[others:] = True
+        drawn = zip(amounts.tolist(), bends, chosen, strict=True)
+        return [self._warp(row, bend) if copy else None for row, bend, copy in drawn]
 
-    def _warp(self, amount: list[float]) -> "Warp":
+    def _warp(self, amount: list[float], bend: NDArray[np.float64] | None) -> "Warp":
         turn, zoom, right, down, gain, bias = amount
         return Warp(
             self.turn * turn,
@@ -72,6 +94,7 @@ class SelfExemplars:
             self.shift * down,
             1 + self.gain * gain,
             self.bias * bias,
+            bend,
         )
 
 
@@ -86,6 +109,8 @@ class Warp:
         down: Shift down, as a fraction of the side.
         gain: Factor of all values.
         bias: Added to all values, of 255.
+        bend: Displacements (2, k, k), right and down, as fractions of the side, of knots spread over the image; between
+            them it is bent smoothly. None for none.
     """
 
     turn: float = 0.0
@@ -94,6 +119,7 @@ class Warp:
     down: float = 0.0
     gain: float = 1.0
     bias: float = 0.0
+    bend: NDArray[np.float64] | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Change a square image (3, s, s) of 0 to 255, bilinearly, mirrored at the border."""
@@ -103,5 +129,21 @@ class Warp:
         matrix[:, 2] += (self.right * side, self.down * side)
         rows = np.ascontiguousarray(image.transpose(1, 2, 0))
         warped = cv2.warpAffine(rows, matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101)
+        if self.bend is not None:
+            warped = bent(warped, self.bend)
         relit = np.clip(np.rint(warped * np.float32(self.gain) + np.float32(self.bias)), 0, 255)
         return np.ascontiguousarray(relit.astype(np.uint8).transpose(2, 0, 1))
+
+
+def bent(image: NDArray[np.uint8], bend: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Displace what a square image (s, s, 3) shows, bilinearly, mirrored at the border.
+
+    Args:
+        image: Values of 0 to 255.
+        bend: Displacements (2, k, k), right and down, as fractions of the side.
+    """
+    side = len(image)
+    right, down = (cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC) * side for part in bend)
+    y, x = np.mgrid[:side, :side]
+    columns, lines = (x - right).astype(np.float32), (y - down).astype(np.float32)
+    return cv2.remap(image, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

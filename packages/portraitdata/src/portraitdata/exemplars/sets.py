@@ -131,13 +131,17 @@ class TrainingExemplarSets(Dataset[ExemplarSet]):
         shifts = random.integers(-self.jitter, self.jitter, size=(1 + n, 2), endpoint=True)
         blank = random.random(n) < self.blank
         wanted = n if self.reference_counts is None else int(random.choice(n + 1, p=self.reference_counts))
-        copies = self.self_exemplars.draw(serial, n, random) if self.self_exemplars else [None] * n
         images = np.zeros((1 + n, 3, self.size, self.size), np.uint8)
         number, images[0] = self._target(number, *shifts[0].tolist())
+        others = self._people.others(number)
+        copies = self.self_exemplars.draw(serial, n, random, len(others)) if self.self_exemplars else [None] * n
+        nobody = [None] * max(0, n - len(others))  # whose place a copy may take
         count = 0
-        for other in random.permutation(self._people.others(number)).tolist():
+        for other in [*random.permutation(others).tolist(), *nobody]:
             if count == wanted:
                 break
+            if other is None and copies[count] is None:
+                continue
             if not blank[count]:
                 copy = copies[count]
                 crop = copy(images[0]) if copy else self._crops.read_or_warn(other, *shifts[1 + count].tolist())
