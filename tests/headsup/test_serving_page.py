@@ -537,7 +537,7 @@ run_command("headsup", lambda: serve_page(options))
 def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host: str, end: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, host, str(weights)],
-        env={**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "TMPDIR": str(tmp_path), "FACEOPS_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -554,7 +554,7 @@ def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host:
             connection.close()
             return told
 
-        assert ask("GET", "/settings")["references"] is False
+        assert ask("GET", "/settings")["threshold"] is None
         path = f"/jobs/{ask('POST', '/jobs')['id']}"
         ask("PUT", f"{path}/photo?name=a.png", photo)
         ask("POST", f"{path}/start", b'{"scale": 30}')  # 1200 x 1200 pixels: it takes a while
@@ -564,12 +564,12 @@ def test_it_ends_cleanly_and_leaves_nothing(weights: Path, tmp_path: Path, host:
         # the name tells the next server whose it is, if this one is killed
         assert list(tmp_path.glob(f"headsup-serve-{machine_name()}-{process.pid}-*/*/photo/a.png"))
         process.send_signal(end)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=180)
     finally:
         process.kill()
     assert process.returncode == 0
     assert told.endswith("Ended; photographs and results are removed.\n")
-    assert "References are not taken" in told
+    assert "References are not compared with faces" in told
     assert ("With --host 0.0.0.0, everybody" in told) == (host == "0.0.0.0")
     assert "Traceback" not in told
     assert not list(tmp_path.glob("headsup-*"))
