@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> None:
         write_results(results, arguments.output)
         write_report(results, arguments.output, sections_of(arguments.tests))
     if arguments.publish:
-        for document in publish(results, ROOT):
+        for document in publish(results, ROOT, arguments.output):
             console.print(f"{document} has the new figures.")
     if results:
         console.print(f"The report is {write_report(results, arguments.output, sections_of(arguments.tests))}.")

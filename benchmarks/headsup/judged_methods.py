@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan, real_esrgan_x4plus
+from benchmarks.headsup.methods import Method, by_restorer, enlarged, real_esrgan, real_esrgan_x4plus, with_face_by
 from benchmarks.headsup.public_methods import public_methods
 from benchmarks.peers.packaged_weights import NoPackageError
-from benchmarks.reporting.table import Suite
 from headsup.restoring.photo_restorer import PhotoRestorer
 
 X4PLUS = "Real-ESRGAN x4plus"
@@ -20,8 +19,8 @@ class Rivals(NamedTuple):
     remark: str
 
 
-def rivals(suite: Suite) -> Rivals:
-    """Bicubic and public networks; the large one in the full suite only, and where its package is installed.
+def rivals() -> Rivals:
+    """Bicubic and public networks; the large one where its package is installed.
 
     Raises:
         NoPhotographsError: If the weights of the compact network are not there.
@@ -30,12 +29,16 @@ def rivals(suite: Suite) -> Rivals:
         MissingPackageError: Likewise.
     """
     found: dict[str, Method] = {"bicubic": enlarged, "Real-ESRGAN compact": real_esrgan(), **public_methods()}
-    if suite == "quick":
-        return Rivals(found, f"{X4PLUS} is asked in the full suite.")
     try:
         return Rivals({**found, X4PLUS: real_esrgan_x4plus()}, "")
     except NoPackageError as error:
         return Rivals(found, f"Without {X4PLUS}: {error}.")
+
+
+def blended(others: Rivals, restorer: PhotoRestorer) -> dict[str, Method]:
+    """The practice of blending: the large network for the whole, where it is there, and our face pasted over it."""
+    general = others.methods.get(X4PLUS)
+    return {} if general is None else {f"blending, {X4PLUS} + our face": with_face_by(general, restorer)}
 
 
 def ours(restorer: PhotoRestorer) -> dict[str, Method]:

@@ -18,9 +18,9 @@ from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.geometry.pasting import paste
 from faceops.images.files import Picture, load_picture
-from headsup.restoring.blending import BlendedRestorer, blend
+from headsup.restoring.blending import BlendedRestorer, blend, with_faces
 from headsup.restoring.options import RestoreOptions
-from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces
+from headsup.restoring.photo_restorer import PhotoRestorer, ReferenceFaces, Restored
 from headsup.restoring.public_restorers.public_files import PACKAGE, PARAM
 from headsup.restoring.public_restorers.rrdbnet import RRDBNet, load_rrdbnet
 from portraitdata.images.resampling import bicubic
@@ -142,6 +142,21 @@ def options(sample: Sample) -> RestoreOptions:
 def small_face(sample: Sample) -> Faces:
     """The face, in pixels of the input."""
     return sample.face.rescaled(sample.low.shape[2] / sample.truth.shape[2])
+
+
+def with_face_by(general: Method, face: PhotoRestorer) -> Method:
+    """The same practice over what a method makes of the whole.
+
+    Args:
+        general: Makes the whole.
+        face: Restorer of the aligned face.
+    """
+
+    def method(sample: Sample) -> Tensor:
+        whole = Restored(Picture(general(sample)), enlarged(sample), {})
+        return with_faces(whole, face, RestoreOptions(scale=1.0), sample.face, sample.face_size).picture.pixels
+
+    return method
 
 
 def from_folder(folder: Path, samples: Sequence[Sample]) -> Method:

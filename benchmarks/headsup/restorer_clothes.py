@@ -40,7 +40,7 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     Raises:
         LeftOutError: If the photographs are not there.
     """
-    others, people = rivals(suite), londoners(SIDE, EVERY[suite])
+    others, people = rivals(), londoners(SIDE, EVERY[suite])
     samples = [portrait.sample(DAMAGE, seed) for seed, portrait in enumerate(people)]
     methods = {**others.methods, **ours(PhotoRestorer.load(weights))}
     scores = score_methods(methods, samples, Judges((BottomPsnr(),), {}))

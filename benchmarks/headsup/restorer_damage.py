@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from benchmarks.headsup.damage import Damage
-from benchmarks.headsup.judged_methods import ours, rivals
+from benchmarks.headsup.judged_methods import blended, ours, rivals
 from benchmarks.headsup.methods import Method
 from benchmarks.headsup.original_portraits import Portrait, everybody
 from benchmarks.headsup.samples import Sample
@@ -49,8 +49,9 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     Raises:
         LeftOutError: If the photographs are not there.
     """
-    others, scorer = rivals(suite), restoration_judges(METRICS)
-    methods = {**others.methods, **ours(PhotoRestorer.load(weights))}
+    others, scorer = rivals(), restoration_judges(METRICS)
+    restorer = PhotoRestorer.load(weights)
+    methods = {**others.methods, **blended(others, restorer), **ours(restorer)}
     people = everybody(SIDE, PORTRAITS[suite])
     rows = originals(f"{SIDE} px", people, scorer)
     for damage in DAMAGES[suite]:

@@ -60,7 +60,7 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     Raises:
         LeftOutError: If the photographs are not there.
     """
-    others, restorer = rivals(suite), PhotoRestorer.load(weights)
+    others, restorer = rivals(), PhotoRestorer.load(weights)
     methods: dict[str, Method] = {
         **others.methods,
         "no reference": by_restorer(restorer, referenced=False),

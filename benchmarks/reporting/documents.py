@@ -4,7 +4,8 @@ A document has a table between two comments, ``<!-- results: NAME -->`` and ``<!
 choose columns, ``<!-- results: NAME: bicubic, aligned -->``, beside the first one, which is always there. A single
 number in a sentence stands between ``<!-- figure: NAME: ROW: COLUMN -->`` and ``<!-- end of figure -->``; with
 ``machine`` as ROW it is what the measurement depends on, ``<!-- figure: NAME: machine: CPU -->``. The figures are kept
-in docs/results/, so that a test can compare them.
+in docs/results/, so that a test can compare them. A measured picture takes the place of the one in docs/images/ that
+has its name.
 """
 
 import json
@@ -33,6 +34,9 @@ FIGURE = re.compile(
     r"(?P<end><!-- end of figure -->)"
 )
 
+IMAGES = Path("docs/images")
+"""Folder of the published pictures, from the root."""
+
 MACHINE = "machine"
 """Row of a figure that is no measurement, but what it depends on."""
 
@@ -43,15 +47,16 @@ def documents(root: Path) -> list[Path]:
     return [root / "README.md", *(path for pattern in patterns for path in sorted(root.glob(pattern)))]
 
 
-def publish(results: Mapping[str, Outcome], root: Path) -> Iterator[Path]:
+def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterator[Path]:
     """Keep the measured tables that documents show, and write them there.
 
     Args:
         results: What has been measured.
         root: Folder of the project.
+        folder: Where the measured pictures lie.
 
     Yields:
-        The documents that have changed.
+        The documents and pictures that have changed.
 
     Raises:
         ValueError: If a document wants what has neither been measured nor published before, or has no such row or
@@ -70,6 +75,13 @@ def publish(results: Mapping[str, Outcome], root: Path) -> Iterator[Path]:
             with replacing(document) as temporary:
                 temporary.write_text(filled)
             yield document
+    files = {picture["file"] for table in tables.values() for picture in table["pictures"]}
+    for file in sorted(files):
+        published, measured = root / IMAGES / file, (folder / file).read_bytes()
+        if published.is_file() and published.read_bytes() != measured:
+            with replacing(published) as temporary:
+                temporary.write_bytes(measured)
+            yield published
 
 
 def names_in(text: str) -> list[str]:

@@ -117,7 +117,7 @@ def test_documents_get_the_figures(results: dict[str, Outcome], tmp_path: Path) 
     before = "x\n<!-- results: speed: dB, ms -->\nold\n<!-- end of results -->\ny\n"
     (tmp_path / "README.md").write_text(before)
     (tmp_path / "docs/a.md").write_text("nothing to see\n")
-    assert list(documents.publish(results, tmp_path)) == [tmp_path / "README.md"]
+    assert list(documents.publish(results, tmp_path, tmp_path)) == [tmp_path / "README.md"]
     filled = (tmp_path / "README.md").read_text()
     assert filled.splitlines()[2:8] == [
         "*Speed & <quality>:*",
@@ -127,13 +127,24 @@ def test_documents_get_the_figures(results: dict[str, Outcome], tmp_path: Path) 
         "| bicubic | 24.13 | 12 |",
         "| <ours> | 27.39 | 1234 |",
     ]
-    assert list(documents.publish({}, tmp_path)) == []  # the published figures stay
+    assert list(documents.publish({}, tmp_path, tmp_path)) == []  # the published figures stay
     (tmp_path / "README.md").write_text(before.replace("ms", "hours"))
     with pytest.raises(ValueError, match=r"no column hours; it has method, dB, SSIM, ms\."):
-        list(documents.publish({}, tmp_path))
+        list(documents.publish({}, tmp_path, tmp_path))
     (tmp_path / "README.md").write_text(before.replace("speed", "unknown"))
     with pytest.raises(ValueError, match=r"unknown.json is not there: measure it"):
-        list(documents.publish({}, tmp_path))
+        list(documents.publish({}, tmp_path, tmp_path))
+
+
+def test_a_published_picture_is_replaced_by_the_measured_one(results: dict[str, Outcome], tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("nothing to see\n")
+    assert list(documents.publish(results, tmp_path, tmp_path)) == []  # no picture of its name is shown
+    shown = tmp_path / "docs/images/speed_1.jpg"
+    shown.parent.mkdir(parents=True)
+    shown.write_bytes(b"old")
+    assert list(documents.publish(results, tmp_path, tmp_path)) == [shown]
+    assert shown.read_bytes() == (tmp_path / "speed_1.jpg").read_bytes()
+    assert list(documents.publish(results, tmp_path, tmp_path)) == []
 
 
 def test_every_benchmark_is_a_module_with_a_measure() -> None:

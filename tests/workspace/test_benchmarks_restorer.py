@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks import command_line as command
 from benchmarks.headsup import (
+    front_picture,
     judged_methods,
     public_methods,
     restorer_clothes,
@@ -18,7 +19,7 @@ from benchmarks.headsup import (
     restorer_sheet,
 )
 from benchmarks.headsup.damage import Damage
-from benchmarks.headsup.methods import enlarged, reference_faces
+from benchmarks.headsup.methods import Method, enlarged, reference_faces
 from benchmarks.headsup.original_portraits import Portrait, spread_names
 from benchmarks.headsup.other_days import moved
 from benchmarks.headsup.restorer_damage import over_first
@@ -28,10 +29,14 @@ from benchmarks.measures.laplacian_band import PixelGrid
 from benchmarks.peers.kept_results import kept
 from benchmarks.peers.packaged_weights import NoPackageError
 from benchmarks.reporting.catalogue import benchmarks
+from benchmarks.reporting.table import LeftOutError
 from benchmarks.running import belongs
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture, save_picture
+from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
+from portraitdata.images.simulated_views import astronaut
 from portraitdata.scoring.metric import Column, TensorMetric
 from portraitdata.scoring.psnr import psnr
 
@@ -131,6 +136,11 @@ def drawn_people(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (restorer_references, restorer_sheet):
         monkeypatch.setattr(module, "people_of_other_days", lambda count, photos: [some[:photos] for some in days])
     monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
+    monkeypatch.setattr(judged_methods, "real_esrgan_x4plus", missing)
+
+
+def missing() -> Method:
+    raise NoPackageError("needs the package x")
 
 
 @pytest.mark.usefixtures("drawn_people")
@@ -147,7 +157,7 @@ def test_table_of_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(table.rows) == 1 + 2 * 4
     assert table.rows[0][2:4] == ("", "")
     assert table.rows[1][3] == 0.0
-    assert "Without NIQE: needs x. Real-ESRGAN x4plus is asked in the full suite." in table.note
+    assert "Without NIQE: needs x. Without Real-ESRGAN x4plus: needs the package x." in table.note
 
 
 @pytest.mark.usefixtures("drawn_people")
@@ -177,15 +187,41 @@ def test_sheets_show_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(image.shape[1] >= 64 and image.shape[2] >= 7 * 64 for image in table.pictures.values())
 
 
-def test_large_network_is_left_out_where_its_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
-        raise NoPackageError("needs the package x")
+@pytest.mark.usefixtures("drawn_people")
+def test_picture_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_picture, "WHITE_HOUSE", tmp_path)
+    monkeypatch.setattr(front_picture, "restoration_judges", simple_judges)
+    with pytest.raises(LeftOutError, match=r"needs photographs of the White House .*pip download"):
+        front_picture.measure("quick")
+    for name in ("obama", "obama2"):
+        save_picture(Picture(astronaut()), tmp_path / f"{name}.jpg")
+    monkeypatch.setattr(front_picture, "PRESIDENT", front_picture.HEAD)
+    (table,) = front_picture.measure("quick")
+    methods = ["bicubic", "Real-ESRGAN compact"]
+    assert [row[1] for row in table.rows] == [*methods, "ours", *methods, "ours, with the reference"]
+    (picture,) = table.pictures.values()
+    assert (
+        picture.shape[2] > 5 * front_picture.SIDE
+    )  # input, bicubic, ours, original and the reference of the second row
 
+
+def test_large_network_is_left_out_where_its_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
     monkeypatch.setattr(judged_methods, "real_esrgan_x4plus", missing)
-    found = judged_methods.rivals("full")
+    found = judged_methods.rivals()
     assert list(found.methods) == ["bicubic", "Real-ESRGAN compact"]
     assert found.remark == "Without Real-ESRGAN x4plus: needs the package x."
+
+
+def test_large_network_gets_our_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_methods, "real_esrgan", lambda: enlarged)
+    monkeypatch.setattr(judged_methods, "real_esrgan_x4plus", lambda: lambda sample: torch.zeros(3, SIDE, SIDE))
+    blended = judged_methods.blended(judged_methods.rivals(), PhotoRestorer.load())
+    (method,) = blended.values()
+    assert list(blended) == ["blending, Real-ESRGAN x4plus + our face"]
+    picture = method(portrait("a", 1).sample(Damage(4), 0))
+    assert picture[:, SIDE // 2, SIDE // 2].sum() > 0.1  # the face is ours
+    assert picture[:, 0, 0].abs().max() < 1e-3  # what is far from it is the other's
 
 
 class Filled(nn.Module):
@@ -211,7 +247,7 @@ def test_public_restorers_have_rows_by_their_files(tmp_path: Path, monkeypatch: 
         (tmp_path / f"{name}.pth").touch()
     files = os.pathsep.join(f"{name.title()}={tmp_path / name}.pth" for name in known)
     monkeypatch.setenv("PORTRAIT_RESTORERS", files)
-    rows = judged_methods.rivals("quick").methods
+    rows = judged_methods.rivals().methods
     assert list(rows) == ["bicubic", "Real-ESRGAN compact", "General", "blending, Real-ESRGAN compact + Face"]
     given = portrait("a", 1).sample(Damage(4), 0)
     assert torch.equal(rows["General"](given), torch.full((3, SIDE, SIDE), 0.25))
@@ -221,10 +257,10 @@ def test_public_restorers_have_rows_by_their_files(tmp_path: Path, monkeypatch: 
     torch.testing.assert_close(blended[:, 0, 0], torch.full((3,), 0.5), atol=1e-2, rtol=0)
     (tmp_path / "face.pth").unlink()
     with pytest.raises(FileNotFoundError, match=r"PORTRAIT_RESTORERS names .*face\.pth, but there is no such file"):
-        judged_methods.rivals("quick")
+        judged_methods.rivals()
     monkeypatch.setenv("PORTRAIT_RESTORERS", "face.pth")
     with pytest.raises(ValueError, match="PORTRAIT_RESTORERS has NAME=FILE, several with"):
-        judged_methods.rivals("quick")
+        judged_methods.rivals()
 
 
 def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

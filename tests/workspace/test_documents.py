@@ -109,6 +109,7 @@ def outcome() -> Outcome:
         "columns": ["way, in words", "ms"],
         "rows": [["ours, 4 px", 27.391], [5, 0.0]],
         "note": "",
+        "pictures": [],
     }
     return Outcome("quick", 1.0, {}, [table])
 
@@ -119,11 +120,11 @@ def test_sentences_get_their_figures(outcome: Outcome, tmp_path: Path) -> None:
     figures = "speed: ours, 4 px: ms", "speed: 5: ms", "speed: machine: CPU"
     card.write_text(", ".join(f"<!-- figure: {figure} -->?<!-- end of figure -->" for figure in figures))
     (tmp_path / "README.md").write_text("")
-    assert list(publish({"a": outcome}, tmp_path)) == [card]
+    assert list(publish({"a": outcome}, tmp_path, tmp_path)) == [card]
     text = card.read_text()
     assert re.findall(r"-->([^<]+)<", text) == ["27.39", ", ", "0.000", ", ", "a fast one"]
     assert json.loads((tmp_path / "docs/results/speed.json").read_text())["rows"][0][1] == 27.391
-    assert list(publish({}, tmp_path)) == []
+    assert list(publish({}, tmp_path, tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_sentences_get_their_figures(outcome: Outcome, tmp_path: Path) -> None:
 )
 def test_figures_that_are_not_there(figure: str, sentence: str, outcome: Outcome, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("<!-- figure: speed: 5: ms -->?<!-- end of figure -->")
-    assert list(publish({"a": outcome}, tmp_path))
+    assert list(publish({"a": outcome}, tmp_path, tmp_path))
     (tmp_path / "README.md").write_text(f"<!-- figure: {figure} -->?<!-- end of figure -->")
     with pytest.raises(ValueError, match=sentence):
-        list(publish({}, tmp_path))
+        list(publish({}, tmp_path, tmp_path))

@@ -62,15 +62,30 @@ def blend(
         return whole
     height, width = whole.picture.pixels.shape[1:]
     placed = faces.rescaled(width / picture.pixels.shape[2], height / picture.pixels.shape[1])
-    matrix = alignment_matrix(placed.landmarks, face_size)
-    seconds = dict(whole.seconds)
+    single = memory_beside(replace(options, scale=1.0, size=None), face, general)
+    return with_faces(whole, face, single, placed, face_size)
+
+
+@torch.no_grad()
+def with_faces(
+    whole: Restored, face: BlendedRestorer, options: RestoreOptions, faces: Faces, face_size: int
+) -> Restored:
+    """A restored picture with its faces by another restorer, pasted over it.
+
+    Args:
+        whole: The picture.
+        face: Restores aligned faces of the enlarged input.
+        options: How; the scale is 1.
+        faces: One face or more, in pixels of the picture.
+        face_size: Side of the aligned faces, in pixels.
+    """
+    matrix, seconds = alignment_matrix(faces.landmarks, face_size), dict(whole.seconds)
     with measured(seconds, "paste"):
         crops = warp_affine(
             whole.enlarged.unsqueeze(0), matrix, face_size, faces.image_index, fill=BEYOND, antialias=True
         )
-    single = memory_beside(replace(options, scale=1.0, size=None), face, general)
     with part(0.7, 1.0):
-        restored = [face(Picture(crop), single) for crop in parts(crops, "face")]
+        restored = [face(Picture(crop), options) for crop in parts(crops, "face")]
     for each in restored:
         for stage, taken in each.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + taken
