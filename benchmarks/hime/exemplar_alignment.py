@@ -13,6 +13,7 @@ from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Suite, Table
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
+from faceops.geometry.landmarks import LFW_250
 from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture, load_picture
@@ -23,7 +24,7 @@ from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic, to_8_bit
 
 SIDE = 128
-FRAME = torch.tensor([[43.0, 52.0], [86.0, 51.0], [65.0, 77.0], [46.0, 97.0], [84.0, 96.0]])
+FRAME = (LFW_250.tensor() - (LFW_250.size - SIDE) / 2).float()
 """Mean landmarks of the training photographs, in pixels of the output."""
 
 QUICK = "small-x8", "small-x4"

@@ -37,7 +37,7 @@ def of_one_day(weights: str) -> Cells:
 def of_damage(damage: str, column: str) -> Cells:
     """Portraits of 512 pixels, damaged at a quarter of the side; nobody has photographs of the person."""
     size = f"{damage} x4, 512 px"
-    return Cells("restorer_damage", column, ((size, "bicubic"), (size, "Real-ESRGAN compact"), (size, "ours"), None))
+    return Cells("restorer_damage", column, ((size, "bicubic"), (size, "Real-ESRGAN x4plus"), (size, "ours"), None))
 
 
 def of_references(column: str) -> Cells:
@@ -66,7 +66,7 @@ LINES: dict[str, Cells] = {
 COLUMNS = (
     "people who were not trained on",
     "bicubic",
-    "a small public network",
+    "a public network",
     "ours",
     "with photographs of the person",
 )

@@ -12,13 +12,13 @@ from faceops.commands.options import AlignOptions
 from faceops.commands.pictures import Found, find_faces, report_failure
 from faceops.detection.selection import build_detector
 from faceops.geometry.alignment import align
-from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
+from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, LFW_250
 from faceops.images.files import Picture, save_picture
 from faceops.images.jobs import input_files
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
 
-TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112}
+TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112, "lfw": LFW_250}
 
 
 def run_align(options: AlignOptions) -> int:

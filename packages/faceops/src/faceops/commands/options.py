@@ -48,7 +48,8 @@ class AlignOptions:
         images: Images, or folders of images.
         output: Folder to write into; created if missing.
         size: Side of the crops in pixels.
-        template: Template of the crop; ffhq with hair and chin, arcface for recognition.
+        template: Template of the crop; ffhq with hair and chin, arcface for recognition, lfw with what is around the
+            head, for HIME.
         estimator: How the transform is fitted to the landmarks; lmeds ignores outliers.
         detector: Face detector; the weights of scrfd are for non-commercial research only.
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
@@ -66,7 +67,7 @@ class AlignOptions:
     _: KW_ONLY
     output: Path
     size: int = 512
-    template: Literal["ffhq", "arcface"] = "ffhq"
+    template: Literal["ffhq", "arcface", "lfw"] = "ffhq"
     estimator: Expert[Literal["least_squares", "lmeds"]] = "least_squares"
     detector: Expert[DetectorName] = DEFAULT_DETECTOR
     threshold: Expert[float | None] = None

@@ -83,3 +83,11 @@ ARCFACE_112 = Template(
     "insightface, face_align.arcface_dst; the inner face, without hair",
 )
 """Window of face recognition networks (ArcFace, AdaFace, MobileFaceNet, EdgeFace)."""
+
+LFW_250 = Template(
+    "lfw",
+    ((104.0, 113.0), (147.0, 112.0), (126.0, 138.0), (107.0, 158.0), (145.0, 157.0)),
+    250,
+    "mean landmarks of Labeled Faces in the Wild, deep-funnelled; the head with its surroundings",
+)
+"""Window of the photographs on which HIME was trained, which see the middle 128 pixels of it."""
