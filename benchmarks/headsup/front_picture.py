@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.headsup.damage import Damage
-from benchmarks.headsup.judged_methods import rivals
+from benchmarks.headsup.judged_methods import COMPACT, rivals
 from benchmarks.headsup.methods import Method, by_restorer
+from benchmarks.headsup.restorer_sheet import squares
 from benchmarks.headsup.samples import Sample
 from benchmarks.headsup.scores import score_methods
 from benchmarks.measures.restoration_judges import restoration_judges
@@ -120,10 +121,12 @@ def sample(
 
 def panels(person: Row, methods: Mapping[str, Method]) -> list[Panel]:
     """Input with its pixels as squares, bicubic, the large public network if it is there, ours, original, reference."""
-    one, scale = person.sample, person.damage.scale
-    squares = one.low.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    chosen = {name: method for name, method in methods.items() if name != "Real-ESRGAN compact"}
-    images = {f"input, {one.low.shape[1]} pixels": squares, **{name: method(one) for name, method in chosen.items()}}
+    one = person.sample
+    chosen = {name: method for name, method in methods.items() if name != COMPACT}
+    images = {
+        f"input, {one.low.shape[1]} pixels": squares(one, person.damage),
+        **{name: method(one) for name, method in chosen.items()},
+    }
     images["original"] = one.truth
     if one.reference is not None:
         images["reference of another day"] = one.reference

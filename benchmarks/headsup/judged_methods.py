@@ -8,6 +8,9 @@ from benchmarks.headsup.public_methods import public_methods
 from benchmarks.peers.packaged_weights import NoPackageError
 from headsup.restoring.photo_restorer import PhotoRestorer
 
+COMPACT = "Real-ESRGAN compact"
+"""The small public network."""
+
 X4PLUS = "Real-ESRGAN x4plus"
 """The large network, 16.7 million weights."""
 
@@ -28,7 +31,7 @@ def rivals() -> Rivals:
         OSError: Likewise.
         MissingPackageError: Likewise.
     """
-    found: dict[str, Method] = {"bicubic": enlarged, "Real-ESRGAN compact": real_esrgan(), **public_methods()}
+    found: dict[str, Method] = {"bicubic": enlarged, COMPACT: real_esrgan(), **public_methods()}
     try:
         return Rivals({**found, X4PLUS: real_esrgan_x4plus()}, "")
     except NoPackageError as error:

@@ -102,9 +102,8 @@ def sheet(people: Sequence[Shown], methods: Mapping[str, Method]) -> Float[Tenso
 
 def row(sample: Sample, damage: Damage, methods: Mapping[str, Method]) -> list[Panel]:
     """The face in the input, its pixels as squares, in every result, in the truth, and in the references."""
-    squares = sample.low.repeat_interleave(damage.scale, dim=1).repeat_interleave(damage.scale, dim=2)
     results = {name: to_8_bit(method(sample)) for name, method in methods.items()}
-    images = {f"input, {damage.words}": squares, **results, "truth": sample.truth}
+    images = {f"input, {damage.words}": squares(sample, damage), **results, "truth": sample.truth}
     panels = [Panel(close(image, sample), caption) for caption, image in images.items()]
     side = panels[0].image.shape[2]
     references = [sample.reference, *sample.further]
@@ -112,6 +111,11 @@ def row(sample: Sample, damage: Damage, methods: Mapping[str, Method]) -> list[P
         *panels,
         *(Panel(bicubic(each, side, side).clamp(0, 1), "reference") for each in references if each is not None),
     ]
+
+
+def squares(sample: Sample, damage: Damage) -> Float[Tensor, "3 h w"]:
+    """The input at the truth's size, its pixels as squares."""
+    return sample.low.repeat_interleave(damage.scale, dim=1).repeat_interleave(damage.scale, dim=2)
 
 
 def close(image: Float[Tensor, "3 h w"], sample: Sample) -> Float[Tensor, "3 s s"]:
