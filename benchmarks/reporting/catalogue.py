@@ -67,6 +67,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("restorer_step", "benchmarks.speed.restorer_step", quick=False),
         Benchmark("correlation_loss", "benchmarks.speed.correlation_loss"),
         Benchmark("alignment_operator", "benchmarks.speed.alignment_operator"),
+        Benchmark("structural_similarity", "benchmarks.speed.structural_similarity"),
         Benchmark("face_alignment", "benchmarks.speed.face_alignment", quick=False),
         Benchmark("training_throughput", "benchmarks.speed.training_throughput", quick=False),
         Benchmark("compiled_training", "benchmarks.speed.compiled_training", quick=False),

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
+from faceops.detection.mean_look import MeanLook, corners_and_landmarks
 from faceops.geometry.boxes import intersection_over_union, longer_sides
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import MIRRORED
@@ -45,8 +46,7 @@ def look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fac
 def _look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Faces) -> Faces:
     windows = (longer_sides(faces.boxes) * MARGIN).round().clamp(min=8)
     corners = ((faces.boxes[:, :2] + faces.boxes[:, 2:] - windows[:, None]) / 2).round()
-    points = faces.landmarks.new_zeros(len(faces), 7, 2)
-    views = points.new_zeros(len(faces))
+    look = MeanLook(faces)
     for side in SIDES:
         crops = torch.cat(
             [
@@ -56,19 +56,15 @@ def _look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fa
                 )
             ]
         )
-        scales = (windows / side)[:, None, None]
         for seen in (detector(crops), mirrored(detector(crops.flip(-1)), side)):
             owner = seen.image_index
-            found = torch.cat([seen.boxes.unflatten(1, (2, 2)), seen.landmarks], dim=1)
-            found = (found + 0.5) * scales[owner] - 0.5 + corners[owner, None]
-            best, which = matched(faces, found[:, :2].flatten(1), owner)
-            points[best] += found[which]
-            views[best] += 1
-    again = views > 0
-    points = points[again] / views[again, None, None]
-    boxes, landmarks = faces.boxes.clone(), faces.landmarks.clone()
-    boxes[again], landmarks[again] = points[:, :2].flatten(1), points[:, 2:]
-    return Faces(faces.image_index, boxes, landmarks, faces.scores)
+            found = (
+                (corners_and_landmarks(seen) + 0.5) * (windows / side)[owner, None, None] - 0.5 + corners[owner, None]
+            )
+            back = Faces(owner, found[:, :2].flatten(1), found[:, 2:], seen.scores)
+            best, which = matched(faces, back.boxes, owner)
+            look.add(best, back.select(which))
+    return look.mean()
 
 
 def matched(faces: Faces, boxes: Float[Tensor, "m 4"], owner: Tensor) -> tuple[Tensor, Tensor]:

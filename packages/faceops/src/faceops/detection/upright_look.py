@@ -14,6 +14,7 @@ from torch import Tensor
 from faceops.detection.close_ups import AT_ONCE, SAME, mirrored
 from faceops.detection.detector import Detector
 from faceops.detection.exact_landmarks.second_look import ExactLandmarks
+from faceops.detection.mean_look import MeanLook
 from faceops.detection.suppression import suppress_overlaps
 from faceops.detection.turned_views import in_the_middle, seen_back
 from faceops.geometry.alignment import alignment_matrix, crop_faces
@@ -113,19 +114,14 @@ def look_upright(network: Detector, images: Float[Tensor, "b 3 h w"], faces: Fac
         faces: Whose landmarks are apart.
         sides: Of the close-ups, in pixels.
     """
-    points = faces.landmarks.new_zeros(len(faces), 7, 2)
-    scores, views = torch.zeros_like(faces.scores), torch.zeros_like(faces.scores)
+    look, scores = MeanLook(faces), torch.zeros_like(faces.scores)
     for side in sides:
         matrix = alignment_matrix(faces.landmarks, side)
         crops = crop_faces(images, matrix, faces.image_index, side).crops
         for seen in (network(crops), mirrored(network(crops.flip(-1)), side)):
             seen = seen.select(in_the_middle(seen, side)).likeliest()
             owner = seen.image_index
-            back = seen_back(seen, matrix[owner])
-            points[owner] += torch.cat([back.boxes.unflatten(1, (2, 2)), back.landmarks], dim=1)
+            look.add(owner, seen_back(seen, matrix[owner]))
             scores[owner] += seen.scores
-            views[owner] += 1
-    known = torch.cat([faces.boxes.unflatten(1, (2, 2)), faces.landmarks], dim=1)
-    points = torch.where(views[:, None, None] > 0, points / views.clamp(min=1)[:, None, None], known)
-    scores = (faces.scores + scores / (2 * len(sides))) / 2
-    return Faces(faces.image_index, points[:, :2].flatten(1), points[:, 2:], scores)
+    again = look.mean()
+    return Faces(again.image_index, again.boxes, again.landmarks, (faces.scores + scores / (2 * len(sides))) / 2)

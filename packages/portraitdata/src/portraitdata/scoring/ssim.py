@@ -1,7 +1,6 @@
 """SSIM: structural similarity (Wang et al. 2004)."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +12,8 @@ SIGMA = 1.5
 """Its standard deviation in pixels."""
 STABILISERS = (0.01**2, 0.03**2)
 """C1 and C2 of the paper, for values in [0, 1]."""
+STRIP = 64
+"""Rows that are compared together; their pixels stay in the processor's cache."""
 
 
 def gaussian_window(side: int = WINDOW, sigma: float = SIGMA) -> Float[Tensor, " side"]:
@@ -34,10 +35,17 @@ def local_means(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c vh vw"]:
         >>> local_means(torch.ones(1, 3, 16, 12)).shape
         torch.Size([1, 3, 6, 2])
     """
-    channels = images.shape[1]
-    window = gaussian_window().to(images).expand(channels, 1, 1, WINDOW)
-    rows = F.conv2d(images, window, groups=channels)
-    return F.conv2d(rows, window.mT, groups=channels)
+    return weighted_mean(weighted_mean(images, -2), -1)
+
+
+def weighted_mean(images: Float[Tensor, "*b h w"], dim: int) -> Float[Tensor, "*b _ _"]:
+    """Means in the Gaussian window along one dimension, by sums: a convolution of so few channels takes longer."""
+    kept = images.shape[dim] - WINDOW + 1
+    first, *others = gaussian_window().tolist()
+    total = images.narrow(dim, 0, kept) * first
+    for shift, weight in enumerate(others, start=1):
+        total.add_(images.narrow(dim, shift, kept), alpha=weight)
+    return total
 
 
 def ssim(
@@ -82,13 +90,21 @@ def ssim(
         ours, theirs = (y + (y * 255).round().div(255).sub(y).detach() for y in (ours, theirs))
     # Variances are differences of nearly equal numbers: half precision would lose them.
     with torch.autocast(ours.device.type, enabled=False):
-        stacked = torch.cat((ours, theirs, ours * ours, theirs * theirs, ours * theirs))
-        mean_x, mean_y, square_x, square_y, product = local_means(stacked).chunk(5)
-        c1, c2 = STABILISERS
-        # In this order equal images have exactly 1.
-        variances = (square_x - mean_x * mean_x) + (square_y - mean_y * mean_y)
-        contrast = (2 * (product - mean_x * mean_y) + c2) / (variances + c2)
-        if convention == "osediff":
-            contrast = contrast.clamp(min=0)
-        luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
-        return (luminance * contrast).flatten(1).mean(dim=1)
+        strips = range(0, ours.shape[-2] - WINDOW + 1, STRIP)
+        rows = [slice(top, top + STRIP + WINDOW - 1) for top in strips]
+        opposed = convention != "osediff"
+        maps = [similarity(ours[..., part, :], theirs[..., part, :], opposed) for part in rows]
+        return torch.cat(maps, dim=-2).flatten(1).mean(dim=1)
+
+
+def similarity(
+    ours: Float[Tensor, "b c h w"], theirs: Float[Tensor, "b c h w"], opposed: bool = True
+) -> Float[Tensor, "b c vh vw"]:
+    """SSIM around every pixel around which the window fits; where images are opposed below zero, or zero."""
+    mean_x, mean_y = local_means(ours), local_means(theirs)
+    c1, c2 = STABILISERS
+    # In this order equal images have exactly 1.
+    variances = (local_means(ours * ours) - mean_x * mean_x) + (local_means(theirs * theirs) - mean_y * mean_y)
+    contrast = (2 * (local_means(ours * theirs) - mean_x * mean_y) + c2) / (variances + c2)
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
+    return luminance * (contrast if opposed else contrast.clamp(min=0))
