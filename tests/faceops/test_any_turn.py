@@ -9,14 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from faceops.detection.detectors.any_turn import AnyTurn, decoded, padded
 from faceops.detection.detectors.any_turn_network import AnyTurnArguments, AnyTurnNetwork, ConvUnit, Predictions
-from faceops.detection.detectors.any_turn_weights import FILES, SHIPPED, load_any_turn, save_any_turn
+from faceops.detection.detectors.any_turn_weights import FILES, save_any_turn
 from faceops.detection.places import places_of
 from faceops.detection.selection import build_detector, build_network
 from faceops.images.files import load_picture
-from faceops.weights.cache import MissingWeightsError
 from faceops.weights.model_card import WeightsCard
 
-shipped = pytest.mark.skipif(not SHIPPED.is_file(), reason="no weights of any-turn come with this checkout")
 SMALL = AnyTurnArguments(4, 4, 8, 8, 8, 8)
 
 
@@ -102,7 +100,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     save_any_turn(network, path, WeightsCard(licence="CC0-1.0", steps=3))
     assert FILES.read_card(path).licence == "CC0-1.0"
-    again = load_any_turn(path)
+    again = FILES.load(path)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], tensor.half().float(), rtol=0, atol=0)
     assert isinstance(build_network("any-turn", path), AnyTurn)
@@ -110,7 +108,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
 
 def test_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="There is no weights file"):
-        load_any_turn(tmp_path / "absent.safetensors")
+        FILES.load(tmp_path / "absent.safetensors")
     path = tmp_path / "own.safetensors"
     network = AnyTurnNetwork(SMALL).fold()
     save_any_turn(network, path, WeightsCard())
@@ -118,19 +116,13 @@ def test_wrong_files(tmp_path: Path) -> None:
     header = {"architecture": "any-turn", "card": "{}"}
     save_file(tensors, path, header | {"arguments": '{"stem": 100000000}'})
     with pytest.raises(ValueError, match="must name the channels stem, entry, fine, middle, coarse, neck"):
-        load_any_turn(path)
+        FILES.load(path)
     arguments = '{"stem": 4, "entry": 4, "fine": 8, "middle": 8, "coarse": 8, "neck": 16}'
     save_file(tensors, path, header | {"arguments": arguments})
     with pytest.raises(ValueError, match="does not hold the weights of the network that its header describes"):
-        load_any_turn(path)
+        FILES.load(path)
     with pytest.raises(ValueError, match="between 0 and 1, got 2"):
         AnyTurn(threshold=2.0)
-
-
-def test_without_shipped_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("faceops.detection.detectors.any_turn_weights.SHIPPED", tmp_path / "any-turn.safetensors")
-    with pytest.raises(MissingWeightsError, match=r"Train some, see docs/faces\.md, .*; or take the detector yunet\."):
-        build_detector("any-turn")
 
 
 def test_own_weights_touch_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -142,20 +134,18 @@ def test_own_weights_touch_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert len(detector(torch.rand(2, 3, 100, 80))) == 0
 
 
-@shipped
 def test_what_is_shipped_says_what_it_is() -> None:
-    card = FILES.read_card(SHIPPED)
+    card = FILES.read_card(FILES.shipped)
     assert card.steps
     assert "CC0" in card.training_data
-    assert SHIPPED.stat().st_size < 1_000_000
-    assert SHIPPED.with_suffix(".md").is_file()
+    assert FILES.shipped.stat().st_size < 1_000_000
+    assert FILES.shipped.with_suffix(".md").is_file()
 
 
 def no_network(*_: object, **__: object) -> None:
     raise AssertionError("a connection was tried")
 
 
-@shipped
 def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without weights in the cache and without a network."""
     monkeypatch.setattr(socket, "socket", no_network)
@@ -164,7 +154,6 @@ def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(detector(torch.full((1, 3, 100, 80), 0.5))) == 0
 
 
-@shipped
 @pytest.mark.assets
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
 def test_portraits_at_every_turn(assets: Path, turn: int) -> None:

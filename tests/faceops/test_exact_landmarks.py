@@ -11,8 +11,6 @@ from faceops.detection.exact_landmarks import second_look
 from faceops.detection.exact_landmarks.landmark_network import SIDE, STEP, WINDOW, LandmarkNetwork, middles, spread
 from faceops.detection.exact_landmarks.landmark_weights import (
     FILES,
-    SHIPPED,
-    load_landmark_network,
     save_landmark_network,
 )
 from faceops.detection.exact_landmarks.second_look import ExactLandmarks
@@ -91,7 +89,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     network, path = small().fold(), tmp_path / "own.safetensors"
     save_landmark_network(network, path, WeightsCard(licence="CC0-1.0", steps=3))
     assert FILES.read_card(path).licence == "CC0-1.0"
-    again = load_landmark_network(path)
+    again = FILES.load(path)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], tensor.half().float(), rtol=0, atol=0)
 
@@ -190,11 +188,11 @@ def test_ears_and_hair_of_large_portraits_are_no_faces(assets: Path) -> None:
 
 
 def test_what_is_shipped_says_what_it_is() -> None:
-    card = FILES.read_card(SHIPPED)
+    card = FILES.read_card(FILES.shipped)
     assert card.steps
     assert "CC0" in card.training_data
-    assert SHIPPED.stat().st_size < 1_000_000
-    assert SHIPPED.with_suffix(".md").is_file()
+    assert FILES.shipped.stat().st_size < 1_000_000
+    assert FILES.shipped.with_suffix(".md").is_file()
 
 
 @pytest.mark.assets

@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from faceops.detection.detectors.any_turn_weights import FILES, load_any_turn
+from faceops.detection.detectors.any_turn_weights import FILES
 from faceops.detection.exact_landmarks import landmark_weights
 from faceops.images.files import Picture, save_picture
 from portraitdata.commands.export_detector import run_export_detector
@@ -79,7 +79,7 @@ def test_from_photographs_to_weights(source: LabelledFolder, tmp_path: Path) -> 
     recipe.network.eval()
     images = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
-        for exported, trained in zip(load_any_turn(options.output)(images), recipe.network(images), strict=True):
+        for exported, trained in zip(FILES.load(options.output)(images), recipe.network(images), strict=True):
             torch.testing.assert_close(exported, trained, atol=2e-2, rtol=2e-2)
 
 
@@ -114,7 +114,7 @@ def test_from_photographs_to_exact_landmarks(source: LabelledFolder, tmp_path: P
     recipe.network.eval()
     images = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
-        exported = landmark_weights.load_landmark_network(options.output)(images)
+        exported = landmark_weights.FILES.load(options.output)(images)
         torch.testing.assert_close(exported, recipe.network(images), atol=2e-2, rtol=2e-2)
 
 

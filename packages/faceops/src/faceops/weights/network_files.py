@@ -9,9 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from faceops.weights.cache import MissingWeightsError
 from faceops.weights.header import Architecture, header_metadata, read_parts
 from faceops.weights.model_card import WeightsCard, known_fields
 from faceops.weights.reading import check_finite
+from faceops.weights.shipped import SUFFIX
 from faceops.weights.writing import write_weights
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -53,12 +55,21 @@ class NetworkFiles(Generic[Network]):
         parts = {"arguments": dict(arguments), "card": asdict(card)}
         write_weights(network.state_dict(), header_metadata(self.architecture, parts), path, half=True)
 
-    def load(self, path: Path) -> Network:
-        """Network of a file, in float32 and evaluation mode.
+    @property
+    def shipped(self) -> Path:
+        """The weights that come with the package."""
+        return Path(__file__).with_name(self.name + SUFFIX)
+
+    def load(self, file: Path | str | None = None) -> Network:
+        """Network of a file, in float32 and evaluation mode; that of the package if None.
 
         Raises:
             ValueError: If the file holds no weights of this kind.
+            MissingWeightsError: If there is no such file.
         """
+        path = self.shipped if file is None else Path(file)
+        if not path.is_file():
+            raise MissingWeightsError(f"There is no weights file {path}.")
         arguments = self.read_arguments(path)
         with torch.device("meta"):  # shapes alone: whoever wrote the file may claim a network of any size
             wanted = self.build(arguments).state_dict()

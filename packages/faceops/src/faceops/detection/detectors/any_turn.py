@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detectors.any_turn_network import STRIDES, AnyTurnNetwork, Predictions
-from faceops.detection.detectors.any_turn_weights import load_any_turn
+from faceops.detection.detectors.any_turn_weights import FILES
 from faceops.detection.places import boxes_at, places_of, points_at
 from faceops.detection.suppression import suppress_overlaps
 from faceops.geometry.faces import Faces
@@ -30,13 +30,13 @@ class AnyTurn:
     `build_detector` adds the copies that bring every face to a size it knows.
 
     Args:
-        weights: File of weights; those that come with the package if None, where some do.
+        weights: File of weights; those that come with the package if None.
         threshold: Least score of a face, in [0, 1].
         device: Where to compute; images are taken there.
 
     Raises:
         ValueError: If the threshold is not in [0, 1], or the file holds no weights of this detector.
-        MissingWeightsError: If there is no such file, or no weights come with this installation.
+        MissingWeightsError: If there is no such file.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class AnyTurn:
         if not 0 <= threshold <= 1:
             raise ValueError(f"A threshold of scores is between 0 and 1, got {threshold}.")
         self.threshold, self.device = threshold, torch.device(device)
-        network = load_any_turn(weights).to(memory_format=torch.channels_last)
+        network = FILES.load(weights).to(memory_format=torch.channels_last)
         self.network: AnyTurnNetwork = network.to(self.device)
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.exact_landmarks.landmark_network import SIDE, WINDOW, middles, spread
-from faceops.detection.exact_landmarks.landmark_weights import load_landmark_network
+from faceops.detection.exact_landmarks.landmark_weights import FILES
 from faceops.geometry.alignment import alignment_matrix, crop_faces
 from faceops.geometry.boxes import longer_sides
 from faceops.geometry.faces import Faces
@@ -54,7 +54,7 @@ class ExactLandmarks:
 
     def __init__(self, weights: Path | str | None = None, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        network = load_landmark_network(weights).to(memory_format=torch.channels_last)
+        network = FILES.load(weights).to(memory_format=torch.channels_last)
         self.network = network.to(self.device)
 
     @torch.no_grad()
