@@ -1,5 +1,6 @@
 """BoundaryArtifact on real portraits, from untouched to badly pasted faces; and its time."""
 
+from collections.abc import Sequence
 from functools import partial
 from statistics import mean
 
@@ -23,19 +24,22 @@ ALONE = ("hard square", "feathered square", "hard oval", "feathered oval")
 REFERENCED = ("feathered square", "feathered oval")
 """And with the untouched photograph as a reference."""
 
+EVERY: dict[Suite, int] = {"quick": 2, "full": 1}
+"""Of how many portraits one is taken."""
+
 SIDES = (512, 1024, 2048)
 """Sides of the images that are timed, in pixels."""
 
 
 def measure(suite: Suite) -> list[Table]:
     """Scores by kind of paste and mask, and time by size."""
-    return [*quality(), speed()]
+    return [*quality(PORTRAITS[:: EVERY[suite]]), speed()]
 
 
-def quality() -> list[Table]:
+def quality(names: Sequence[str]) -> list[Table]:
     """Mean score over the portraits, without and with the untouched one as a reference; and untouched ones alone."""
     detector = yunet()
-    portraits = [portrait(portraits_folder() / name, detector) for name in PORTRAITS]
+    portraits = [portrait(portraits_folder() / name, detector) for name in names]
     rows = [_row("untouched", [(p, p.photo) for p in portraits])]
     rows.append(_row("aligned, put back", [(p, p.pasted_back) for p in portraits]))
     for kind, changes in PASTES.items():

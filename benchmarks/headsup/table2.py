@@ -54,11 +54,10 @@ def measure(suite: Suite) -> list[Table]:
 
 def sets(suite: Suite) -> list[DegradedSet]:
     """What is restored."""
-    portraits, quick = held_out_portraits(), suite == "quick"
-    words = "held-out portraits"
-    found = [DegradedSet(p, portraits, 256, p, 8 if quick else None, words) for p in ("realesrgan", "mild")]
-    if quick:
-        return found
+    portraits, words = held_out_portraits(), "held-out portraits"
+    if suite == "quick":
+        return [DegradedSet("realesrgan", portraits, 256, "realesrgan", 8, words)]
+    found = [DegradedSet(p, portraits, 256, p, None, words) for p in ("realesrgan", "mild")]
     found += [DegradedSet(f"{p}_512", portraits, 512, p, None, words) for p in ("realesrgan", "mild")]
     lfw = held_out_lfw()
     return [*found, *(DegradedSet(f"lfw_{p}", lfw, 128, p, 48, "held-out LFW") for p in ("realesrgan", "mild"))]

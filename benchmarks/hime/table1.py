@@ -35,7 +35,7 @@ from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic
 
 SCALES = (8, 4)
-QUICK = 60
+QUICK = 40
 """Photographs of the quick suite, evenly spread over all."""
 SHOWN = 5
 """People on a sheet."""

@@ -41,6 +41,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("restorer_damage", "benchmarks.headsup.restorer_damage", any_weights=True),
         Benchmark("restorer_references", "benchmarks.headsup.restorer_references", any_weights=True),
         Benchmark("restorer_clothes", "benchmarks.headsup.restorer_clothes", any_weights=True),
+        Benchmark("restorer_fidelity", "benchmarks.headsup.restorer_fidelity", quick=False, any_weights=True),
         Benchmark("restorer_groups", "benchmarks.headsup.restorer_groups", quick=False, any_weights=True),
         Benchmark("front_picture", "benchmarks.headsup.front_picture", quick=False, any_weights=True),
         Benchmark("restorer_sheet", "benchmarks.headsup.restorer_sheet", quick=False, any_weights=True),

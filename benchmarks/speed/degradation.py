@@ -30,7 +30,7 @@ IMAGES = {256: 24, 512: 16, 1024: 6}
 
 BATCH = 8
 SCALE = 4
-REPEATS = 2
+REPEATS: dict[Suite, int] = {"quick": 1, "full": 2}
 QUALITIES = (30, 60, 80, 95)
 
 LIMIT = "The limit of `degrade` is libjpeg, which it must call: files as many and as large as the records want."
@@ -39,10 +39,10 @@ LIMIT = "The limit of `degrade` is libjpeg, which it must call: files as many an
 def measure(suite: Suite) -> list[Table]:
     """Speed by size and by preset, and the distance of both JPEGs in torch from libjpeg."""
     with one_thread():
-        return [by_size(), by_preset(), jpeg_distance()]
+        return [by_size(REPEATS[suite]), by_preset(REPEATS[suite]), jpeg_distance()]
 
 
-def by_size() -> Table:
+def by_size(repeats: int) -> Table:
     """The preset realesrgan at three sizes."""
     on_gpu = torch.cuda.is_available()
     rows: list[tuple[int | float, ...]] = []
@@ -56,7 +56,7 @@ def by_size() -> Table:
             partial(one_by_one, degrade, image, records),
             jpegs_alone(image, records),
         ]
-        *speeds, limit = (count / seconds for seconds in cpu_seconds(ways, REPEATS))
+        *speeds, limit = (count / seconds for seconds in cpu_seconds(ways, repeats))
         if on_gpu:
             speeds.append(count / gpu_seconds(tensor.cuda(), records))
         rows.append((side, *speeds, speeds[2] / speeds[0], limit))
@@ -66,7 +66,7 @@ def by_size() -> Table:
     return Table("degradation", title, columns, tuple(rows), ways_named, "images a CPU second", LIMIT)
 
 
-def by_preset() -> Table:
+def by_preset(repeats: int) -> Table:
     """All presets with a JPEG at 512 pixels on the CPU."""
     side, count = 512, IMAGES[512]
     image = photograph(side)
@@ -79,7 +79,7 @@ def by_preset() -> Table:
         records = [draw_record(preset, side, side, scale, (0, 0, index)) for index in range(count)]
         runs.append(partial(one_by_one, degrade, image, records))
         limits.append(jpegs_alone(image, records))
-    speeds, alone = ([count / seconds for seconds in cpu_seconds(each, REPEATS)] for each in (runs, limits))
+    speeds, alone = ([count / seconds for seconds in cpu_seconds(each, repeats)] for each in (runs, limits))
     rows = tuple(zip(names, speeds, alone, strict=True))
     columns = ("preset", "degrade", "its JPEG alone")
     title = f"Degradation of {side} x {side} pixels by preset: images a second of one core"

@@ -14,7 +14,7 @@ from portraitdata.scoring.ssim import STABILISERS, WINDOW, gaussian_window, ssim
 
 SIZES = ((16, 128), (1, 1024))
 """Images of a batch, and their side in pixels."""
-REPEATS = 5
+REPEATS = 3
 
 
 def ssim_by_convolution(restored: Tensor, target: Tensor) -> Tensor:
