@@ -14,7 +14,7 @@ SAID = {
     **{"--memory": "3.5", "--scale": "2"},
 }
 MEANT = RestoreOptions(2.0, (64, 48), 0.25, "adain", 512, 64, 3.5)
-ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, strip_metadata=True)
+ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, strip_metadata=True, give_back=0.2)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,12 @@ ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, s
         (
             "restore",
             "files.restore_files",
-            ["--confine-references", "false", "--reference-strength", "0.5", "--strip-metadata"],
+            [
+                *("--confine-references", "false", "--reference-strength", "0.5"),
+                "--strip-metadata",
+                "--give-back",
+                "0.2",
+            ],
             ALL_CHANGED,
         ),
         ("restore", "files.restore_files", [], MEANT),

@@ -26,6 +26,8 @@ class RestoreFilesOptions:
         base: Base model, if it is not where the weights say; a folder in diffusers' layout or a hub id.
         fidelity: Closeness to the input, from 0 (all restored detail) to 1 (damage removed, nothing invented).
         colour: Colour correction; wavelet keeps the low frequencies of the input, adain its mean and deviation.
+        give_back: Share of what the input shows beyond noise, and the result has lost, that is given back to it, from 0
+            to 1; default 0.4 with the small restorer that is shipped, 0 with restorers as in the paper.
         tile: Side of what is denoised at a time, in pixels of the result; does not change the result.
         overlap: Overlap of neighbouring tiles in pixels.
         memory: Limit of the memory in gigabytes; computes in smaller pieces, which takes longer.
@@ -57,6 +59,7 @@ class RestoreFilesOptions:
     base: Expert[str | None] = None
     fidelity: float = 0.0
     colour: Expert[Literal["wavelet", "adain", "none"]] = "wavelet"
+    give_back: Expert[float | None] = None
     tile: Expert[int] = 1024
     overlap: Expert[int] = 256
     memory: float | None = None

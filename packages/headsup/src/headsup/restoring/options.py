@@ -49,6 +49,9 @@ class RestoreOptions:
         reference_strength: How much references count, from 0, not at all, to 1: so much of the way from the latent
             without them to the one with them.
         strip_metadata: Leave out EXIF, XMP and IPTC of the input, see `faceops.images.files.Picture.without_metadata`.
+        give_back: How much of what the input shows beyond noise, and the restored picture does not, is given back to
+            it, from 0 to 1, see `headsup.restoring.back_projection`. None is `USUAL_SHARE` for restorers with a guiding
+            branch; others are as in the paper, which has nothing of the kind.
     """
 
     scale: float | None = None
@@ -61,12 +64,15 @@ class RestoreOptions:
     confine_references: bool = True
     reference_strength: float = 1.0
     strip_metadata: bool = False
+    give_back: float | None = None
 
     def __post_init__(self) -> None:
         if self.scale is not None and not 0 < self.scale <= LARGEST_SCALE:
             raise ValueError(f"The scale must be above 0 and at most {LARGEST_SCALE:g}, got {self.scale:g}.")
         if not 0 <= self.fidelity <= 1:
             raise ValueError(f"The fidelity is from 0 to 1, got {self.fidelity:g}.")
+        if self.give_back is not None and not 0 <= self.give_back <= 1:
+            raise ValueError(f"The share of the input to be given back is from 0 to 1, got {self.give_back:g}.")
         if not 0 <= self.reference_strength <= 1:
             raise ValueError(f"The strength of references is from 0 to 1, got {self.reference_strength:g}.")
         if self.size is not None and min(self.size) < 1:

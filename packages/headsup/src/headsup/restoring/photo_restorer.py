@@ -27,6 +27,7 @@ from headsup.model.one_step import OneStepRestorer
 from headsup.model.prompts import ConstantPrompt, Prompts, TaggedPrompts, Tagger
 from headsup.model.reference_attention import References, mask_of
 from headsup.model.reference_layout import ReferenceLayout
+from headsup.restoring.back_projection import USUAL_SHARE, back_projected
 from headsup.restoring.colour import correct_colour
 from headsup.restoring.options import GRID, RestoreOptions
 from headsup.restoring.references.reference_reach import at_latent_size, denoise_within, lay_out_reach
@@ -192,11 +193,17 @@ class PhotoRestorer:
         with measured(seconds, "decode"):
             image, faithful = (x[..., :height, :width] for x in self._decode(z_h, canvas, guiding.placed, budget))
             faithful = faithful.clamp(0, 1)
-        image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)[0].cpu()
+        image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)
+        image = back_projected(image, enlarged, width / picture.pixels.shape[-1], self._share(options))[0].cpu()
         alpha = None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)
         result = replace(picture, pixels=image, alpha=alpha)
         own = None if self.restorer.guidance is None else faithful[0].cpu()
         return Restored(result, enlarged[0].cpu(), seconds, own)
+
+    def _share(self, options: RestoreOptions) -> float:
+        """How much of the input is given back."""
+        usual = 0.0 if self.restorer.guidance is None else USUAL_SHARE
+        return usual if options.give_back is None else options.give_back
 
     def _decode(
         self,
