@@ -73,5 +73,6 @@ def wiener_gain(difference: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"
     light = difference.mean(dim=1, keepdim=True)
     energy = F.avg_pool2d(light.square(), WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
     telling = where(energy > STEP**2, light.abs(), nan)
-    deviation = 1.4826 * telling.flatten(1).nanmedian(dim=1).values.nan_to_num(0).view(-1, 1, 1, 1)
+    median = telling.flatten(1).cpu().nanmedian(dim=1).values.nan_to_num(0)  # not every device has it
+    deviation = 1.4826 * median.to(light).view(-1, 1, 1, 1)
     return (1 - NOISE_VARIANCES * deviation.square() / energy.clamp(min=STEP**2)).clamp(0, 1)
