@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
-from faceops.detection.mean_look import MeanLook, corners_and_landmarks
+from faceops.detection.mean_look import MeanLook
 from faceops.geometry.boxes import intersection_over_union, longer_sides
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import MIRRORED
@@ -56,11 +56,10 @@ def _look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fa
                 )
             ]
         )
+        scales = (windows / side)[:, None, None]
         for seen in (detector(crops), mirrored(detector(crops.flip(-1)), side)):
             owner = seen.image_index
-            found = (
-                (corners_and_landmarks(seen) + 0.5) * (windows / side)[owner, None, None] - 0.5 + corners[owner, None]
-            )
+            found = (seen.points() + 0.5) * scales[owner] - 0.5 + corners[owner, None]
             back = Faces(owner, found[:, :2].flatten(1), found[:, 2:], seen.scores)
             best, which = matched(faces, back.boxes, owner)
             look.add(best, back.select(which))

@@ -34,17 +34,12 @@ class MeanLook:
             which: Numbers of the faces that it shows, each once, in the order of `seen`.
             seen: Those faces, in the coordinates of the first look.
         """
-        self.points[which] += corners_and_landmarks(seen)
+        self.points[which] += seen.points()
         self.looks[which] += 1
 
     def mean(self) -> Faces:
         """The faces at the mean of all looks, with the scores of the first one."""
         again = self.looks > 0
         mean = self.points / self.looks.clamp(min=1)[:, None, None]
-        points = torch.where(again[:, None, None], mean, corners_and_landmarks(self.faces))
+        points = torch.where(again[:, None, None], mean, self.faces.points())
         return Faces(self.faces.image_index, points[:, :2].flatten(1), points[:, 2:], self.faces.scores)
-
-
-def corners_and_landmarks(faces: Faces) -> Tensor:
-    """Points of each face, of shape (n, 7, 2): two corners of its box, then its landmarks."""
-    return torch.cat([faces.boxes.unflatten(1, (2, 2)), faces.landmarks], dim=1)

@@ -128,8 +128,7 @@ def turned_back(faces: Faces, turn: int, height: int, width: int) -> Faces:
         >>> turned_back(face, 1, height=10, width=20).boxes, turned_back(face, 2, 10, 20).boxes
         (tensor([[15.,  0., 18.,  2.]]), tensor([[17.,  5., 19.,  8.]]))
     """
-    points = torch.cat([faces.boxes.unflatten(1, (2, 2)), faces.landmarks], dim=1)
-    x, y = points.unbind(dim=-1)
+    x, y = faces.points().unbind(dim=-1)
     if turn == 1:
         x, y = width - 1 - y, x
     elif turn == 2:

@@ -69,6 +69,10 @@ class Faces:
         """
         return (self.landmarks[:, 1] - self.landmarks[:, 0]).norm(dim=-1)
 
+    def points(self) -> Float[Tensor, "n 7 2"]:
+        """Two corners of each box, then the landmarks."""
+        return torch.cat([self.boxes.unflatten(1, (2, 2)), self.landmarks], dim=1)
+
     def area(self) -> Float[Tensor, " n"]:
         """Area of the boxes in square pixels."""
         return areas(self.boxes)
