@@ -11,16 +11,13 @@ from hime.variants import TABLE_1
 
 GIGA = 1e9
 
-RESTORERS: dict[Suite, tuple[tuple[Architecture, int], ...]] = {
-    "quick": (("tiny", 512), ("sd21", 512)),
-    "full": (("tiny", 512), ("sd21", 512), ("sd21", 1024)),
-}
+RESTORERS: tuple[tuple[Architecture, int], ...] = ("tiny", 512), ("sd21", 512), ("sd21", 1024)
 """Architectures, and the side of the image in pixels."""
 
 
 def measure(suite: Suite) -> list[Table]:
     """Sizes of HIME at the settings of Table 1, of the restorers, and what training one holds."""
-    training = [restorer_profile(architecture, size, "train") for architecture, size in RESTORERS[suite]]
+    training = [restorer_profile(architecture, size, "train") for architecture, size in RESTORERS]
     return [himes(), restorers(training), training_memory(training)]
 
 
