@@ -9,6 +9,8 @@ ASSETS := $(wildcard ../shared/assets)
 export PORTRAIT_ASSETS ?= $(if $(ASSETS),$(abspath $(ASSETS)),)
 export OMP_NUM_THREADS ?= 2
 SUITE ?= quick
+# Compiled again for every process, the imports would take twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format benchmark clean

