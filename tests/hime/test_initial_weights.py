@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from hime.blocks.spynet import SPyNet
 from hime.network import HIME
 from hime.training.initial_weights import begin_as, begin_flow
 from hime.training.reconstruction import ReconstructionSuperResolver
-from hime.weights.files import load_network
+from hime.weights.files import load_network, save_weights
+from hime.weights.model_card import ModelCard
 
 PUBLIC_FLOW = {
     (0, 0): (-4.08338, 2.75273),
@@ -132,7 +134,49 @@ def test_the_same_kind_is_taken_over_whole() -> None:
     assert all(torch.equal(value, trained[name]) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize(("network", "weights"), [(HIME(4), "small-x8"), (HIME(8), "large-x8")], ids=["scale", "flow"])
+@pytest.mark.parametrize(
+    ("network", "weights"), [(HIME(4, lr_blocks=4), "small-x8"), (HIME(8), "large-x8")], ids=["blocks", "flow"]
+)
 def test_another_kind_is_refused(network: HIME, weights: str) -> None:
     with pytest.raises(ValueError, match=f"The weights {weights} are of .* make them equal"):
         begin_as(network, weights)
+
+
+def other_scale(before: int, after: int, tmp_path: Path) -> tuple[HIME, HIME]:
+    """A small network with random weights, and one of another magnification that begins as it."""
+    torch.manual_seed(0)
+    old, new = (HIME(scale, channels=8, reconstruction_blocks=1, offset_channels=8) for scale in (before, after))
+    with torch.no_grad():
+        for parameter in old.parameters():
+            parameter.normal_(std=0.1)
+    save_weights(old, tmp_path / "old.safetensors", ModelCard())
+    begin_as(new, str(tmp_path / "old.safetensors"))
+    return old, new
+
+
+@torch.no_grad()
+def test_weights_of_a_larger_magnification_begin_as_its_means(tmp_path: Path) -> None:
+    old, new = other_scale(4, 2, tmp_path)
+    features, reference = torch.rand(2, 8, 5, 6), torch.rand(1, 3, 8, 12)
+    torch.testing.assert_close(new.reconstructor(features), F.avg_pool2d(old.reconstructor(features), 2))
+    enlarged = F.interpolate(reference, scale_factor=2, mode="nearest")
+    torch.testing.assert_close(new.hr_extractor(reference), old.hr_extractor(enlarged))
+    lr = torch.rand(1, 3, 4, 6)
+    torch.testing.assert_close(new.lr_extractor(lr), old.lr_extractor(lr))
+
+
+@torch.no_grad()
+def test_weights_of_a_smaller_magnification_begin_as_its_pixels_repeated(tmp_path: Path) -> None:
+    old, new = other_scale(4, 8, tmp_path)
+    features, reference = torch.rand(2, 8, 5, 6), torch.rand(1, 3, 16, 24)
+    repeated = F.interpolate(old.reconstructor(features), scale_factor=2, mode="nearest")
+    torch.testing.assert_close(new.reconstructor(features), repeated)
+    torch.testing.assert_close(new.hr_extractor(reference), old.hr_extractor(F.avg_pool2d(reference, 2)))
+
+
+def test_a_network_without_references_begins_at_another_magnification_too(tmp_path: Path) -> None:
+    plain = HIME(4, alignment="none", channels=8, reconstruction_blocks=1)
+    save_weights(plain, tmp_path / "plain.safetensors", ModelCard())
+    begin_as(HIME(3, alignment="none", channels=8, reconstruction_blocks=1), str(tmp_path / "plain.safetensors"))
+    with pytest.raises(ValueError, match="make them equal"):
+        begin_as(HIME(3, alignment="none", channels=16, reconstruction_blocks=1), str(tmp_path / "plain.safetensors"))

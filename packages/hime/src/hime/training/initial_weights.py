@@ -5,6 +5,7 @@ from pathlib import Path
 from hime.blocks.alignment import FlowGuidedAlignment
 from hime.blocks.spynet import published_weights
 from hime.network import HIME
+from hime.training.other_magnification import for_magnification
 from hime.weights.files import load_network
 from portraitdata.networks.safe_loading import load_safely
 
@@ -16,7 +17,8 @@ def begin_as(network: HIME, initial_weights: str) -> None:
     """Give a network the weights of a trained one.
 
     HIME (large) may begin as HIME (small): its flow is zero at first, so that it gives the small one's images until
-    the flow is trained. The paper does not say how it trained the large one.
+    the flow is trained. The paper does not say how it trained the large one. A network may also begin as one of another
+    magnification, see `hime.training.other_magnification`.
 
     Args:
         network: Network to be trained; changed.
@@ -28,7 +30,7 @@ def begin_as(network: HIME, initial_weights: str) -> None:
     """
     trained = load_network(initial_weights)
     gains_flow = trained.arguments.alignment == "dcn" and network.arguments.alignment == "flow_dcn"
-    comparable = trained.arguments
+    comparable = trained.arguments._replace(scale=network.scale)
     if gains_flow:
         comparable = comparable._replace(alignment="flow_dcn", flow_grid=network.arguments.flow_grid)
     if comparable != network.arguments:
@@ -37,7 +39,10 @@ def begin_as(network: HIME, initial_weights: str) -> None:
             f"{network.arguments}: make them equal or leave initial_weights out."
         )
     flow = {name: value for name, value in network.state_dict().items() if gains_flow and name.startswith(FLOW)}
-    network.load_state_dict(trained.state_dict() | flow)
+    weights = trained.state_dict()
+    if trained.scale != network.scale:
+        weights = for_magnification(weights, trained.scale, network.scale)
+    network.load_state_dict(weights | flow)
 
 
 def begin_flow(network: HIME, weights: str | Path) -> None:
