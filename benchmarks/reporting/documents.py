@@ -12,9 +12,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from benchmarks.reporting.headlines import NAME, headlines, sources
+from benchmarks.reporting.headlines import NAME, Found, headlines, sources
 from benchmarks.reporting.results import Outcome
 from benchmarks.reporting.wording import markdown_table, shown
 from faceops.atomic_files import replacing
@@ -37,6 +36,9 @@ FIGURE = re.compile(
 IMAGES = Path("docs/images")
 """Folder of the published pictures, from the root."""
 
+NOTHING: Mapping[str, Found] = {}
+"""Of tables that were measured anew."""
+
 MACHINE = "machine"
 """Row of a figure that is no measurement, but what it depends on."""
 
@@ -48,7 +50,7 @@ def documents(root: Path) -> list[Path]:
 
 
 def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterator[Path]:
-    """Keep the measured tables that documents show, and write them there.
+    """Keep the measured tables that documents show, and write them there; nothing where anything is missing.
 
     Args:
         results: What has been measured.
@@ -65,15 +67,16 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
     tables = {table["name"]: table for outcome in results.values() for table in outcome.tables}
     texts = {document: document.read_text() for document in documents(root)}
     shown = {name for text in texts.values() for name in names_in(text)}
-    for name in shown & tables.keys():
-        keep(tables[name], root)
+    measured = {name: tables[name] for name in shown & tables.keys()}
     if NAME in shown:
-        keep(headlines({name: _kept(name, root) for name in sources()}), root)
-    for document, text in texts.items():
-        filled = filled_in(text, root)
-        if filled != text:
+        measured[NAME] = headlines({name: _found(name, root, measured) for name in sources()})
+    filled = {document: filled_in(text, root, measured) for document, text in texts.items()}
+    for table in measured.values():
+        keep(table, root)
+    for document, text in filled.items():
+        if text != texts[document]:
             with replacing(document) as temporary:
-                temporary.write_text(filled)
+                temporary.write_text(text)
             yield document
     files = {picture["file"] for table in tables.values() for picture in table["pictures"]}
     for file in sorted(files):
@@ -89,7 +92,7 @@ def names_in(text: str) -> list[str]:
     return list(dict.fromkeys(found["name"] for form in (BLOCK, FIGURE) for found in form.finditer(text)))
 
 
-def keep(table: Mapping[str, Any], root: Path) -> None:
+def keep(table: Found, root: Path) -> None:
     """Write the figures of a table, and what they depend on, to the folder of published results."""
     (root / KEPT).mkdir(parents=True, exist_ok=True)
     chosen = {name: table[name] for name in ("name", "title", "machine", "columns", "rows", "note")}
@@ -97,31 +100,38 @@ def keep(table: Mapping[str, Any], root: Path) -> None:
         temporary.write_text(json.dumps(chosen, indent=1) + "\n")
 
 
-def filled_in(text: str, root: Path) -> str:
+def filled_in(text: str, root: Path, measured: Mapping[str, Found] = NOTHING) -> str:
     """A document with the published figures in its tables and sentences.
+
+    Args:
+        measured: Tables that take the place of published ones, by name.
 
     Raises:
         ValueError: If a table is not published, or has no such row or column.
     """
 
     def table(block: re.Match[str]) -> str:
-        return block["start"] + _table(_kept(block["name"], root), block["columns"]) + block["end"]
+        return block["start"] + _table(_found(block["name"], root, measured), block["columns"]) + block["end"]
 
-    def figure(found: re.Match[str]) -> str:
-        return found["start"] + _figure(_kept(found["name"], root), found["row"], found["column"]) + found["end"]
+    def figure(asked: re.Match[str]) -> str:
+        source = _found(asked["name"], root, measured)
+        return asked["start"] + _figure(source, asked["row"], asked["column"]) + asked["end"]
 
     return FIGURE.sub(figure, BLOCK.sub(table, text))
 
 
-def _kept(name: str, root: Path) -> dict[str, Any]:
+def _found(name: str, root: Path, measured: Mapping[str, Found]) -> Found:
+    """A table that was measured, else the published one."""
+    if name in measured:
+        return measured[name]
     path = root / KEPT / f"{name}.json"
     if not path.is_file():
         raise ValueError(f"{path} is not there: measure it with `python -m benchmarks`, and then --publish.")
-    table: dict[str, Any] = json.loads(path.read_text())
+    table: Found = json.loads(path.read_text())
     return table
 
 
-def _table(table: Mapping[str, Any], wanted: str | None) -> str:
+def _table(table: Found, wanted: str | None) -> str:
     """What was measured in all, then the chosen columns."""
     columns = table["columns"]
     chosen = columns if wanted is None else [columns[0], *(column.strip() for column in wanted.split(","))]
@@ -130,7 +140,7 @@ def _table(table: Mapping[str, Any], wanted: str | None) -> str:
     return f"*{table['title']}:*\n\n{grid}\n"
 
 
-def _figure(table: Mapping[str, Any], row: str, column: str) -> str:
+def _figure(table: Found, row: str, column: str) -> str:
     if row == MACHINE:
         if column not in table["machine"]:
             raise ValueError(f"The table {table['name']} says nothing of {column}, but {', '.join(table['machine'])}.")
@@ -141,7 +151,7 @@ def _figure(table: Mapping[str, Any], row: str, column: str) -> str:
     return shown(rows[row][_place(table, column)])
 
 
-def _place(table: Mapping[str, Any], column: str) -> int:
+def _place(table: Found, column: str) -> int:
     columns: list[str] = table["columns"]
     if column not in columns:
         raise ValueError(f"The table {table['name']} has no column {column}; it has {', '.join(columns)}.")

@@ -139,6 +139,10 @@ def test_sentences_get_their_figures(outcome: Outcome, tmp_path: Path) -> None:
 def test_figures_that_are_not_there(figure: str, sentence: str, outcome: Outcome, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("<!-- figure: speed: 5: ms -->?<!-- end of figure -->")
     assert list(publish({"a": outcome}, tmp_path, tmp_path))
-    (tmp_path / "README.md").write_text(f"<!-- figure: {figure} -->?<!-- end of figure -->")
+    text = f"<!-- figure: speed: 5: ms -->0<!-- end of figure --> <!-- figure: {figure} -->?<!-- end of figure -->"
+    (tmp_path / "README.md").write_text(text)
+    outcome.tables[0]["rows"][1][1] = 7.0
     with pytest.raises(ValueError, match=sentence):
-        list(publish({}, tmp_path, tmp_path))
+        list(publish({"a": outcome}, tmp_path, tmp_path))
+    assert (tmp_path / "README.md").read_text() == text  # and no table was kept before that was found
+    assert json.loads((tmp_path / "docs/results/speed.json").read_text())["rows"][1][1] == 0.0
