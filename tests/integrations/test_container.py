@@ -73,6 +73,12 @@ def test_the_shell_takes_every_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_nothing_is_compiled_again_at_every_start(name: str) -> None:
+    """Who runs it is not root, and cannot keep what is compiled."""
+    assert "--compile-bytecode" in install_command(name)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_nobody_is_root_when_it_starts(name: str) -> None:
     words = [word for word, _ in instructions(name)]
     (user,) = arguments(name, "USER")
