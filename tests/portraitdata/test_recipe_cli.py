@@ -117,9 +117,31 @@ def test_last_goes_on_in_the_same_run_of_tensorboard_at_the_rates_of_its_command
     assert sorted(os.listdir("runs/line")) == ["version_0", "version_1"]
 
 
+def test_the_last_step_has_a_checkpoint_and_a_finished_run_goes_on_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fit(monkeypatch, "--trainer.max_steps", "5")
+    checkpoints = Path("runs/line/version_0/checkpoints")
+    kept = {path.name: torch.load(path, weights_only=True)["global_step"] for path in checkpoints.iterdir()}
+    assert kept.pop("last.ckpt") == 5
+    assert list(kept.values()) == [5]
+    fit(monkeypatch, "--trainer.max_steps", "7", "--ckpt_path", "last")
+    assert torch.load(checkpoints / "last.ckpt", weights_only=True)["global_step"] == 7
+    assert sorted(rates(checkpoints.parent)) == list(range(7))
+
+
+def test_of_the_best_checkpoints_none_gives_way_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fit(monkeypatch, "--trainer.max_steps", "5", "--checkpoint.monitor", "rate", "--checkpoint.mode", "max")
+    steps = {path.name: torch.load(path, weights_only=True)["global_step"] for path in Path("runs").rglob("*.ckpt")}
+    assert steps.pop("last.ckpt") == 5
+    assert list(steps.values()) == [2]  # the highest rate of those that are monitored
+
+
 def test_what_was_logged_after_the_checkpoint_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    fit(monkeypatch, "--trainer.max_steps", "5", "--checkpoint.save_last", "true")
+    fit(monkeypatch, "--trainer.max_steps", "5", "--checkpoint.save_top_k", "-1")
     run = Path("runs/line/version_0")
     for path in (run / "checkpoints").glob("*.ckpt"):
         if torch.load(path, weights_only=True)["global_step"] != 4:

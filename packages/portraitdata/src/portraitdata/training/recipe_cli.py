@@ -23,6 +23,7 @@ from portraitdata.training.continued_run import (
     steps_of,
 )
 from portraitdata.training.fit_summary import FitSummary
+from portraitdata.training.last_step import LastStep
 from portraitdata.training.misspelt_keys import misspelt_keys
 from portraitdata.training.predictions import PredictionFolder
 from portraitdata.training.progress_lines import ProgressLines
@@ -95,7 +96,7 @@ class RecipeCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - as Lightning's
         """Trainer whose checkpoints are whole or not at all, unless its strategy writes them in a way of its own.
 
-        Where no terminal shows a progress bar, it writes lines.
+        The last step has one, too. Where no terminal shows a progress bar, it writes lines.
         """
         self.summary = FitSummary()
         trainer = super().instantiate_trainer(**kwargs)
@@ -103,7 +104,7 @@ class RecipeCLI(LightningCLI):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if not sys.stdout.isatty():
             callbacks = [ProgressLines() if isinstance(callback, BARS) else callback for callback in callbacks]
-        own = [StatedHyperparameters(), TerminationNote(), *callbacks, self.summary]
+        own = [StatedHyperparameters(), TerminationNote(), *callbacks, LastStep(), self.summary]
         trainer.callbacks = own  # type: ignore[attr-defined]
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeCheckpoints()
