@@ -74,7 +74,7 @@ def enlarge(headshot: Image.Image | None, exemplars: Sequence[str] | None, scale
 
     Args:
         exemplars: Files with the same person.
-        scale: 4 or 8.
+        scale: 2, 4 or 8.
 
     Returns:
         The result, and sentences on what is to be checked.
@@ -162,7 +162,7 @@ def build_page() -> "gradio.Blocks":
                 [
                     gradio.Image(type="pil", label="Headshot"),
                     photographs("Other photographs of the same person (optional)"),
-                    gradio.Radio([4, 8], value=4, label="Scale"),
+                    gradio.Radio([2, 4, 8], value=4, label="Scale"),
                 ],
                 outputs(),
                 flagging_mode="never",

@@ -128,6 +128,9 @@ def test_unknown_name_lists_the_known(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_choose_weights() -> None:
     assert choose_weights(None, 8, True) == "small-x8-perceptual"
     assert choose_weights("a.safetensors", None, False) == "a.safetensors"
+    assert choose_weights(None, 2, False) == "free-x2"
+    with pytest.raises(ValueError, match="Perceptual weights are for --scale 4 and 8"):
+        choose_weights(None, 2, True)
     for scale, perceptual in ((4, False), (None, True)):
         with pytest.raises(ValueError, match="not both"):
             choose_weights("a.safetensors", scale, perceptual)

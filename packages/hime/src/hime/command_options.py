@@ -19,7 +19,7 @@ class UpscaleOptions:
         low: Image to enlarge, a folder of images of one person, or - for an image that is piped in.
         output: Image to write, or folder; existing results are skipped; - pipes PNG on.
         exemplars: Photographs of the same person, or folders of them; any number, none gives weaker results.
-        scale: Magnification; selects shipped weights, default 4.
+        scale: Magnification, 2, 4 or 8; selects shipped weights, 4 by default.
         weights: Name of shipped weights, or a .safetensors file; instead of a scale.
         perceptual: Use the shipped weights trained with a perceptual loss: sharper, with larger errors.
         maps: Folder for two heat maps of every exemplar: its weight, dark for 0 and light for 1, and its similarity
@@ -43,7 +43,7 @@ class UpscaleOptions:
     _: KW_ONLY
     output: Path
     exemplars: Sequence[Path] = ()
-    scale: Literal[4, 8] | None = None
+    scale: Literal[2, 4, 8] | None = None
     weights: str | None = None
     perceptual: bool = False
     maps: Expert[Path | None] = None
