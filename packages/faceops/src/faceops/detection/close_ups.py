@@ -59,8 +59,7 @@ def _look_closer(detector: Detector, images: Float[Tensor, "b 3 h w"], faces: Fa
         scales = (windows / side)[:, None, None]
         for seen in (detector(crops), mirrored(detector(crops.flip(-1)), side)):
             owner = seen.image_index
-            found = (seen.points() + 0.5) * scales[owner] - 0.5 + corners[owner, None]
-            back = Faces(owner, found[:, :2].flatten(1), found[:, 2:], seen.scores)
+            back = seen.with_points((seen.points() + 0.5) * scales[owner] - 0.5 + corners[owner, None])
             best, which = matched(faces, back.boxes, owner)
             look.add(best, back.select(which))
     return look.mean()

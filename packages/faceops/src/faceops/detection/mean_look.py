@@ -41,5 +41,4 @@ class MeanLook:
         """The faces at the mean of all looks, with the scores of the first one."""
         again = self.looks > 0
         mean = self.points / self.looks.clamp(min=1)[:, None, None]
-        points = torch.where(again[:, None, None], mean, self.faces.points())
-        return Faces(self.faces.image_index, points[:, :2].flatten(1), points[:, 2:], self.faces.scores)
+        return self.faces.with_points(torch.where(again[:, None, None], mean, self.faces.points()))

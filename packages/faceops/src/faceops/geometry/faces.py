@@ -73,6 +73,10 @@ class Faces:
         """Two corners of each box, then the landmarks."""
         return torch.cat([self.boxes.unflatten(1, (2, 2)), self.landmarks], dim=1)
 
+    def with_points(self, points: Float[Tensor, "n 7 2"]) -> "Faces":
+        """The same faces at other `points`."""
+        return Faces(self.image_index, points[:, :2].flatten(1), points[:, 2:], self.scores)
+
     def area(self) -> Float[Tensor, " n"]:
         """Area of the boxes in square pixels."""
         return areas(self.boxes)
