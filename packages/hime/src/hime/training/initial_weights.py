@@ -39,10 +39,7 @@ def begin_as(network: HIME, initial_weights: str) -> None:
             f"{network.arguments}: make them equal or leave initial_weights out."
         )
     flow = {name: value for name, value in network.state_dict().items() if gains_flow and name.startswith(FLOW)}
-    weights = trained.state_dict()
-    if trained.scale != network.scale:
-        weights = for_magnification(weights, trained.scale, network.scale)
-    network.load_state_dict(weights | flow)
+    network.load_state_dict(for_magnification(trained.state_dict(), trained.scale, network.scale) | flow)
 
 
 def begin_flow(network: HIME, weights: str | Path) -> None:

@@ -26,7 +26,7 @@ def for_magnification(weights: Mapping[str, Tensor], before: int, after: int) ->
     Args:
         weights: State of a network, with or without references.
         before: Its magnification.
-        after: The other one.
+        after: The other one; the same one changes no weight.
     """
     found = dict(weights)
     if EXTRACTOR in found:  # takes a sum over the cell, which stays the same

@@ -13,14 +13,20 @@ def shipped_weights() -> list[str]:
 
 
 def shipped_name(scale: int, perceptual: bool = False) -> str:
-    """Name of the shipped weights for a magnification of 2, 4 or 8; the perceptual ones are for 4 and 8.
+    """Name of the shipped weights for a magnification of 2, 4 or 8.
+
+    Raises:
+        ValueError: If there are none of the kind.
 
     Example:
         >>> shipped_name(8), shipped_name(4, perceptual=True), shipped_name(2)
         ('small-x8', 'small-x4-perceptual', 'free-x2')
     """
-    kind = "free" if scale == 2 else "small"
-    return f"{kind}-x{scale}" + ("-perceptual" if perceptual else "")
+    if scale != 2:
+        return f"small-x{scale}" + ("-perceptual" if perceptual else "")
+    if perceptual:
+        raise ValueError("Perceptual weights are for --scale 4 and 8: choose one of them, or leave --perceptual out.")
+    return "free-x2"
 
 
 def find_weights(name_or_path: str | Path) -> Path:
@@ -44,10 +50,6 @@ def choose_weights(name_or_path: str | None, scale: int | None, perceptual: bool
         'small-x4'
     """
     if name_or_path is None:
-        if perceptual and scale == 2:
-            raise ValueError(
-                "Perceptual weights are for --scale 4 and 8: choose one of them, or leave --perceptual out."
-            )
         return shipped_name(scale or 4, perceptual)
     if perceptual or scale is not None:
         raise ValueError("Name the weights, or choose shipped ones by --scale and --perceptual, but not both.")
