@@ -30,7 +30,7 @@ from faceops.images.files import load_picture
 HELD_OUT = ROOT / "lightning_configs/faceops/held_out.txt"
 """Portraits of people whom the detector never saw."""
 
-LFW_IMAGES = {"quick": 250, "full": 1000}
+LFW_IMAGES = {"quick": 250, "full": 500}
 PORTRAIT_SIDE = 320
 """Side in pixels to which portraits are reduced."""
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.hime.agreement import change, told
 from benchmarks.hime.experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, Experiment
-from benchmarks.hime.miniature_trainings import Training, trained
+from benchmarks.hime.miniature_trainings import Training, train
 from benchmarks.hime.portrait_scores import (
     Enlarge,
     enlarged_by_bicubic,
@@ -55,10 +55,12 @@ class Scoring:
     """
 
     def __init__(self, suite: Suite) -> None:
+        if suite == "full":
+            train(training for training, _ in wanted())
         ways: dict[Way, Enlarge] = {
-            (training, references): with_first(load_network(trained(training)), references)
+            (training, references): with_first(load_network(training.weights), references)
             for training, references in wanted()
-            if suite == "full" or training.finished
+            if training.finished
         }
         self.trainings = {training for training, _ in ways}
         if not ways:

@@ -1,14 +1,18 @@
 """The trainings behind HIME's ablations, in miniature: `hime fit` on the files of the paper's tables, minutes each.
 
-A training that has been finished is not run again; one that was stopped goes on from its last checkpoint.
+Networks this small gain nothing from a second thread, so that each has one, and several are trained at a time. A
+training that has been finished is not run again; one that was stopped goes on from its last checkpoint.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import yaml
 
 from benchmarks.photographs import photographs
@@ -59,17 +63,22 @@ class Training:
         return FOLDER / "runs" / self.name / "run" / "metrics.csv"
 
 
-def trained(training: Training) -> Path:
-    """Weights of a training, which is run if they are not there.
+def train(trainings: Iterable[Training]) -> None:
+    """Run those that are not finished, as many at a time as PyTorch has threads; what others start from comes first.
 
     Raises:
-        NoPhotographsError: If the training is to be run and LFW is not there.
-        subprocess.CalledProcessError: If it fails.
-        RuntimeError: If it is stopped.
+        NoPhotographsError: If there is one to be run and LFW is not there.
+        subprocess.CalledProcessError: If one fails.
+        RuntimeError: If one is stopped.
     """
-    if not training.finished:
-        _run(training, lfw_index())
-    return training.weights
+    wanted = dict.fromkeys(one for one in trainings if not one.finished)
+    if not wanted:
+        return
+    train(one.after for one in wanted if one.after is not None)
+    index = lfw_index()
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for _ in pool.map(lambda one: _run(one, index), wanted):
+            pass
 
 
 def lfw_index() -> Path:
@@ -99,7 +108,7 @@ def _run(training: Training, index: Path) -> None:
         *training.arguments,
     ]
     if training.after is not None:
-        options += ["--model.init_args.initial_weights", str(trained(training.after))]
+        options += ["--model.init_args.initial_weights", str(training.after.weights)]
     if training.backbone:
         options += ["--model.init_args.backbone", str(photographs() / training.backbone)]
     if last.is_file():

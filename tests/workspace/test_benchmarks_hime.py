@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.hime import ablations, table1, table5
 from benchmarks.hime.agreement import change, verdict
 from benchmarks.hime.experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
-from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end
+from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end, train
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from benchmarks.peers.rlfn import RLFN
@@ -197,6 +197,32 @@ def test_table1_lists_every_method_with_its_work(portraits: Portraits, monkeypat
     sheet = table1.sheet(4, methods, portraits)
     assert sheet.shape[0] == 3
     assert 0 <= sheet.min() < sheet.max() <= 1
+
+
+def test_trainings_follow_those_whose_weights_they_take_and_run_once_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = "benchmarks.hime.miniature_trainings"
+    ran: list[str] = []
+
+    def run(training: Training, index: Path) -> None:
+        if training.name == "broken":
+            raise RuntimeError("it is stopped")
+        assert training.after is None or training.after.finished
+        ran.append(training.name)
+        training.weights.touch()
+
+    monkeypatch.setattr(f"{module}.FOLDER", tmp_path)
+    monkeypatch.setattr(f"{module}.lfw_index", lambda: tmp_path / "index")
+    monkeypatch.setattr(f"{module}._run", run)
+    first = Training("first")
+    later, other = Training("later", after=first), Training("other")
+    train([later, other, later])
+    assert sorted(ran) == ["first", "later", "other"]
+    train([first, later])
+    assert len(ran) == 3
+    with pytest.raises(RuntimeError, match="it is stopped"):
+        train([Training("broken")])
 
 
 def test_ablations_score_what_is_finished_and_name_the_rest(
