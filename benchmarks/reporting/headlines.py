@@ -57,8 +57,10 @@ LINES: dict[str, Cells] = {
     "one photograph of the same day, 32 to 128 px: PSNR": of_one_day("small-x4"),
     "clean portraits, 128 to 512 px: PSNR": of_damage("clean", "PSNR"),
     "JPEG 35: PSNR": of_damage("JPEG 35", "PSNR"),
+    "JPEG 35: distance of VGG-16 (HED)": of_damage("JPEG 35", "VGG-16 (HED) distance"),
     "damaged as by Real-ESRGAN: PSNR": of_damage("realesrgan", "PSNR"),
     "damaged as by Real-ESRGAN: distance of VGG-16 (HED)": of_damage("realesrgan", "VGG-16 (HED) distance"),
+    "damaged as by Real-ESRGAN: likeness": of_damage("realesrgan", "ID EdgeFace-XS"),
     "mildly damaged, another expression as reference: PSNR of the face": of_references("face PSNR"),
     "mildly damaged, another expression as reference: likeness": of_references("ID EdgeFace-XS"),
 }
