@@ -46,8 +46,11 @@ def run(arguments: Namespace) -> None:
         write_results(results, arguments.output)
         write_report(results, arguments.output, sections_of(arguments.tests))
     if arguments.publish:
-        for document in publish(results, ROOT, arguments.output):
-            console.print(f"{document} has the new figures.")
+        try:
+            for document in publish(results, ROOT, arguments.output):
+                console.print(f"{document} has the new figures.")
+        except (ValueError, OSError) as error:
+            sys.exit(f"python -m benchmarks: {as_sentence(error)}")
     if results:
         console.print(f"The report is {write_report(results, arguments.output, sections_of(arguments.tests))}.")
 

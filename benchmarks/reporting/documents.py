@@ -63,6 +63,7 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
     Raises:
         ValueError: If a document wants what has neither been measured nor published before, or has no such row or
             column.
+        OSError: If a measured picture of a published one's name is not in the folder.
     """
     tables = {table["name"]: table for outcome in results.values() for table in outcome.tables}
     texts = {document: document.read_text() for document in documents(root)}
@@ -71,6 +72,9 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
     if NAME in shown:
         measured[NAME] = headlines({name: _found(name, root, measured) for name in sources()})
     filled = {document: filled_in(text, root, measured) for document, text in texts.items()}
+    files = {picture["file"] for table in tables.values() for picture in table["pictures"]}
+    published = [root / IMAGES / file for file in sorted(files) if (root / IMAGES / file).is_file()]
+    pictures = {path: (folder / path.name).read_bytes() for path in published}
     for table in measured.values():
         keep(table, root)
     for document, text in filled.items():
@@ -78,13 +82,11 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
             with replacing(document) as temporary:
                 temporary.write_text(text)
             yield document
-    files = {picture["file"] for table in tables.values() for picture in table["pictures"]}
-    for file in sorted(files):
-        published, measured = root / IMAGES / file, (folder / file).read_bytes()
-        if published.is_file() and published.read_bytes() != measured:
-            with replacing(published) as temporary:
-                temporary.write_bytes(measured)
-            yield published
+    for path, picture in pictures.items():
+        if path.read_bytes() != picture:
+            with replacing(path) as temporary:
+                temporary.write_bytes(picture)
+            yield path
 
 
 def names_in(text: str) -> list[str]:

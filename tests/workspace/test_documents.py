@@ -146,3 +146,19 @@ def test_figures_that_are_not_there(figure: str, sentence: str, outcome: Outcome
         list(publish({"a": outcome}, tmp_path, tmp_path))
     assert (tmp_path / "README.md").read_text() == text  # and no table was kept before that was found
     assert json.loads((tmp_path / "docs/results/speed.json").read_text())["rows"][1][1] == 0.0
+
+
+def test_pictures_take_the_place_of_published_ones(outcome: Outcome, tmp_path: Path) -> None:
+    table = outcome.tables[0] | {"pictures": [{"file": "sheet.jpg"}, {"file": "unpublished.jpg"}]}
+    measured = {"a": Outcome("quick", 1.0, {}, [table])}
+    (tmp_path / "README.md").write_text("<!-- figure: speed: 5: ms -->?<!-- end of figure -->")
+    published = tmp_path / "docs/images/sheet.jpg"
+    published.parent.mkdir(parents=True)
+    published.write_bytes(b"old")
+    with pytest.raises(FileNotFoundError, match=r"sheet\.jpg"):
+        list(publish(measured, tmp_path, tmp_path))
+    assert not (tmp_path / "docs/results").exists()  # nothing is written where anything is missing
+    (tmp_path / "sheet.jpg").write_bytes(b"new")
+    assert list(publish(measured, tmp_path, tmp_path)) == [tmp_path / "README.md", published]
+    assert published.read_bytes() == b"new"
+    assert [path.name for path in published.parent.iterdir()] == ["sheet.jpg"]
