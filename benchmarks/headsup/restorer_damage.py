@@ -57,9 +57,9 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     for damage in DAMAGES[suite]:
         rows += damaged(damage, f"{SIDE} px", people, methods, scorer)
     if few := FEW_PORTRAITS[suite]:
+        some, larger = everybody(SIDE, few), everybody(LARGE, few)
         for damage in OTHER_SCALES:
-            rows += damaged(damage, f"{SIDE} px, {few} of them", everybody(SIDE, few), methods, scorer)
-        larger = everybody(LARGE, few)
+            rows += damaged(damage, f"{SIDE} px, {few} of them", some, methods, scorer)
         rows += [*originals(f"{LARGE} px", larger, scorer), *damaged(Damage(4), f"{LARGE} px", larger, methods, scorer)]
     headings = scorer.columns
     return [

@@ -1,9 +1,8 @@
 """What `--fidelity` gives and takes: errors, distance, sharpness and likeness."""
 
-from benchmarks.headsup.damage import Damage
 from benchmarks.headsup.methods import Method, by_restorer, enlarged
 from benchmarks.headsup.original_portraits import everybody
-from benchmarks.headsup.restorer_damage import PORTRAITS, SIDE, damaged
+from benchmarks.headsup.restorer_damage import DAMAGES, PORTRAITS, SIDE, damaged
 from benchmarks.measures.restoration_judges import restoration_judges
 from benchmarks.reporting.table import Cell, Suite, Table
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -12,8 +11,6 @@ from headsup.weights.shipped import DEFAULT_WEIGHTS
 METRICS = ("psnr", "vgg16_hed", "sharpness", "id_edgeface")
 
 FIDELITIES = (0.0, 0.15, 0.3, 0.5, 1.0)
-
-DAMAGES = (Damage(4), Damage(4, quality=75), Damage(4, quality=35), Damage(4, "mild"), Damage(4, "realesrgan"))
 
 NOTE = (
     "Without references. The distance is that of VGG-16 (HED) around the face, which is not LPIPS; sharpness is the "
@@ -36,7 +33,7 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
     methods: dict[str, Method] = {"bicubic": enlarged}
     methods |= {f"{share:g}": by_restorer(restorer, referenced=False, fidelity=share) for share in FIDELITIES}
     rows: list[tuple[Cell, ...]] = []
-    for damage in DAMAGES:
+    for damage in DAMAGES["full"]:
         rows += damaged(damage, f"{SIDE} px", people, methods, scorer)
     columns = ("damage, truth", "fidelity", scorer.columns[0], "over bicubic, dB", *scorer.columns[1:])
     title = f"{weights} by fidelity, on {len(people)} held-out portraits"
