@@ -314,6 +314,21 @@ def test_a_table_with_a_way_back_is_kept(tmp_path):
         np.testing.assert_allclose(np.asarray(out).astype(int), COLOURS, atol=6)
 
 
+def test_colours_of_a_table_outside_srgb_come_back(tmp_path):
+    """Red is a fifth more in sRGB, so that 211 of red is the most that goes through it."""
+    profile = table_profile(lambda values: values * [1.2, 1, 1], lambda seen: seen / [1.2, 1, 1])
+    colours = np.array([(255, 0, 0), (0, 255, 0), (0, 90, 255), (128, 128, 128), (90, 120, 150)], np.uint8)
+    colours = colours.repeat(4, axis=0)[None].repeat(4, axis=0)
+    (tmp_path / "in.png").write_bytes(encoded(colours, profile))
+    picture = load_picture(tmp_path / "in.png")
+    assert (picture.icc_profile, picture.pixels[0, 0, 0].item()) == (profile, 1)
+    save_picture(picture, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        away = abs(np.asarray(out).astype(int) - colours)
+    assert away[:, :12].max() == 0
+    assert away.max() <= 6
+
+
 @pytest.mark.parametrize("back", [None, lambda values: values, lambda values: 0.94 * swapped(values)])
 def test_a_profile_without_a_way_back_is_left_for_good(tmp_path, back):
     profile = table_profile(swapped, back)

@@ -21,6 +21,7 @@ from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images import decoding
+from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
 from faceops.images.decoding import open_image, picture_count
 from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
@@ -175,6 +176,22 @@ def test_what_a_file_has_besides_its_pixels_is_kept(tmp_path: Path) -> None:
     # 16 bits are used, not padded
     assert (deep.pixels * 65535).round().remainder(257).count_nonzero() > 1000
     assert (tmp_path / "out/indexed.gif.png").is_file()
+
+
+def test_colours_outside_srgb_are_given_back(tmp_path: Path) -> None:
+    """Those of a telephone, where the result keeps to the input."""
+    profile = icc_profile(PRIMARIES[12], SRGB_CURVE, False)
+    pixels = (portrait("ann", "ben").permute(1, 2, 0) * 255).byte().numpy()
+    Image.fromarray(pixels).save(tmp_path / "low.png", icc_profile=profile)
+    options = RestoreOptions(scale=2.0, fidelity=1.0)
+    assert restore(tmp_path / "low.png", output=tmp_path / "out.png", options=options) == 0
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == profile
+        assert [out.getpixel(place) for place in ((40, 40), (120, 40), (4, 4))] == [
+            (255, 0, 0),
+            (0, 255, 0),
+            (127, 127, 127),
+        ]
 
 
 def test_the_same_bytes_every_time_and_the_size_wanted(tmp_path: Path) -> None:

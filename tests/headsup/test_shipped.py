@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.cli import main
 from headsup.model.autoencoder import decode, encode
@@ -64,6 +67,18 @@ def test_it_loads_without_a_network_and_gives_the_same_picture_every_time(name: 
     first, second = (restorer(small, RestoreOptions(scale=2.0)).picture.pixels for _ in range(2))
     assert first.shape == (3, 96, 80)
     torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_colours_outside_srgb_are_given_back(tmp_path: Path) -> None:
+    """Of Display P3: they are off by 30 to 120 of 255 where they are clipped."""
+    colours = np.array([[(255, 0, 0), (0, 255, 0), (255, 255, 0)], [(90, 90, 90), (200, 180, 170), (60, 70, 90)]])
+    low = Image.fromarray(colours.astype(np.uint8)).resize((72, 48), Image.Resampling.NEAREST)
+    low.save(tmp_path / "low.png", icc_profile=icc_profile(PRIMARIES[12], SRGB_CURVE, False))
+    result = PhotoRestorer.load("guided")(load_picture(tmp_path / "low.png"), RestoreOptions(scale=2.0)).picture
+    save_picture(result, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        middles = np.asarray(out).reshape(2, 48, 3, 48, 3)[:, 12:36, :, 12:36].mean(axis=(1, 3))
+    np.testing.assert_allclose(middles, colours, atol=8)
 
 
 @pytest.mark.slow

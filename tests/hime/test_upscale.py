@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from torch import nn
 
 from faceops.device import select_device
+from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
 from faceops.images.description import Description
 from faceops.images.errors import MissingImageError
 from faceops.images.files import Picture, load_picture, save_picture
@@ -342,6 +343,19 @@ def test_deep_transparent_profiled_files(weights: str, tmp_path: Path) -> None:
     assert out.bits == 16
     assert out.alpha is not None
     assert out.icc_profile == profile
+
+
+def test_colours_outside_srgb_are_given_back(tmp_path: Path) -> None:
+    """Of Display P3: they are off by 30 to 120 of 255 where they are clipped."""
+    profile = icc_profile(PRIMARIES[12], SRGB_CURVE, False)
+    colours = np.array([[(255, 0, 0), (0, 255, 0), (255, 255, 0)], [(90, 90, 90), (200, 180, 170), (60, 70, 90)]])
+    low = Image.fromarray(colours.astype(np.uint8)).resize((48, 32), Image.Resampling.NEAREST)
+    low.save(tmp_path / "low.png", icc_profile=profile)
+    files("free-x2", tmp_path / "low.png", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == profile
+        middles = np.asarray(out).reshape(2, 32, 3, 32, 3)[:, 8:24, :, 8:24].mean(axis=(1, 3))
+    np.testing.assert_allclose(middles, colours, atol=8)
 
 
 @pytest.mark.assets

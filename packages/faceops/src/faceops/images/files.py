@@ -1,7 +1,7 @@
 """The one door for image files: whatever the file holds, inside it is RGB in sRGB, in [0, 1].
 
-`load_picture` applies EXIF orientation and colour profile; `save_picture` gives the colours, the bit depth and the
-metadata of the original back.
+`load_picture` applies EXIF orientation and colour profile; `save_picture` gives the colours, also those outside sRGB,
+the bit depth and the metadata of the original back.
 """
 
 import warnings
@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float16
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,13 +25,10 @@ from faceops.images.errors import MissingImageError, UnsupportedImageError
 from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
 from faceops.images.regular_files import check_regular
+from faceops.images.working_colours import bands, clipped_part, own_values, resized_part, srgb_values
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
-
-
-BAND_PIXELS = 2**20
-"""Pixels whose colours are converted together."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,12 @@ class Picture:
     """EXIF block, orientation one."""
     description: Description = UNDESCRIBED
     """XMP, IPTC, captions and the density of the pixels."""
+    outside_srgb: Float16[Tensor, "3 _ _"] | None = None
+    """What clipping to sRGB took from the file's colours, in those of `icc_profile`, in [-1, 1]; None for nothing.
+
+    It is of the whole picture, at any size, and is added when the pixels are saved in that profile: a part of the
+    picture, or pixels of another, should have none.
+    """
 
     @property
     def has_metadata(self) -> bool:
@@ -115,7 +118,8 @@ def decode_image(file: EncodedImage) -> Picture:
     profile = raster.icc_profile
     if profile is not None and usable_profile(profile, raster.grey) is None:
         profile = None
-    values = colours.astype(np.float32) / full if profile is None else _srgb_values(colours, profile, raster.grey)
+    values = colours.astype(np.float32) / full if profile is None else srgb_values(colours, profile, raster.grey)
+    clipped = None if profile is None or raster.grey else clipped_part(colours, values, profile)
     alpha = None
     if raster.samples.shape[2] == 4:
         alpha = torch.from_numpy(raster.samples[..., 3].astype(np.float32) / full).unsqueeze(0)
@@ -127,6 +131,7 @@ def decode_image(file: EncodedImage) -> Picture:
         icc_profile=profile if profile is not None and has_way_back(profile, raster.grey) else None,
         exif=raster.exif,
         description=description,
+        outside_srgb=None if clipped is None else torch.from_numpy(clipped).permute(2, 0, 1),
     )
 
 
@@ -143,20 +148,10 @@ def srgb_rows(raster: Raster, top: int, left: int, height: int, width: int) -> N
     window = raster.samples[top : top + height, left : left + width, :3]
     profile = raster.icc_profile
     if profile is not None and not is_srgb(profile, raster.grey):
-        window = np.rint(_srgb_values(window, profile, raster.grey) * 255).astype(np.uint8)
+        window = np.rint(srgb_values(window, profile, raster.grey) * 255).astype(np.uint8)
     elif window.dtype == np.uint16:
         window = np.rint(window / 257).astype(np.uint8)
     return window.astype(np.uint8, copy=False)
-
-
-def _srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.float32]:
-    values = colours.astype(np.float32) / np.float32(np.iinfo(colours.dtype).max)
-    usable = usable_profile(profile, grey)
-    if usable is None or is_srgb(profile, grey):
-        return values
-    # band by band: the conversion is in float64 and takes ten times the memory
-    bands = np.array_split(values, max(1, values.shape[0] * values.shape[1] // BAND_PIXELS))
-    return np.concatenate([usable.to_srgb(band) for band in bands])
 
 
 def save_picture(picture: Picture, path: Path | str, *, quality: int = 95) -> None:
@@ -212,8 +207,7 @@ def encode_picture(picture: Picture, path: Path, *, quality: int = 95) -> bytes:
     check_finite(picture, path)
     if picture.alpha is not None and suffix in (".jpg", ".jpeg"):
         warnings.warn(f"JPEG has no transparency: {path} is flattened on white.", UserWarning, stacklevel=2)
-        alpha = picture.alpha.clamp(0, 1)
-        picture = replace(picture, pixels=picture.pixels.clamp(0, 1) * alpha + (1 - alpha), alpha=None)
+        picture = _flattened(picture, picture.alpha.clamp(0, 1))
     if picture.grey and (suffix == ".webp" or (suffix in (".tif", ".tiff", ".avif") and picture.alpha is not None)):
         # These have no grey, or none with alpha that readers know: three equal channels in sRGB say the same.
         picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
@@ -221,6 +215,14 @@ def encode_picture(picture: Picture, path: Path, *, quality: int = 95) -> bytes:
     samples, profile = _file_samples(picture, bits)
     embedded = Embedded(profile, picture.exif, picture.description)
     return encode_samples(samples, suffix, quality=quality, embedded=embedded)
+
+
+def _flattened(picture: Picture, alpha: Float[Tensor, "1 h w"]) -> Picture:
+    """The picture on white."""
+    clipped = picture.outside_srgb
+    if clipped is not None:
+        clipped = (resized_part(clipped, *alpha.shape[1:]) * alpha.cpu()).half()
+    return replace(picture, pixels=picture.pixels.clamp(0, 1) * alpha + (1 - alpha), alpha=None, outside_srgb=clipped)
 
 
 def check_finite(picture: Picture, path: Path) -> None:
@@ -245,11 +247,13 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
         pixels = _grey(pixels).expand(3, -1, -1)
     values = pixels.permute(1, 2, 0).numpy()
     profile = picture.icc_profile
-    usable = None if profile is None else usable_profile(profile, picture.grey)
-    if profile is None or usable is None or not has_way_back(profile, picture.grey):
+    if profile is None or not has_way_back(profile, picture.grey):
         profile = None
-    elif not is_srgb(profile, picture.grey):
-        values = usable.from_srgb(values)
+    else:
+        clipped = picture.outside_srgb
+        if clipped is not None:
+            clipped = resized_part(clipped, *values.shape[:2]).permute(1, 2, 0)
+        values = own_values(values, profile, picture.grey, None if clipped is None else clipped.numpy())
     channels = [values[..., :1] if picture.grey else values]
     if picture.alpha is not None:
         channels.append(picture.alpha.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy())
@@ -261,10 +265,9 @@ def _rounded(channels: Sequence[NDArray[np.floating]], bits: int) -> NDArray:
     height, width = channels[0].shape[:2]
     count = sum(part.shape[2] for part in channels)
     samples = np.empty((height, width, count), np.uint8 if bits == 8 else np.uint16)
-    rows = max(1, BAND_PIXELS // width)
-    for top in range(0, height, rows):
-        band = np.concatenate([part[top : top + rows] for part in channels], axis=2)
-        samples[top : top + rows] = np.rint(band.astype(np.float64) * (2**bits - 1))
+    for rows in bands(height, width):
+        band = np.concatenate([part[rows] for part in channels], axis=2)
+        samples[rows] = np.rint(band.astype(np.float64) * (2**bits - 1))
     return samples
 
 

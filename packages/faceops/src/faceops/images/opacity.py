@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.images.files import Picture
+from faceops.images.working_colours import resized_part
 
 RINGS = 4
 """Pixels around what is seen that are filled from their neighbours: more than the two that a bicubic looks at."""
@@ -20,7 +21,10 @@ def without_hidden_colours(picture: Picture) -> Picture:
     """
     if picture.alpha is None or not (picture.alpha == 0).any() or not (picture.alpha > 0).any():
         return picture
-    return replace(picture, pixels=filled(picture.pixels, picture.alpha))
+    clipped = picture.outside_srgb
+    if clipped is not None:
+        clipped = filled(resized_part(clipped, *picture.alpha.shape[1:]), picture.alpha.cpu()).half()
+    return replace(picture, pixels=filled(picture.pixels, picture.alpha), outside_srgb=clipped)
 
 
 def filled(pixels: Float[Tensor, "3 h w"], alpha: Float[Tensor, "1 h w"]) -> Float[Tensor, "3 h w"]:
