@@ -1,11 +1,13 @@
 """What there is to do for files, folders and patterns, and a batch of it that goes on after a failure."""
 
 import errno
+import gc
 import os
 import pty
 import subprocess
 import sys
 import warnings
+import weakref
 from pathlib import Path
 from typing import TextIO
 
@@ -227,6 +229,27 @@ def test_a_bad_picture_does_not_stop_the_others(
     assert told.err.count(reason) == 2  # when it happened, and in the summary
     with pytest.raises(type(error)):
         run_batch(jobs[1:2], spoilt_by(error), alone=True)
+
+
+def test_what_a_bad_picture_held_is_free_before_the_next(album: Path, tmp_path: Path) -> None:
+    """An error holds its traceback, and that the frames with the tensors of its picture."""
+
+    class Pixels:
+        pass
+
+    held: list[weakref.ref[Pixels]] = []
+    alive: list[int] = []
+
+    def fail(job: Job) -> None:
+        gc.collect()  # the checks of types that tests add make cycles
+        alive.append(sum(each() is not None for each in held))
+        pixels = Pixels()
+        held.append(weakref.ref(pixels))
+        raise ValueError("It is too dark.")
+
+    jobs = plan_jobs([album], tmp_path / "out")
+    assert run_batch(jobs, Batch(lambda job: attempt(job, fail), "copying", "copied")) == 3
+    assert alive == [0, 0, 0]
 
 
 def test_what_stops_every_picture_ends_the_batch(

@@ -114,6 +114,7 @@ def run_batch(jobs: Sequence[Job], batch: Batch, alone: bool = False) -> int:
                 else:
                     failures.append(outcome.reason)
                     say_failure(outcome.reason)
+                del outcome  # the traceback of its error holds the picture's memory, which the next one needs
     except BaseException as stop:
         if not alone:
             say_failure(f"{done} of {len(jobs)} pictures are done; the same command goes on with the rest.")
