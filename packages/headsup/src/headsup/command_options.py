@@ -39,7 +39,7 @@ class RestoreFilesOptions:
         reference_strength: Influence of the references, from 0 (none) to 1.
         recursive: Read folders with all folders in them, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
-        report: JSON report of sizes, times, faces and similarities; rewritten after each image.
+        report: JSON report of sizes, times, faces and similarities; rewritten every few seconds and at the end.
         compare: Sheet of input, result, faces and references; a folder of sheets if there are several inputs.
         force: Use references that seem to show someone else, and continue where no face is detected.
         overwrite: Replace existing results.
@@ -107,7 +107,7 @@ class BlendFilesOptions:
             float32.
         recursive: Read folders with all folders in them, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
-        report: JSON report of sizes, times, faces and their seams; rewritten after each image.
+        report: JSON report of sizes, times, faces and their seams; rewritten every few seconds and at the end.
         compare: Sheet of input, result and faces; a folder of sheets if there are several inputs.
         overwrite: Replace existing results.
 

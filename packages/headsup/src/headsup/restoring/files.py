@@ -117,19 +117,23 @@ def run_jobs(
     """Do the wanted ones of all jobs; the others are reported as there already.
 
     Returns:
-        Exit status.
+        Exit status; that of a failure too if the report cannot be finished.
 
     Raises:
         ValueError: See `faceops.images.batch.run_batch`.
         OSError: Likewise; or if the report cannot be written.
     """
     if report is not None:
-        for job in jobs:
-            if job not in wanted:
-                report.add(PictureRecord(str(job.source), str(job.output), "there already"))
+        missing = set(wanted)
+        there = [job for job in jobs if job not in missing]
+        report.add(*(PictureRecord(str(job.source), str(job.output), "there already") for job in there))
     batch = Batch(partial(report_job, work=work, report=report), "Restoring", "restored")
-    failed = run_batch(wanted, batch, alone=len(jobs) == 1)
-    return exit_status(len(jobs), len(jobs) - failed)
+    try:
+        failed = run_batch(wanted, batch, alone=len(jobs) == 1)
+    finally:
+        is_reported = report is None or report.finish()
+    status = exit_status(len(jobs), len(jobs) - failed)
+    return status if is_reported else max(status, 1)
 
 
 def report_job(job: Job, work: Callable[[Job], PictureRecord], report: Report | None) -> Outcome[PictureRecord]:

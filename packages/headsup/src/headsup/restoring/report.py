@@ -2,18 +2,27 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from faceops.atomic_files import replacing
+from faceops.error_sentences import as_sentence
 from faceops.json_text import parse_json
+from faceops.progress.verbosity import say_failure
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.references.left_over import LeftOver
 
 Command = Literal["headsup restore", "headsup blend"]
 """Value of ``report`` in the file, by which it is known again."""
+
+PAUSE = 5.0
+"""Seconds between two writings of a report at least."""
+
+LARGEST_SHARE = 0.1
+"""Share of the time that writing a report takes at most; those of many thousands of pictures wait longer for it."""
 
 
 @dataclass(frozen=True)
@@ -82,29 +91,56 @@ class RunRecord:
 
 
 class Report:
-    """A report file, whole after each picture.
+    """A report file, written at first, every few seconds and when it is finished; what is there is always whole.
 
     Args:
         path: File to write. A report that is there keeps what it says about pictures that are not made again.
+        clock: Gives seconds.
 
     Raises:
         ValueError: If the file is there and no report of the same command.
     """
 
-    def __init__(self, path: Path, run: RunRecord) -> None:
+    def __init__(self, path: Path, run: RunRecord, clock: Callable[[], float] = time.monotonic) -> None:
         self.path, self.run = path, run
         earlier = earlier_pictures(path, run.command)
         self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier}
+        self._clock, self._due = clock, clock()
+        self._is_written = True
 
-    def add(self, record: PictureRecord) -> None:
-        """Add a picture and write the file; one that is there already keeps what was said of it before."""
-        if record.status != "there already" or record.output not in self.pictures:
-            self.pictures[record.output] = asdict(record) | asdict(self.run)
+    def add(self, *records: PictureRecord) -> None:
+        """Add pictures, and write the file if it is time; one that is there already keeps what was said of it before.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        for record in records:
+            if record.status != "there already" or record.output not in self.pictures:
+                self.pictures[record.output] = asdict(record) | asdict(self.run)
+                self._is_written = False
+        if self._clock() >= self._due:
+            self._write()
+
+    def finish(self) -> bool:
+        """Write what is not written yet, whatever has ended the run; say why if that fails, and tell whether it did."""
+        try:
+            self._write()
+        except OSError as error:
+            say_failure(as_sentence(error))
+        return self._is_written
+
+    def _write(self) -> None:
+        """Write the file unless it says all."""
+        if self._is_written:
+            return
+        start = self._clock()
         content = {"report": self.run.command, "pictures": list(self.pictures.values())}
         text = json.dumps(rounded(content), indent=2, ensure_ascii=False, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as temporary:
             temporary.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")  # as JSON does
+        self._is_written, end = True, self._clock()
+        self._due = end + max(PAUSE, (end - start) / LARGEST_SHARE)
 
 
 def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
