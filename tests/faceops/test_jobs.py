@@ -155,6 +155,31 @@ def test_results_in_a_folder_that_is_read_are_no_inputs(album: Path) -> None:
         plan_jobs([album], album, subfolders=True)
 
 
+def test_sheets_and_maps_in_a_folder_that_is_read_are_no_inputs(
+    album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        jobs = plan_jobs(
+            [album], album / "out", album / "sheets", subfolders=True, more_results=album / "deep" / "maps"
+        )
+        assert [job.name for job in jobs] == ["a.png", "b.jpg", "c.gif"]
+        assert "2 files" not in capsys.readouterr().err
+        for made in (
+            *(target for job in jobs for target in job.targets),
+            album / "deep/maps/a.png",
+            album / "out/o.txt",
+        ):
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.touch()
+    plan_jobs([album], album / "out", album / "sheets")
+    assert "left out are 1 folder in it and 1 file" in capsys.readouterr().err
+    # what lies around the folder holds nothing back
+    plan_jobs([album / "deep" / "maps"], album / "out", album)
+    (album / "deep/maps/inner").mkdir()
+    plan_jobs([album / "deep" / "maps"], album / "out", album)
+    assert "maps: left out are 1 folder in it." in capsys.readouterr().err
+
+
 def test_results_of_another_format(album: Path, tmp_path: Path) -> None:
     def as_png(inputs: list[Path], output: Path) -> list[Job]:
         return plan_jobs(

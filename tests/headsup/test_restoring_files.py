@@ -262,6 +262,18 @@ def test_any_name_and_any_depth(tmp_path: Path) -> None:
     assert len(list((tmp_path / "sheets").rglob("*.png"))) == 6
 
 
+def test_a_rerun_reads_neither_results_nor_sheets(tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    write(album / "a.png", "ann"), write(album / "deep/b.png", "ann")
+    places = album / "restored", album / "sheets"
+    for _ in range(2):
+        jobs = plan_request([album], *places, recursive=True)
+        assert [job.name for job in jobs] == ["a.png", "deep/b.png"]
+        for target in (target for job in jobs for target in job.targets):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(target, "ann")
+
+
 def test_a_link_as_output_is_written_through(tmp_path: Path) -> None:
     source = write(tmp_path / "a.png", "ann")
     (tmp_path / "store.png").touch()

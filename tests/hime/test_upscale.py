@@ -285,6 +285,26 @@ def test_maps_have_a_folder_of_their_own_and_the_result_comes_last(
     assert written == ["maps/weight_1.png", "maps/similarity_1.png", "s.png", "out/a.png"]
 
 
+def test_a_rerun_reads_neither_sheets_nor_maps(tmp_path: Path) -> None:
+    album, exemplar = tmp_path / "album", tmp_path / "e.png"
+    album.mkdir()
+    for path in (album / "a.png", album / "b.png", exemplar):
+        save_picture(picture(12, 16), path)
+    told = UpscaleOptions(
+        album,
+        output=album / "out",
+        exemplars=[exemplar],
+        compare=album / "sheets",
+        maps=album / "maps",
+        recursive=True,
+    )
+    for _ in range(2):
+        assert [job.name for job in plan_upscaling(told)] == ["a.png", "b.png"]
+        for made in ("out/a.png", "sheets/a.png.png", "maps/a.png/weight_1.png"):
+            (album / made).parent.mkdir(parents=True, exist_ok=True)
+            save_picture(picture(12, 16), album / made)
+
+
 @pytest.mark.filterwarnings("ignore:Exemplar")
 def test_maps_are_seen_however_small_the_similarities(network: HIME, tmp_path: Path) -> None:
     shy = HIME(*network.arguments)

@@ -17,7 +17,7 @@ def detect(options: DetectOptions) -> int:
     from faceops.images.opening import check_any_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
-        check_any_opens(input_files(options.images, options.recursive, options.draw))
+        check_any_opens(input_files(options.images, options.recursive, [options.draw]))
 
         from faceops.commands.detect import run_detect
 
@@ -30,7 +30,7 @@ def align_faces(options: AlignOptions) -> int:
     from faceops.images.opening import check_any_opens
 
     with memory_budget(options.max_memory, DETECTION_BYTES):
-        check_any_opens(input_files(options.images, options.recursive, options.output))
+        check_any_opens(input_files(options.images, options.recursive, [options.output]))
 
         from faceops.commands.align import run_align
 

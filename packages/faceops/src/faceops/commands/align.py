@@ -33,8 +33,8 @@ def run_align(options: AlignOptions) -> int:
         ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
         OSError: If the folder cannot be made.
     """
-    files = input_files(options.images, options.recursive, options.output)
-    tell_left_out(options.images, options.recursive, options.output)
+    files = input_files(options.images, options.recursive, [options.output])
+    tell_left_out(options.images, options.recursive, [options.output])
     check_names(files)
     check_inputs_stay(files, options.output, options.largest)
     TEMPLATES[options.template].scaled(options.size)

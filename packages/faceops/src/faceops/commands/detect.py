@@ -30,8 +30,8 @@ def run_detect(options: DetectOptions) -> int:
         ValueError: If nothing can be done.
         OSError: Likewise.
     """
-    files = input_files(options.images, options.recursive, options.draw)
-    tell_left_out(options.images, options.recursive, options.draw)
+    files = input_files(options.images, options.recursive, [options.draw])
+    tell_left_out(options.images, options.recursive, [options.draw])
     if options.draw is not None:
         check_drawings(files, options.draw)
     finder = build_detector(options.detector, options.weights, options.threshold, tiny=options.tiny)

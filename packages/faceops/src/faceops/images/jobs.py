@@ -9,7 +9,14 @@ from pathlib import Path
 
 from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.images.encoding import WRITABLE_SUFFIXES
-from faceops.images.picture_files import READABLE_SUFFIXES, find_pictures, is_picture, tell_left_out
+from faceops.images.picture_files import (
+    READABLE_SUFFIXES,
+    find_pictures,
+    is_picture,
+    lies_in,
+    results_below,
+    tell_left_out,
+)
 from faceops.images.standard_streams import STANDARD, STDIN, check_stdin, check_stdout
 from faceops.progress.verbosity import say
 
@@ -60,6 +67,7 @@ def plan_jobs(
     result_name: Callable[[str], str] = writable,
     kept: Sequence[Path] = (),
     more: Callable[[Sequence[Job]], Mapping[Path, Sequence[Path]]] | None = None,
+    more_results: Path | None = None,
 ) -> list[Job]:
     """Plan a job for every image.
 
@@ -73,14 +81,17 @@ def plan_jobs(
         result_name: Name of a result in a folder, from the name of its input.
         kept: Further files that are read, and must not be replaced either.
         more: Further files that the jobs write, by the source of their job.
+        more_results: Folder of these, which is not read where it is in a folder of inputs, as those of results and
+            sheets are not.
 
     Raises:
         ValueError: If there is no picture, a result would replace an input or another result, or a file is where a
             folder must be; or if ``-`` is a terminal.
         PermissionError: If a folder cannot be written to.
     """
-    files = input_files(inputs, subfolders, output, streams)
-    tell_left_out(inputs, subfolders, output)
+    results = (output, compare, more_results)
+    files = input_files(inputs, subfolders, results, streams)
+    tell_left_out(inputs, subfolders, results)
     single = len(files) == 1 and not inputs[0].is_dir()
     to_stdout = streams and output == STANDARD
     named = to_stdout or (single and output.suffix != "" and not output.is_dir())
@@ -110,13 +121,14 @@ def plan_jobs(
 
 
 def input_files(
-    inputs: Sequence[Path], subfolders: bool = False, results: Path | None = None, streams: bool = False
+    inputs: Sequence[Path], subfolders: bool = False, results: Sequence[Path | None] = (), streams: bool = False
 ) -> dict[Path, str]:
     """Files, the pictures of folders, and those that patterns such as ``album/*.jpg`` match; each once, with its name.
 
     Args:
         subfolders: Whether folders are read with all folders in them, but hidden ones.
-        results: Folder that is not read where it is in one of them: what an earlier run wrote there is no input.
+        results: Folders that are not read where they are in one of them: what an earlier run wrote there is no input.
+            None for none.
         streams: Whether ``-`` stands for stdin.
 
     Raises:
@@ -169,13 +181,13 @@ def fitting(name: str) -> str:
     return path.with_name(shortened(path.stem, room) + path.suffix).as_posix()
 
 
-def pictures_below(folder: Path, results: Path | None = None) -> list[Path]:
+def pictures_below(folder: Path, results: Sequence[Path | None] = ()) -> list[Path]:
     """Pictures in a folder and in its folders, in the order of their names, without hidden ones and earlier results."""
     found = find_pictures(folder)
-    apart = None if results is None or folder.resolve() not in results.resolve().parents else results.resolve()
+    apart = results_below(folder, results)
     for inner in sorted(path for path in folder.rglob("*") if path.is_dir()):
         hidden = any(part.startswith(".") for part in inner.relative_to(folder).parts)
-        if not hidden and apart not in (inner.resolve(), *inner.resolve().parents):
+        if not hidden and not lies_in(inner, apart):
             found += find_pictures(inner)
     return found
 

@@ -45,19 +45,36 @@ def find_all_pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if is_picture(path))
 
 
-def left_out(folder: Path, recursive: bool = False, results: Path | None = None) -> str | None:
+def lies_in(path: Path, folders: Sequence[Path]) -> bool:
+    """Tell whether a path is one of some folders or lies in one; the folders are resolved already."""
+    place = path.resolve()
+    return any(folder in (place, *place.parents) for folder in folders)
+
+
+def results_below(folder: Path, results: Sequence[Path | None]) -> list[Path]:
+    """Folders of results that lie in a folder that is read, resolved; None stands for none.
+
+    Example:
+        >>> [path.name for path in results_below(Path("album"), (Path("album/restored"), Path("elsewhere"), None))]
+        ['restored']
+    """
+    places = [path.resolve() for path in results if path is not None]
+    return [place for place in places if folder.resolve() in place.parents]
+
+
+def left_out(folder: Path, recursive: bool = False, results: Sequence[Path | None] = ()) -> str | None:
     """A sentence on what of a folder is not read, but for hidden files; None if there is nothing to say.
 
     Args:
         folder: A folder.
         recursive: Whether it is read with all folders in it.
-        results: Folder of results, which nobody misses.
+        results: Folders of results, which nobody misses; None for none.
     """
     inner = folder.rglob("*") if recursive else folder.iterdir()
     seen = [path for path in inner if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if results is not None:
-        apart = results.resolve()
-        seen = [path for path in seen if apart not in (path.resolve(), *path.resolve().parents)]
+    apart = results_below(folder, results)
+    if apart:
+        seen = [path for path in seen if not lies_in(path, apart)]
     folders = [] if recursive else [path for path in seen if path.is_dir()]
     others = sorted(path for path in seen if not path.is_dir() and not is_picture(path))
     parts = []
@@ -69,7 +86,7 @@ def left_out(folder: Path, recursive: bool = False, results: Path | None = None)
     return f"{folder}: left out are {' and '.join(parts)}." if parts else None
 
 
-def tell_left_out(paths: Sequence[Path], recursive: bool = False, results: Path | None = None) -> None:
+def tell_left_out(paths: Sequence[Path], recursive: bool = False, results: Sequence[Path | None] = ()) -> None:
     """Say on stderr what of each folder among the paths is not read, see `left_out`."""
     for path in paths:
         sentence = left_out(path, recursive, results) if path.is_dir() else None

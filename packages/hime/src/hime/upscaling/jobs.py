@@ -50,6 +50,7 @@ def plan_upscaling(options: UpscaleOptions) -> list[Job]:
         streams=True,
         kept=photographs,
         more=map_paths,
+        more_results=options.maps,
     )
     check_any_opens(job.source for job in jobs if not job.from_stdin)
     for photograph in photographs:
