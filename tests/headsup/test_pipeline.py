@@ -16,6 +16,7 @@ from headsup import HeadsUpPipeline, RestoreOptions
 from headsup.command_options import MergeOptions, RestoreFilesOptions
 from headsup.model.backbone import load_backbone
 from headsup.model.merged_restorer import MergedRestorer
+from headsup.restoring import photographs
 from headsup.restoring.files import restore_files
 from headsup.restoring.jobs import plan_request
 from headsup.weights.merging import merge_weights
@@ -80,6 +81,16 @@ def test_so_it_does_with_a_reference(
     without = np.asarray(pipeline(Image.open(tmp_path / "small.png"), options=options).images[0]).astype(int)
     assert np.abs(np.asarray(found).astype(int) - expected).max() <= 1
     assert np.abs(without - expected).max() > 20
+
+
+def test_references_without_strength_are_none(
+    pipeline: HeadsUpPipeline, photograph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photographs, "load_recognition", lambda fetch: pytest.fail("nobody is to be recognised"))
+    image = Image.open(photograph)
+    found = pipeline(image, [image], RestoreOptions(reference_strength=0.0))
+    assert found.notes == ["The strength of the references is 0, so they are not used."]
+    assert np.array_equal(found.images[0], pipeline(image).images[0])
 
 
 def test_diffusers_loads_it_by_the_file_in_the_folder(

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -536,6 +537,31 @@ def test_strangers_and_pictures_without_faces(tmp_path: Path, capsys: pytest.Cap
     both = write(tmp_path / "both.png", "ann", "ben")
     assert restore(ann, output=tmp_path / "f.png", reference=[both]) == 0
     assert "Of the 2 faces in both.png the largest is taken." in capsys.readouterr().err
+
+
+def test_references_without_strength_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, report = write(tmp_path / "ann.png", "ann"), tmp_path / "r.json"
+    strangers = [write(tmp_path / f"{name}.png", name) for name in ("ben", "cleo")]
+    assert restore(ann, output=tmp_path / "without.png") == 0
+    asked, real = [], files.load_recognition
+
+    def noted(fetch: bool) -> FaceRecognition:
+        asked.append(fetch)
+        return real(fetch)
+
+    monkeypatch.setattr(files, "load_recognition", noted)
+    none = replace(TWICE, reference_strength=0.0)
+    assert restore(ann, output=tmp_path / "o.png", options=none, reference=[*strangers, ann]) == 0
+    assert asked == []
+    assert capsys.readouterr().err == "The strength of the references is 0, so they are not used.\n"
+    assert (tmp_path / "o.png").read_bytes() == (tmp_path / "without.png").read_bytes()
+    assert restore(ann, output=tmp_path / "p.png", options=none, reference=[ann], report=report) == 0
+    assert asked == [False]
+    (record,) = pictures(report)
+    assert (record["references"], record["used"], record["unused"]) == ([], {}, [])
+    assert [face["reference"] for face in record["faces"]] == [None]
 
 
 def test_a_box_stands_for_a_face_that_is_not_found(tmp_path: Path) -> None:

@@ -253,6 +253,14 @@ def test_references_that_do_not_fit_can_be_forced(restoration: PhotoRestoration,
         assert "--" not in " ".join(outcome.notes)
 
 
+def test_references_without_strength_are_none(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    ann, ben = write(tmp_path / "ann.png", "ann"), write(tmp_path / "ben.png", "ben")
+    outcome = restored(restoration, tmp_path / "job", ann, ben, reference_strength=0)
+    assert outcome.notes == ("The strength of the references is 0, so they are not used.",)
+    assert [face.reference for face in outcome.faces] == [None]
+    assert outcome.references == (None,)
+
+
 def test_stages_and_stopping_between_layers(restoration: PhotoRestoration, tmp_path: Path) -> None:
     photo = write(tmp_path / "ann.png", "ann")
     job = sent(tmp_path / "1", photo, photo)

@@ -15,7 +15,7 @@ from faceops.images.jobs import Job, missing_jobs
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import RestoreFilesOptions
-from headsup.restoring.options import RestoreOptions
+from headsup.restoring.options import REFERENCES_IGNORED, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
 from headsup.restoring.references.face_recognition import FaceRecognition, load_recognition
@@ -88,6 +88,9 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
     wanted = missing_jobs(jobs, options.overwrite)
     if not wanted:
         return 0
+    if options.reference and stated.ignores_references:
+        say(REFERENCES_IGNORED)
+        options = replace(options, reference=())
     looked_at = options.report is not None or any(job.sheet is not None for job in jobs)
     recognition = wanted_recognition(bool(options.reference), looked_at)
     if box is not None and recognition is None:

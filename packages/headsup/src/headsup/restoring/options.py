@@ -20,6 +20,9 @@ A denoiser's attention and group norms see all of a tile, so that other tiles gi
 the options decide only how many of these tiles are computed together.
 """
 
+REFERENCES_IGNORED = "The strength of the references is 0, so they are not used."
+"""What is said where there are references that do not count."""
+
 LARGEST_SCALE = 10_000.0
 """Bound of what can be asked for; whatever the picture, hardly any result so large could be read again."""
 
@@ -81,6 +84,11 @@ class RestoreOptions:
             raise ValueError(f"The side of what is denoised at a time must be at least 1 pixel, got {self.tile}.")
         if not 0 <= self.overlap < GRID:
             raise ValueError(f"The overlap of tiles is from 0 to {GRID - 1} pixels, got {self.overlap}.")
+
+    @property
+    def ignores_references(self) -> bool:
+        """Whether references count for nothing, so that nobody need be recognised."""
+        return self.reference_strength == 0
 
     @property
     def tiles_together(self) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.images.files import Picture
-from headsup.restoring.options import DEFAULT_OPTIONS, RestoreOptions
+from headsup.restoring.options import DEFAULT_OPTIONS, REFERENCES_IGNORED, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import Setup, check_size, detect_and_match, restored_by
 from headsup.restoring.references.face_recognition import load_recognition
@@ -37,7 +37,8 @@ def restore_photograph(
 
     Args:
         picture: Photograph of any size.
-        references: Image files of the people in it. The networks that find and recognise faces are then fetched.
+        references: Image files of the people in it. The networks that find and recognise faces are then fetched, unless
+            the strength of references is 0.
         options: Scale, fidelity, colour and so on.
         force: Use references that seem to show someone else, and continue where no face is detected.
 
@@ -46,8 +47,8 @@ def restore_photograph(
         ValueError: If the result would be too large, or the memory is too small.
     """
     check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, NAME)
-    recognition = load_recognition(fetch=True) if references else None
-    found = People()
+    recognition = load_recognition(fetch=True) if references and not options.ignores_references else None
+    found = People(notes=(REFERENCES_IGNORED,) if references and options.ignores_references else ())
     if recognition is not None:
         names = [Path(f"reference {number}") for number in range(1, len(references) + 1)]
         photographs = ((ReferenceFile(name, name), data) for name, data in zip(names, references, strict=True))

@@ -8,6 +8,7 @@ from faceops.images.decoding import open_image, picture_size
 from faceops.images.files import Picture, save_picture
 from faceops.images.format_limits import LONGEST_SIDE, check_sides
 from headsup.restoring.expressions import expression_notes
+from headsup.restoring.options import REFERENCES_IGNORED
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
 from headsup.restoring.picture_restoration import (
     Input,
@@ -26,6 +27,7 @@ from headsup.restoring.references.reference_errors import Reason, UnusedReferenc
 from headsup.restoring.references.reference_people import People, load_people
 from headsup.serving.photo_job import ForceableError, Outcome, PhotoJob
 from headsup.serving.preview import SHOWN_SIDE, save_shown
+from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.restorers import Restorers
 
 FULL_SIDE = LONGEST_SIDE[".webp"]
@@ -100,7 +102,7 @@ class PhotoRestoration:
         assert job.request is not None
         wanted = job.request
         try:
-            people = self._people(job, wanted.force)
+            people = self._people(job, wanted)
             job.enter("Looking for faces")
             setup = Setup(
                 restorer, wanted.options, people.people, self.recognition, wanted.face_box, wanted.force, scores=True
@@ -119,10 +121,14 @@ class PhotoRestoration:
         )
         return Matched(setup, seen, matching, notes)
 
-    def _people(self, job: PhotoJob, force: bool) -> People:
-        """Whom the references of a job show."""
+    def _people(self, job: PhotoJob, wanted: RestoreRequest) -> People:
+        """Whom the references of a job show; nobody where they do not count."""
         paths = [upload.path for upload in job.references]
-        return load_people(paths, self.recognition, force, begin=lambda path: job.enter(f"Looking at {path.name}"))
+        if paths and wanted.options.ignores_references:
+            return People(notes=(REFERENCES_IGNORED,))
+        return load_people(
+            paths, self.recognition, wanted.force, begin=lambda path: job.enter(f"Looking at {path.name}")
+        )
 
 
 def read_photograph(job: PhotoJob) -> Input:
