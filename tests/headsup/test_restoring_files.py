@@ -28,6 +28,7 @@ from faceops.images.description import Description
 from faceops.images.files import Picture, load_picture, save_picture
 from headsup.command_options import RestoreFilesOptions
 from headsup.model.settings import RestorerSettings
+from headsup.model.text_encoder import EMBEDDINGS_FILE, has_text_encoder
 from headsup.restoring import files, photo_restorer, picture_restoration
 from headsup.restoring.files import RestorerSource, restore_files
 from headsup.restoring.jobs import plan_request
@@ -745,6 +746,23 @@ def test_a_tagger_describes_each_picture(tmp_path: Path, weights: Path, loads: N
     )
     (record,) = json.loads((tmp_path / "r.json").read_text())["pictures"]
     assert record["tagger"] == "one_tagger.One"
+
+
+def test_texts_that_no_one_reads_are_said(
+    tmp_path: Path, weights: Path, loads: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RestorerSource(str(weights), device="cpu").load()
+    assert capsys.readouterr().err == ""
+    RestorerSource(str(weights), prompt="a man in a suit", device="cpu").load()
+    told = f"The base model of {weights}, random:tiny, has no text encoder, so the prompt is of no use.\n"
+    assert capsys.readouterr().err == told
+    with pytest.raises(FileNotFoundError, match="dape"):
+        RestorerSource(prompt="a man", tagger="dape", device="cpu").load()
+    told = "The base model of guided, random:tiny, has no text encoder, so the prompt and the tagger are of no use.\n"
+    assert capsys.readouterr().err == told
+    assert has_text_encoder(str(tmp_path))
+    (tmp_path / EMBEDDINGS_FILE).touch()
+    assert not has_text_encoder(str(tmp_path))
 
 
 def test_a_tagger_without_weights_is_one_sentence(tmp_path: Path, weights: Path, loads: None) -> None:

@@ -130,6 +130,19 @@ class RandomTextEncoder(KnownEmbeddings):
         return torch.randn(TOKENS, self.width, generator=torch.Generator().manual_seed(seed))
 
 
+def has_text_encoder(source: str) -> bool:
+    """Tell whether texts mean anything to a diffusion model; of one on the hub it is taken for granted.
+
+    Args:
+        source: As for `headsup.model.backbone.load_backbone`.
+
+    Example:
+        >>> has_text_encoder("random:tiny"), has_text_encoder("tiny")
+        (False, False)
+    """
+    return not (source.startswith(RANDOM) or source == "tiny" or (Path(source) / EMBEDDINGS_FILE).is_file())
+
+
 def load_text_encoder(source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> TextEncoder:
     """Text encoder that belongs to a diffusion model.
 

@@ -15,6 +15,7 @@ from faceops.images.jobs import Job, missing_jobs
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import RestoreFilesOptions
+from headsup.model.text_encoder import has_text_encoder
 from headsup.restoring.options import REFERENCES_IGNORED, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
@@ -24,7 +25,8 @@ from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_errors import with_cli_advice
 from headsup.restoring.references.reference_people import load_people
 from headsup.restoring.report import PictureRecord, Report, RunRecord
-from headsup.weights.shipped import DEFAULT_WEIGHTS
+from headsup.weights.files import read_header
+from headsup.weights.shipped import DEFAULT_WEIGHTS, find_weights
 from portraitdata.restoration.index.taggers import build_tagger
 
 OUT_OF_MEMORY = "the memory ran out; --memory GB or a smaller --scale helps."
@@ -63,9 +65,21 @@ class RestorerSource:
             ValueError: If something does not fit, or there is no such device.
             OSError: If something is missing.
         """
+        self._say_what_no_one_reads()
         device = select_device(self.device)
         tagger = None if self.tagger is None else build_tagger(self.tagger)
         return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device), tagger)
+
+    def _say_what_no_one_reads(self) -> None:
+        """Say of texts that they do nothing, where the base model has no text encoder."""
+        texts = [name for name, given in (("prompt", self.prompt), ("tagger", self.tagger)) if given]
+        if not texts:
+            return
+        base = self.base or read_header(find_weights(self.weights))[0].base
+        if not has_text_encoder(base):
+            useless = " and ".join(f"the {name}" for name in texts)
+            verb = "is" if len(texts) == 1 else "are"
+            say(f"The base model of {self.weights}, {base}, has no text encoder, so {useless} {verb} of no use.")
 
 
 def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreFilesOptions) -> int:
