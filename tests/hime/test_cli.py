@@ -13,7 +13,7 @@ import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
-from hime.command_options import CorrelationMapOptions
+from hime.command_options import CorrelationMapOptions, UpscaleOptions
 from hime.variants import build_variant
 from hime.weights.files import save_weights
 from hime.weights.model_card import ModelCard
@@ -64,6 +64,12 @@ def test_every_argument_is_explained(
     text = " ".join(capsys.readouterr().out.split())
     assert "] (type" not in text
     assert not re.search(r"--[a-z.]+_", text.partition("options:")[0])
+
+
+def test_the_help_names_no_choice_that_is_none() -> None:
+    assert UpscaleOptions.__doc__ is not None
+    (told,) = re.findall(r"\balign: (.*?)\btile:", UpscaleOptions.__doc__, re.DOTALL)
+    assert "auto" not in told
 
 
 def test_upscale_as_a_shell_writes_it(

@@ -60,6 +60,7 @@ def test_one_file_that_loads_nothing_and_names_nobody(folders, capsys):
     for hidden in ("zyxo", "qqq", str(folders), *STEMS):
         assert hidden not in page
     assert "zyxo-red" in (folders / "page.key.json").read_text()
+    assert "--key page.key.json" in StudyScoreOptions.__doc__
 
 
 def test_the_key_says_which_picture_is_whose(folders):

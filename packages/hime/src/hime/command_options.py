@@ -26,7 +26,7 @@ class UpscaleOptions:
             beside the best exemplar at the same place, light for the best.
         compare: Sheet with input, bicubic, result and exemplars; a folder of sheets if low is one.
         align: Alignment of exemplars: faces aligns their largest face with that of the image, middle crops their
-            middle; auto is faces if the detector's weights have been downloaded.
+            middle.
         tile: Side of the overlapping tiles in which larger images are computed, in low-resolution pixels.
         device: Device; auto takes the first available of cuda, mps and cpu.
         recursive: Read a folder with all folders in it, and write into such folders.

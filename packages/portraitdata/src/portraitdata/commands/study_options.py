@@ -56,7 +56,7 @@ class StudyScoreOptions:
         output: JSON file to write.
 
     Example:
-        portraitdata study score answers/*.json --key page.html.key.json
+        portraitdata study score answers/*.json --key page.key.json
     """
 
     answers: Sequence[Path]
