@@ -50,6 +50,8 @@ def test_what_the_work_takes_counts():
 def test_a_limit_that_is_none(gigabytes):
     with pytest.raises(ValueError, match="--max-memory is a number of gigabytes above zero"), memory_budget(gigabytes):
         pass
+    with pytest.raises(ValueError, match=r"^--memory is a number"), memory_budget(gigabytes, option="--memory"):
+        pass
 
 
 def test_half_of_the_machine_unless_another_limit_is_given(monkeypatch):

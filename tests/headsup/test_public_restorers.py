@@ -341,9 +341,9 @@ def test_there_is_one_restorer_of_the_whole(tmp_path: Path) -> None:
 
 def test_missing_packages_are_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_files, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r'read by spandrel: pip install "headsup\[public\]"'):
+    with pytest.raises(MissingPackageError, match=r"read by spandrel: pip install './packages/headsup\[public\]'"):
         plan_blending(told(tmp_path, face=str(tmp_path / "a.pth"), general="tiny"))
-    with pytest.raises(MissingPackageError, match=r'pip install "headsup\[public\]"'):
+    with pytest.raises(MissingPackageError, match=r"pip install './packages/headsup\[public\]'"):
         load_spandrel(tmp_path / "a.pth", CPU)
     monkeypatch.setattr(public_files, "PACKAGE", "no-such-thing")
     with pytest.raises(

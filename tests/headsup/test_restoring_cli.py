@@ -10,11 +10,11 @@ from headsup.cli import main
 from headsup.restoring.options import RestoreOptions
 
 SAID = {
-    **{"--size": "64x48", "--fidelity": "0.25", "--colour": "adain", "--tile": "512", "--overlap": "64"},
-    **{"--memory": "3.5", "--scale": "2"},
+    **{"--fidelity": "0.25", "--colour": "adain", "--tile": "512", "--overlap": "64", "--memory": "3.5"},
 }
-MEANT = RestoreOptions(2.0, (64, 48), 0.25, "adain", 512, 64, 3.5)
-ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, strip_metadata=True, give_back=0.2)
+MEANT = RestoreOptions(2.0, None, 0.25, "adain", 512, 64, 3.5)
+OTHERS = {"confine_references": False, "reference_strength": 0.5, "strip_metadata": True, "give_back": 0.2}
+OTHERS_MEANT = replace(MEANT, scale=None, size=(64, 48), **OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,13 @@ ALL_CHANGED = replace(MEANT, confine_references=False, reference_strength=0.5, s
                 "--strip-metadata",
                 "--give-back",
                 "0.2",
+                "--size",
+                "64x48",
             ],
-            ALL_CHANGED,
+            OTHERS_MEANT,
         ),
-        ("restore", "files.restore_files", [], MEANT),
-        ("blend", "blended_files.blend_files", ["--general", "tiny", "--face", "tiny"], MEANT),
+        ("restore", "files.restore_files", ["--scale", "2"], MEANT),
+        ("blend", "blended_files.blend_files", ["--general", "tiny", "--face", "tiny", "--scale", "2"], MEANT),
     ],
 )
 def test_every_option_arrives(
@@ -58,4 +60,5 @@ def test_every_option_arrives(
 
 def test_no_option_is_left_out_above() -> None:
     usual = RestoreOptions()
-    assert not [each.name for each in fields(usual) if getattr(usual, each.name) == getattr(ALL_CHANGED, each.name)]
+    for each in fields(usual):
+        assert {getattr(MEANT, each.name), getattr(OTHERS_MEANT, each.name)} != {getattr(usual, each.name)}

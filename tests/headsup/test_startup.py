@@ -94,7 +94,7 @@ except ImportError as error:
     print(error, "torch" in sys.modules)
 """
     done = ran(code, "serve")
-    wanted = 'Serving the page needs starlette and uvicorn: pip install "headsup[serve]". False\n'
+    wanted = "Serving the page needs starlette and uvicorn: pip install './packages/headsup[serve]'. False\n"
     assert done.stdout == wanted, done.stderr
 
 

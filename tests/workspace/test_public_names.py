@@ -59,3 +59,11 @@ finally:
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.split()[-1] == version(name)
     assert import_module(name).__version__ == version(name)
+
+
+def test_nobody_is_told_to_install_what_others_publish_under_the_name():
+    """On PyPI hime and headsup are other projects; these are installed from their folders."""
+    by_name = re.compile(r"""pip install ['"\\]*(hime|headsup)\b""")
+    texts = [*ROOT.glob("packages/*/src/**/*.py"), *ROOT.glob("packages/*/README.md"), *ROOT.glob("docs/*.md")]
+    assert len(texts) > 100
+    assert not [path for path in texts if by_name.search(path.read_text(encoding="utf-8"))]

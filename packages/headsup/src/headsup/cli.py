@@ -49,7 +49,7 @@ def restore(options: RestoreFilesOptions) -> int:
     from headsup.restoring.options import stated_options
 
     stated = stated_options(options)
-    with memory_budget(options.memory):
+    with memory_budget(options.memory, option="--memory"):
         jobs = plan_request(
             options.inputs,
             options.output,
@@ -92,7 +92,7 @@ def blend(options: BlendFilesOptions) -> int:
     from headsup.restoring.options import stated_options
 
     stated = stated_options(options)
-    with memory_budget(options.memory):
+    with memory_budget(options.memory, option="--memory"):
         jobs = plan_blending(options)
         with shown("Loading"):
             import_networks()
@@ -104,8 +104,11 @@ def blend(options: BlendFilesOptions) -> int:
 
 def serve(options: ServeOptions) -> None:
     """Refuse what is missing, then serve."""
+    from faceops.images.memory_budget import check_gigabytes
+
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
-        raise ImportError('Serving the page needs starlette and uvicorn: pip install "headsup[serve]".')
+        raise ImportError("Serving the page needs starlette and uvicorn: pip install './packages/headsup[serve]'.")
+    check_gigabytes(options.memory, "--memory")
     for name in options.weights:
         find_weights(name)
     with shown("Loading"):

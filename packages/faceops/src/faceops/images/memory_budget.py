@@ -59,19 +59,34 @@ USUAL = MemoryBudget()
 _BUDGET: ContextVar[MemoryBudget] = ContextVar("memory budget", default=USUAL)
 
 
+def check_gigabytes(gigabytes: float | None, option: str = "--max-memory") -> None:
+    """Refuse a limit that leaves nothing or limits nothing; None is no limit.
+
+    Args:
+        option: What the limit is called on the command line.
+
+    Raises:
+        ValueError: If it is not positive, or not finite.
+    """
+    if gigabytes is not None and not 0 < gigabytes < float("inf"):
+        raise ValueError(f"{option} is a number of gigabytes above zero, got {gigabytes}.")
+
+
 @contextmanager
-def memory_budget(gigabytes: float | None, bytes_per_pixel: int = DECODING_BYTES) -> Iterator[None]:
+def memory_budget(
+    gigabytes: float | None, bytes_per_pixel: int = DECODING_BYTES, option: str = "--max-memory"
+) -> Iterator[None]:
     """Limit the memory of every picture that is decoded within.
 
     Args:
         gigabytes: What a picture may take; None for `default_budget`.
         bytes_per_pixel: What the work on it takes for each of its pixels.
+        option: What the limit is called on the command line.
 
     Raises:
         ValueError: If the limit is not positive.
     """
-    if gigabytes is not None and not 0 < gigabytes < float("inf"):
-        raise ValueError(f"--max-memory is a number of gigabytes above zero, got {gigabytes}.")
+    check_gigabytes(gigabytes, option)
     token = _BUDGET.set(MemoryBudget(None if gigabytes is None else int(gigabytes * 1e9), bytes_per_pixel))
     try:
         yield

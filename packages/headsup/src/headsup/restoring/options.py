@@ -136,8 +136,10 @@ def stated_options(command: RestoreFilesOptions | BlendFilesOptions) -> RestoreO
     """Options of a restoration, as a command line states them; blending has none about references.
 
     Raises:
-        ValueError: If one is out of range.
+        ValueError: If one is out of range, or the size of the result is stated twice.
     """
+    if command.scale is not None and command.size is not None:
+        raise ValueError("Choose the size of the result by --scale or by --size, but not both.")
     shared = {field.name for field in fields(RestoreOptions)} & {field.name for field in fields(command)} - {"size"}
     size = None if command.size is None else parse_size(command.size)
     return RestoreOptions(size=size, **{name: getattr(command, name) for name in shared})

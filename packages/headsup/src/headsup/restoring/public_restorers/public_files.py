@@ -37,7 +37,7 @@ def check_spandrel() -> None:
         MissingPackageError: If so.
     """
     if find_spec("spandrel") is None:
-        raise MissingPackageError('Restorers of others are read by spandrel: pip install "headsup[public]".')
+        raise MissingPackageError("Restorers of others are read by spandrel: pip install './packages/headsup[public]'.")
 
 
 def x4plus_file() -> Path:

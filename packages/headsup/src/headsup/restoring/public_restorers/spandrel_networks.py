@@ -94,7 +94,7 @@ def described(tensors: object, path: Path) -> "ImageModelDescriptor":
     except (UnsupportedModelError, *UNREADABLE) as error:
         raise ValueError(
             f"{path} holds no restorer that spandrel knows, or a damaged one. CodeFormer and others with restrictive "
-            'licences are known after pip install "headsup[public-restricted]".'
+            "licences are known after pip install './packages/headsup[public-restricted]'."
         ) from error
     if not isinstance(found, ImageModelDescriptor) or (found.input_channels, found.output_channels) != (3, 3):
         raise ValueError(
