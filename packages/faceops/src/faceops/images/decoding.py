@@ -23,7 +23,7 @@ from faceops.images.errors import (
     UnsupportedImageError,
 )
 from faceops.images.foreign_formats import foreign_format
-from faceops.images.headers import TIFF_MAGIC, open_unusual, own_exif, read_own_exif
+from faceops.images.headers import ORIENTATIONS, TIFF_MAGIC, TURNED, open_unusual, own_exif, read_own_exif
 from faceops.images.heic import is_heic, open_heic
 from faceops.images.memory_budget import check_memory
 from faceops.images.metadata import METADATA_ERRORS, exif_block
@@ -200,7 +200,7 @@ def picture_count(file: EncodedImage) -> int:
 def upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
     """Width and height in pixels, as a viewer shows the image, from its header."""
     width, height = image.size
-    turned = image.format != "TIFF" and _orientation(image) >= 5  # Pillow gives the size of a TIFF as shown
+    turned = image.format != "TIFF" and _orientation(image) in TURNED  # Pillow gives the size of a TIFF as shown
     return (height, width) if turned else (width, height)
 
 
@@ -211,7 +211,7 @@ def upright(samples: Samples, orientation: int) -> Samples:
         >>> upright(np.array([[[1], [2]]], np.uint8), 6).tolist()
         [[[1]], [[2]]]
     """
-    if orientation >= 5:
+    if orientation in TURNED:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]
@@ -257,16 +257,20 @@ def _known_formats() -> tuple[str, ...]:
 
 
 def stored_orientation(image: ImageFile.ImageFile) -> int:
-    """Orientation that a file says in EXIF or boxes, whether or not its reader turns the pixels itself."""
+    """Orientation that a file says in EXIF or boxes, whether or not its reader turns the pixels; 1 if unknown."""
     if image.format == "TIFF":
-        said = image.tag_v2.get(ExifTags.Base.Orientation)  # type: ignore[attr-defined]
-        return said if isinstance(said, int) else 1
-    return int(image.info.get("original_orientation") or _orientation(image))
+        return _known(image.tag_v2.get(ExifTags.Base.Orientation))  # type: ignore[attr-defined]
+    return _known(image.info.get("original_orientation") or _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         exif = image.getexif() if image.format == "TIFF" else own_exif(image)
-        return int(exif.get(ExifTags.Base.Orientation, 1))
+        return _known(exif.get(ExifTags.Base.Orientation))
     except METADATA_ERRORS:
         return 1
+
+
+def _known(orientation: object) -> int:
+    """The value of an orientation tag; 1, as in viewers, if it is none of those that there are."""
+    return next((number for number in ORIENTATIONS if number == orientation), 1)

@@ -8,6 +8,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import ICCPROFILE, IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+ORIENTATIONS = range(1, 9)
+"""Orientations that EXIF has."""
+
 TURNED = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
