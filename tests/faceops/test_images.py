@@ -5,6 +5,7 @@ import struct
 import sys
 import warnings
 import zlib
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -305,7 +306,9 @@ def test_a_tag_of_another_type_than_its_name_has_costs_no_more_than_itself(tmp_p
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[0x010F] = "Scanner"
     tags.tagtype[0x0131], tags[0x0131] = kind, value
-    picture = decode_picture(encoded(Image.fromarray(SMOOTH), "TIFF", tiffinfo=tags), "a")
+    said = pytest.warns(UserWarning, match="left out: Software") if kind in (5, 10, 11, 12) else nullcontext()
+    with said:
+        picture = decode_picture(encoded(Image.fromarray(SMOOTH), "TIFF", tiffinfo=tags), "a")
     save_picture(picture, tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as image:
         assert image.getexif()[0x010F] == "Scanner"

@@ -1,16 +1,23 @@
 """EXIF that is not as it should be: orientations that there are not, tags of another type, chunks in rare places."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from faceops.images.decoding import open_header, open_image, stored_orientation, upright, upright_size
-from faceops.images.files import decode_picture
+from faceops.images.files import Picture, decode_picture
 
 WIDTH, HEIGHT = 9, 6
+MAKE, DATE, RESOLUTION = ExifTags.Base.Make, ExifTags.Base.DateTimeOriginal, ExifTags.Base.XResolution
+HEAD, START = b"Exif\0\0II*\0\x08\0\0\0", 8
+"""How a block begins, and where its first directory does, counted behind the word Exif."""
+
+TEXT, SHORT, FLOAT = 2, 3, 11
+"""Types of a tag."""
 
 
 def encoded(kind: str, exif: Image.Exif | bytes, **options: object) -> bytes:
@@ -52,3 +59,72 @@ def test_header_and_samples_of_a_deep_tiff_agree(code: int, count: int, value: o
 def test_samples_stay_as_they_are_for_an_unknown_orientation(orientation: int) -> None:
     samples = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
     np.testing.assert_array_equal(upright(samples, orientation), samples)
+
+
+def odd_exif() -> bytes:
+    """A block of camera, date and place, and in each directory a tag of another type than its name has."""
+    block, details, place = (
+        TiffImagePlugin.ImageFileDirectory_v2(group=group) for group in (None, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    )
+    block[MAKE], details[DATE], place[ExifTags.GPS.GPSLatitudeRef] = "Camera", "2020:01:01 00:00:00", "N"
+    put(block, RESOLUTION, TEXT, "72 dpi")
+    put(details, ExifTags.Base.ExifVersion, FLOAT, 2.3)
+    put(place, ExifTags.GPS.GPSAltitude, TEXT, "high")
+    block[ExifTags.IFD.Exif] = block[ExifTags.IFD.GPSInfo] = START
+    second = START + len(block.tobytes(START))
+    third = second + len(details.tobytes(second))
+    block[ExifTags.IFD.Exif], block[ExifTags.IFD.GPSInfo] = second, third
+    return HEAD + block.tobytes(START) + details.tobytes(second) + place.tobytes(third)
+
+
+def put(directory: TiffImagePlugin.ImageFileDirectory_v2, tag: int, kind: int, value: object) -> None:
+    """Store a tag as of a type, whatever its name has."""
+    directory.tagtype[tag], directory[tag] = kind, value
+
+
+def kept(picture: Picture) -> tuple[dict[int, object], dict[int, object], dict[int, object]]:
+    """Tags of a picture, and those of the exposure and of the place."""
+    exif = Image.Exif()
+    exif.load(picture.exif or b"")
+    details, place = (dict(exif.get_ifd(group)) for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
+    own = {tag: value for tag, value in exif.items() if tag not in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    return own, details, place
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_odd_tag_costs_no_more_than_itself_and_is_named(kind: str) -> None:
+    data = encoded(kind, odd_exif())
+    with pytest.warns(UserWarning, match="so they are left out: XResolution, ExifVersion, GPSAltitude") as said:
+        picture = decode_picture(data, "a")
+    assert len(said) == 1
+    assert kept(picture) == ({MAKE: "Camera"}, {DATE: "2020:01:01 00:00:00"}, {ExifTags.GPS.GPSLatitudeRef: "N"})
+
+
+def test_an_odd_tag_of_a_tiff_is_named() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[MAKE] = "Camera"
+    put(tags, ExifTags.Base.YResolution, TEXT, "72 dpi")
+    buffer = io.BytesIO()
+    Image.new("RGB", (WIDTH, HEIGHT)).save(buffer, "TIFF", tiffinfo=tags)
+    with pytest.warns(UserWarning, match="so they are left out: YResolution"):
+        picture = decode_picture(buffer.getvalue(), "a")
+    assert kept(picture)[0] == {MAKE: "Camera"}
+
+
+def test_a_tag_that_cannot_be_read_costs_no_more_than_itself() -> None:
+    two_values = struct.pack("<HHIHH", ExifTags.Base.PhotometricInterpretation, SHORT, 2, 2, 2)
+    make = struct.pack("<HHI4s", MAKE, TEXT, 4, b"Cam")
+    exif = HEAD + struct.pack("<H", 2) + two_values + make + bytes(4)
+    with pytest.warns(UserWarning, match="so they are left out: PhotometricInterpretation"):
+        picture = decode_picture(encoded("JPEG", exif), "a")
+    assert kept(picture)[0] == {MAKE: "Cam"}
+
+
+def test_what_cameras_say_of_the_file_itself_stays() -> None:
+    exif = Image.Exif()
+    exif[MAKE] = "Camera"
+    exif.get_ifd(ExifTags.IFD.Exif)[DATE] = "2020:01:01 00:00:00"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.IFD.Interop] = {1: "R98"}
+    loaded = Image.Exif()
+    loaded.load(decode_picture(encoded("JPEG", exif), "a").exif or b"")
+    assert dict(loaded.get_ifd(ExifTags.IFD.Interop)) == {1: "R98"}

@@ -1,5 +1,6 @@
 """Metadata of image files: the EXIF block, which lies open in a TIFF."""
 
+import warnings
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -32,25 +33,25 @@ def exif_block(image: Image.Image) -> bytes | None:
     """EXIF block of an opened file with orientation one and without the pixel dimensions; None if there is none.
 
     A resized image would belie the dimensions. A damaged block is none.
+
+    Warns:
+        UserWarning: If it is damaged, or has tags that cannot be written.
     """
+    dropped: list[str] = []
     try:
         exif = image.getexif()
-        if image.format == "TIFF":
-            exif = _descriptive(exif)
-        else:
-            if ExifTags.Base.Orientation in exif:
-                exif[ExifTags.Base.Orientation] = 1
-            for tag, value in list(exif.items()):
-                exif[tag] = _as_stored(value)
-            for group in DIRECTORIES:
-                if group in exif:  # else asking for it would make an empty one
-                    directory = exif.get_ifd(group)
-                    directory.update({tag: _as_stored(value) for tag, value in directory.items()})
-                    for tag in DIMENSIONS:
-                        directory.pop(tag, None)
-        return exif.tobytes() if exif else None
+        kept = _descriptive(exif, dropped) if image.format == "TIFF" else _all_tags(exif, dropped)
+        block = kept.tobytes() if kept else None
     except METADATA_ERRORS:
+        warnings.warn("The EXIF block is damaged, so it is left out.", UserWarning, stacklevel=2)
         return None
+    if dropped:
+        warnings.warn(
+            f"These tags of EXIF do not hold what they should, so they are left out: {', '.join(dropped)}.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return block
 
 
 def exif_within(exif: bytes, limit: int) -> tuple[bytes | None, list[str]]:
@@ -96,36 +97,67 @@ def tiff_tags(exif: bytes) -> Mapping[int, Any]:
     block = Image.Exif()
     try:
         block.load(exif)
-        return dict(_descriptive(block))
+        return dict(_descriptive(block, []))
     except METADATA_ERRORS:
         return {}
 
 
-def _descriptive(exif: Image.Exif) -> Image.Exif:
-    """The tags that describe the photograph, each if it can be written."""
+def _all_tags(exif: Image.Exif, dropped: list[str]) -> Image.Exif:
+    """All tags, each if it can be written; the names of those that cannot are added to `dropped`."""
+    orientation = ExifTags.Base.Orientation
+    chosen = _chosen(exif, sorted(set(exif) - {orientation, *DIRECTORIES}), dropped)
+    if orientation in exif:
+        chosen[orientation] = 1
+    interop = _directory(exif, ExifTags.IFD.Interop, dropped)
+    if interop:
+        chosen[ExifTags.IFD.Exif] = {**chosen.get(ExifTags.IFD.Exif, {}), ExifTags.IFD.Interop: interop}
+    return chosen
+
+
+def _descriptive(exif: Image.Exif, dropped: list[str]) -> Image.Exif:
+    """The tags that describe the photograph, likewise."""
+    return _chosen(exif, [tag for tag in TIFF_TAGS if tag in exif], dropped)
+
+
+def _chosen(exif: Image.Exif, tags: Iterable[int], dropped: list[str]) -> Image.Exif:
+    """Some tags, and the directories."""
     chosen = Image.Exif()
-    for tag, value in _writable(((tag, exif[tag]) for tag in TIFF_TAGS if tag in exif), None).items():
+    for tag, value in _writable(exif, tags, None, dropped).items():
         chosen[tag] = value
     for group in DIRECTORIES:
-        # what points elsewhere in the old file would point nowhere in a new one
-        left_out = *DIMENSIONS, ExifTags.IFD.Interop
-        found = ((tag, value) for tag, value in exif.get_ifd(group).items() if tag not in left_out)
-        directory = _writable(found, group)
+        directory = _directory(exif, group, dropped)
         if directory:
             chosen[group] = directory
     return chosen
 
 
-def _writable(tags: Iterable[tuple[int, Any]], group: int | None) -> dict[int, Any]:
+def _directory(exif: Image.Exif, group: ExifTags.IFD, dropped: list[str]) -> dict[int, Any]:
+    """Tags of a directory, without the dimensions."""
+    try:
+        tags = exif.get_ifd(group)
+    except METADATA_ERRORS:
+        dropped.append(group.name)
+        return {}
+    # what points elsewhere in the old file would point nowhere in a new one
+    return _writable(tags, sorted(set(tags) - {*DIMENSIONS, ExifTags.IFD.Interop}), group, dropped)
+
+
+def _writable(tags: Mapping[int, Any], chosen: Iterable[int], group: int | None, dropped: list[str]) -> dict[int, Any]:
     kept = {}
-    for tag, value in tags:
+    for tag in chosen:
         alone = TiffImagePlugin.ImageFileDirectory_v2(group=group)
         try:
-            alone[tag] = kept[tag] = _as_stored(value)
+            alone[tag] = kept[tag] = _as_stored(tags[tag])
             alone.tobytes()
         except METADATA_ERRORS:
             kept.pop(tag, None)
+            dropped.append(_name(tag, group))
     return kept
+
+
+def _name(tag: int, group: int | None) -> str:
+    names = ExifTags.GPSTAGS if group == ExifTags.IFD.GPSInfo else ExifTags.TAGS
+    return names.get(tag, f"{tag:#x}")
 
 
 def _as_stored(value: Any) -> Any:  # noqa: ANN401 - whatever a tag holds
