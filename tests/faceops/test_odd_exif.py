@@ -120,11 +120,19 @@ def test_a_tag_that_cannot_be_read_costs_no_more_than_itself() -> None:
     assert kept(picture)[0] == {MAKE: "Cam"}
 
 
-def test_what_cameras_say_of_the_file_itself_stays() -> None:
+def test_no_tag_says_the_sides_that_the_picture_had() -> None:
     exif = Image.Exif()
     exif[MAKE] = "Camera"
-    exif.get_ifd(ExifTags.IFD.Exif)[DATE] = "2020:01:01 00:00:00"
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.IFD.Interop] = {1: "R98"}
+    exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = WIDTH, HEIGHT
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[DATE] = "2020:01:01 00:00:00"
+    details[ExifTags.Base.ExifImageWidth], details[ExifTags.Base.ExifImageHeight] = WIDTH, HEIGHT
+    related = {ExifTags.Interop.RelatedImageWidth: WIDTH, ExifTags.Interop.RelatedImageHeight: HEIGHT}
+    details[ExifTags.IFD.Interop] = {ExifTags.Interop.InteropIndex: "R98", **related}
+    picture = decode_picture(encoded("JPEG", exif), "a")
+    own, details, _ = kept(picture)
+    assert own == {MAKE: "Camera"}
+    assert set(details) == {DATE, ExifTags.IFD.Interop}
     loaded = Image.Exif()
-    loaded.load(decode_picture(encoded("JPEG", exif), "a").exif or b"")
-    assert dict(loaded.get_ifd(ExifTags.IFD.Interop)) == {1: "R98"}
+    loaded.load(picture.exif or b"")
+    assert dict(loaded.get_ifd(ExifTags.IFD.Interop)) == {ExifTags.Interop.InteropIndex: "R98"}

@@ -26,7 +26,12 @@ DIRECTORIES = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
 INCH = 2
 """Unit of resolution."""
 
-DIMENSIONS = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+DIMENSIONS = (
+    *(ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength),
+    *(ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight),
+    *(ExifTags.Base.RelatedImageWidth, ExifTags.Base.RelatedImageLength),
+)
+"""Sides in pixels: of the file, of the exposure, and of the picture that a file belongs to."""
 
 
 def exif_block(image: Image.Image) -> bytes | None:
@@ -103,9 +108,9 @@ def tiff_tags(exif: bytes) -> Mapping[int, Any]:
 
 
 def _all_tags(exif: Image.Exif, dropped: list[str]) -> Image.Exif:
-    """All tags, each if it can be written; the names of those that cannot are added to `dropped`."""
+    """All tags but the dimensions, each if it can be written; the names of those that cannot are added to `dropped`."""
     orientation = ExifTags.Base.Orientation
-    chosen = _chosen(exif, sorted(set(exif) - {orientation, *DIRECTORIES}), dropped)
+    chosen = _chosen(exif, sorted(set(exif) - {orientation, *DIMENSIONS, *DIRECTORIES}), dropped)
     if orientation in exif:
         chosen[orientation] = 1
     interop = _directory(exif, ExifTags.IFD.Interop, dropped)
