@@ -136,3 +136,8 @@ def test_no_tag_says_the_sides_that_the_picture_had() -> None:
     loaded = Image.Exif()
     loaded.load(picture.exif or b"")
     assert dict(loaded.get_ifd(ExifTags.IFD.Interop)) == {ExifTags.Interop.InteropIndex: "R98"}
+
+
+def test_a_damaged_block_is_left_out_and_that_is_said() -> None:
+    with pytest.warns(UserWarning, match="The EXIF block is damaged, so it is left out"):
+        assert decode_picture(encoded("JPEG", b"Exif\0\0rubbish"), "a").exif is None

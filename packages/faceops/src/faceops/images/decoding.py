@@ -27,6 +27,7 @@ from faceops.images.headers import ORIENTATIONS, TIFF_MAGIC, TURNED, open_unusua
 from faceops.images.heic import is_heic, open_heic
 from faceops.images.memory_budget import check_memory
 from faceops.images.metadata import METADATA_ERRORS, exif_block
+from faceops.images.png_exif import read_png_exif
 from faceops.images.readers import Reader, reader_of
 from faceops.images.sample_layout import SampleLayout, sample_layout
 from faceops.images.wide_samples import Samples, wide_samples
@@ -120,10 +121,11 @@ def _decoded(file: EncodedImage) -> Raster:
         )
     grey = layout.colours.endswith("grey")
     profile = None if layout.colours in CONVERTED else _profile(image, data, grey, name)
-    samples = _samples(image, data, layout, reader, name)
-    if image.format != "TIFF" or reader == "tifffile":  # Pillow turns a TIFF itself
-        samples = upright(samples, _orientation(image))
-    return Raster(samples, grey, layout.colours == "CMYK", profile, exif_block(image))
+    # both before the samples: Pillow changes what it knows of a file when it decodes it
+    exif = exif_block(image)
+    orientation = 1 if image.format == "TIFF" and reader == "Pillow" else _orientation(image)  # Pillow turns a TIFF
+    samples = upright(_samples(image, data, layout, reader, name), orientation)
+    return Raster(samples, grey, layout.colours == "CMYK", profile, exif)
 
 
 def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.ImageFile:
@@ -148,6 +150,8 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
         raise
     except Exception as error:  # plug-ins raise whatever there is on damaged data
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
+    if image.format == "PNG":
+        read_png_exif(image, file)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise TooLargeImageError(

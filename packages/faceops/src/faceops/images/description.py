@@ -13,8 +13,9 @@ from PIL import ExifTags, Image, ImageFile
 from faceops.images.decoding import EncodedImage, stored_orientation, upright_size
 from faceops.images.extended_xmp import whole_xmp
 from faceops.images.face_regions import turned_regions
+from faceops.images.headers import own_exif
 from faceops.images.metadata import METADATA_ERRORS
-from faceops.images.png_texts import Captions, captions_among, png_texts
+from faceops.images.png_texts import Captions, captions_among, png_texts, raw_profile
 
 Part = TypeVar("Part")
 
@@ -70,7 +71,7 @@ def read_description(file: EncodedImage) -> Description:
     texts = png_texts(file.data) if image.format == "PNG" else {}
     return Description(
         whole(partial(read_xmp, texts=texts), image),
-        whole(read_iptc, image),
+        whole(partial(read_iptc, texts=texts), image),
         whole(read_density, image),
         captions_among(texts),
     )
@@ -112,13 +113,16 @@ def upright_xmp(packet: bytes) -> bytes:
     return DIMENSIONS.sub(b"", ORIENTATION.sub(rb"\g<1>1", packet))
 
 
-def read_iptc(image: Image.Image) -> bytes | None:
-    """IPTC record of an opened file: a JPEG, a TIFF, or a PNG with `RAW_IPTC`."""
+def read_iptc(image: Image.Image, texts: Mapping[str, str]) -> bytes | None:
+    """IPTC record of an opened file: a JPEG, a TIFF, or a PNG with `RAW_IPTC`.
+
+    Args:
+        texts: Those of a PNG.
+    """
     if image.format == "TIFF":
         return _tiff_bytes(image, IPTC_TAG)
-    if RAW_IPTC in image.info:
-        _, _, _, *digits = str(image.info[RAW_IPTC]).split("\n")
-        stored = bytes.fromhex("".join(digits))
+    if RAW_IPTC in texts:
+        stored = raw_profile(texts[RAW_IPTC])
         return iptc_of_resources(stored) if stored.startswith(b"8BIM") else stored or None
     resources = image.info.get("photoshop")
     found = resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
@@ -159,9 +163,7 @@ def read_density(image: ImageFile.ImageFile) -> tuple[float, float] | None:
 
 def exif_density(image: Image.Image) -> tuple[float, float]:
     """Pixels per inch that an EXIF block says, in formats that say them nowhere else; zeros if it does not."""
-    if "exif" not in image.info:  # of a PNG without it, getexif would decode the image to look behind it
-        return 0, 0
-    exif = image.getexif()
+    exif = own_exif(image)
     inches = 2.54 if exif.get(ExifTags.Base.ResolutionUnit) == CENTIMETRE else 1
     across, down = exif.get(ExifTags.Base.XResolution, 0), exif.get(ExifTags.Base.YResolution, 0)
     return float(across) * inches, float(down) * inches

@@ -7,6 +7,7 @@ from typing import Any
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from faceops.images.errors import DECODING_ERRORS
+from faceops.images.headers import own_exif
 
 METADATA_ERRORS = (*DECODING_ERRORS, ArithmeticError, AttributeError, LookupError, TypeError)
 """Errors of Pillow on tags that are damaged or of another type than their name has."""
@@ -44,8 +45,7 @@ def exif_block(image: Image.Image) -> bytes | None:
     """
     dropped: list[str] = []
     try:
-        exif = image.getexif()
-        kept = _descriptive(exif, dropped) if image.format == "TIFF" else _all_tags(exif, dropped)
+        kept = _descriptive(image.getexif(), dropped) if image.format == "TIFF" else _all_tags(own_exif(image), dropped)
         block = kept.tobytes() if kept else None
     except METADATA_ERRORS:
         warnings.warn("The EXIF block is damaged, so it is left out.", UserWarning, stacklevel=2)

@@ -1,7 +1,7 @@
 """Texts of PNG files: captions under the keywords of the format, and packets of other standards under theirs."""
 
 import zlib
-from collections.abc import Iterator
+from contextlib import suppress
 from xml.sax.saxutils import escape
 
 from faceops.images.sample_layout import png_chunks
@@ -39,9 +39,41 @@ XMP_PACKET = (
 def png_texts(data: bytes) -> dict[str, str]:
     """Texts of a PNG by their keywords, before and behind its pixels; damaged ones are left out, the first counts."""
     texts: dict[str, str] = {}
-    for keyword, text in _texts(data):
-        texts.setdefault(keyword, text)
+    for kind, content in png_chunks(data, behind_pixels=True):
+        found = text_of(kind, content)
+        if found is not None:
+            texts.setdefault(*found)
     return texts
+
+
+def text_of(kind: bytes, content: bytes) -> tuple[str, str] | None:
+    """Keyword and text of a chunk; None if it holds none, or it is damaged."""
+    keyword, separator, rest = content.partition(b"\0")
+    if not separator:
+        return None
+    with suppress(ValueError, zlib.error):
+        if kind == b"tEXt":
+            return keyword.decode("latin-1"), rest.decode("latin-1")
+        if kind == b"zTXt":
+            return keyword.decode("latin-1"), _inflated(rest[1:]).decode("latin-1")
+        if kind == b"iTXt":
+            _language, _translated, text = rest[2:].split(b"\0", 2)
+            return keyword.decode("latin-1"), (_inflated(text) if rest[0] else text).decode()
+    return None
+
+
+def raw_profile(text: str) -> bytes:
+    r"""Bytes that a text holds in hexadecimal, after ImageMagick's custom: behind a name and their number.
+
+    Raises:
+        ValueError: If it does not.
+
+    Example:
+        >>> raw_profile("\niptc\n       2\n1c02\n")
+        b'\x1c\x02'
+    """
+    _, _, _, *digits = text.split("\n")
+    return bytes.fromhex("".join(digits))
 
 
 def captions_among(texts: dict[str, str]) -> Captions:
@@ -85,23 +117,6 @@ def xmp_of_captions(captions: Captions) -> tuple[bytes | None, list[str]]:
 def _without_controls(text: str) -> str:
     """A text without the control characters that XML cannot have."""
     return "".join(sign for sign in text if sign >= " " or sign in "\t\n\r")
-
-
-def _texts(data: bytes) -> Iterator[tuple[str, str]]:
-    for kind, content in png_chunks(data, behind_pixels=True):
-        keyword, separator, rest = content.partition(b"\0")
-        if not separator:
-            continue
-        try:
-            if kind == b"tEXt":
-                yield keyword.decode("latin-1"), rest.decode("latin-1")
-            elif kind == b"zTXt":
-                yield keyword.decode("latin-1"), _inflated(rest[1:]).decode("latin-1")
-            elif kind == b"iTXt":
-                _language, _translated, text = rest[2:].split(b"\0", 2)
-                yield keyword.decode("latin-1"), (_inflated(text) if rest[0] else text).decode()
-        except (ValueError, zlib.error):
-            continue
 
 
 def _inflated(stored: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """How the samples of an image file lie in it, from its header: what decides who may read it."""
 
+import io
 import re
 import struct
 from collections.abc import Iterator
@@ -84,13 +85,19 @@ def sample_layout(image: ImageFile, data: bytes) -> SampleLayout:
 
 def png_chunks(data: bytes, behind_pixels: bool = False) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of the chunks of a PNG before its pixels, or of all but these."""
-    at = PNG_FIRST_CHUNK
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
+    return chunks_of(io.BytesIO(data), behind_pixels)
+
+
+def chunks_of(file: io.BytesIO | io.BufferedReader, behind_pixels: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Chunks likewise, of a file, of which the pixels are not read."""
+    end, at = file.seek(0, io.SEEK_END), PNG_FIRST_CHUNK
+    while at + 8 <= end:
+        file.seek(at)
+        size, kind = struct.unpack(">I4s", file.read(8))
         if kind == b"IEND" or (kind == b"IDAT" and not behind_pixels):
             return
         if kind not in (b"IDAT", b"fdAT"):
-            yield kind, data[at + 8 : at + 8 + size]
+            yield kind, file.read(min(size, end - at - 8))
         at += size + 12
 
 
