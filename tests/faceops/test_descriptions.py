@@ -108,6 +108,21 @@ def test_density_of_a_picture_that_is_turned() -> None:
     assert decode_picture(buffer.getvalue(), "fax").description.density == (100, 200)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("sides", [(9, 6), (6, 6)])
+def test_density_in_exif_of_a_picture_that_is_turned(kind: str, sides: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.ResolutionUnit] = 6, 2  # by a quarter, inches
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 200.0, 100.0
+    buffer = io.BytesIO()
+    Image.new("RGB", sides).save(buffer, kind, exif=exif)
+    loaded = decode_picture(buffer.getvalue(), "fax")
+    assert loaded.description.density == (100, 200)
+    kept = Image.Exif()
+    kept.load(loaded.exif or b"")
+    assert (kept[ExifTags.Base.XResolution], kept[ExifTags.Base.YResolution]) == (100, 200)
+
+
 def test_nonsense_is_no_description() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (9, 6)).save(buffer, "JPEG", extra=b"\xff\xed\x00\x18Photoshop 3.0\x008BIM\x04\x04\xff\xff")

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from PIL import ExifTags, Image, ImageFile
 
-from faceops.images.decoding import EncodedImage, stored_orientation, upright_size
+from faceops.images.decoding import EncodedImage, stored_orientation
 from faceops.images.extended_xmp import whole_xmp
 from faceops.images.face_regions import turned_regions
-from faceops.images.headers import own_exif
+from faceops.images.headers import TURNED, own_exif
 from faceops.images.metadata import METADATA_ERRORS
 from faceops.images.png_texts import Captions, captions_among, png_texts, raw_profile
 
@@ -158,7 +158,7 @@ def read_density(image: ImageFile.ImageFile) -> tuple[float, float] | None:
     across, down = (round(float(value), 2) for value in image.info.get("dpi") or exif_density(image))
     if not (math.isfinite(across) and math.isfinite(down) and min(across, down) > 0):
         return None
-    return (across, down) if upright_size(image) == image.size else (down, across)
+    return (down, across) if stored_orientation(image) in TURNED else (across, down)
 
 
 def exif_density(image: Image.Image) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from faceops.images.errors import DECODING_ERRORS
-from faceops.images.headers import own_exif
+from faceops.images.headers import TURNED, own_exif
 
 METADATA_ERRORS = (*DECODING_ERRORS, ArithmeticError, AttributeError, LookupError, TypeError)
 """Errors of Pillow on tags that are damaged or of another type than their name has."""
@@ -125,7 +125,7 @@ def _descriptive(exif: Image.Exif, dropped: list[str]) -> Image.Exif:
 
 
 def _chosen(exif: Image.Exif, tags: Iterable[int], dropped: list[str]) -> Image.Exif:
-    """Some tags, and the directories."""
+    """Some tags, of the picture as it is shown, and the directories."""
     chosen = Image.Exif()
     for tag, value in _writable(exif, tags, None, dropped).items():
         chosen[tag] = value
@@ -133,6 +133,9 @@ def _chosen(exif: Image.Exif, tags: Iterable[int], dropped: list[str]) -> Image.
         directory = _directory(exif, group, dropped)
         if directory:
             chosen[group] = directory
+    across, down = ExifTags.Base.XResolution, ExifTags.Base.YResolution
+    if exif.get(ExifTags.Base.Orientation) in TURNED and across in chosen and down in chosen:
+        chosen[across], chosen[down] = chosen[down], chosen[across]
     return chosen
 
 
