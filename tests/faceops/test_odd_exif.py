@@ -9,6 +9,7 @@ import tifffile
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from faceops.images.decoding import open_header, open_image, stored_orientation, upright, upright_size
+from faceops.images.deep_avif import Item, with_metadata
 from faceops.images.files import Picture, decode_picture
 
 WIDTH, HEIGHT = 9, 6
@@ -141,3 +142,16 @@ def test_no_tag_says_the_sides_that_the_picture_had() -> None:
 def test_a_damaged_block_is_left_out_and_that_is_said() -> None:
     with pytest.warns(UserWarning, match="The EXIF block is damaged, so it is left out"):
         assert decode_picture(encoded("JPEG", b"Exif\0\0rubbish"), "a").exif is None
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_an_avif_that_a_box_turns_opens_whatever_its_exif_holds(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    described = Item(b"Exif\0", bytes(4) + odd_exif().removeprefix(b"Exif\0\0"))
+    data = with_metadata(encoded("AVIF", exif), None, [described])
+    with pytest.warns(UserWarning, match="so they are left out: XResolution, ExifVersion, GPSAltitude"):
+        picture = decode_picture(data, "a")
+    wanted = (WIDTH, HEIGHT) if orientation == 1 else (HEIGHT, WIDTH)
+    assert upright_size(open_header(io.BytesIO(data), "a")) == picture.pixels.shape[:0:-1] == wanted
+    assert kept(picture)[0][MAKE] == "Camera"

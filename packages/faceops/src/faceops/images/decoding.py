@@ -23,7 +23,15 @@ from faceops.images.errors import (
     UnsupportedImageError,
 )
 from faceops.images.foreign_formats import foreign_format
-from faceops.images.headers import ORIENTATIONS, TIFF_MAGIC, TURNED, open_unusual, own_exif, read_own_exif
+from faceops.images.headers import (
+    BOX_ORIENTATION,
+    ORIENTATIONS,
+    TIFF_MAGIC,
+    TURNED,
+    open_unusual,
+    own_exif,
+    read_own_exif,
+)
 from faceops.images.heic import is_heic, open_heic
 from faceops.images.memory_budget import check_memory
 from faceops.images.metadata import METADATA_ERRORS, exif_block
@@ -268,6 +276,8 @@ def stored_orientation(image: ImageFile.ImageFile) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
+    if BOX_ORIENTATION in image.info:
+        return _known(image.info[BOX_ORIENTATION])
     try:
         exif = image.getexif() if image.format == "TIFF" else own_exif(image)
         return _known(exif.get(ExifTags.Base.Orientation))

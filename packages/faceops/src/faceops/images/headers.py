@@ -3,6 +3,7 @@
 import io
 
 from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import ICCPROFILE, IMAGELENGTH, IMAGEWIDTH, TiffImageFile
@@ -13,6 +14,10 @@ ORIENTATIONS = range(1, 9)
 
 TURNED = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
+
+
+BOX_ORIENTATION = "box_orientation"
+"""What `AnyAvif` notes down the orientation as that the boxes of its file say, which outranks EXIF's."""
 
 
 class AnyTiff(TiffImageFile):
@@ -58,16 +63,34 @@ class AnyJpeg(JpegImageFile):
         return 0
 
 
+class AnyAvif(AvifImageFile):
+    """AVIF whose EXIF Pillow cannot write anew with the orientation that a box says."""
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except Exception:  # whatever an odd tag gives when it is written
+            if not hasattr(self, "_decoder"):
+                raise
+            *_, exif, self.info[BOX_ORIENTATION], _ = self._decoder.get_info()
+            self.info["exif"] = exif
+            self.seek(0)
+
+
 def open_unusual(file: io.BytesIO | io.BufferedReader) -> ImageFile | None:
-    """Open a TIFF or JPEG that Pillow has refused; None if it is neither or damaged."""
+    """Open a TIFF, JPEG or AVIF that Pillow has refused; None if it is none of these or damaged."""
     file.seek(0)
-    start = file.read(4)
+    start = file.read(12)
     file.seek(0)
-    plugin = AnyTiff if start in TIFF_MAGIC else AnyJpeg if start.startswith(b"\xff\xd8\xff") else None
-    if plugin is None:
-        return None
+    plugin: type[AnyTiff | AnyJpeg | AnyAvif] | None = None
+    if start[:4] in TIFF_MAGIC:
+        plugin = AnyTiff
+    elif start.startswith(b"\xff\xd8\xff"):
+        plugin = AnyJpeg
+    elif start[4:] == b"ftypavif":
+        plugin = AnyAvif
     try:
-        return plugin(file)
+        return None if plugin is None else plugin(file)
     except (SyntaxError, TypeError, OSError, ValueError):
         return None
 
