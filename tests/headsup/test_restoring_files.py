@@ -1,6 +1,7 @@
 """Picture files in, picture files out; networks for faces are stood in for by blocks of colour."""
 
 import errno
+import http.client
 import importlib
 import io
 import json
@@ -827,6 +828,25 @@ def test_without_a_network_one_face_gets_its_reference(
     assert (face["person"], face["reference"]) == ("ann.png", str(ann))
     assert [face[key] for key in ("input_to_reference", "output_to_input", "output_to_reference")] == [None] * 3
     assert face["seam"] >= 0
+
+
+def test_a_page_to_log_in_instead_of_the_network_stops_nothing(
+    no_network: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page(*_: object, **__: object) -> http.client.HTTPResponse:
+        """Answer whatever is asked as a proxy or a hotel does."""
+        sent = io.BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n<html>Log in</html>")
+        response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: sent))
+        response.begin()
+        return response
+
+    monkeypatch.setenv("FACEOPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("urllib.request.urlopen", page)
+    source = write(tmp_path / "both.png", "ben", "ann")
+    ann, ben = (write(tmp_path / f"{name}.png", name) for name in ("ann", "ben"))
+    assert restore(source, output=tmp_path / "o.png", reference=[ben, ann]) == 0
+    assert "its checksum is another. Nothing was kept" in capsys.readouterr().err
+    assert (tmp_path / "o.png").is_file()
 
 
 def test_without_a_network_the_order_decides_and_one_sentence_says_what_to_do(

@@ -66,7 +66,7 @@ def find_weights(name_or_path: Path | str, progress: Progress | None = None) -> 
 
     Raises:
         MissingWeightsError: If it is neither, or the file cannot be fetched.
-        DamagedWeightsError: If the file in the cache, or what came, has another checksum.
+        DamagedWeightsError: If the file in the cache has another checksum.
     """
     text, path = str(name_or_path), Path(name_or_path)
     if text not in (entry.name for entry in WEIGHTS):
@@ -83,8 +83,8 @@ def fetch_weights(entry: WeightsEntry, progress: Progress | None = None) -> Path
     """File of an entry in the cache; downloaded, or the download continued, unless it is there.
 
     Raises:
-        MissingWeightsError: If it cannot be fetched.
-        DamagedWeightsError: If it has another checksum than the table says.
+        MissingWeightsError: If it cannot be fetched, or what came has another checksum than the table says.
+        DamagedWeightsError: If the file in the cache has.
     """
     path = cached_path(entry)
     if path.is_file():
@@ -100,9 +100,11 @@ def fetch_weights(entry: WeightsEntry, progress: Progress | None = None) -> Path
             if not path.is_file():  # another process may have fetched it meanwhile
                 _retrieve(entry, path, progress)
     except ValueError as error:
-        raise DamagedWeightsError(
-            f"What {entry.url} sent is not {entry.file}: its checksum is another. Nothing was kept; try again later."
-        ) from error
+        reason = (
+            f"what {entry.url} sent is not {entry.file}: its checksum is another. Nothing was kept; a proxy or a page "
+            "to log in may have answered"
+        )
+        raise MissingWeightsError(missing_sentence(entry, reason)) from error
     except OSError as error:
         raise MissingWeightsError(missing_sentence(entry, f"fetching it failed: {reason_of(error)}")) from error
     return path

@@ -12,7 +12,7 @@ def fetch_shown(name: str) -> None:
 
     Raises:
         MissingWeightsError: If they cannot be fetched.
-        DamagedWeightsError: If the checksum is another.
+        DamagedWeightsError: If the file in the cache has another checksum.
     """
     entry = find_entry(name)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
