@@ -18,7 +18,7 @@ TEMPLATE = FFHQ_512.tensor().float()
 
 
 def person(name: str, folder: str | None = None) -> Person:
-    face = torch.zeros(3, 512, 512)
+    face = torch.zeros(3, 512, 512, dtype=torch.uint8)
     return Person((ReferencePhoto(Path(name), f"digest of {name}", (60, 40), face, TEMPLATE, 126.0, None),), folder)
 
 

@@ -7,14 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceops.geometry.alignment import align
+from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
+from faceops.images.files import Picture, decode_picture, save_picture
+from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.restoring.references.grouping import TOGETHER, people_among
 from headsup.restoring.references.left_over import LeftOver
 from headsup.restoring.references.people_notes import notes_on_people, notes_on_photographs
 from headsup.restoring.references.people_summary import lines_on_people, lines_on_use
 from headsup.restoring.references.person import Person
 from headsup.restoring.references.reference_files import ReferenceFile
-from headsup.restoring.references.reference_photo import ReferencePhoto
+from headsup.restoring.references.reference_photo import ReferencePhoto, reference_photo
 
 THRESHOLD = 0.337
 Found = tuple[ReferenceFile, ReferencePhoto]
@@ -22,7 +26,7 @@ Found = tuple[ReferenceFile, ReferencePhoto]
 
 def photo(path: Path, embedding: Tensor | None) -> ReferencePhoto:
     vector = None if embedding is None else F.normalize(embedding, dim=0)
-    return ReferencePhoto(path, "", (60, 40), torch.zeros(3, 512, 512), FFHQ_512.tensor().float(), 126.0, vector)
+    return ReferencePhoto(path, "", (60, 40), torch.zeros(3, 512, 512).byte(), FFHQ_512.tensor().float(), 126.0, vector)
 
 
 def found(name: str, embedding: Tensor | None, person: str | None = None, folder: str | None = None) -> Found:
@@ -39,6 +43,22 @@ def at(degrees: float) -> Tensor:
 
 def names(people: list[Person]) -> list[tuple[str, list[str]]]:
     return [(person.name, [photo.path.name for photo in person.photos]) for person in people]
+
+
+def test_of_each_photograph_a_byte_for_a_sample_is_kept(tmp_path: Path) -> None:
+    points = FFHQ_512.tensor().float()[None] / 4
+    face = Faces(torch.tensor([0]), torch.tensor([[20.0, 20.0, 110.0, 120.0]]), points, torch.ones(1))
+    pixels = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0))
+    save_picture(Picture(pixels, bits=16), tmp_path / "ann.png")
+    data = (tmp_path / "ann.png").read_bytes()
+    # enlarged for the detector, as small photographs are
+    recognition = FaceRecognition(lambda images: face.rescaled(images.shape[-1] / 128), None, THRESHOLD)
+    photo, count = reference_photo(tmp_path / "ann.png", data, recognition)
+    assert photo is not None
+    assert count == 1
+    assert photo.crop.nbytes == 3 * 512 * 512
+    (exact,) = align(decode_picture(data, "ann.png").pixels[None], face).crops
+    torch.testing.assert_close(photo.face, exact, rtol=0, atol=0.51 / 255)
 
 
 def test_two_people_of_similarity_042_are_not_joined_and_that_is_said() -> None:

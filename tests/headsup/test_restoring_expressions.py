@@ -32,7 +32,8 @@ def drawn(mouth: int, eyes: int = 0) -> Tensor:
 
 
 def photo(name: str, face: Tensor, eyes: float = 126.0) -> ReferencePhoto:
-    return ReferencePhoto(Path(name), name, (512, 512), face, TEMPLATE, eyes, F.normalize(torch.ones(4), dim=0))
+    crop = (face * 255).round().byte()
+    return ReferencePhoto(Path(name), name, (512, 512), crop, TEMPLATE, eyes, F.normalize(torch.ones(4), dim=0))
 
 
 def notes(picture: Tensor, *photos: ReferencePhoto) -> list[str]:

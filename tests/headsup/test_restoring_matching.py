@@ -32,7 +32,7 @@ TEMPLATE = FFHQ_512.tensor().float()
 
 
 def photo(name: str, embedding: Tensor, eyes: float = 126.0, pose: Tensor = TEMPLATE) -> ReferencePhoto:
-    face = torch.full((3, 512, 512), (hash(name) % 7) / 7)
+    face = torch.full((3, 512, 512), hash(name) % 7 * 36, dtype=torch.uint8)
     return ReferencePhoto(Path(name), f"digest of {name}", (60, 40), face, pose, eyes, F.normalize(embedding, dim=0))
 
 

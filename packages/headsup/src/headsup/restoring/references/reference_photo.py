@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from faceops.geometry.alignment import align, alignment_matrix
@@ -27,14 +27,19 @@ class ReferencePhoto:
     """SHA-256 of the file, by which it is known again as an input."""
     size: tuple[int, int]
     """Height and width of the photograph in pixels."""
-    face: Float[Tensor, "3 512 512"]
-    """Aligned to FFHQ, RGB in [0, 1]."""
+    crop: UInt8[Tensor, "3 512 512"]
+    """The face, aligned to FFHQ: in bytes, since there may be thousands of photographs, of which few guide."""
     pose: Float[Tensor, "5 2"]
     """Landmarks, aligned to FFHQ."""
     eye_distance: float
     """In pixels of the photograph."""
     embedding: Float[Tensor, " d"] | None
     """None where no network tells people apart."""
+
+    @property
+    def face(self) -> Float[Tensor, "3 512 512"]:
+        """Aligned to FFHQ, RGB in [0, 1]."""
+        return self.crop.float() / 255
 
     def unfitness(self, pose: Float[Tensor, "5 2"]) -> float:
         """Misfit to a face of some pose; lower is better.
@@ -74,7 +79,7 @@ def reference_photo(path: Path, data: bytes, recognition: FaceRecognition) -> tu
         path,
         hashlib.sha256(data).hexdigest(),
         (pixels.shape[1], pixels.shape[2]),
-        align(pixels.unsqueeze(0), face).crops[0],
+        (align(pixels.unsqueeze(0), face).crops[0] * 255).round().byte(),
         aligned_landmarks(face.landmarks[0]),
         face.eye_distance().item(),
         None if seen.embeddings is None else seen.embeddings[0],
