@@ -8,6 +8,7 @@ from torch import Tensor
 
 from faceops.device import DeviceName, select_device
 from hime.network import HIME
+from hime.upscaling.exemplars import Exemplar
 from hime.upscaling.files import AlignMode, exemplar_detector
 from hime.upscaling.headshots import upscale_headshot
 from hime.weights.files import load_network
@@ -64,7 +65,8 @@ class UpscaleHeadshot:
         network, trained = loaded(file, device), read_header(find_weights(file)).card.lr_size
         photographs = photographs_of(list(exemplars.values()))
         detector = exemplar_detector(align) if photographs else None
-        made = [upscale_headshot(network, low, photographs, trained, detector) for low in pictures_of(image)]
+        known = [Exemplar.seen_by(detector, photograph.pixels) for photograph in photographs]
+        made = [upscale_headshot(network, low, known, trained, detector) for low in pictures_of(image)]
         notes = dict.fromkeys(note for each in made for note in each.notes)
         return batch_of([each.picture for each in made]), "\n".join(notes)
 

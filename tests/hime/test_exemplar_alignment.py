@@ -15,7 +15,7 @@ from faceops.geometry.warping import warp_affine
 from faceops.images.files import Picture, load_picture, save_picture
 from hime import cli
 from hime.network import HIME
-from hime.upscaling.exemplars import align_exemplars, cover, input_landmarks
+from hime.upscaling.exemplars import Exemplar, align_exemplars, cover, input_landmarks
 from hime.upscaling.picture_upscaling import upscale
 from portraitdata.images.resampling import bicubic
 
@@ -52,7 +52,7 @@ def test_a_turned_and_shifted_copy_comes_back() -> None:
     exemplar = warp_affine(truth[None], matrix[None], (190, 201))[0]
     # the small input is enlarged to 128 pixels for the detector: twice the output
     known = Known({(128, 128): (POINTS + 0.5) * 2 - 0.5, (190, 201): moved(POINTS, matrix)})
-    aligned = align_exemplars(bicubic(truth, 16, 16), [exemplar], 4, known)
+    aligned = align_exemplars(bicubic(truth, 16, 16), [Exemplar.seen_by(known, exemplar)], 4, known)
     assert aligned.input_has_face
     assert aligned.without_face == ()
     assert (aligned.images[0] - truth)[:, 2:-2, 2:-2].abs().max() < 0.02
@@ -70,10 +70,11 @@ def test_convention_landmarks_are_pixel_centres_of_the_output() -> None:
 def test_the_middle_where_there_is_no_face() -> None:
     lr, photographs = smooth(16), [smooth(100, 1), smooth(90, 2)]
     known = Known({(128, 128): POINTS, (100, 100): POINTS})
-    aligned = align_exemplars(lr, photographs, 4, known)
+    exemplars = [Exemplar.seen_by(known, photograph) for photograph in photographs]
+    aligned = align_exemplars(lr, exemplars, 4, known)
     assert aligned.without_face == (1,)
     torch.testing.assert_close(aligned.images[1], cover(photographs[1], 64, 64))
-    blind = align_exemplars(lr, photographs, 4, Known({}))
+    blind = align_exemplars(lr, exemplars, 4, Known({}))
     assert (blind.input_has_face, blind.without_face) == (False, ())
     torch.testing.assert_close(blind.images[0], cover(photographs[0], 64, 64))
     assert align_exemplars(lr, [], 4, known).images.shape == (0, 3, 64, 64)
@@ -102,7 +103,8 @@ def test_a_real_face_sixteen_pixels_wide_is_found(assets: Path, side: int) -> No
     matrix = least_squares_similarity(landmarks[None], framed)
     truth = warp_affine(portrait[None], matrix, 128, antialias=True)[0]
     exemplar = load_picture(assets / "images/portraits/london_ccby4/002_smiling.jpg").pixels
-    aligned = align_exemplars(bicubic(truth, side, side).clamp(0, 1), [exemplar], 128 // side, detector)
+    seen = Exemplar.seen_by(detector, exemplar)
+    aligned = align_exemplars(bicubic(truth, side, side).clamp(0, 1), [seen], 128 // side, detector)
     assert aligned.input_has_face
     wanted, got = (detector(image[None]).largest().landmarks[0] for image in (truth, aligned.images[0]))
     assert (wanted - got).norm(dim=1).mean() < 6

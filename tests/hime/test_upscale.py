@@ -20,7 +20,7 @@ from faceops.images.errors import MissingImageError
 from faceops.images.files import Picture, load_picture, save_picture
 from hime.command_options import UpscaleOptions
 from hime.network import HIME
-from hime.upscaling.exemplars import cover, stack_exemplars
+from hime.upscaling.exemplars import Exemplar, cover, stack_exemplars
 from hime.upscaling.files import upscale_files
 from hime.upscaling.jobs import plan_upscaling
 from hime.upscaling.picture_upscaling import check_size, upscale
@@ -107,7 +107,12 @@ def test_cover_keeps_the_middle() -> None:
     torch.testing.assert_close(cover(same, 12, 16), same)
     assert cover(torch.rand(3, 1, 500), 16, 16).shape == (3, 16, 16)
     assert stack_exemplars([], 8, 8).shape == (0, 3, 8, 8)
-    assert stack_exemplars([torch.rand(3, 9, 5), torch.rand(3, 50, 60)], 8, 12).shape == (2, 3, 8, 12)
+    assert stack_exemplars([Exemplar(torch.rand(3, 9, 5)), Exemplar(torch.rand(3, 50, 60))], 8, 12).shape == (
+        2,
+        3,
+        8,
+        12,
+    )
 
 
 def test_what_is_not_pixels_is_kept(network: HIME) -> None:

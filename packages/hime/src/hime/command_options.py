@@ -32,8 +32,8 @@ class UpscaleOptions:
         recursive: Read a folder with all folders in it, and write into such folders.
         strip_metadata: Leave out place, date, names and captions of the input (EXIF, XMP, IPTC); kept otherwise.
         overwrite: Replace existing results.
-        max_memory: Limit of the memory for an image, its result and the computation in gigabytes, beside the weights;
-            half of the machine's by default. Tiles become smaller until they fit.
+        max_memory: Limit of the memory for an image, its result, the computation and all exemplars in gigabytes, beside
+            the weights; half of the machine's by default. Tiles become smaller until they fit.
 
     Example:
         hime upscale small.png --output large.png --exemplars album/anna

@@ -1,17 +1,43 @@
 """Exemplars: photographs of the same person, brought to the frame of the output."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from faceops.detection.detector import Detector
 from faceops.geometry.boxes import rescaled_points
+from faceops.geometry.faces import Faces
 from faceops.geometry.similarity import least_squares_similarity
 from faceops.geometry.warping import warp_affine
 from portraitdata.images.resampling import bicubic
+
+
+@dataclass(frozen=True, eq=False)
+class Exemplar:
+    """A photograph of the person, and where its face is: found once, however many inputs it is for."""
+
+    samples: Float[Tensor, "3 h w"] | UInt8[Tensor, "3 h w"]
+    """RGB in [0, 1], or in 255ths: a quarter of the memory, exact for files of 8 bits in sRGB."""
+    landmarks: Float[Tensor, "1 5 2"] | None = None
+    """Of the largest face, in pixels; None where none was found, or nobody looked."""
+
+    @property
+    def pixels(self) -> Float[Tensor, "3 h w"]:
+        """RGB in [0, 1]."""
+        return self.samples if self.samples.is_floating_point() else self.samples.float() / 255
+
+    @classmethod
+    def seen_by(cls, detector: Detector | None, pixels: Float[Tensor, "3 h w"]) -> "Exemplar":
+        """A photograph whose largest face a detector has looked for; None looks for none."""
+        faces = Faces.none() if detector is None else detector(pixels[None]).largest()
+        return cls(pixels, faces.landmarks if len(faces) else None)
+
+    def in_bytes(self) -> "Exemplar":
+        """The same in 255ths: of a file of 16 bits or another colour profile each sample is rounded by half of one."""
+        return replace(self, samples=(self.pixels.clamp(0, 1) * 255).round().byte())
 
 
 def cover(image: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tensor, "c {height} {width}"]:
@@ -31,13 +57,11 @@ def cover(image: Float[Tensor, "c h w"], height: int, width: int) -> Float[Tenso
     return bicubic(part, height, width).clamp(0, 1)
 
 
-def stack_exemplars(
-    images: Sequence[Float[Tensor, "3 _ _"]], height: int, width: int
-) -> Float[Tensor, "n 3 {height} {width}"]:
-    """All exemplars in one tensor; none gives n = 0."""
-    if not images:
+def stack_exemplars(exemplars: Sequence[Exemplar], height: int, width: int) -> Float[Tensor, "n 3 {height} {width}"]:
+    """The middle of all exemplars in one tensor; none gives n = 0."""
+    if not exemplars:
         return torch.zeros(0, 3, height, width)
-    return torch.stack([cover(image, height, width) for image in images])
+    return torch.stack([cover(exemplar.pixels, height, width) for exemplar in exemplars])
 
 
 DETECTION_SIDE = 128
@@ -61,7 +85,7 @@ class AlignedExemplars:
 
 
 def align_exemplars(
-    lr: Float[Tensor, "3 h w"], exemplars: Sequence[Float[Tensor, "3 _ _"]], scale: int, detector: Detector
+    lr: Float[Tensor, "3 h w"], exemplars: Sequence[Exemplar], scale: int, detector: Detector
 ) -> AlignedExemplars:
     """Bring the largest face of every exemplar to the place of the input's largest face, by a similarity.
 
@@ -70,20 +94,20 @@ def align_exemplars(
 
     Args:
         lr: Low-resolution picture, RGB in [0, 1].
+        exemplars: Photographs in which a face was looked for.
         scale: Magnification of the output, whose frame the exemplars get.
-        detector: Finds faces and their five landmarks.
+        detector: Finds the face of the input and its five landmarks.
     """
     height, width = lr.shape[-2] * scale, lr.shape[-1] * scale
     target = input_landmarks(lr, scale, detector)
     images, without = [], []
     for number, exemplar in enumerate(exemplars):
-        faces = detector(exemplar[None]).largest() if target is not None else None
-        if target is None or faces is None or not len(faces):
+        if target is None or exemplar.landmarks is None:
             without.append(number)
-            images.append(cover(exemplar, height, width))
+            images.append(cover(exemplar.pixels, height, width))
             continue
-        matrix = least_squares_similarity(faces.landmarks, target)
-        images.append(warp_affine(exemplar[None], matrix, (height, width), antialias=True)[0])
+        matrix = least_squares_similarity(exemplar.landmarks, target)
+        images.append(warp_affine(exemplar.pixels[None], matrix, (height, width), antialias=True)[0])
     stacked = torch.stack(images) if images else torch.zeros(0, 3, height, width)
     return AlignedExemplars(stacked, target is not None, tuple(without) if target is not None else ())
 

@@ -12,7 +12,7 @@ from faceops.detection.selection import build_detector
 from faceops.device import select_device
 from faceops.images.batch import Batch, attempt, run_batch
 from faceops.images.decoding import open_image, picture_size
-from faceops.images.files import Picture, decode_image, load_picture, save_picture
+from faceops.images.files import Picture, decode_image, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job, missing_jobs
@@ -24,6 +24,7 @@ from hime.command_options import UpscaleOptions
 from hime.heat_maps import heat_map, relative_similarity
 from hime.network import HIME
 from hime.upscaling.comparison import comparison_sheet
+from hime.upscaling.exemplar_files import ExemplarFile, read_exemplars
 from hime.upscaling.jobs import MapFiles, planned_maps
 from hime.upscaling.memory import fitting_tiling, whole_bytes
 from hime.upscaling.picture_upscaling import Upscaled, check_size, upscale
@@ -53,25 +54,17 @@ AlignMode = Literal["faces", "middle"]
 """Alignment of exemplars with the input."""
 
 
-@dataclass(frozen=True)
-class Exemplar:
-    """A photograph of the person and the name of its file."""
-
-    name: str
-    picture: Picture
-
-
 @dataclass(frozen=True, eq=False)
 class Setup:
     """Setup that all images of a run share."""
 
     network: HIME
-    exemplars: Sequence[Exemplar]
+    exemplars: Sequence[ExemplarFile]
     tiling: Tiling
     trained_lr_size: int | None
     """Side of the low-resolution training images in pixels, if it is known."""
     detector: Detector | None
-    """Finds the faces by which exemplars are aligned; None if their middle is taken."""
+    """Finds the face by which exemplars are aligned; None if their middle is taken."""
     maps: Mapping[Path, MapFiles]
     """Heat maps to write, by the source of their job; none of those that are not in it."""
     strip_metadata: bool = False
@@ -83,10 +76,11 @@ def run_job(job: Job, setup: Setup) -> None:
     picture = load_low(job, setup.network.scale)
     if setup.strip_metadata:
         picture = picture.without_metadata()
-    photographs = [exemplar.picture for exemplar in setup.exemplars]
+    photographs = [file.exemplar for file in setup.exemplars]
     height, width = picture.pixels.shape[-2:]
     pixels, exemplars = height * width * setup.network.scale**2, len(photographs)
-    whole = whole_bytes(pixels, exemplars, job.source in setup.maps, job.sheet is not None)
+    kept = sum(file.kept_bytes for file in setup.exemplars)
+    whole = kept + whole_bytes(pixels, exemplars, job.source in setup.maps, job.sheet is not None)
     tiling = fitting_tiling(setup.network, setup.tiling, (height, width), exemplars, whole, str(job.source))
     result = upscale(setup.network, picture, photographs, tiling, setup.trained_lr_size, setup.detector)
     for target in job.targets:
@@ -94,7 +88,7 @@ def run_job(job: Job, setup: Setup) -> None:
     if job.source in setup.maps:
         save_maps(result, setup.maps[job.source])
     if job.sheet is not None:
-        names = [exemplar.name for exemplar in setup.exemplars]
+        names = [file.name for file in setup.exemplars]
         save_picture(Picture(comparison_sheet(picture, result, names, job.source.name)), job.sheet)
     if job.to_stdout:
         pipe_on(result.picture)
@@ -139,7 +133,8 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     if not wanted:
         return 0
     with shown("Loading"):
-        loaded = [Exemplar(file.name, load_picture(file)) for file in photographs]
+        detector = exemplar_detector(options.align) if photographs else None
+        loaded = read_exemplars(photographs, detector)
         network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
     if not loaded:
@@ -147,7 +142,6 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
         if options.maps is not None:
             say(f"Maps show exemplars, so there are none to write to {options.maps}.")
     tiling = Tiling(tile, margin=min(16, tile // 4), ramp=max(1, min(16, tile // 4)))
-    detector = exemplar_detector(options.align) if loaded else None
     maps = planned_maps(jobs, options.maps, len(photographs))
     setup = Setup(network, loaded, tiling, trained_lr_size, detector, maps, options.strip_metadata)
     batch = Batch(partial(attempt, work=partial(run_job, setup=setup)), "Upscaling", "upscaled")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from faceops.detection.detector import Detector
 from faceops.images.files import Picture
 from hime.network import HIME
+from hime.upscaling.exemplars import Exemplar
 from hime.upscaling.picture_upscaling import upscale
 
 
@@ -22,7 +23,7 @@ class UpscaledHeadshot:
 def upscale_headshot(
     network: HIME,
     picture: Picture,
-    exemplars: Sequence[Picture] = (),
+    exemplars: Sequence[Picture | Exemplar] = (),
     trained_lr_size: int | None = None,
     detector: Detector | None = None,
 ) -> UpscaledHeadshot:

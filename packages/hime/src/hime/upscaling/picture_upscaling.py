@@ -13,7 +13,7 @@ from faceops.images.files import LUMA, Picture
 from faceops.images.finite_values import check_finite_values
 from faceops.images.opacity import without_hidden_colours
 from hime.network import HIME
-from hime.upscaling.exemplars import align_exemplars, stack_exemplars
+from hime.upscaling.exemplars import Exemplar, align_exemplars, stack_exemplars
 from hime.upscaling.tiling import Tiling, run_in_tiles
 from portraitdata.images.resampling import bicubic
 
@@ -47,7 +47,7 @@ class Upscaled:
 def upscale(
     network: HIME,
     picture: Picture,
-    exemplars: Sequence[Picture] = (),
+    exemplars: Sequence[Picture | Exemplar] = (),
     tiling: Tiling | None = None,
     trained_lr_size: int | None = None,
     detector: Detector | None = None,
@@ -59,7 +59,8 @@ def upscale(
     Args:
         network: Network with trained weights.
         picture: Low-resolution picture, at least 4 pixels high and wide.
-        exemplars: Photographs of the same person, any number and any size. Their alpha is ignored.
+        exemplars: Photographs of the same person, any number and any size. Their alpha is ignored. Those for several
+            pictures are best given as what `Exemplar.seen_by` makes of them, once.
         tiling: Size of the tiles in low-resolution pixels; None means 128, 16 of them context and 16 blend.
         trained_lr_size: Side of the images the weights were trained on, if a warning about sizes is wanted.
         detector: Finds the faces by which exemplars are aligned to the input, see `align_exemplars`. Without it, the
@@ -74,7 +75,8 @@ def upscale(
     """
     check_finite_values("The picture", picture.pixels, picture.alpha)
     for number, exemplar in enumerate(exemplars, 1):
-        check_finite_values(f"Exemplar {number}", exemplar.pixels)
+        samples = exemplar.samples if isinstance(exemplar, Exemplar) else exemplar.pixels
+        check_finite_values(f"Exemplar {number}", samples)
     picture = without_hidden_colours(picture)
     height, width = picture.pixels.shape[-2:]
     check_size(height, width, network.scale)
@@ -95,19 +97,22 @@ def upscale(
 
 
 def framed_exemplars(
-    picture: Picture, exemplars: Sequence[Picture], scale: int, detector: Detector | None
+    picture: Picture, exemplars: Sequence[Picture | Exemplar], scale: int, detector: Detector | None
 ) -> Float[Tensor, "n 3 sh sw"]:
     """Exemplars in the frame of the output: by their faces if there is a detector, else by their middle.
 
     Warns:
         UserWarning: If an exemplar is smaller than the output, or the detector finds no face in the input or in one.
     """
-    photographs = [exemplar.pixels for exemplar in exemplars]
+    photographs = [
+        each if isinstance(each, Exemplar) else Exemplar.seen_by(detector, each.pixels) for each in exemplars
+    ]
     height, width = picture.pixels.shape[-2:]
     for number, photograph in enumerate(photographs, 1):
-        if min(photograph.shape[-2:]) < min(height, width) * scale:
+        rows, columns = photograph.samples.shape[-2:]
+        if min(rows, columns) < min(height, width) * scale:
             warnings.warn(
-                f"Exemplar {number} has {photograph.shape[-1]} x {photograph.shape[-2]} pixels, the result "
+                f"Exemplar {number} has {columns} x {rows} pixels, the result "
                 f"{width * scale} x {height * scale}: it holds little that the picture lacks.",
                 UserWarning,
                 stacklevel=3,
