@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from PIL import Image
 
+from faceops.heard_warnings import heard_warnings
 from faceops.images.files import decode_picture, load_picture, read_image_file
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
@@ -84,11 +85,12 @@ def enlarge(headshot: Image.Image | None, exemplars: Sequence[str] | None, scale
         OSError: If a file cannot be read.
     """
     picture = decode_picture(encoded(checked(headshot, scale)), "the headshot")
-    photographs = [load_picture(path) for path in exemplars or ()]
+    with heard_warnings() as heard:
+        photographs = [load_picture(path) for path in exemplars or ()]
     detector = exemplar_detector("faces") if photographs else None
     trained = read_header(find_weights(shipped_name(scale))).card.lr_size
     made = upscale_headshot(network(scale), picture, photographs, trained, detector)
-    return as_image(made.picture), "\n".join(made.notes)
+    return as_image(made.picture), "\n".join((*heard, *made.notes))
 
 
 def checked(image: Image.Image | None, scale: float) -> Image.Image:

@@ -27,6 +27,7 @@ from torch import Tensor
 from faceops.atomic_files import machine_name
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
+from faceops.images.description import Description
 from faceops.images.files import Picture, decode_picture, save_picture
 from headsup.command_options import ServeOptions
 from headsup.model.settings import RestorerSettings
@@ -156,6 +157,22 @@ def test_what_a_file_has_besides_its_pixels_is_kept(restoration: PhotoRestoratio
     assert turned.exif
     assert kind_of(restored(restoration, tmp_path / "2", tmp_path / "web.webp").result) == ("WEBP", "RGB")
     assert restored(restoration, tmp_path / "3", tmp_path / "grey.bmp").result.name == "grey-restored.png"
+
+
+def test_what_a_format_leaves_out_is_said_on_the_page_alone(
+    restoration: PhotoRestoration, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clear = tmp_path / "clear.png"
+    save_picture(Picture(portrait("ann"), alpha=torch.full((1, 40, 40), 0.5)), clear)
+    told = tmp_path / "told.jpg"
+    record = bytes.fromhex("1c02780005") + b"Anna."
+    save_picture(Picture(portrait("ann"), description=Description(iptc=record)), told)
+    for again in range(2):  # the second photograph is told of as the first
+        flattened = restored(restoration, tmp_path / f"c{again}", clear, format="jpeg")
+        assert flattened.notes == ("JPEG has no transparency: clear-restored.jpg is flattened on white.",)
+        without = restored(restoration, tmp_path / f"t{again}", told, format="webp")
+        assert without.notes == ("WebP has no place for an IPTC record, which is left out.",)
+    assert capsys.readouterr().err == ""
 
 
 def kind_of(path: Path) -> tuple[str, str]:

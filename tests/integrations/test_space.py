@@ -59,6 +59,16 @@ def test_upscaling(app: ModuleType) -> None:
     assert "the weights were trained on 32 x 32" in notes
 
 
+def test_what_is_said_of_photographs_that_are_read_is_shown(app: ModuleType, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    values = np.random.default_rng(0).random((128, 128, 3), dtype=np.float32)
+    values[0, 0] = 1.2
+    tifffile.imwrite(tmp_path / "wide.tif", values, photometric="rgb")
+    for _ in range(2):
+        _, notes = app.enlarge(noise(32, 32), [str(tmp_path / "wide.tif")], 4)
+        assert notes.splitlines()[0].endswith("to 1.2 are clipped to 0 and 1.")
+
+
 def test_what_is_missing_or_too_large_is_said(app: ModuleType) -> None:
     with pytest.raises(ValueError, match="Upload a photograph first"):
         app.restore(None, None, 2.0, 0.0, False)

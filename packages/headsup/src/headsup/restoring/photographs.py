@@ -1,9 +1,10 @@
 """Restoring one photograph with photographs of the people in it, all in memory: for pipelines, nodes and pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from faceops.heard_warnings import heard_warnings
 from faceops.images.files import Picture
 from headsup.restoring.options import DEFAULT_OPTIONS, REFERENCES_IGNORED, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
@@ -19,7 +20,7 @@ NAME = "the image"
 
 @dataclass(frozen=True, eq=False)
 class RestoredPhotograph:
-    """A restored photograph, and what is to be said of its references."""
+    """A restored photograph, and what is to be said of it and its references."""
 
     restored: Restored
     notes: tuple[str, ...]
@@ -33,7 +34,7 @@ def restore_photograph(
     options: RestoreOptions = DEFAULT_OPTIONS,
     force: bool = False,
 ) -> RestoredPhotograph:
-    """Restore a photograph.
+    """Restore a photograph; warnings become notes.
 
     Args:
         picture: Photograph of any size.
@@ -46,6 +47,15 @@ def restore_photograph(
         UnusedReferencesError: If the references fit none of its faces, and it is not forced.
         ValueError: If the result would be too large, or the memory is too small.
     """
+    with heard_warnings() as heard:
+        made = _restored(restorer, picture, references, options, force)
+    return replace(made, notes=(*made.notes, *heard))
+
+
+def _restored(
+    restorer: PhotoRestorer, picture: Picture, references: Sequence[bytes], options: RestoreOptions, force: bool
+) -> RestoredPhotograph:
+    """Restore a photograph, see `restore_photograph`."""
     check_size((picture.pixels.shape[1], picture.pixels.shape[2]), options, NAME)
     recognition = load_recognition(fetch=True) if references and not options.ignores_references else None
     found = People(notes=(REFERENCES_IGNORED,) if references and options.ignores_references else ())

@@ -1,7 +1,6 @@
 """Photographs one after the other: a queue, one thread that works, and deletion after time without use."""
 
 import errno
-import re
 import secrets
 import shutil
 import sys
@@ -256,7 +255,7 @@ def reason_of(error: Exception, job: PhotoJob) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "There is no space left for the result on the machine that restores."
     if isinstance(error, ValueError | OSError):
-        return re.sub(rf"{re.escape(str(job.folder))}/(\w+/)?", "", as_sentence(error))
+        return job.as_known(as_sentence(error))
     return unexpected(error)
 
 

@@ -1,5 +1,6 @@
 """A photograph on its way through the page: sent, waiting, in work, done."""
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -93,6 +94,15 @@ class PhotoJob:
     def is_in_use(self) -> bool:
         """True if it must not be deleted for others."""
         return self.is_busy or self.is_receiving
+
+    def as_known(self, sentence: str) -> str:
+        """A sentence in which files have the names that who sent them knows, without the folders they lie in.
+
+        Example:
+            >>> PhotoJob(Path("/tmp/x")).as_known("/tmp/x/reference0/a.png is damaged.")
+            'a.png is damaged.'
+        """
+        return re.sub(rf"{re.escape(str(self.folder))}/(\w+/)?", "", sentence)
 
     def enter(self, stage: str) -> None:
         """Say what is done next, unless it is cancelled."""

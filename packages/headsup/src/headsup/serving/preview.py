@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
+from faceops.heard_warnings import heard_warnings
 from faceops.images.files import Picture, decode_picture, save_picture
 from headsup.restoring.comparison import reduced
 from headsup.restoring.references.face_recognition import find_faces
@@ -44,7 +45,8 @@ class Preview:
 def photograph_of(job: PhotoJob) -> Picture:
     """The photograph of a job that has one; FileNotFoundError if it was deleted."""
     assert job.photo is not None
-    return decode_picture(job.photo.path.read_bytes(), job.photo.path.name)
+    with heard_warnings():  # said with the result
+        return decode_picture(job.photo.path.read_bytes(), job.photo.path.name)
 
 
 def save_shown(

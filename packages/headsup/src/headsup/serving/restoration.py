@@ -1,9 +1,11 @@
 """Restoring one photograph of the page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from faceops.heard_warnings import heard_warnings
 from faceops.images.decoding import open_image, picture_size
 from faceops.images.files import Picture, save_picture
 from faceops.images.format_limits import LONGEST_SIDE, check_sides
@@ -65,13 +67,19 @@ class PhotoRestoration:
         self.restorers, self.recognition = restorers, recognition
 
     def __call__(self, job: PhotoJob) -> Outcome:
-        """Restore a photograph and write what the page shows and gives.
+        """Restore a photograph and write what the page shows and gives; warnings become notes.
 
         Raises:
             ForceableError: If the references do not fit, and it is not forced.
             CancelledError: If nobody wants it any more.
             ValueError: If a picture cannot be read or restored.
         """
+        with heard_warnings() as heard:
+            outcome = self._restored(job)
+        return replace(outcome, notes=(*outcome.notes, *map(job.as_known, heard)))
+
+    def _restored(self, job: PhotoJob) -> Outcome:
+        """Restore a photograph, see `__call__`."""
         loaded = self.restorers.load_for(job)
         job.enter("Reading")
         read = read_photograph(job)

@@ -1,10 +1,10 @@
 """Upscaling one headshot with photographs of the same person, all in memory: for nodes and pages."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceops.detection.detector import Detector
+from faceops.heard_warnings import heard_warnings
 from faceops.images.files import Picture
 from hime.network import HIME
 from hime.upscaling.exemplars import Exemplar
@@ -32,8 +32,6 @@ def upscale_headshot(
     Raises:
         ValueError: See `upscale`.
     """
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
+    with heard_warnings() as heard:
         made = upscale(network, picture, exemplars, trained_lr_size=trained_lr_size, detector=detector)
-    notes = dict.fromkeys(str(warning.message) for warning in said if warning.category is UserWarning)
-    return UpscaledHeadshot(made.picture, tuple(notes))
+    return UpscaledHeadshot(made.picture, tuple(heard))
