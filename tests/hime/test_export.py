@@ -18,7 +18,7 @@ from hime.weights.export_request import check_request
 from hime.weights.files import load_network, save_weights
 from hime.weights.model_card import ModelCard, read_header
 from hime.weights.onnx_export import export_onnx
-from portraitdata.images.resampling import bicubic_weights
+from portraitdata.images.bicubic_bands import bicubic_bands, kept_bands
 
 SILENT = ModelCard()
 
@@ -148,9 +148,9 @@ def test_onnx_has_any_batch_and_any_number_of_references(tmp_path: Path) -> None
 
 
 def test_export_leaves_no_traced_tensors_behind(tmp_path: Path) -> None:
-    bicubic_weights.cache_clear()
+    kept_bands.cache_clear()
     export_onnx(small(), tmp_path / "net.onnx", lr_size=7, references=False)
-    assert bicubic_weights(7, 28).sum() == pytest.approx(28)
+    assert bicubic_bands(7, 28).weights.sum() == pytest.approx(28)
 
 
 def test_onnx_without_references(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from portraitdata.images.resampling import bicubic, bicubic_weights, keys_cubic, to_8_bit
+from portraitdata.images import bicubic_bands as bands_module
+from portraitdata.images.bicubic_bands import bicubic_bands, keys_cubic
+from portraitdata.images.resampling import bicubic, to_8_bit
 
 SIDES = st.integers(1, 24)
 
@@ -45,7 +49,11 @@ def test_known_values():
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [(16, 128), (128, 16), (24, 6), (7, 19), (19, 7), (5, 5), (3, 1), (1, 4)]
+    ("source", "target"),
+    [
+        *[(16, 128), (128, 16), (24, 6), (7, 19), (19, 7), (5, 5), (3, 1), (1, 4)],
+        *[(40, 2000), (300, 500), (500, 300), (3000, 33)],
+    ],
 )
 def test_equals_imresize_with_symmetric_border(source, target):
     line = np.random.default_rng(source).random(source)
@@ -95,7 +103,7 @@ def test_half_precision_is_computed_in_float32():
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(SIDES, SIDES)
 def test_partition_of_unity_and_symmetry(source, target):
-    matrix = bicubic_weights(source, target)
+    matrix = bicubic_bands(source, target).weights
     np.testing.assert_allclose(matrix.sum(axis=1), np.ones(target), atol=1e-12)
     np.testing.assert_allclose(matrix[::-1, ::-1], matrix, atol=1e-12)
 
@@ -103,7 +111,7 @@ def test_partition_of_unity_and_symmetry(source, target):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(SIDES, st.integers(1, 4))
 def test_same_size_is_the_identity_and_constants_stay(side, factor):
-    np.testing.assert_allclose(bicubic_weights(side, side), np.eye(side), atol=1e-12)
+    np.testing.assert_allclose(bicubic_bands(side, side).weights, np.eye(side), atol=1e-12)
     torch.testing.assert_close(
         bicubic(torch.full((1, side, side), 0.3), side * factor, side), torch.full((1, side * factor, side), 0.3)
     )
@@ -118,7 +126,66 @@ def test_an_enlarged_ramp_is_a_ramp_inside():
 @pytest.mark.parametrize(("source", "target"), [(0, 4), (4, 0)])
 def test_empty_lines_are_refused(source, target):
     with pytest.raises(ValueError, match=f"at least one pixel, got {source} -> {target}"):
-        bicubic_weights(source, target)
+        bicubic_bands(source, target)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 40))
+def test_bands_hold_all_of_the_matrix(source, target, rows):
+    made, whole = bands_module.made_bands(source, target, rows), bands_module.made_bands(source, target, target)
+    for number, part in enumerate(made.parts):
+        block = np.s_[number * rows : (number + 1) * rows]
+        np.testing.assert_array_equal(made.weights[block], whole.weights[block, part])
+        assert np.count_nonzero(made.weights[block]) == np.count_nonzero(whole.weights[block])
+
+
+def test_memory_grows_with_the_line_and_little_is_kept():
+    bands_module.kept_bands.cache_clear()
+    tracemalloc.start()
+    try:
+        for length in range(1500, 1508 + bands_module.MOST_KEPT):
+            bicubic(torch.zeros(1, 1, length), 1, 2000)
+        kept, _ = tracemalloc.get_traced_memory()
+        assert kept < 48e6
+        tracemalloc.reset_peak()
+        bicubic(torch.zeros(1, 1, 4000), 1, 16000)
+        after, peak = tracemalloc.get_traced_memory()
+        assert after < kept + 1e6
+        assert peak < kept + 20e6  # the matrix would have 512 MB
+    finally:
+        tracemalloc.stop()
+
+
+def test_large_images_have_gradients_in_any_layout(monkeypatch):
+    images = torch.rand(1, 1, 40, 6, dtype=torch.float64, requires_grad=True)
+    whole = bicubic(images, 70, 3)
+    monkeypatch.setattr(bands_module, "WHOLE", 0)
+    torch.testing.assert_close(bicubic(images, 70, 3), whole, rtol=0, atol=1e-12)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        wide = images.detach().expand(2, 3, -1, -1).contiguous(memory_format=layout)
+        torch.testing.assert_close(bicubic(wide, 70, 3), whole.detach().expand(2, 3, -1, -1), rtol=0, atol=1e-12)
+    few = images.detach()[:, :, :34, :2].requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: bicubic(x, 36, 3), few)
+    assert torch.autograd.gradgradcheck(lambda x: bicubic(x, 36, 3), few)
+
+
+def test_compilers_and_exporters_see_one_product(monkeypatch):
+    monkeypatch.setattr(bands_module, "WHOLE", 0)
+    monkeypatch.setattr("torch.compiler.is_compiling", lambda: True)
+    asked = []
+    monkeypatch.setattr(
+        "portraitdata.images.resampling.bicubic_bands",
+        lambda *sides, whole: asked.append(bicubic_bands(*sides, whole=whole)) or asked[-1],
+    )
+    bicubic(torch.rand(1, 40, 50), 70, 30)
+    assert [bands.parts for bands in asked] == [[slice(0, 40)], [slice(0, 50)]]
+
+
+def test_images_of_the_wanted_size_come_back_as_they_are():
+    images = torch.rand(2, 3, 5, 7, requires_grad=True)
+    assert bicubic(images, 5, 7) is images
+    halves = torch.rand(3, 5, 7).bfloat16()
+    torch.testing.assert_close(bicubic(halves, 5, 7), halves, rtol=0, atol=0)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from portraitdata.degradation.records import ResizeMode
-from portraitdata.images.resampling import bicubic_weights
+from portraitdata.images.bicubic_bands import bicubic_bands
 
 
 def resized(
@@ -42,10 +42,17 @@ def reduced(image: Float32[np.ndarray, "h w 3"], height: int, width: int) -> Flo
     """
     if image.shape[:2] == (height, width):
         return image
-    rows = bicubic_weights(image.shape[0], height).astype(np.float32)
-    columns = bicubic_weights(image.shape[1], width).astype(np.float32)
-    shorter = rows @ image.reshape(len(image), -1)
-    return columns @ shorter.reshape(height, -1, 3)
+    shorter = _bicubic_rows(image.reshape(len(image), -1), height)
+    return _bicubic_rows(shorter.reshape(height, -1, 3), width)
+
+
+def _bicubic_rows(image: NDArray[np.float32], target: int) -> NDArray[np.float32]:
+    """Image with `target` rows, of a batch of images too."""
+    bands = bicubic_bands(image.shape[-2], target)
+    weights = bands.weights.astype(np.float32)
+    blocks = (weights[number * bands.rows : (number + 1) * bands.rows] for number in range(len(bands.parts)))
+    pieces = [block @ image[..., part, :] for block, part in zip(blocks, bands.parts, strict=True)]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-2)
 
 
 def _mean_rows(image: NDArray[np.float32], target: int) -> NDArray[np.float32]:
