@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from faceops.images.memory_budget import DECODING_BYTES, DETECTION_BYTES, check_memory
 from headsup.cli import main
 from headsup.restoring.options import RestoreOptions
 
@@ -56,6 +57,32 @@ def test_every_option_arrives(
     assert not ended.value.code
     assert [(job.source, job.output) for job in given[0]] == [(Path("a.ppm"), Path("b.png"))]
     assert given[1] == meant
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        ([], DECODING_BYTES),
+        (["--reference", "a.ppm"], DETECTION_BYTES),
+        (["--report", "report.json"], DETECTION_BYTES),
+        (["--compare", "sheet.png"], DETECTION_BYTES),
+    ],
+)
+def test_the_memory_counts_the_search_of_faces_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    wanted: int,
+) -> None:
+    monkeypatch.setattr("headsup.restoring.files.restore_files", lambda *arguments: check_memory("a.png", (10**6, 10)))
+    monkeypatch.chdir(tmp_path)
+    Path("a.ppm").write_bytes(b"P6 1 1 255 abc")
+    said = ["headsup", "restore", "a.ppm", "--output", "b.png", "--memory", "0.1", *more]
+    monkeypatch.setattr("sys.argv", said)
+    with pytest.raises(SystemExit):
+        main()
+    assert f"for which {wanted * 1e7 / 1e9:.2g} GB of memory are needed" in capsys.readouterr().err
 
 
 def test_no_option_is_left_out_above() -> None:

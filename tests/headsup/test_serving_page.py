@@ -28,7 +28,9 @@ from faceops.atomic_files import machine_name
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, Template
 from faceops.images.description import Description
+from faceops.images.errors import TooLargeImageError
 from faceops.images.files import Picture, decode_picture, save_picture
+from faceops.images.memory_budget import DETECTION_BYTES
 from headsup.command_options import ServeOptions
 from headsup.model.settings import RestorerSettings
 from headsup.restoring.files import RestorerSource
@@ -216,6 +218,20 @@ def with_mouth(side: int, seed: int) -> Tensor:
     toward_grey = 0.3 * F.interpolate(spots[None], side // 2, mode="nearest")[0]
     face[:, middle, middle] = face[:, middle, middle].lerp(torch.tensor(0.5), toward_grey)
     return face
+
+
+def test_the_search_of_faces_is_counted(
+    monkeypatch: pytest.MonkeyPatch, restoration: PhotoRestoration, tmp_path: Path
+) -> None:
+    ann = write(tmp_path / "ann.png", "ann")
+    pixels = decode_picture(ann.read_bytes(), "ann.png").pixels[0].numel()
+    monkeypatch.setattr("faceops.images.memory_budget.default_budget", lambda: pixels * DETECTION_BYTES - 1)
+    preview = Preview(BlockDetector())
+    assert preview.photograph(sent(tmp_path / "0", ann)).is_file()
+    with pytest.raises(TooLargeImageError, match=r"ann\.png has"):
+        preview.faces(sent(tmp_path / "1", ann))
+    with pytest.raises(TooLargeImageError, match=r"ann\.png has"):
+        restored(restoration, tmp_path / "2", ann)
 
 
 def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.memory_budget import DECODING_BYTES, DETECTION_BYTES, check_memory
 from hime import cli
 from hime.command_options import CorrelationMapOptions, UpscaleOptions
 from hime.variants import build_variant
@@ -211,6 +212,22 @@ def test_memory_and_junk_are_sentences(error, monkeypatch, capsys) -> None:
         cli.main()
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("hime: ")
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        ([], DECODING_BYTES),
+        (["--exemplars", "a.ppm"], DETECTION_BYTES),
+        (["--exemplars", "a.ppm", "--align", "middle"], DECODING_BYTES),
+    ],
+)
+def test_the_memory_counts_the_search_of_faces_where_there_is_one(monkeypatch, tmp_path, capsys, more, wanted) -> None:
+    monkeypatch.setattr("hime.upscaling.files.upscale_files", lambda *arguments: check_memory("a.png", (10**6, 10)))
+    monkeypatch.chdir(tmp_path)
+    Path("a.ppm").write_bytes(b"P6 1 1 255 abc")
+    assert hime(monkeypatch, "upscale", "a.ppm", "--output", "b.png", "--max-memory", "0.1", *more) == 2
+    assert f"for which {wanted * 1e7 / 1e9:.2g} GB of memory are needed" in capsys.readouterr().err
 
 
 def test_other_errors_are_not_hidden(monkeypatch) -> None:

@@ -80,6 +80,17 @@ def test_the_middle_where_there_is_no_face() -> None:
     assert align_exemplars(lr, [], 4, known).images.shape == (0, 3, 64, 64)
 
 
+def test_a_strip_is_not_enlarged_by_the_square_of_its_length() -> None:
+    seen: list[int] = []
+
+    def noting(images: Tensor) -> Faces:
+        seen.extend(images.shape[-2:])
+        return Faces.none()
+
+    align_exemplars(torch.rand(3, 4, 3000), [smooth(64)], 4, noting)
+    assert max(seen) <= 4096
+
+
 def test_what_has_no_face_is_said() -> None:
     network = HIME(4, channels=8, hr_blocks=1, lr_blocks=1, reconstruction_blocks=1, offset_channels=8, offset_layers=1)
     low, photographs = Picture(smooth(16)), [Picture(smooth(100, 1)), Picture(smooth(90, 2))]

@@ -44,12 +44,14 @@ def predict() -> None:
 
 def restore(options: RestoreFilesOptions) -> int:
     """Plan the jobs, then restore."""
-    from faceops.images.memory_budget import memory_budget
+    from faceops.images.memory_budget import DECODING_BYTES, DETECTION_BYTES, memory_budget
     from headsup.restoring.jobs import plan_request
     from headsup.restoring.options import stated_options
 
     stated = stated_options(options)
-    with memory_budget(options.memory, option="--memory"):
+    looks_for_faces = bool(options.reference) or options.compare is not None or options.report is not None
+    bytes_per_pixel = DETECTION_BYTES if looks_for_faces else DECODING_BYTES
+    with memory_budget(options.memory, bytes_per_pixel, option="--memory"):
         jobs = plan_request(
             options.inputs,
             options.output,
@@ -87,12 +89,12 @@ def demo(*, output: Path) -> None:
 
 def blend(options: BlendFilesOptions) -> int:
     """Plan the jobs, then blend."""
-    from faceops.images.memory_budget import memory_budget
+    from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
     from headsup.restoring.jobs import plan_blending
     from headsup.restoring.options import stated_options
 
     stated = stated_options(options)
-    with memory_budget(options.memory, option="--memory"):
+    with memory_budget(options.memory, DETECTION_BYTES, option="--memory"):
         jobs = plan_blending(options)
         with shown("Loading"):
             import_networks()

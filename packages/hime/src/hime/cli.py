@@ -34,12 +34,13 @@ def predict() -> None:
 
 def upscale_pictures(options: UpscaleOptions) -> int:
     """Plan the jobs, then upscale."""
-    from faceops.images.memory_budget import memory_budget
+    from faceops.images.memory_budget import DECODING_BYTES, DETECTION_BYTES, memory_budget
     from hime.upscaling.jobs import plan_upscaling
 
     chosen = choose_weights(options.weights, options.scale, options.perceptual)
     find_weights(chosen)
-    with memory_budget(options.max_memory):
+    looks_for_faces = bool(options.exemplars) and options.align == "faces"
+    with memory_budget(options.max_memory, DETECTION_BYTES if looks_for_faces else DECODING_BYTES):
         jobs = plan_upscaling(options)
         with shown("Loading"):
             from hime.upscaling.files import upscale_files

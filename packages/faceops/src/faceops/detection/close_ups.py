@@ -5,11 +5,11 @@ mean over a few close-ups is about twice as exact as the first look at a face in
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from faceops.detection.detector import Detector
+from faceops.detection.margins import resized_with_margin
 from faceops.detection.mean_look import MeanLook
 from faceops.geometry.boxes import intersection_over_union, longer_sides
 from faceops.geometry.faces import Faces
@@ -102,4 +102,6 @@ def close_up(image: Float[Tensor, "3 h w"], left: int, top: int, window: int, si
     height, width = image.shape[-2:]
     inner = image[:, max(top, 0) : max(top + window, 0), max(left, 0) : max(left + window, 0)]
     beyond = (max(-left, 0), max(left + window - width, 0), max(-top, 0), max(top + window - height, 0))
-    return F.interpolate(F.pad(inner, beyond).unsqueeze(0), size=(side, side), mode="bilinear", antialias=True)
+    if not inner.numel():
+        return image.new_zeros(1, 3, side, side)
+    return resized_with_margin(inner.unsqueeze(0), beyond, (side, side), 0.0)

@@ -38,11 +38,11 @@ class PyramidSearch:
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""
         images = images.detach().float()
-        return with_framed(self._found, images, self._found(images)).ordered()
+        return with_framed(self._found, images, self._found(images, margin=0)).ordered()
 
-    def _found(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        scales = self._scales(max(images.shape[-2:]))
-        faces = Faces.concatenate([detect_scaled(self.detector, images, scale) for scale in scales])
+    def _found(self, images: Float[Tensor, "b 3 h w"], margin: int) -> Faces:
+        scales = self._scales(max(images.shape[-2:]) + 2 * margin)
+        faces = Faces.concatenate([detect_scaled(self.detector, images, scale, margin) for scale in scales])
         faces = faces.select(suppress_overlaps(faces.boxes, faces.scores, faces.image_index, SAME))
         return faces.select(~parts_of_faces(faces))
 

@@ -4,6 +4,8 @@ Detectors learn on faces of ten to some hundred pixels. In a larger one they fin
 picture.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from faceops.detection.close_ups import look_closer
 from faceops.detection.detector import Detector
+from faceops.detection.margins import resized_with_margin
 from faceops.geometry.boxes import intersection_over_union, longer_sides, shares_inside
 from faceops.geometry.faces import Faces
 
@@ -20,11 +23,19 @@ OVERVIEW_SIDE = 256
 LARGEST = 400.0
 """Longer side of the largest box that is believed on the working copy, in its pixels."""
 
+GREY = 0.5
+"""Value of the margin around images that a face may fill."""
+
+LONGEST_STRIP = 64
+"""Shorter sides up to which the longer side of such an image goes: a copy of a longer strip has too few rows."""
+
 SAME = 0.4
 """Intersection over union from which on two boxes are one face."""
 
 PART = 0.6
 """Share of a box inside a larger face from which on it is taken for a part of that face."""
+
+FramedDetector = Callable[[Float[Tensor, "b 3 h w"], int], Faces]
 
 
 class ScaleSearch:
@@ -63,30 +74,46 @@ class ScaleSearch:
             faces = look_closer(self.detector, images, faces)
         return faces.ordered()
 
-    def _overview(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
-        return detect_scaled(self.detector, images, min(1.0, OVERVIEW_SIDE / max(images.shape[-2:])))
+    def _overview(self, images: Float[Tensor, "b 3 h w"], margin: int) -> Faces:
+        scale = min(1.0, OVERVIEW_SIDE / (max(images.shape[-2:]) + 2 * margin))
+        return detect_scaled(self.detector, images, scale, margin)
 
 
-def with_framed(detector: Detector, images: Float[Tensor, "b 3 h w"], found: Faces) -> Faces:
-    """Faces, and those of images without any that are found with a margin around: some fill the picture."""
+def with_framed(detector: FramedDetector, images: Float[Tensor, "b 3 h w"], found: Faces) -> Faces:
+    """Faces, and those of images without any that are found with a margin around: some fill the picture.
+
+    Args:
+        detector: Finds faces of images with so many grey pixels around, in the coordinates of the images.
+    """
+    longer, shorter = max(images.shape[-2:]), min(images.shape[-2:])
+    if longer > LONGEST_STRIP * shorter:
+        return found
     empty = torch.ones(len(images), dtype=torch.bool, device=images.device)
     empty[found.image_index] = False
     if not empty.any():
         return found
-    margin = max(images.shape[-2:]) // 2
-    faces = detector(F.pad(images[empty], (margin,) * 4, value=0.5))
-    index = empty.nonzero().squeeze(1)[faces.image_index]
-    framed = Faces(index, faces.boxes - margin, faces.landmarks - margin, faces.scores)
+    faces = detector(images[empty], longer // 2)
+    framed = Faces(empty.nonzero().squeeze(1)[faces.image_index], faces.boxes, faces.landmarks, faces.scores)
     return Faces.concatenate([found, framed])
 
 
-def detect_scaled(detector: Detector, images: Float[Tensor, "b 3 h w"], scale: float) -> Faces:
-    """Faces of a resized copy, in the coordinates of the images."""
+def detect_scaled(detector: Detector, images: Float[Tensor, "b 3 h w"], scale: float, margin: int = 0) -> Faces:
+    """Faces of a resized copy, in the coordinates of the images.
+
+    Args:
+        margin: Grey pixels around the images, in theirs.
+    """
     if scale == 1:
-        return detector(images)
-    height, width = (max(1, round(side * scale)) for side in images.shape[-2:])
-    copy = F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
-    return detector(copy).rescaled(images.shape[-1] / width, images.shape[-2] / height)
+        return shifted(detector(F.pad(images, (margin,) * 4, value=GREY) if margin else images), -margin)
+    framed = [side + 2 * margin for side in images.shape[-2:]]
+    height, width = (max(1, round(side * scale)) for side in framed)
+    copy = resized_with_margin(images, (margin,) * 4, (height, width), GREY)
+    return shifted(detector(copy).rescaled(framed[1] / width, framed[0] / height), -margin)
+
+
+def shifted(faces: Faces, by: int) -> Faces:
+    """The same faces, so many pixels further right and down."""
+    return Faces(faces.image_index, faces.boxes + by, faces.landmarks + by, faces.scores)
 
 
 def with_large_faces(faces: Faces, large: Faces, limit: float) -> Faces:

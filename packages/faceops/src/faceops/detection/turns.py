@@ -67,7 +67,8 @@ class TurnSearch:
     def _turns_with_faces(self, image: Float[Tensor, "1 3 h w"]) -> Int[Tensor, " n"]:
         """Turn in which a small copy shows the likeliest face; none if it shows none."""
         scale = search_scale(image)
-        small = torch.nn.functional.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)
+        size = [max(1, int(side * scale)) for side in image.shape[2:]]
+        small = torch.nn.functional.interpolate(image, size=size, mode="bilinear", antialias=True)
         best, which = 0.0, []
         for turn in (1, 2, 3):
             scores = self.network(torch.rot90(small, turn, (2, 3))).scores

@@ -9,7 +9,7 @@ from faceops.images.files import Picture, decode_image, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job
-from faceops.images.memory_budget import check_memory
+from faceops.images.memory_budget import DECODING_BYTES, check_memory
 from headsup.restoring.comparison import comparison_sheet
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.face_scores import face_records
@@ -171,7 +171,7 @@ def check_size(size: tuple[int, int], options: RestoreOptions, name: str) -> Non
             f"The result would have {width} x {height} pixels, which is more than {MAX_PIXELS // 10**6} megapixels; "
             "give a smaller --scale, or the --size wanted."
         )
-    check_memory(f"The result of {name}", (width, height))
+    check_memory(f"The result of {name}", (width, height), DECODING_BYTES)
 
 
 def detect_and_match(picture: Picture, setup: Setup, name: str) -> tuple[EmbeddedFaces | None, Matching]:

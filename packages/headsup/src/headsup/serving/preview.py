@@ -9,6 +9,7 @@ from torch import Tensor
 from faceops.detection.detector import Detector
 from faceops.heard_warnings import heard_warnings
 from faceops.images.files import Picture, decode_picture, save_picture
+from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
 from headsup.restoring.comparison import reduced
 from headsup.restoring.references.face_recognition import find_faces
 from headsup.serving.photo_job import PhotoJob
@@ -37,7 +38,7 @@ class Preview:
 
     def faces(self, job: PhotoJob) -> list[Box]:
         """Boxes of the faces in the photograph of a job, the largest first, in its pixels."""
-        with self._one_at_a_time:
+        with self._one_at_a_time, memory_budget(None, DETECTION_BYTES):
             found = find_faces(photograph_of(job).pixels, self.detector)
         return [(left, top, right, bottom) for left, top, right, bottom in found.boxes.tolist()]
 

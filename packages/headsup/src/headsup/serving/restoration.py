@@ -9,6 +9,7 @@ from faceops.heard_warnings import heard_warnings
 from faceops.images.decoding import open_image, picture_size
 from faceops.images.files import Picture, save_picture
 from faceops.images.format_limits import LONGEST_SIDE, check_sides
+from faceops.images.memory_budget import DETECTION_BYTES, memory_budget
 from headsup.restoring.expressions import expression_notes
 from headsup.restoring.options import REFERENCES_IGNORED
 from headsup.restoring.photo_restorer import PhotoRestorer, Restored
@@ -82,8 +83,9 @@ class PhotoRestoration:
         """Restore a photograph, see `__call__`."""
         loaded = self.restorers.load_for(job)
         job.enter("Reading")
-        read = read_photograph(job)
-        setup, seen, matching, notes = self._matched(job, read, loaded.restorer)
+        with memory_budget(None, DETECTION_BYTES):
+            read = read_photograph(job)
+            setup, seen, matching, notes = self._matched(job, read, loaded.restorer)
         restored = restored_by(setup, read.picture, seen, matching)
         job.enter("Comparing the faces")
         faces = measured_faces(setup, seen, matching, restored, read.size)

@@ -71,6 +71,9 @@ On pictures of Labeled Faces in the Wild reduced to 16 x 16 pixels YuNet finds e
 0.6 low-resolution pixels off in the median, and 0.7 of 32 x 32.
 """
 
+MOST_ENLARGED = 4096
+"""Longer side in pixels up to which an input is enlarged for that: of a strip of a few rows nothing is found."""
+
 
 @dataclass(frozen=True)
 class AlignedExemplars:
@@ -114,7 +117,7 @@ def align_exemplars(
 
 def input_landmarks(lr: Float[Tensor, "3 h w"], scale: int, detector: Detector) -> Float[Tensor, "5 2"] | None:
     """Landmarks of the input's largest face in pixels of the output; None if there is no face."""
-    factor = max(1.0, DETECTION_SIDE / min(lr.shape[-2:]))
+    factor = max(1.0, min(DETECTION_SIDE / min(lr.shape[-2:]), MOST_ENLARGED / max(lr.shape[-2:])))
     side_h, side_w = round(lr.shape[-2] * factor), round(lr.shape[-1] * factor)
     faces = detector(bicubic(lr, side_h, side_w).clamp(0, 1)[None]).largest()
     if not len(faces):

@@ -16,7 +16,7 @@ from faceops.images.files import Picture, decode_image, save_picture
 from faceops.images.format_limits import check_sides
 from faceops.images.job_files import pipe_on, read_source
 from faceops.images.jobs import Job, missing_jobs
-from faceops.images.memory_budget import check_memory
+from faceops.images.memory_budget import DECODING_BYTES, check_memory
 from faceops.images.picture_files import picture_files, tell_left_out
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
@@ -107,7 +107,7 @@ def load_low(job: Job, scale: int) -> Picture:
     height, width = picture_size(file)
     check_size(height, width, scale)
     check_sides(job.output, height * scale, width * scale)
-    check_memory(f"The result of {name}", (width * scale, height * scale))
+    check_memory(f"The result of {name}", (width * scale, height * scale), DECODING_BYTES)
     return decode_image(file)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from faceops.images.files import Picture
 from faceops.images.finite_values import check_finite_values
-from faceops.images.memory_budget import check_memory
+from faceops.images.memory_budget import DECODING_BYTES, check_memory
 from faceops.images.opacity import without_hidden_colours
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import Restored
@@ -89,5 +89,7 @@ class PublicRestorer:
                     f"{width} x {height}: set --face-size {side}."
                 )
             return self.restorer(low).cpu()
-        check_memory(f"What {self.maker.architecture} makes of the picture", (width * scale, height * scale))
+        check_memory(
+            f"What {self.maker.architecture} makes of the picture", (width * scale, height * scale), DECODING_BYTES
+        )
         return run_in_tiles(self.restorer, low, scale)
