@@ -87,7 +87,7 @@ def test_a_strip_is_not_enlarged_by_the_square_of_its_length() -> None:
         seen.extend(images.shape[-2:])
         return Faces.none()
 
-    align_exemplars(torch.rand(3, 4, 3000), [smooth(64)], 4, noting)
+    align_exemplars(torch.rand(3, 4, 3000), [Exemplar(smooth(64))], 4, noting)
     assert max(seen) <= 4096
 
 
