@@ -845,7 +845,7 @@ def test_a_page_to_log_in_instead_of_the_network_stops_nothing(
     source = write(tmp_path / "both.png", "ben", "ann")
     ann, ben = (write(tmp_path / f"{name}.png", name) for name in ("ann", "ben"))
     assert restore(source, output=tmp_path / "o.png", reference=[ben, ann]) == 0
-    assert "its checksum is another. Nothing was kept" in capsys.readouterr().err
+    assert "sent is another file. Nothing was kept" in capsys.readouterr().err
     assert (tmp_path / "o.png").is_file()
 
 

@@ -71,15 +71,14 @@ def exif_within(exif: bytes, limit: int) -> tuple[bytes | None, list[str]]:
     try:
         block.load(exif)
         while len(exif) > limit:
-            directories = [block.get_ifd(group) for group in DIRECTORIES if group in block]
-            places: list[tuple[MutableMapping[int, Any], int]] = [
-                (tags, tag) for tags in (block, *directories) for tag in tags if tag not in DIRECTORIES
-            ]
+            directories: dict[int | None, MutableMapping[int, Any]] = {None: block}
+            directories |= {group: block.get_ifd(group) for group in DIRECTORIES if group in block}
+            places = [(group, tag) for group, tags in directories.items() for tag in tags if tag not in DIRECTORIES]
             if not places:
                 return None, dropped
-            tags, tag = max(places, key=lambda place: _stored_size(place[0][place[1]]))
-            del tags[tag]
-            dropped.append(ExifTags.TAGS.get(tag, f"{tag:#x}"))
+            group, tag = max(places, key=lambda place: _stored_size(directories[place[0]][place[1]]))
+            del directories[group][tag]
+            dropped.append(_name(tag, group))
             exif = block.tobytes()
     except METADATA_ERRORS:
         return None, dropped or ["EXIF"]

@@ -83,7 +83,7 @@ def fetch_weights(entry: WeightsEntry, progress: Progress | None = None) -> Path
     """File of an entry in the cache; downloaded, or the download continued, unless it is there.
 
     Raises:
-        MissingWeightsError: If it cannot be fetched, or what came has another checksum than the table says.
+        MissingWeightsError: If it cannot be fetched, or what came is another file.
         DamagedWeightsError: If the file in the cache has.
     """
     path = cached_path(entry)
@@ -101,8 +101,7 @@ def fetch_weights(entry: WeightsEntry, progress: Progress | None = None) -> Path
                 _retrieve(entry, path, progress)
     except ValueError as error:
         reason = (
-            f"what {entry.url} sent is not {entry.file}: its checksum is another. Nothing was kept; a proxy or a page "
-            "to log in may have answered"
+            f"what {entry.url} sent is another file. Nothing was kept; a proxy or a page to log in may have answered"
         )
         raise MissingWeightsError(missing_sentence(entry, reason)) from error
     except OSError as error:
@@ -121,9 +120,15 @@ def _retrieve(entry: WeightsEntry, path: Path, progress: Progress | None) -> Non
         path=path.parent,
         downloader=ResumableDownload(path.with_name(f"{path.name}.part"), progress),
     )
-    if not is_right(entry, path):  # pooch knows no checksums of git
+    if not is_right(entry, path) or is_page(path):  # pooch knows no checksums of git, and some files have none
         path.unlink()
-        raise ValueError(f"{path} has another checksum.")
+        raise ValueError(f"{path} is another file.")
+
+
+def is_page(path: Path) -> bool:
+    """Tell whether a file is a page of HTML, with which a proxy answers in place of another file."""
+    with path.open("rb") as file:
+        return file.read(512).lstrip().startswith(b"<")
 
 
 def reason_of(error: OSError) -> str:
