@@ -58,5 +58,5 @@ benchmark: setup ## Measure and write a report; SUITE=full measures all, RESUME=
 	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(RESUME),--resume) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(RESULTS),--results $(RESULTS)) $(if $(LIMIT),--limit $(LIMIT))
 
-clean: ## Remove what make made
-	rm -rf $(VENV) outputs runs
+clean: ## Remove the environment and what `make demo` made; trainings and measurements stay
+	rm -rf $(VENV) outputs/demo runs/smoke

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -63,6 +64,25 @@ def test_packages_and_extras_are_declared(name: str) -> None:
         package, _, extra = word.removeprefix("./packages/").removesuffix("]").partition("[")
         project = tomllib.loads((ROOT / "packages" / package / "pyproject.toml").read_text())["project"]
         assert not extra or extra in project["optional-dependencies"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_copied_is_enough_to_install_the_packages(name: str, tmp_path: Path) -> None:
+    """Each needs the others, and uv has to find them."""
+    for argument in arguments(name, "COPY"):
+        *sources, target = argument.split()
+        for source in sources:
+            found = next(folder / source for folder in FILES[name][1] if (folder / source).exists())
+            if found.is_dir():
+                for package in sorted(found.iterdir()):
+                    (tmp_path / target / package.name).mkdir(parents=True)
+                    shutil.copy(package / "pyproject.toml", tmp_path / target / package.name)
+            else:
+                shutil.copy(found, tmp_path)
+    packages = [word for word in install_command(name) if word.startswith("./packages/")]
+    words = ["-m", "uv", "pip", "install", "--dry-run", "--no-deps", "--offline", "--target", "none", *packages]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", FILES)
