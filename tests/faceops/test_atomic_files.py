@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import signal
 from pathlib import Path
 
@@ -101,6 +102,17 @@ def test_a_killed_process_leaves_nothing_for_long(tmp_path: Path) -> None:
     with replacing(tmp_path / "b.txt") as temporary:
         temporary.write_text("whole")
     assert {path.name for path in tmp_path.iterdir()} == others | {"b.txt"}
+
+
+def test_machines_that_share_a_folder_have_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for node in ("gke-cluster-1-default-pool-a", "gke-cluster-1-default-pool-b", "ip-10-0-12-34", "ip-10-0-1-234", ""):
+        monkeypatch.setattr(platform, "node", lambda node=node: node)
+        machine_name.cache_clear()
+        found.add(machine_name())
+        assert machine_name().isalnum()
+    machine_name.cache_clear()
+    assert len(found) == 5
 
 
 def test_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

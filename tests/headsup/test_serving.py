@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from torch import Tensor
 
 from faceops.geometry.faces import Faces
@@ -21,6 +23,7 @@ from headsup.restoring.options import RestoreOptions
 from headsup.serving.job_queue import OUT_OF_MEMORY
 from headsup.serving.limits import Limits
 from headsup.serving.photo_job import ForceableError
+from headsup.serving.request_guard import RequestGuard
 from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.routes import PAGE
 from headsup.serving.serve import is_local, listen, page_url
@@ -380,6 +383,20 @@ def test_other_sites_may_not_ask(client: Client) -> None:
         assert "is not called" in client.ask("GET", "/settings", status=421, Host=host)["error"]
     for host in ("127.0.0.1", "LOCALHOST:80", "[::1]:7860", "192.168.1.7:7860", socket.gethostname()):
         client.ask("GET", "/settings", Host=host)
+
+
+def test_names_that_the_command_line_tells_are_own_ones_with_http_or_https() -> None:
+    guard = RequestGuard(Starlette(), "0.0.0.0", ["Photos.example.org"])
+
+    def status(host: str, origin: str) -> int:
+        refusal = guard.refusal("POST", Headers({"Host": host, "Origin": origin}))
+        return 200 if refusal is None else refusal.status_code
+
+    for scheme, port in (("http", ""), ("https", ""), ("https", ":8443")):
+        assert status(f"photos.example.org{port}", f"{scheme}://photos.example.org{port}") == 200
+    assert status("photos.example.org", "https://evil.example") == 403
+    assert status("evil.example", "https://evil.example") == 421
+    assert status("127.0.0.1:7860", "https://127.0.0.1:7860") == 403
 
 
 def test_nothing_else_is_there(client: Client, tmp_path: Path) -> None:

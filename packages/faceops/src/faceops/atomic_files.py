@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, whether the process is killed or the power fails."""
 
+import hashlib
 import os
 import platform
 import re
@@ -96,8 +97,15 @@ def shortened(text: str, length: int) -> str:
 
 @cache
 def machine_name() -> str:
-    """Name of this machine in letters and digits, shortened."""
-    return re.sub(r"[^a-zA-Z0-9]", "", platform.node())[:16] or "machine"
+    """Name of this machine in letters and digits: its beginning, and a checksum of all of it.
+
+    Machines of a cluster differ in the end of their names, and containers may differ in what processes they see alone.
+    """
+    node, processes = platform.node(), ""
+    with suppress(OSError):  # there only on Linux
+        processes = os.readlink("/proc/self/ns/pid")
+    mark = hashlib.sha256(f"{node} {processes}".encode()).hexdigest()[:8]
+    return re.sub(r"[^a-zA-Z0-9]", "", node)[:16] + mark
 
 
 @lru_cache(maxsize=1024)

@@ -148,6 +148,8 @@ class ServeOptions:
     Args:
         host: Address to listen at; the default is reachable from this machine only.
         port: Port to listen at; 0 for any that is free.
+        names: Names under which browsers may ask for it, besides its addresses in numbers and the name of the machine:
+            that of a proxy or of a router, with http or https.
         weights: Names of shipped weights, or .safetensors files of headsup export; the first is the page's default.
         base: Base model of these, if it is not where they say; a folder in diffusers' layout or a hub id.
         prompt: Description of the images, for base models with a text encoder.
@@ -164,6 +166,7 @@ class ServeOptions:
 
     host: str = "127.0.0.1"
     port: int = 7860
+    names: Expert[Sequence[str]] = ()
     weights: Sequence[str] = (DEFAULT_WEIGHTS,)
     base: Expert[str | None] = None
     prompt: Expert[str] = ""

@@ -7,7 +7,7 @@ site asks under its own name, which is never an address in numbers.
 
 import re
 import socket
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -29,11 +29,18 @@ SECURITY_HEADERS = {
 
 
 class RequestGuard:
-    """Middleware that refuses requests which other sites make a browser send, and puts the headers above on answers."""
+    """Middleware that refuses requests which other sites make a browser send, and puts the headers above on answers.
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    Args:
+        app: What answers.
+        host: Where the server listens.
+        names: Further names by which browsers know it; under these, a proxy may have encrypted the way.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, names: Sequence[str] = ()) -> None:
         machine = socket.gethostname().lower()
-        self.app, self.names = app, frozenset({"localhost", host.lower(), machine, f"{machine}.local"})
+        self.app, self.stated = app, frozenset(name.lower() for name in names)
+        self.names = self.stated | {"localhost", host.lower(), machine, f"{machine}.local"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -50,10 +57,15 @@ class RequestGuard:
         """Refusal of a request; None if it is allowed."""
         host, origin = headers.get("Host", ""), headers.get("Origin")
         if not is_own_host(host, self.names):
-            sentence = f'This server is not called "{host}"; ask for it by the address that it printed.'
+            sentence = (
+                f'This server is not called "{host}"; ask for it by the address that it printed, or by its address in '
+                "numbers, or tell it that name by --names."
+            )
             return JSONResponse({"error": sentence}, HTTPStatus.MISDIRECTED_REQUEST)
         # browsers send an origin with everything but GET
-        if method != "GET" and origin is not None and origin.lower() != f"http://{host.lower()}":
+        schemes = ("http", "https") if name_of(host) in self.stated else ("http",)
+        own = {f"{scheme}://{host.lower()}" for scheme in schemes}
+        if method != "GET" and origin is not None and origin.lower() not in own:
             return JSONResponse({"error": f"Pages of {origin} may not send anything here."}, HTTPStatus.FORBIDDEN)
         return None
 
@@ -65,5 +77,10 @@ def is_own_host(host: str, names: Set[str]) -> bool:
         >>> [is_own_host(host, {"localhost"}) for host in ("127.0.0.1:7860", "[::1]", "localhost:1", "rebound.example")]
         [True, True, True, False]
     """
-    name = re.sub(r":\d+$", "", host.lower())
+    name = name_of(host)
     return name in names or re.fullmatch(r"\[[\da-f:.]+\]|[\d.]+", name) is not None
+
+
+def name_of(host: str) -> str:
+    """The value of a ``Host`` header without the port, in small letters."""
+    return re.sub(r":\d+$", "", host.lower())

@@ -2,7 +2,7 @@
 
 import errno
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -54,8 +54,8 @@ class Site:
     memory: float | None = None
     """See `headsup.restoring.options.RestoreOptions`."""
 
-    def app(self, host: str) -> ASGIApp:
-        """Everything that is served where the server listens at a host."""
+    def app(self, host: str, names: Sequence[str] = ()) -> ASGIApp:
+        """Everything that is served where the server listens at a host, see `RequestGuard`."""
         routes = [
             Route("/", page_file),
             *(Route(f"/{path.name}", page_file) for path in PAGE.iterdir() if path.suffix in (".css", ".js")),
@@ -76,7 +76,8 @@ class Site:
             Route("/jobs/{job}/faces/{number:int}", self.reference_face),
         ]
         refused = {HTTPException: refusal, ClientDisconnect: refusal, ValueError: refusal, OSError: refusal}
-        return RequestGuard(Starlette(routes=routes, exception_handlers={**refused, Exception: refusal}), host)
+        answering = Starlette(routes=routes, exception_handlers={**refused, Exception: refusal})
+        return RequestGuard(answering, host, names)
 
     def settings(self, request: Request) -> JSONResponse:
         """Restorer, device and limits."""

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -72,11 +72,11 @@ def page_url(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
-def build_server(site: Site, host: str) -> Server:
-    """A server that says nothing on the terminal; to be run with the sockets that listen at a host."""
+def build_server(site: Site, host: str, names: Sequence[str] = ()) -> Server:
+    """A server that says nothing on the terminal; to be run with the sockets that listen at a host, see `RequestGuard`."""
     return Server(
         Config(
-            site.app(host),
+            site.app(host, names),
             http=ImpatientProtocol,
             backlog=BACKLOG,
             limit_concurrency=CONNECTIONS,
@@ -126,7 +126,7 @@ def serve_page(options: ServeOptions) -> None:
                 preview = Preview(build_detector())
                 threshold = None if recognition.encoder is None else recognition.threshold
                 site = Site(queue, limits, preview, offered, device, threshold, options.memory)
-                server = build_server(site, options.host)
+                server = build_server(site, options.host, options.names)
                 if not is_local(listener):
                     print(OPEN_TO_ALL.format(host=options.host), file=sys.stderr)
                 if threshold is None:
