@@ -168,3 +168,9 @@ def test_references_of_others_and_cut_faces_are_left_out() -> None:
     assert pairs.present.tolist() == [True, False]
     assert pairs.reference[0].equal(known.reference[1])
     torch.testing.assert_close(pairs.restored, restored[1:, :, 4:28, 4:28], rtol=0, atol=1e-4)
+
+
+def test_eyes_and_mouth_without_a_backbone_are_said():
+    weights = LossWeights(lpips=0.0, fidelity=0.0, identity=0.0, parts=1.0)
+    (sentence,) = Objective(weights, None, None, 32).remarks()
+    assert sentence.startswith("LPIPS is left out of the losses")

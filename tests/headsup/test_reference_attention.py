@@ -104,6 +104,14 @@ def test_places_are_those_of_the_aligned_face():
     assert float(far.max()) == 1.25
 
 
+def test_places_are_exact_in_half_precision():
+    matrix = torch.tensor([[[0.43, 0.1, -180.25], [-0.1, 0.43, 20.75]]])
+    places = canonical_places(matrix, torch.Size((64, 128)), FACTOR, 512)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = canonical_places(matrix, torch.Size((64, 128)), FACTOR, 512)
+    torch.testing.assert_close(found, places, rtol=0, atol=0)
+
+
 def test_masks_of_several_people_are_joined():
     two = references([0, 1], [0, 0])
     two.mask[1] = 0

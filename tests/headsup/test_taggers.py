@@ -173,6 +173,15 @@ def test_a_tagger_says_what_exceeds_its_threshold(ram, images):
     assert tagger(images) == ["ash, cat, dog, elm", "elm"]
 
 
+def test_tags_do_not_depend_on_the_precision_of_the_training(ram, images):
+    tagger = NetworkTagger(ram_from(ram, SMALL), TagList(("ash", "bay", "cat", "dog", "elm"), torch.zeros(5)))
+    seen = []
+    tagger.network.register_forward_pre_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
+    with torch.autocast("cpu", torch.bfloat16):
+        tagger(images)
+    assert seen == [False]
+
+
 def test_images_are_squeezed_as_ram_squeezes_them(ram):
     """By Pillow's bilinear, whose results have 8 bits."""
     pixels = np.random.RandomState(3).randint(0, 256, (150, 200, 3)).astype(np.uint8)

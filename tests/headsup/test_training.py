@@ -265,6 +265,19 @@ def test_every_network_is_stepped_and_the_generator_alone_is_counted(tmp_path) -
     assert logged == {f"train/{name}" for name in names}
 
 
+def test_a_checkpoint_within_a_turn_holds_all_networks() -> None:
+    """Slurm may ask for one wherever the process stands, and an error may write one."""
+    module = model()
+    module.configure_model()
+    trained = trained_values(module).keys()
+    turn = {id(parameter) for parameter in module.loaded_restorer.regularizer_parameters().values()}
+    for parameter in module.parameters():
+        parameter.requires_grad_(id(parameter) in turn)
+    checkpoint = {"state_dict": module.state_dict(), "global_step": 0}
+    module.on_save_checkpoint(checkpoint)
+    assert trained <= checkpoint["state_dict"].keys()
+
+
 @pytest.mark.parametrize("form", ["csd", "none"])
 def test_without_a_regularizer_there_is_none_to_step(tmp_path, form) -> None:
     module = model(weights=IMAGES, distillation=Distillation(form))

@@ -101,7 +101,8 @@ class Objective(nn.Module):
 
     def remarks(self) -> list[str]:
         """Sentences on terms that are off, or not what the paper means, though they have a weight."""
-        wanted = self.weights.lpips or (self.weights.fidelity and self.weights.fidelity_lpips)
+        weights = self.weights
+        wanted = weights.lpips or weights.parts or (weights.fidelity and weights.fidelity_lpips)
         if not wanted:
             return []
         if self.perceptual is None:

@@ -102,7 +102,7 @@ class ReferenceAttention(nn.Module):
             return found
         keys, values, there = self.tokens(z_r, references)
         side = references.faces.shape[-1]
-        places = canonical_places(references.matrix.to(z_l), z_l.shape[2:], factor, side)
+        places = canonical_places(references.matrix.to(z_l.device, torch.float32), z_l.shape[2:], factor, side)
         looked = self.look(z_l.to(self.out.weight.dtype))[references.image_index]
         queries = self.query(torch.cat([flat(looked), waves(places).to(looked.dtype)], dim=-1))
         parts = F.scaled_dot_product_attention(
@@ -118,7 +118,7 @@ class ReferenceAttention(nn.Module):
         """Keys and values of all references of each person and of nothing, and which of them there are."""
         height, width = z_r.shape[2:]
         shown = flat(self.show(z_r.to(self.out.weight.dtype)))
-        place = waves(own_places(height, width).to(shown)).expand(len(shown), -1, -1)
+        place = waves(own_places(height, width).to(shown.device)).to(shown).expand(len(shown), -1, -1)
         keys = self.key(torch.cat([shown, place], dim=-1))
         values = self.value(shown)
         people = len(references.image_index)
@@ -173,11 +173,15 @@ def own_places(height: int, width: int) -> Float[Tensor, "hw 2"]:
 def canonical_places(
     matrix: Float[Tensor, "p 2 3"], size: torch.Size, factor: int, side: int
 ) -> Float[Tensor, "p hw 2"]:
-    """Places of a picture's latent pixels in the aligned face, in sides of it; far ones count as just beyond it."""
+    """Places of a picture's latent pixels in the aligned face, in sides of it; far ones count as just beyond it.
+
+    Never in bfloat16, which has no pixels beyond the 256th.
+    """
     down, across = torch.meshgrid(*(torch.arange(length) for length in size), indexing="ij")
     grid = torch.stack([across, down], dim=-1).flatten(0, 1).to(matrix)
     pixels = (grid + 0.5) * factor - 0.5
-    aligned = pixels @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
+    with torch.autocast(matrix.device.type, enabled=False):
+        aligned = pixels @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
     return ((aligned + 0.5) / side).clamp(-0.25, 1.25)
 
 

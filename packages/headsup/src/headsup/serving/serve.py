@@ -73,7 +73,7 @@ def page_url(host: str, listener: socket.socket) -> str:
 
 
 def build_server(site: Site, host: str, names: Sequence[str] = ()) -> Server:
-    """A server that says nothing on the terminal; to be run with the sockets that listen at a host, see `RequestGuard`."""
+    """A server that says nothing on the terminal, for sockets that listen at a host, see `RequestGuard`."""
     return Server(
         Config(
             site.app(host, names),

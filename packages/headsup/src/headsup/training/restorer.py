@@ -1,6 +1,6 @@
 """Training of the one-step restorer (HeadsUp, Sections 2.3, 2.4 and 4.1)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import STEP_OUTPUT
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from faceops.recognition.identity import build_identity
@@ -34,7 +34,7 @@ from headsup.training.sources import sample_sources
 from headsup.weights.files import PREDICTION, apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
-from portraitdata.training.stepping import optimizers_of, stepping
+from portraitdata.training.stepping import optimizers_of, refuse_scaled_losses, stepping
 
 DEFAULT_SETTINGS = RestorerSettings()
 DEFAULT_WEIGHTS = LossWeights()
@@ -167,6 +167,14 @@ class RestorerTrainer(LightningModule):
         assert self.restorer is not None
         return self.restorer
 
+    def trained_parameters(self) -> Iterator[nn.Parameter]:
+        """Weights of all networks that are trained."""
+        yield from self.loaded_restorer.generator_parameters().values()
+        if self.has_regularizer:
+            yield from self.loaded_restorer.regularizer_parameters().values()
+        for network in self.objective.discriminators:
+            yield from network.parameters()
+
     def configure_optimizers(self) -> list[Optimizer]:
         """An optimizer for each network that is trained."""
         make_generator, make_regularizer, make_discriminator = self.make_optimizers
@@ -188,7 +196,12 @@ class RestorerTrainer(LightningModule):
         )
 
     def on_fit_start(self) -> None:
-        """Say once which terms are off, or are not what the paper means."""
+        """Say once which terms are off, or are not what the paper means.
+
+        Raises:
+            ValueError: If the losses are scaled, see `refuse_scaled_losses`.
+        """
+        refuse_scaled_losses(self)
         for sentence in (
             *self.objective.remarks(),
             *prompt_remarks(self.prompts, getattr(self.trainer, "datamodule", None)),
@@ -310,7 +323,9 @@ class RestorerTrainer(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
-        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        # whose turn it is must not matter: during one, the others' weights want no gradient
+        own = {id(parameter) for parameter in self.trained_parameters()}
+        trained = {name for name, parameter in self.named_parameters() if id(parameter) in own}
         # spectral normalisation goes on from the vectors in the discriminator's buffers
         trained |= {name for name, _ in self.named_buffers() if "discriminator." in name}
         checkpoint["state_dict"] = {name: v for name, v in checkpoint["state_dict"].items() if name in trained}

@@ -17,7 +17,7 @@ from hime.losses.perceptual import PerceptualLoss
 from hime.network import HIME
 from hime.training.super_resolver import DEFAULT_RATES, PartRates, SuperResolver
 from portraitdata.exemplars.datamodule import ExemplarBatch
-from portraitdata.training.stepping import optimizers_of, stepping
+from portraitdata.training.stepping import optimizers_of, refuse_scaled_losses, stepping
 
 
 def adversarial_adam(params: Iterable) -> Adam:
@@ -93,8 +93,13 @@ class PerceptionSuperResolver(SuperResolver):
         self.max_grad_norm, self.accumulate, self.part_rates = max_grad_norm, accumulate, part_rates
 
     def on_fit_start(self) -> None:
-        """Say once which terms are off."""
+        """Say once which terms are off.
+
+        Raises:
+            ValueError: If the losses are scaled, see `refuse_scaled_losses`.
+        """
         super().on_fit_start()
+        refuse_scaled_losses(self)
         if self.perceptual is None:
             rank_zero_info("The perceptual loss is off: no backbone was named (model.init_args.backbone).")
 
@@ -105,7 +110,7 @@ class PerceptionSuperResolver(SuperResolver):
             make_generator(self.parameter_groups(self.part_rates)),
             make_discriminator(self.discriminator.parameters()),
         ]
-        self.schedules = [self.schedule(optimizer) for optimizer in optimizers]
+        self.schedules = [self.schedule(optimizer, self.accumulate) for optimizer in optimizers]
         return optimizers, list(self.schedules)
 
     def training_step(self, batch: ExemplarBatch, batch_idx: int) -> None:

@@ -17,6 +17,7 @@ from hime.network import HIME, SuperResolution
 from hime.training.initial_weights import begin_as, begin_flow
 from hime.training.schedule import WarmupCosine
 from portraitdata.exemplars.datamodule import ExemplarBatch
+from portraitdata.training.stepping import planned_steps
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,15 @@ class SuperResolver(LightningModule):
             groups.append({"params": flow, "ratio": rates.flow, "freeze_steps": rates.flow_freeze_steps})
         return groups
 
-    def schedule(self, optimizer: Optimizer) -> WarmupCosine:
-        """Warm-up and cosine over the whole run, with every group at its share of the learning rate."""
+    def schedule(self, optimizer: Optimizer, accumulate: int = 1) -> WarmupCosine:
+        """Warm-up and cosine over the whole run, with every group at its share of the learning rate.
+
+        Args:
+            accumulate: Batches per step, where the recipe counts them itself.
+        """
         for group in optimizer.param_groups:
             group["lr"] *= group.pop("ratio", 1.0)
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = planned_steps(self, accumulate)
         return WarmupCosine(optimizer, steps, min(self.warmup_steps, steps // 2))
 
     def validation_step(self, batch: ExemplarBatch, batch_idx: int) -> STEP_OUTPUT:

@@ -1,5 +1,6 @@
 """One network's turn in a training with several optimizers."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -15,6 +16,31 @@ def optimizers_of(module: LightningModule) -> list[LightningOptimizer]:
     """Optimizers in the order of `configure_optimizers`; Lightning gives no list if there is one alone."""
     found: Any = module.optimizers()
     return cast("list[LightningOptimizer]", found if isinstance(found, list) else [found])
+
+
+def refuse_scaled_losses(module: LightningModule) -> None:
+    """Refuse a precision that scales losses: of several networks only the first would be stepped as it should.
+
+    Raises:
+        ValueError: If the trainer's does.
+    """
+    if getattr(module.trainer.precision_plugin, "scaler", None) is not None:
+        raise ValueError(
+            f"{type(module).__name__} steps several networks by hand, and --trainer.precision 16-mixed scales their "
+            "losses; take bf16-mixed, or 32-true where the device has no bfloat16."
+        )
+
+
+def planned_steps(module: LightningModule, accumulate: int) -> int:
+    """Steps of a run that accumulates so many batches by hand, of which Lightning does not know.
+
+    The last batch of an epoch always steps.
+    """
+    trainer = module.trainer
+    steps = trainer.estimated_stepping_batches
+    if trainer.max_steps != -1 or accumulate == 1 or not trainer.max_epochs or trainer.max_epochs < 0:
+        return int(steps)
+    return trainer.max_epochs * math.ceil(steps / trainer.max_epochs / accumulate)
 
 
 @contextmanager

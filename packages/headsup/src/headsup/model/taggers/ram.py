@@ -35,7 +35,9 @@ class NetworkTagger:
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> list[str]:
         """Tags of each image with commas between, as OSEDiff passes them on; RGB in [0, 1]."""
-        probabilities = self.network.to(images.device)(images.float()).sigmoid()
+        # thresholds are for exact numbers, and tags those that `portraitdata tag` finds
+        with torch.autocast(images.device.type, enabled=False):
+            probabilities = self.network.to(images.device)(images.float()).sigmoid()
         return [", ".join(found) for found in self.tags.chosen(probabilities)]
 
 
