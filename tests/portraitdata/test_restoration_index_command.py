@@ -1,6 +1,7 @@
 import os
 import shutil
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.picture_parts import read_part, write_part
 from portraitdata.restoration.index.picture_pass import FindingFaces, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.reduced_copies import copy_reduced
 from portraitdata.restoration.training_pairs import RestorationPairs
 
 
@@ -108,6 +110,15 @@ def test_reduced_copies_are_indexed_instead(photographs, tmp_path, capsys):
     shutil.copy(photographs / "a.png", photographs / "a.jpg")
     with pytest.raises(ValueError, match="Two pictures are called a but for the suffix"):
         index_pictures(photographs, tmp_path / "index", copies=copies, shorter_side=21)
+
+
+def test_twins_among_many_are_found_at_once(tmp_path):
+    names = [f"{number}.png" for number in range(10_000)]
+    files = [Photograph(name, None, 0, 1, "", "unused", 0, 0) for name in [*names, "9999.jpg"]]
+    began = time.process_time()
+    with pytest.raises(ValueError, match="Two pictures are called 9999 but for the suffix"):
+        copy_reduced(tmp_path, files, tmp_path / "copies", 21)
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("whole_folder", [False, True])

@@ -1,5 +1,6 @@
 """Copies of pictures that are small enough to be decoded for every training sample."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -43,8 +44,8 @@ def copy_reduced(root: Path, files: Sequence[Photograph], target: Path, side: in
     if side < 1:
         raise ValueError(f"The shorter side of a copy counts pixels, got {side}.")
     stems = [PurePosixPath(file.path).with_suffix("") for file in files]
-    if len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
+    twice = next((stem for stem, count in Counter(stems).items() if count > 1), None)
+    if twice is not None:
         raise ValueError(f"Two pictures are called {twice} but for the suffix; copies of both would have one name.")
     parts = [tuple(files[start : start + AT_ONCE]) for start in range(0, len(files), AT_ONCE)]
     done = in_processes(partial(copy_part, root, target, side), parts, workers)
