@@ -8,6 +8,7 @@ import zlib
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -201,6 +202,34 @@ def test_takedown_lists_by_path_and_digest(tmp_path):
     assert batch["stage"] == ["index", "quality", ""]
     with pytest.raises(FileNotFoundError, match="list of images to take down"):
         Index(replace(config, takedown=tmp_path / "absent"))
+
+
+def test_takedown_lists_of_spreadsheets_and_other_locales(tmp_path, monkeypatch):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    names = ("a.png", "b.png", "c.png", "d.png", "Zoë.png")
+    for number, name in enumerate(names):
+        save_picture(Picture(textured(30, 30, number)), folder / name)
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", folder),), size=ANY_SIZE)
+    batch = Quality(config)(indexed(config))
+    (digest,), (uid,) = by_path(batch, "sha256")["b.png"], by_path(batch, "uid")["c.png"]
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(f"a.png\r\n{digest.upper()}\r\n{uid.upper()}\r\nZoë.png\r\n".encode("utf-8-sig"))
+    config = replace(config, takedown=listed)
+    reading = Path.open
+
+    def in_latin_1(path, mode="r", buffering=-1, encoding=None, **options):
+        given = encoding if "b" in mode or encoding not in (None, "locale") else "latin-1"
+        return reading(path, mode, buffering, given, **options)
+
+    monkeypatch.setattr(Path, "open", in_latin_1)
+    batch = Quality(config)(indexed(config))
+    assert by_path(batch, "reason") == {name: ("taken down",) for name in names} | {"d.png": ("",)}
+    listed.write_bytes("a.png\n".encode("utf-16"))
+    with pytest.raises(
+        ValueError, match=r"list\.txt is no list of images to take down in UTF-8 \(.*\); save it as UTF-8"
+    ):
+        Index(config)
 
 
 def test_quality_decodes_judges_and_says_why(tmp_path):

@@ -1,5 +1,6 @@
 """Marks for dropped rows, and the names of the reasons."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,6 +24,9 @@ from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE
 from portraitdata.storage.places import Place
 
 TAKEN_DOWN = "taken down"
+
+HASH = re.compile("[0-9a-fA-F]{16}|[0-9a-fA-F]{64}")
+"""A uid or a SHA-256, which candidates have in lower case."""
 
 
 class Drop(NamedTuple):
@@ -85,11 +89,14 @@ def drop_where(batch: Batch, stage: StageName, why: Callable[[int], Drop | None]
 class Takedown:
     """Images that have to go: uids, SHA-256s, URLs and paths, one a line; empty lines and ``# remarks`` do not count.
 
+    Lists are text in UTF-8; a byte order mark is skipped. The case of hexadecimal digits does not count.
+
     Args:
         config: Whose list, and that in the build itself, are read.
 
     Raises:
         FileNotFoundError: If the configuration names a list that is not there.
+        ValueError: If a list is no text in UTF-8.
     """
 
     def __init__(self, config: BuildConfig) -> None:
@@ -122,7 +129,10 @@ class Takedown:
 
 
 def _listed(path: Place) -> set[str]:
-    lines = (
-        line.split("#")[0].strip() if line.startswith("#") else line.strip() for line in path.read_text().splitlines()
-    )
-    return {line for line in lines if line}
+    # as bytes, since files of this machine would be read in its locale; spreadsheets write a byte order mark
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no list of images to take down in UTF-8 ({error}); save it as UTF-8.") from error
+    lines = (line.split("#")[0].strip() if line.startswith("#") else line.strip() for line in text.splitlines())
+    return {line.lower() if HASH.fullmatch(line) else line for line in lines if line}
