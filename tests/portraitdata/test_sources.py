@@ -133,6 +133,24 @@ def test_folder_with_a_table(tmp_path):
     ]
 
 
+def test_a_table_that_does_not_say_who_a_file_shows(tmp_path):
+    fill(tmp_path / "photos", {"shoot": 6})
+    rows = ("0.jpg,ada ,train", "1.jpg, ada,train ", "2.jpg,,train", "3.jpg,  ,", "4.jpg", ",ben,train")
+    (tmp_path / "who.csv").write_text("file,identity,split\n" + "\n".join(rows) + "\n")
+    found = scan_folders(tmp_path / "photos", tmp_path / "who.csv")
+    assert [(row.path, row.identity, row.split) for row in found.index.photographs] == [
+        ("shoot/0.jpg", "ada", "train"),
+        ("shoot/1.jpg", "ada", "train"),
+    ]
+    assert [file.reason for file in found.skipped] == [
+        "shoot/5.jpg is not listed in who.csv.",
+        *(f"shoot/{number}.jpg: nothing says who it shows." for number in (2, 3, 4)),
+    ]
+    (tmp_path / "who.csv").write_text("file,identity\n" + "".join(f"{number}.jpg,\n" for number in range(6)))
+    with pytest.raises(ValueError, match=r"6 files were left out\. The first: shoot/0\.jpg: nothing says who it shows"):
+        scan_folders(tmp_path / "photos", tmp_path / "who.csv")
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

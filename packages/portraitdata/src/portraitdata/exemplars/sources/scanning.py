@@ -120,12 +120,15 @@ class Attribution:
     """Who a photograph shows, by a table."""
 
     identity: str
+    """Empty if the table does not say."""
     split: str | None
     """Split that the table gives, if it has one."""
 
 
 def read_attributions(path: Path) -> dict[str, Attribution]:
     """Read a CSV file with columns file, identity and perhaps split; other columns are ignored.
+
+    Blanks around identities and splits do not count. An identity may be empty; rows that name no file are left out.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -135,8 +138,10 @@ def read_attributions(path: Path) -> dict[str, Attribution]:
         raise FileNotFoundError(f"There is no table of identities {path}.")
     table: dict[str, Attribution] = {}
     for row in read_csv_table(path, ["file", "identity"]):
-        attribution = Attribution(row["identity"], row.get("split") or None)
-        if table.setdefault(row["file"], attribution) != attribution:
+        # a row that ends early has nothing in its last columns
+        identity, split = ((row.get(name) or "").strip() for name in ("identity", "split"))
+        attribution = Attribution(identity, split or None)
+        if row["file"] and table.setdefault(row["file"], attribution) != attribution:
             raise ValueError(f"{path} lists {row['file']} for two identities or splits.")
     return table
 
@@ -150,7 +155,7 @@ def identified(candidates: Sequence[Photograph]) -> tuple[list[Photograph], list
 def attributed(
     candidates: Sequence[Photograph], table: dict[str, Attribution], table_name: str
 ) -> tuple[list[Photograph], list[Skipped]]:
-    """Give candidates the identity and split of a table; those that it does not list are left out.
+    """Give candidates the identity and split of a table; those of which it says nothing are left out.
 
     A table may name files from any folder of their path on: ``ada/1.jpg`` is ``photos/ada/1.jpg``.
 
@@ -169,10 +174,12 @@ def attributed(
         given = table[name]
         split = known_split(given.split or "unused", f"{name} in {table_name}")
         kept.append(row._replace(identity=given.identity, split=split))
-    if not kept:
+    if not found:
         example = next(iter(table), "nothing")
         raise ValueError(f"None of the files that {table_name} lists is there; the first it lists is {example}.")
+    kept, unknown = identified(kept)
     missing = [name for name in table if name not in found]
+    skipped += unknown
     skipped += [Skipped(name, f"{name} is listed in {table_name} but is not there.") for name in missing]
     return kept, skipped
 
