@@ -1,3 +1,4 @@
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -6,10 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from faceops.images.files import Picture, save_picture
 from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.checks.verification import verify_index
 from portraitdata.commands.build_options import VerifyOptions
+from portraitdata.commands.index_options import PortraitIndexOptions
+from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.commands.verify import run_verify
 from tests.support.synthetic_build import write_synthetic_build
 
@@ -70,8 +75,6 @@ def test_a_whole_index_has_no_problem(index, capsys):
     ],
 )
 def test_one_wrong_value_is_found(index, table, column, row, value, sentence):
-    import re
-
     change(index / f"{table}.parquet", column, row, value)
     assert any(re.search(sentence, line) for line in problems(index)), problems(index)
 
@@ -162,6 +165,46 @@ def test_what_the_index_does_not_list(index):
         "images-00000.tar holds stranger.jpg, which the index does not list.",
         "images-00009.tar is an archive that the index does not use.",
     )
+
+
+def photographs(folder: Path) -> dict[str, bytes]:
+    """Files in a new folder."""
+    folder.mkdir()
+    for number, name in enumerate(("a.png", "deep/b.png")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        save_picture(Picture(torch.full((3, 20, 30), number / 2)), folder / name)
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.png"))}
+
+
+def indexed(source: Path, output: Path) -> Path:
+    run_portrait_index(PortraitIndexOptions(source, output=output, no_faces=True))
+    return output
+
+
+def test_an_archive_of_a_folder_from_within(tmp_path):
+    photographs(tmp_path / "photographs")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(tmp_path / "photographs", ".")
+        assert "./a.png" in tar.getnames()
+    index = indexed(tmp_path / "a.tar", tmp_path)
+    assert problems(index, deep=True) == ()
+    change(index / "images.parquet", "offset", 0, 7)
+    assert any(re.search(r"a\.png is not at 7 of a\.tar; it is at \d+\.$", line) for line in problems(index))
+
+
+def test_parquet_files_are_checked_by_their_pictures(tmp_path):
+    files = photographs(tmp_path / "photographs")
+    source = tmp_path / "b.parquet"
+    pq.write_table(pa.table({"image": [{"bytes": data, "path": name} for name, data in files.items()]}), source)
+    index = indexed(source, tmp_path / "index")
+    assert problems(index, deep=True) == ()
+    pq.write_table(pa.table({"image": [{"bytes": files["a.png"], "path": "a.png"}] * 2}), source)
+    (line,) = problems(index)
+    assert "b/1/b.png has the SHA-256" in line or "ends within b/1/b.png" in line
+    source.write_bytes(b"no archive")
+    assert all("is not a parquet file" in line for line in problems(index))
+    source.unlink()
+    assert "b.parquet is not there; 2 photographs are in it." in problems(index)
 
 
 def test_what_was_taken_down_must_not_be_there(index):
