@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
@@ -54,8 +55,13 @@ def write_shards(config: BuildConfig) -> None:
 def _write_tar(archive: Place, batch: Batch, rows: range, files: ImageBytes) -> None:
     with writing(archive) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for row in rows:
-            name = batch["uid"][row] + PurePosixPath(batch["path"][row]).suffix.lower()
-            add_member(tar, name, files.read(batch, row))
+            add_member(tar, batch["uid"][row] + _suffix(batch["path"][row]), files.read(batch, row))
+
+
+def _suffix(path: str) -> str:
+    """That of a picture, by which members of archives are told; a row of a parquet file may be called anything."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix if suffix in READABLE_SUFFIXES else ".jpg"
 
 
 def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[str, str, int, int]]) -> PortraitIndex:
