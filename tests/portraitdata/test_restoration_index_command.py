@@ -20,6 +20,7 @@ from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
 from portraitdata.restoration.batches import collate, finish
 from portraitdata.restoration.index import picture_pass
+from portraitdata.restoration.index.copy_record import RECORD
 from portraitdata.restoration.index.face_pass import FacePass, SeenPicture
 from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.picture_parts import read_part, write_part
@@ -110,6 +111,63 @@ def test_reduced_copies_are_indexed_instead(photographs, tmp_path, capsys):
     shutil.copy(photographs / "a.png", photographs / "a.jpg")
     with pytest.raises(ValueError, match="Two pictures are called a but for the suffix"):
         index_pictures(photographs, tmp_path / "index", copies=copies, shorter_side=21)
+
+
+def sizes(index: Path) -> dict[str, tuple[int, int]]:
+    found = PortraitIndex.read(index)
+    return {found.photograph(number).path: found.size(number) for number in range(len(found))}
+
+
+def test_copies_follow_the_side_and_the_pictures(photographs, tmp_path):
+    index, copies = tmp_path / "index", tmp_path / "copies"
+    index_pictures(photographs, index, copies=copies, shorter_side=21)
+    assert sizes(index)["deep/b.png"] == (30, 21)
+    kept = (copies / "a.png").stat().st_mtime_ns
+    index_pictures(photographs, index, copies=copies, shorter_side=21)
+    assert (copies / "a.png").stat().st_mtime_ns == kept
+    index_pictures(photographs, index, copies=copies, shorter_side=10)
+    assert sizes(index) == {
+        "a.jpg": (15, 10),
+        "deep/b.jpg": (14, 10),
+        "deep/c.jpg": (14, 10),
+        "deep/er/d.jpg": (13, 10),
+    }
+    save_picture(Picture(torch.full((3, 40, 20), 0.9)), photographs / "a.png")
+    (photographs / "deep/b.png").unlink()
+    (photographs / "deep/c.png").write_bytes(b"\x89PNG broken")
+    index_pictures(photographs, index, copies=copies, shorter_side=10)
+    assert sizes(index) == {"a.jpg": (10, 20), "deep/er/d.jpg": (13, 10)}
+    assert (copies / "deep/b.jpg").is_file()
+    assert not (copies / "deep/c.jpg").exists()
+    for name in ("a.png", "deep/er/d.png"):
+        (photographs / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"No picture of .* has a copy in .*copies\. The first: a\.png is empty"):
+        index_pictures(photographs, index, copies=copies, shorter_side=10)
+
+
+def test_an_interrupted_copying_goes_on(photographs, tmp_path):
+    index, copies = tmp_path / "index", tmp_path / "copies"
+    index_pictures(photographs, index, copies=copies, shorter_side=21)
+    record = copies / RECORD
+    record.write_text(record.read_text()[:-5])  # as of a process that was killed
+    (copies / "a.png").unlink()
+    kept = (copies / "deep/b.png").stat().st_mtime_ns
+    index_pictures(photographs, index, copies=copies, shorter_side=21)
+    assert (len(sizes(index)), (copies / "deep/b.png").stat().st_mtime_ns) == (4, kept)
+    assert len(record.read_text().splitlines()) == 5  # that of a.png twice
+    record.write_text("[1\n")
+    with pytest.raises(ValueError, match=r"is no record of copies .*; delete it and the copies"):
+        index_pictures(photographs, index, copies=copies, shorter_side=21)
+
+
+def test_folders_that_copies_are_not_made_in(photographs, tmp_path):
+    for copies in (photographs, photographs / "deep" / "copies"):
+        with pytest.raises(ValueError, match="give a folder elsewhere, by --copies"):
+            index_pictures(photographs, tmp_path / "index", copies=copies)
+    shutil.copytree(photographs, tmp_path / "own")
+    with pytest.raises(ValueError, match=r"Nothing says what .*own/a\.png is a copy of"):
+        index_pictures(photographs, tmp_path / "index", copies=tmp_path / "own")
+    assert not (tmp_path / "own" / RECORD).exists()
 
 
 def test_twins_among_many_are_found_at_once(tmp_path):

@@ -88,7 +88,7 @@ class PortraitIndexOptions:
         identity_weights: File or name of the weights of the recognition network.
         note: Remark to store in the index.
         test_list: Text file with the paths of the test images, one per line, instead of a share.
-        copies: Folder for reduced copies, which are indexed instead of the images; for large images.
+        copies: Folder outside the source for reduced copies, which are indexed instead of the images; for large images.
         shorter_side: Largest shorter side of the copies in pixels.
         workers: Number of processes; the number of cores by default. An interrupted run continues where it ended.
         device: Device of the recognition network, any-turn and retinaface; yunet and scrfd stay on the CPU.

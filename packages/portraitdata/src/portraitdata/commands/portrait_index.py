@@ -19,7 +19,7 @@ from portraitdata.restoration.index.held_out_list import held_out_splits
 from portraitdata.restoration.index.picture_files import find_picture_files
 from portraitdata.restoration.index.picture_pass import FindingFaces, forget_parts, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.index.reduced_copies import copy_reduced
+from portraitdata.restoration.index.reduced_copies import copy_names, copy_reduced
 from portraitdata.restoration.index.schemas import FACES, IMAGES, IMAGES_OPTIONAL, PAIRS, face_name
 from portraitdata.restoration.index.similar_faces import (
     SPLIT_THRESHOLD,
@@ -72,6 +72,7 @@ def _files(
     options: PortraitIndexOptions, workers: int
 ) -> tuple[Path, list[Photograph], list[Skipped], dict[tuple[str | None, str], Annotation]]:
     """Root and files to index, what could not be copied, and what the source says of the pictures."""
+    _check_copies(options)
     root, files = find_picture_files(options.source)
     said = annotations(root, files)
     if options.copies is None:
@@ -79,9 +80,24 @@ def _files(
     unread = copy_reduced(root, files, options.copies, options.shorter_side, workers)
     # A copy may have another suffix; no two pictures differ by that alone.
     known = {str(PurePosixPath(path).with_suffix("")): one for (_, path), one in said.items()}
+    # What else lies there is of pictures that are gone since.
+    copies = {name for file in files for name in copy_names(file.path)}
     root, files = find_picture_files(options.copies)
+    files = [file for file in files if file.path in copies]
+    if not files:
+        first = f" The first: {unread[0].reason}" if unread else ""
+        raise ValueError(f"No picture of {options.source} has a copy in {options.copies}.{first}")
     stems = [(file.path, str(PurePosixPath(file.path).with_suffix(""))) for file in files]
     return root, files, unread, {(None, path): known[stem] for path, stem in stems if stem in known}
+
+
+def _check_copies(options: PortraitIndexOptions) -> None:
+    source, copies = options.source, options.copies
+    if copies is not None and source.is_dir() and copies.resolve().is_relative_to(source.resolve()):
+        raise ValueError(
+            f"The copies would be taken for pictures of {source} the next time, as {copies} lies in it; give a folder "
+            "elsewhere, by --copies."
+        )
 
 
 def _finding(options: PortraitIndexOptions) -> FindingFaces | None:
