@@ -239,9 +239,18 @@ def test_a_box_alone() -> None:
     assert 10 < left_eye[0] < nose[0] < right_eye[0] < 50
     assert left_eye[1] < nose[1] < left_mouth[1] < 80
     assert right_mouth[0] - left_mouth[0] > 10
-    for box in ((50.0, 20.0, 10.0, 80.0), (10.0, 20.0, 61.0, 80.0), (-1.0, 20.0, 50.0, 80.0)):
+    beside = ((60.0, 20.0, 90.0, 80.0), (-9.0, 20.0, 0.0, 80.0), (10.0, -9.0, 50.0, -1.0))
+    for box in ((50.0, 20.0, 10.0, 80.0), *beside, (math.nan, 20.0, 50.0, 80.0), (10.0, 20.0, math.inf, 80.0)):
         with pytest.raises(ValueError, match="within the 60 x 100 pixels of the picture"):
             boxed_face(box, 100, 60)
+
+
+def test_a_box_that_reaches_beyond_the_picture() -> None:
+    face = boxed_face((-20.0, -5.0, 40.0, 70.0), 50, 60)
+    assert face.boxes.tolist() == [[0, 0, 40, 50]]
+    # the features are those of the whole face
+    shifted = boxed_face((0.0, 0.0, 60.0, 75.0), 100, 100).landmarks - torch.tensor([20.0, 5.0])
+    torch.testing.assert_close(face.landmarks, shifted)
 
 
 def test_convention_faces_of_a_copy_resized_differently_along_its_sides() -> None:

@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -248,7 +249,32 @@ def test_one_face_can_be_chosen_or_marked(restoration: PhotoRestoration, tmp_pat
     marked = restored(restoration, tmp_path / "3", tmp_path / "pale.png", ann, face_box=[9, 10, 31, 30])
     assert [(list(face.box), face.person) for face in marked.faces] == [([9, 10, 31, 30], "ann.png")]
     with pytest.raises(ValueError, match="within the 40 x 40 pixels of the picture"):
-        restored(restoration, tmp_path / "4", tmp_path / "pale.png", ann, face_box=[9, 10, 41, 30])
+        restored(restoration, tmp_path / "4", tmp_path / "pale.png", ann, face_box=[40, 10, 61, 30])
+
+
+def test_a_face_at_the_edge_can_be_chosen(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    ann = write(tmp_path / "ann.png", "ann")
+    save_picture(Picture(portrait("ann")[:, :, 22:]), tmp_path / "cut.png")
+
+    def beyond(images: Tensor) -> Faces:
+        faces = BlockDetector()(images)
+        left = faces.boxes[:, :1] - 1.5 * (faces.boxes[:, 2:3] - faces.boxes[:, :1])
+        return replace(faces, boxes=torch.cat((left, faces.boxes[:, 1:]), dim=1))
+
+    found = Preview(beyond).faces(sent(tmp_path / "0", tmp_path / "cut.png"))
+    assert found[0][0] < 0
+    recognition = FaceRecognition(beyond, HueEncoder(), 0.9)
+    box = [round(edge) for edge in found[0]]
+    chosen = restored(
+        PhotoRestoration(restoration.restorers, recognition),
+        tmp_path / "1",
+        tmp_path / "cut.png",
+        ann,
+        face_box=box,
+        force=True,
+    )
+    assert [face.person for face in chosen.faces] == ["ann.png"]
+    assert chosen.faces[0].box == pytest.approx(found[0])  # the one that was found, not one guessed from the box
 
 
 def test_where_nothing_compares_faces_the_order_or_a_click_decides(

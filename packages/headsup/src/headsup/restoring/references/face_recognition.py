@@ -9,7 +9,7 @@ from torch import Tensor
 
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
-from faceops.geometry.boxes import intersection_over_union
+from faceops.geometry.boxes import areas, intersection_over_union
 from faceops.geometry.faces import Faces
 from faceops.progress.verbosity import say
 from faceops.recognition.identity import DEFAULT_NETWORK, THRESHOLDS, IdentityNetwork, build_identity, embed
@@ -102,16 +102,16 @@ def detect_and_embed(
 
     Args:
         box: Left, top, right and bottom of the only face that counts, in pixels: the face that is found there, or
-            else one of which only the box is known.
+            else one of which only the box is known. Like boxes that are found, it may reach beyond the picture.
 
     Raises:
-        ValueError: If the box is none within the picture.
+        ValueError: If nothing of the box is within the picture.
     """
     given = None if box is None else boxed_face(box, *pixels.shape[1:])
     images, factor = enlarged_for_faces(pixels)
     found = find_faces(pixels, recognition.detector)
     if given is not None:
-        same = intersection_over_union(found.boxes, given.boxes)[:, 0]
+        same = intersection_over_union(inside(found.boxes, *pixels.shape[1:]), given.boxes)[:, 0]
         found = found.select(same.argmax()[None]) if len(same) and same.max() >= SAME_FACE else given
     if recognition.encoder is None:
         return EmbeddedFaces(found, None)
@@ -138,19 +138,34 @@ def enlarged_for_faces(pixels: Float[Tensor, "3 h w"]) -> tuple[Float[Tensor, "1
 def boxed_face(box: tuple[float, float, float, float], height: int, width: int) -> Faces:
     """A face of which only the box is known; the landmarks are where they are in most faces.
 
+    Args:
+        box: Left, top, right and bottom in pixels; what lies beyond the picture is cut off after the landmarks are
+            placed, since the box of a face at the edge is that of the whole face.
+
     Raises:
-        ValueError: If the box is none within the picture.
+        ValueError: If nothing of the box is within the picture.
 
     Example:
         >>> boxed_face((10.0, 20.0, 50.0, 80.0), 100, 100).boxes.tolist()
         [[10.0, 20.0, 50.0, 80.0]]
     """
     left, top, right, bottom = box
-    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+    boxes = inside(torch.tensor([box]).float(), height, width)
+    if not (all(map(math.isfinite, box)) and areas(boxes).item() > 0):
         raise ValueError(
             f"The box of a face is X1 Y1 X2 Y2, left, top, right and bottom edge within the {width} x {height} pixels "
             f"of the picture; got {left:g} {top:g} {right:g} {bottom:g}."
         )
     corner, size = torch.tensor([left, top]), torch.tensor([right - left, bottom - top])
     landmarks = corner + torch.tensor(FACE_BOX_LANDMARKS) * size
-    return Faces(torch.tensor([0]), torch.tensor([box]).float(), landmarks.unsqueeze(0), torch.ones(1))
+    return Faces(torch.tensor([0]), boxes, landmarks.unsqueeze(0), torch.ones(1))
+
+
+def inside(boxes: Float[Tensor, "n 4"], height: int, width: int) -> Float[Tensor, "n 4"]:
+    """Parts of boxes that are within a picture; of those beside it nothing is left, and their area is zero.
+
+    Example:
+        >>> inside(torch.tensor([[-9.0, 34.0, 79.0, 157.0]]), 380, 310).tolist()
+        [[0.0, 34.0, 79.0, 157.0]]
+    """
+    return boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
