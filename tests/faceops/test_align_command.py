@@ -1,4 +1,6 @@
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -138,6 +140,20 @@ def test_embeddings_as_arrays(pictures, tmp_path, capsys):
         assert arrays["landmarks"].shape == (4, 5, 2)
     with pytest.raises(FileExistsError, match="exists already"):
         run_embed(EmbedOptions([pictures], output=output))
+
+
+def test_the_pixels_of_a_picture_are_free_before_the_next(pictures, tmp_path, monkeypatch):
+    kept, alive = [], []
+
+    def watched(images):
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in kept))
+        kept.append(weakref.ref(images.untyped_storage()))
+        return two_faces(images)
+
+    monkeypatch.setattr(embed_command, "build_detector", lambda name, threshold=None: watched)
+    assert run_embed(EmbedOptions([pictures / "a.png", pictures / "b.png"], output=tmp_path / "faces.npz")) == 0
+    assert alive == [0, 0]
 
 
 def test_embeddings_as_lines_of_json(pictures, capsys):

@@ -2,21 +2,34 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from faceops.atomic_files import replacing
 from faceops.command_line import exit_status
 from faceops.commands.options import EmbedOptions
-from faceops.commands.pictures import Found, find_faces, report_failure
+from faceops.commands.pictures import find_faces, report_failure
+from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
+from faceops.geometry.faces import Faces
 from faceops.images.jobs import input_files
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
-from faceops.recognition.identity import build_identity, embed
+from faceops.recognition.identity import IdentityNetwork, build_identity, embed
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedFile:
+    """Faces of a picture file, without its pixels: those of an album would not fit into the memory."""
+
+    path: Path
+    faces: Faces
+    vectors: Float[Tensor, "n d"]
 
 
 def run_embed(options: EmbedOptions) -> int:
@@ -39,18 +52,16 @@ def run_embed(options: EmbedOptions) -> int:
     tell_left_out(options.images, options.recursive)
     encoder = build_identity(options.network)
     finder = build_detector(options.detector, threshold=options.threshold)
-    results: list[tuple[Found, Tensor]] = []
+    results: list[EmbeddedFile] = []
     for file in tracked(files, "Embedding"):
         try:
-            found = find_faces(file, finder, options.largest)
+            result = embed_file(file, finder, encoder, options.largest)
         except (ValueError, OSError) as error:
             report_failure(file, error)
             continue
-        with torch.inference_mode():
-            vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)
-        results.append((found, vectors))
+        results.append(result)
         if options.output is None:
-            print_lines(found, vectors)
+            print_lines(result)
     if options.output is not None and results:
         write_arrays(results, options.output)
         print(options.output)
@@ -70,13 +81,20 @@ def check_output(output: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
 
 
-def print_lines(found: Found, vectors: Tensor) -> None:
+def embed_file(file: Path, finder: Detector, encoder: IdentityNetwork, largest: bool) -> EmbeddedFile:
+    """Find the faces of a picture file and embed them; arguments and errors as `find_faces`."""
+    found = find_faces(file, finder, largest)
+    with torch.inference_mode():
+        vectors = embed(encoder, found.picture.pixels.unsqueeze(0), found.faces)
+    return EmbeddedFile(file, found.faces, vectors)
+
+
+def print_lines(result: EmbeddedFile) -> None:
     """One JSON object for each face."""
-    for box, score, vector in zip(
-        found.faces.boxes.tolist(), found.faces.scores.tolist(), vectors.tolist(), strict=True
-    ):
+    faces = result.faces
+    for box, score, vector in zip(faces.boxes.tolist(), faces.scores.tolist(), result.vectors.tolist(), strict=True):
         record = {
-            "image": str(found.path),
+            "image": str(result.path),
             "box": [round(edge, 2) for edge in box],
             "score": round(score, 4),
             "embedding": [round(value, 6) for value in vector],
@@ -84,17 +102,17 @@ def print_lines(found: Found, vectors: Tensor) -> None:
         print(json.dumps(record))
 
 
-def write_arrays(results: Sequence[tuple[Found, Tensor]], output: Path) -> None:
+def write_arrays(results: Sequence[EmbeddedFile], output: Path) -> None:
     """Write all faces into one file; it appears complete or not at all.
 
     Raises:
         ValueError: If an embedding is not finite.
     """
-    embeddings = torch.cat([vectors for _, vectors in results])
+    embeddings = torch.cat([result.vectors for result in results])
     if not embeddings.isfinite().all():
         raise ValueError(f"{output} is not written: some embeddings are not finite; use other weights.")
-    faces = [found.faces for found, _ in results]
-    images = [str(found.path) for found, vectors in results for _ in range(len(vectors))]
+    faces = [result.faces for result in results]
+    images = [str(result.path) for result in results for _ in range(len(result.faces))]
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as temporary, temporary.open("wb") as file:
         np.savez(
