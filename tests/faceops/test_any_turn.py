@@ -123,6 +123,9 @@ def test_wrong_files(tmp_path: Path) -> None:
         FILES.load(path)
     with pytest.raises(ValueError, match="between 0 and 1, got 2"):
         AnyTurn(threshold=2.0)
+    for threshold in (60.0, -0.1):  # percent; the first look has a threshold of its own
+        with pytest.raises(ValueError, match="A threshold of scores is between 0 and 1, got"):
+            build_detector(threshold=threshold)
 
 
 def test_own_weights_touch_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

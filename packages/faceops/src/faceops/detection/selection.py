@@ -40,6 +40,8 @@ def build_detector(
         MissingWeightsError: If the weights are not there and cannot be fetched.
         ImportError: If the detector needs a package that is not installed.
     """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"A threshold of scores is between 0 and 1, got {threshold}.")
     if name == "any-turn":
         return _build_any_turn(weights, threshold, working_side, refine, tiny, device)
     network = build_network(name, weights, threshold, device)
