@@ -24,6 +24,7 @@ from headsup.serving.job_queue import OUT_OF_MEMORY
 from headsup.serving.limits import Limits
 from headsup.serving.photo_job import ForceableError
 from headsup.serving.request_guard import RequestGuard
+from headsup.serving.photo_job import ForceableError, PhotoJob
 from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.routes import PAGE
 from headsup.serving.serve import is_local, listen, page_url
@@ -469,3 +470,15 @@ def test_addresses() -> None:
         assert page_url("127.0.0.1", local) == f"http://127.0.0.1:{local.getsockname()[1]}"
         assert not is_local(open_to_all)
         assert page_url("0.0.0.0", open_to_all) == f"http://{socket.gethostname()}:{open_to_all.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("/tmp/x", "/tmp/x/reference0/a.png is like /tmp/x/b.png."),
+        (r"C:\Temp\x", r"C:\Temp\x\reference0\a.png is like C:\Temp\x\b.png."),
+        (r"C:\Temp\x", r"C:\Temp\x\reference0/a.png is like C:\Temp\x/b.png."),
+    ],
+)
+def test_sentences_hide_the_folder_of_the_server_on_every_system(folder: str, sentence: str) -> None:
+    assert PhotoJob(Path(folder)).as_known(sentence) == "a.png is like b.png."

@@ -102,7 +102,7 @@ class PhotoJob:
             >>> PhotoJob(Path("/tmp/x")).as_known("/tmp/x/reference0/a.png is damaged.")
             'a.png is damaged.'
         """
-        return re.sub(rf"{re.escape(str(self.folder))}/(\w+/)?", "", sentence)
+        return re.sub(rf"{re.escape(str(self.folder))}[\\/](\w+[\\/])?", "", sentence)
 
     def enter(self, stage: str) -> None:
         """Say what is done next, unless it is cancelled."""
