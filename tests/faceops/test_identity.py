@@ -1,3 +1,6 @@
+import hashlib
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512
 from faceops.recognition.identity import (
+    THRESHOLDS,
     IdentityNetwork,
     build_identity,
     embed,
@@ -16,6 +20,9 @@ from faceops.recognition.identity import (
 )
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 from faceops.recognition.identity_networks.ir import IR
+from faceops.recognition.identity_networks.mobilefacenet import KEYS, MobileFaceNet
+from faceops.weights import cache
+from faceops.weights.cache import find_entry
 
 
 class Corner(torch.nn.Module):
@@ -111,6 +118,16 @@ def test_building_by_path_tells_the_architecture_by_the_keys(tmp_path):
     assert rgb.threshold is None
     torch.testing.assert_close(rgb(faces), torch.nn.functional.normalize(network(2 * faces - 1)))
     torch.testing.assert_close(bgr(faces), rgb(faces.flip(1)))
+
+
+def test_a_threshold_is_that_of_the_published_file(tmp_path, monkeypatch):
+    weights = MobileFaceNet().state_dict().items()
+    torch.save({KEYS.theirs(name): value for name, value in weights if "tracked" not in name}, tmp_path / "mine.pt")
+    mine = build_identity(tmp_path / "mine.pt")
+    assert (mine.name, mine.threshold) == ("mobilefacenet", None)
+    entry = replace(find_entry("mobilefacenet"), sha256=hashlib.sha256((tmp_path / "mine.pt").read_bytes()).hexdigest())
+    monkeypatch.setattr(cache, "WEIGHTS", (entry,))
+    assert build_identity(tmp_path / "mine.pt").threshold == THRESHOLDS["mobilefacenet"]
 
 
 def test_unknown_weights_are_refused(tmp_path):

@@ -22,7 +22,7 @@ from faceops.recognition.identity_networks.ir import IR, ir_from, ir_name
 from faceops.recognition.identity_networks.kprpe import kprpe_from
 from faceops.recognition.identity_networks.mobilefacenet import CONVENTION as IMAGENET
 from faceops.recognition.identity_networks.mobilefacenet import mobilefacenet_from
-from faceops.weights.cache import find_weights
+from faceops.weights.cache import find_entry, find_weights, is_right
 
 DEFAULT_NETWORK = "mobilefacenet"
 """Small, free to use, and fetched by name."""
@@ -107,6 +107,8 @@ def build_identity(
     The architecture is told by the names of the weights: IR-18 to IR-101 and the KP-RPE
     transformer of AdaFace and CVLFace, MobileFaceNet, EdgeFace, GFPGAN's grey ArcFace; or an ONNX file of insightface.
 
+    It has a threshold if one was measured with this very file; other weights of the same architecture have another.
+
     Args:
         name_or_path: Name of a `WEIGHTS` entry, or a file: .safetensors, .pt, .pth, .ckpt or .onnx.
         channels: Order in which an IR network was trained to see the channels, which its weights do not say. None means
@@ -121,7 +123,8 @@ def build_identity(
         encoder = FaceEncoder(OnnxRecogniser(path), InputConvention(channels=channels or "rgb"), path.stem)
     else:
         encoder = encoder_from(read_checkpoint(path), str(path), channels)
-    encoder.threshold = THRESHOLDS.get(encoder.name)
+    if encoder.name in THRESHOLDS and is_right(find_entry(encoder.name), path):
+        encoder.threshold = THRESHOLDS[encoder.name]
     return encoder.requires_grad_(False)
 
 
