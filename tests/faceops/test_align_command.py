@@ -1,6 +1,8 @@
 import gc
 import json
+import os
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from faceops.geometry.alignment import align, alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.pasting import paste
+from faceops.images import one_file
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.picture_files import picture_files
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
@@ -126,6 +129,34 @@ def test_an_input_is_never_replaced(pictures):
     assert run_align(AlignOptions([pictures / "a.png"], output=pictures, size=32, overwrite=True)) == 0
     with pytest.raises(ValueError, match=r"a_1\.png is an input and could be replaced by a crop"):
         run_align(AlignOptions([pictures], output=pictures, size=32, overwrite=True))
+
+
+@pytest.mark.parametrize(("name", "crop", "largest"), [("A.PNG", "A.png", True), ("a_1.PNG", "a_1.png", False)])
+def test_an_input_is_never_replaced_under_another_spelling(pictures, name, crop, largest):
+    inputs = [pictures / "a.png", (pictures / "b.png").rename(pictures / name)]
+    options = AlignOptions(inputs, output=pictures, size=32, largest=largest, overwrite=True)
+    os.link(pictures / name, pictures / crop)  # as if upper and lower case were one
+    with pytest.raises(ValueError, match=f"{name} is an input and could be replaced by a crop"):
+        run_align(options if not largest else replace(options, images=inputs[1:]))
+
+
+def test_an_input_is_never_replaced_through_a_link(pictures, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/d.png").symlink_to(pictures / "a.png")
+    options = AlignOptions([tmp_path / "links"], output=tmp_path / "links", size=32, largest=True, overwrite=True)
+    with pytest.raises(ValueError, match=r"d\.png is an input and could be replaced by a crop"):
+        run_align(options)
+
+
+def test_crops_that_differ_in_case_only(pictures, tmp_path, monkeypatch):
+    (tmp_path / "A.png").write_bytes((pictures / "b.png").read_bytes())
+    options = AlignOptions([pictures / "a.png", tmp_path / "A.png"], output=tmp_path / "out", size=16, largest=True)
+    monkeypatch.setattr(one_file, "ignores_case", lambda folder: True)
+    with pytest.raises(ValueError, match="would be one file, since upper and lower case are the same there"):
+        run_align(options)
+    monkeypatch.setattr(one_file, "ignores_case", lambda folder: False)
+    assert run_align(options) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["A.png", "a.png"]
 
 
 def test_embeddings_as_arrays(pictures, tmp_path, capsys):

@@ -13,6 +13,7 @@ from typing import TextIO
 
 import pytest
 
+from faceops.images import one_file
 from faceops.images.batch import Batch, Outcome, attempt, run_batch
 from faceops.images.jobs import Job, check_targets, fitting, input_files, missing_jobs, plan_jobs
 from faceops.images.picture_files import find_pictures, left_out, tell_left_out
@@ -121,6 +122,30 @@ def test_what_is_refused(album: Path, inputs: list[str], output: str, sentence: 
     (album / "deep/a.png").touch()
     with pytest.raises(ValueError, match=sentence):
         plan_jobs([album / name for name in inputs], album / output)
+
+
+def test_an_input_under_another_spelling_is_no_target(album: Path) -> None:
+    os.link(album / "b.jpg", album / "B.JPG")  # as if upper and lower case were one
+    with pytest.raises(ValueError, match=r"B\.JPG is an input and would be replaced"):
+        plan_jobs([album / "b.jpg"], album / "B.JPG")
+
+
+def test_results_that_differ_in_case_only(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (album / "deep").mkdir()
+    (album / "deep/A.png").touch()
+    inputs = [album / "a.png", album / "deep/A.png"]
+    monkeypatch.setattr(one_file, "ignores_case", lambda folder: False)
+    assert len(plan_jobs(inputs, tmp_path / "out")) == 2
+    monkeypatch.setattr(one_file, "ignores_case", lambda folder: True)
+    with pytest.raises(ValueError, match="would be one file, since upper and lower case are the same there"):
+        plan_jobs(inputs, tmp_path / "out")
+
+
+def test_whether_a_folder_ignores_case_is_tried(tmp_path: Path) -> None:
+    (tmp_path / "Probe").touch()
+    wanted = (tmp_path / "pROBE").exists()
+    assert one_file.ignores_case(tmp_path / "not there yet") == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["Probe"]
 
 
 def test_a_sheet_that_is_the_result_is_refused(album: Path, tmp_path: Path) -> None:

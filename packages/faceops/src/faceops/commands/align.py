@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from faceops.geometry.alignment import align
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, LFW_250
 from faceops.images.files import Picture, save_picture
 from faceops.images.jobs import input_files
+from faceops.images.one_file import check_case, file_key
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
 
@@ -37,6 +39,7 @@ def run_align(options: AlignOptions) -> int:
     tell_left_out(options.images, options.recursive, [options.output])
     check_names(files)
     check_inputs_stay(files, options.output, options.largest)
+    check_case((options.output / name).with_suffix(".png") for name in files.values())
     TEMPLATES[options.template].scaled(options.size)
     if options.output.exists() and not options.output.is_dir():
         raise ValueError(f"{options.output} is a file, but a folder is needed there; name another.")
@@ -89,11 +92,20 @@ def check_inputs_stay(files: Mapping[Path, str], output: Path, single: bool) -> 
     Raises:
         ValueError: If a picture could be replaced.
     """
-    stems = {(output / name).with_suffix("").resolve() for name in files.values()}
+    stems: defaultdict[str, list[Path]] = defaultdict(list)
+    for name in files.values():
+        stem = (output / name).with_suffix("").resolve()
+        stems[str(stem).casefold()].append(stem)
+    pattern = re.compile(r"(.+)(\.png)" if single else r"(.+)(_\d+\.png)", re.DOTALL | re.IGNORECASE)
     for file in files:
-        name = re.fullmatch(r"(.*)\.png" if single else r"(.*)_\d+\.png", file.name, re.DOTALL)
-        if name is not None and file.resolve().with_name(name[1]) in stems:
-            raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
+        for place in {file.parent.resolve() / file.name, file.resolve()}:  # a crop goes where a link leads to
+            parts = pattern.fullmatch(place.name)
+            if parts is None:
+                continue
+            alike = stems.get(str(place.with_name(parts[1])).casefold(), ())
+            ending = parts[2].lower()
+            if any(file_key(stem.with_name(f"{stem.name}{ending}")) == file_key(file) for stem in alike):
+                raise ValueError(f"{file} is an input and could be replaced by a crop; name another folder.")
 
 
 def write_crops(found: Found, place: Path, options: AlignOptions) -> list[dict[str, object]]:

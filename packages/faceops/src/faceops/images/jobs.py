@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.images.encoding import WRITABLE_SUFFIXES
+from faceops.images.one_file import check_case, file_key
 from faceops.images.picture_files import (
     READABLE_SUFFIXES,
     find_pictures,
@@ -220,12 +221,12 @@ def check_targets(jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]], kept
         ValueError: If a file would be written twice or is an input, or is or would be where a folder must be.
         PermissionError: If a folder cannot be written to.
     """
-    sources = {path.resolve() for path in (*kept, *(job.source for job in jobs if not job.from_stdin))}
+    sources = {file_key(path) for path in (*kept, *(job.source for job in jobs if not job.from_stdin))}
     planned: dict[Path, Path] = {}
     for job in jobs:
         for target in (*job.targets, *more.get(job.source, ())):
             place = target.resolve()
-            if place in sources:
+            if file_key(target) in sources:
                 raise ValueError(f"{target} is an input and would be replaced; name another folder or file.")
             if place in planned:
                 raise ValueError(
@@ -237,6 +238,7 @@ def check_targets(jobs: Sequence[Job], more: Mapping[Path, Sequence[Path]], kept
         raise ValueError(f"{folder} would be a file and a folder of others; name another folder for one of them.")
     for folder in {target.parent for target in planned}:
         check_folder(folder)
+    check_case(planned)
 
 
 def check_folder(folder: Path) -> None:
