@@ -130,3 +130,17 @@ def test_drawings_of_folders_in_folders(pictures: Path, tmp_path: Path) -> None:
     assert run_detect(DetectOptions([pictures], draw=tmp_path / "drawn", recursive=True)) == 0
     names = [path.relative_to(tmp_path / "drawn").as_posix() for path in sorted((tmp_path / "drawn").rglob("*.png"))]
     assert names == ["dark.png.png", "deep/dark.png.png"]
+
+
+def test_drawings_replace_nothing_unasked(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_picture(Picture(torch.ones(3, 4, 4)), pictures / "dark.png.png")
+    with pytest.raises(ValueError, match=r"dark\.png\.png is an input and would be replaced by a drawing"):
+        run_detect(DetectOptions([pictures], draw=pictures, overwrite=True))
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    (drawn / "dark.png.png").write_text("mine")
+    assert run_detect(DetectOptions([pictures / "dark.png"], draw=drawn)) == 2
+    assert "dark.png.png exists already; give --overwrite to replace it" in capsys.readouterr().err
+    assert (drawn / "dark.png.png").read_text() == "mine"
+    assert run_detect(DetectOptions([pictures / "dark.png"], draw=drawn, overwrite=True)) == 0
+    assert load_picture(drawn / "dark.png.png").pixels.shape == (3, 40, 60)

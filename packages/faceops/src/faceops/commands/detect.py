@@ -16,6 +16,7 @@ from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.jobs import input_files
+from faceops.images.one_file import check_case, file_key
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
 
@@ -38,7 +39,8 @@ def run_detect(options: DetectOptions) -> int:
     records = []
     for file, name in tracked(files.items(), "Detecting"):
         try:
-            faces = detect_file(file, finder, None if options.draw is None else options.draw / f"{name}.png")
+            draw = None if options.draw is None else drawing_of(name, options.draw)
+            faces = detect_file(file, finder, draw, options.overwrite)
         except (ValueError, OSError) as error:
             report_failure(file, error)
             continue
@@ -58,7 +60,7 @@ def check_drawings(files: Mapping[Path, str], folder: Path) -> None:
         folder: Folder of the drawings.
 
     Raises:
-        ValueError: If the folder is a file, or two pictures have the same name.
+        ValueError: If the folder is a file, two pictures have the same name, or a drawing that of a picture.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
@@ -67,15 +69,34 @@ def check_drawings(files: Mapping[Path, str], folder: Path) -> None:
         if name in seen:
             raise ValueError(f"Drawings of {seen[name]} and {file} would have the same name; draw them apart.")
         seen[name] = file
+    inputs = {file_key(file) for file in files}
+    drawings = [drawing_of(name, folder) for name in seen]
+    for drawing in drawings:
+        if file_key(drawing) in inputs:
+            raise ValueError(f"{drawing} is an input and would be replaced by a drawing; name another folder.")
+    check_case(drawings)
 
 
-def detect_file(file: Path, detector: Detector, draw: Path | None) -> Faces:
+def drawing_of(name: str, folder: Path) -> Path:
+    """File of a drawing, from the name of its picture.
+
+    Example:
+        >>> drawing_of("deep/a.jpg", Path("drawn")).as_posix()
+        'drawn/deep/a.jpg.png'
+    """
+    return folder / f"{name}.png"
+
+
+def detect_file(file: Path, detector: Detector, draw: Path | None, overwrite: bool) -> Faces:
     """Faces of a picture file, drawn into the file `draw` if that is given.
 
     Raises:
+        FileExistsError: If the drawing exists and must not be overwritten.
         ImageFileError: If the file cannot be read.
         OSError: If the drawing cannot be written.
     """
+    if draw is not None and draw.exists() and not overwrite:
+        raise FileExistsError(f"{draw} exists already; give --overwrite to replace it, or name another folder.")
     pixels = load_picture(file).pixels
     with torch.inference_mode():
         faces = detector(pixels.unsqueeze(0))

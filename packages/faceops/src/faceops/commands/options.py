@@ -17,6 +17,7 @@ class DetectOptions:
         images: Images, or folders of images.
         json: Print JSON instead of one line per image.
         draw: Folder to write copies with boxes and landmarks drawn in.
+        overwrite: Replace drawings that exist.
         detector: Face detector; the weights of scrfd are for non-commercial research only.
         weights: File or name of the detector's weights; the default ones if not given.
         threshold: Lowest score of a face, between 0 and 1; the detector's own by default.
@@ -32,6 +33,7 @@ class DetectOptions:
     _: KW_ONLY
     json: bool = False
     draw: Path | None = None
+    overwrite: bool = False
     detector: Expert[DetectorName] = DEFAULT_DETECTOR
     weights: Expert[str | None] = None
     threshold: Expert[float | None] = None
