@@ -22,9 +22,8 @@ from faceops.images.files import Picture, save_picture
 from headsup.restoring.options import RestoreOptions
 from headsup.serving.job_queue import OUT_OF_MEMORY
 from headsup.serving.limits import Limits
-from headsup.serving.photo_job import ForceableError
-from headsup.serving.request_guard import RequestGuard
 from headsup.serving.photo_job import ForceableError, PhotoJob
+from headsup.serving.request_guard import RequestGuard
 from headsup.serving.restore_request import RestoreRequest
 from headsup.serving.routes import PAGE
 from headsup.serving.serve import is_local, listen, page_url
