@@ -141,6 +141,7 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
 
     Raises:
         ImageFileError: If it is empty, no image, or larger than `MAX_PIXELS`.
+        OSError: If the system cannot read the file on.
     """
     if not file.read(1):
         raise EmptyImageError(f"{name} is empty, an image was wanted.")
@@ -157,6 +158,8 @@ def open_header(file: io.BytesIO | io.BufferedReader, name: str) -> ImageFile.Im
     except MemoryError:
         raise
     except Exception as error:  # plug-ins raise whatever there is on damaged data
+        if isinstance(error, OSError) and error.errno is not None:  # the system's: the file could not be read on
+            raise
         raise DamagedImageError(f"{name} has a damaged header: {error}.") from error
     if image.format == "PNG":
         read_png_exif(image, file)

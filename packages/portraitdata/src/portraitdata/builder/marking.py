@@ -20,7 +20,9 @@ from faceops.images.errors import (
 )
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig, StageName
+from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import DROPPED, KEPT, TAKEDOWN_FILE
+from portraitdata.loading.changed_files import ChangedFileError
 from portraitdata.storage.places import Place
 
 TAKEN_DOWN = "taken down"
@@ -75,12 +77,21 @@ def unreadable(error: Exception) -> Drop:
     return Drop(next((reason for kind, reason in reasons if isinstance(error, kind)), "unreadable"), str(error))
 
 
-def drop_where(batch: Batch, stage: StageName, why: Callable[[int], Drop | None]) -> None:
-    """Drop the kept rows for which there is a reason, and those whose images cannot be read."""
+def drop_where(batch: Batch, stage: StageName, files: ImageBytes, why: Callable[[int], Drop | None]) -> None:
+    """Drop the kept rows for which there is a reason, and those whose files are damaged or gone.
+
+    What is out of reach for a while is not dropped for good: it ends the run, and the next one reads it.
+
+    Raises:
+        OSError: If the place that a file is in cannot be reached.
+    """
     for row in kept_rows(batch):
         try:
             reason = why(row)
-        except (ImageFileError, OSError) as error:
+        except (ImageFileError, ChangedFileError) as error:
+            reason = unreadable(error)
+        except FileNotFoundError as error:
+            files.check_place(batch, row)
             reason = unreadable(error)
         if reason is not None:
             drop(batch, row, stage, reason)

@@ -61,8 +61,13 @@ def plan(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
 
 def root_of(source: MetadataSource | LocalSource) -> Place:
     """Folder that the files of a source are relative to."""
-    place = source.pictures if isinstance(source, LocalSource) else source.metadata
+    place = source_place(source)
     return place if place.is_dir() else place.parent
+
+
+def source_place(source: MetadataSource | LocalSource) -> Place:
+    """Folder or file that a source is."""
+    return source.pictures if isinstance(source, LocalSource) else source.metadata
 
 
 def _partitions(source: MetadataSource | LocalSource, size: int) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 import pyarrow as pa
 
+from portraitdata.loading.changed_files import ChangedFileError
 from portraitdata.loading.index_files import (
     check_inside,
     conform,
@@ -202,7 +203,9 @@ def read_photograph(root: Place, photograph: Photograph) -> bytes:
         root: Folder that its path and archive are relative to.
 
     Raises:
-        OSError: If the file or archive is missing or shorter than the index says.
+        FileNotFoundError: If the file or archive is missing.
+        ChangedFileError: If it is shorter than the index says.
+        OSError: If it cannot be reached.
     """
     place = root / (photograph.archive or photograph.path)
     if isinstance(place, Path) and not place.exists():
@@ -214,7 +217,7 @@ def read_photograph(root: Place, photograph: Photograph) -> bytes:
     else:
         data = read_range(place, photograph.offset, photograph.size)
     if len(data) != photograph.size:
-        raise OSError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
+        raise ChangedFileError(f"{place} ends within {photograph.path}; it has changed since it was indexed.")
     return data
 
 

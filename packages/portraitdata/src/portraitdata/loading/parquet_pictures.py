@@ -7,11 +7,13 @@ fast; reading at random is fast where the groups are small.
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from portraitdata.loading.changed_files import ChangedFileError
 from portraitdata.storage.parquet_tables import opened, read_schema
 from portraitdata.storage.places import Place
 
@@ -66,18 +68,19 @@ def read_picture(place: Place, row: int) -> bytes:
     """The image file in a row of a parquet file; nothing where the row has none.
 
     Raises:
-        OSError: If there is no such row, or the file is no longer one of pictures.
+        ChangedFileError: If there is no such row, or the file is no longer one of pictures.
+        OSError: If it cannot be reached.
     """
     written = place.stat().st_mtime_ns
     starts = _starts(place, written)
     if not 0 <= row < starts[-1]:
-        raise OSError(f"{place} has {starts[-1]} rows, no row {row}; it has changed since it was indexed.")
+        raise ChangedFileError(f"{place} has {starts[-1]} rows, no row {row}; it has changed since it was indexed.")
     group = int(np.searchsorted(starts, row, side="right")) - 1
     try:
         fields = _group(place, written, group)[row - starts[group]].as_py() or {}
         return fields.get("bytes") or b""
     except (ValueError, TypeError, KeyError) as error:
-        raise OSError(f"Row {row} of {place} cannot be read: {error}") from error
+        raise ChangedFileError(f"Row {row} of {place} cannot be read: {error}") from error
 
 
 def pictures_of(place: Place) -> Iterator[tuple[bytes, str | None]]:
@@ -101,7 +104,7 @@ def _starts(place: Place, written: int) -> tuple[int, ...]:
         with opened(place, GROUP_BYTES) as file:
             stored = pq.read_metadata(file)
     except pa.ArrowInvalid as error:
-        raise OSError(f"{place} is not a parquet file ({error}).") from error
+        raise ChangedFileError(f"{place} is not a parquet file ({error}).") from error
     return tuple(accumulate((stored.row_group(group).num_rows for group in range(stored.num_row_groups)), initial=0))
 
 
@@ -109,5 +112,10 @@ def _starts(place: Place, written: int) -> tuple[int, ...]:
 def _group(place: Place, written: int, group: int) -> pa.ChunkedArray:
     # Without threads: those of a pool do not live on in a loader's forked workers.
     column = picture_column(place)
-    with opened(place, GROUP_BYTES) as stored, pq.ParquetFile(stored) as file:
-        return file.read_row_group(group, columns=[column], use_threads=False)[column]
+    try:
+        with opened(place, GROUP_BYTES) as stored, pq.ParquetFile(stored) as file:
+            return file.read_row_group(group, columns=[column], use_threads=False)[column]
+    except OSError as error:
+        if isinstance(place, Path) and error.errno is None:  # pyarrow's own; the system's have a number
+            raise ChangedFileError(f"{place} is damaged: {error}") from error
+        raise

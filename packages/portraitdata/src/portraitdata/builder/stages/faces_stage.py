@@ -40,7 +40,7 @@ class FindFaces:
     def __call__(self, batch: Batch) -> Batch:
         """Count the faces of each image, list them in a column `FOUND`, and mark images without."""
         batch[FOUND] = [[] for _ in batch["uid"]]
-        drop_where(batch, self.name, lambda row: self._why(batch, row))
+        drop_where(batch, self.name, self._bytes, lambda row: self._why(batch, row))
         return batch
 
     def _why(self, batch: Batch, row: int) -> Drop | None:

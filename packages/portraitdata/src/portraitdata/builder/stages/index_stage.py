@@ -66,7 +66,7 @@ class Index:
     def __call__(self, batch: Batch) -> Batch:
         """Mark rows; local files get their size by the header."""
         seen: set[str] = set()
-        drop_where(batch, self.name, lambda row: self._why(batch, row, seen))
+        drop_where(batch, self.name, self._bytes, lambda row: self._why(batch, row, seen))
         return batch
 
     def _why(self, batch: Batch, row: int, seen: set[str]) -> Drop | None:

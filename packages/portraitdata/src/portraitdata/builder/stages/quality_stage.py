@@ -47,7 +47,7 @@ class Quality:
     def __call__(self, batch: Batch) -> Batch:
         """Fill in hashes, size, sharpness and scores; mark what is damaged, of another size, or not good enough."""
         rows = kept_rows(batch)
-        drop_where(batch, self.name, lambda row: self._why(batch, row))
+        drop_where(batch, self.name, self._bytes, lambda row: self._why(batch, row))
         for row in rows:  # last, as the hash of the content is known only now
             self._takedown.apply(batch, row, self.name)
         return batch
