@@ -29,6 +29,8 @@ TAKEN_DOWN = "taken down"
 
 HASH = re.compile("[0-9a-fA-F]{16}|[0-9a-fA-F]{64}")
 """A uid or a SHA-256, which candidates have in lower case."""
+NAMED_BY = "uid", "sha256", "url", "path"
+"""Columns by which a list of images to take down names them."""
 
 
 class Drop(NamedTuple):
@@ -120,13 +122,13 @@ class Takedown:
 
     def names(self, batch: Batch, row: int) -> bool:
         """Tell whether a row has to go."""
-        known = (batch[name][row] for name in ("uid", "sha256", "url", "path"))
+        known = (batch[name][row] for name in NAMED_BY)
         return bool(self._names) and any(value in self._names for value in known if value)
 
     def listed(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Tell which rows have to go: a table with uid, sha256, url, path and takedown."""
         doomed = np.asarray(rows["takedown"])
-        for column in ("uid", "sha256", "url", "path") if self._names else ():
+        for column in NAMED_BY if self._names else ():
             doomed = doomed | np.asarray(pc.is_in(rows[column], pa.array(sorted(self._names), pa.string())))
         return doomed
 

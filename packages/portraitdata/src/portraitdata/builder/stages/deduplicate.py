@@ -25,7 +25,7 @@ from portraitdata.builder.layout import (
     stage_parts,
     writing_rows,
 )
-from portraitdata.builder.marking import TAKEN_DOWN, Takedown
+from portraitdata.builder.marking import NAMED_BY, TAKEN_DOWN, Takedown
 from portraitdata.builder.stages.near_duplicates import HashedImages, near_duplicates
 from portraitdata.builder.stages.repeated_keys import Keys, repeated_keys
 
@@ -85,7 +85,7 @@ def _kept_rows(config: BuildConfig) -> tuple[Bool[np.ndarray, " n"], Int[np.ndar
     """Which rows nothing has dropped yet, and those that would be kept, but have to go."""
     takedown = Takedown(config)
     kept, gone = [np.zeros(0, np.bool_)], [np.zeros(0, np.int64)]
-    for first, part in _parts(config, ["uid", "sha256", "url", "path", "takedown", "status"]):
+    for first, part in _parts(config, [*NAMED_BY, "takedown", "status"]):
         through = np.asarray(pc.equal(part["status"], KEPT))
         doomed = takedown.listed(part)
         kept.append(through & ~doomed)

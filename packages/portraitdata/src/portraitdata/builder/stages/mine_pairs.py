@@ -24,6 +24,7 @@ from portraitdata.builder.layout import (
     stage_schema,
     write_rows,
 )
+from portraitdata.builder.marking import NAMED_BY, Takedown
 from portraitdata.restoration.index.face_cells import CellSearch, similar_faces_by_cells
 from portraitdata.restoration.index.similar_faces import SPLIT_THRESHOLD, similar_faces
 
@@ -73,15 +74,18 @@ def _search(
 
 
 def kept_images(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
-    """Images that nothing has dropped, in the order of the partitions.
+    """Images that nothing has dropped and that need not go now, in the order of the partitions.
 
     Args:
         columns: Columns to read; None for all.
     """
-    wanted = None if columns is None else list(dict.fromkeys([*columns, "status"]))
-    parts = (part.filter(pc.equal(part["status"], KEPT)) for part in stage_parts(config.output, DEDUPLICATE, wanted))
-    images = pa.concat_tables([stage_schema(DEDUPLICATE, wanted).empty_table(), *parts])
-    return images if columns is None else images.select(columns)
+    takedown = Takedown(config)  # asked again: images may have been listed since they were deduplicated
+    wanted = None if columns is None else list(dict.fromkeys([*columns, *NAMED_BY, "takedown", "status"]))
+    parts = [stage_schema(DEDUPLICATE, columns).empty_table()]
+    for part in stage_parts(config.output, DEDUPLICATE, wanted):
+        stays = pc.and_(pc.equal(part["status"], KEPT), pa.array(~takedown.listed(part)))
+        parts.append(part.filter(stays).select(parts[0].schema.names))
+    return pa.concat_tables(parts)
 
 
 def kept_faces(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:
@@ -100,6 +104,14 @@ def kept_faces(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.
             of_kept = pc.and_(pc.equal(part["partition"], partition), pc.is_in(part["uid"], uids[first:last]))
             parts.append(part.filter(of_kept).select(parts[0].schema.names))
     return pa.concat_tables(parts)
+
+
+def pairs_among(pairs: pa.Table, images: pa.Table) -> pa.Table:
+    """Pairs of which both faces are in some images, by their uids."""
+    for side in ("face_a", "face_b"):
+        owners = pc.replace_substring_regex(pairs[side], ":[^:]*$", "")
+        pairs = pairs.filter(pc.is_in(owners, images["uid"].combine_chunks()))
+    return pairs
 
 
 def owners_of(faces: pa.Table) -> NDArray[np.int64]:

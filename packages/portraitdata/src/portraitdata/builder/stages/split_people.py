@@ -22,7 +22,7 @@ from portraitdata.builder.layout import (
     read_stage,
     write_rows,
 )
-from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
+from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images, pairs_among
 from portraitdata.restoration.index.similar_faces import connected, split_people
 
 TRAINED_AT_ONCE = 100_000
@@ -37,9 +37,10 @@ def split_images(config: BuildConfig) -> None:
     HeadsUp splits the images at random, which leaves people on both sides. The largest similarity across the split is
     that of all faces, or of so many for testing that no more are compared than the faces that `exact_up_to` allows.
     """
-    uids = kept_images(config, ["uid"])["uid"].to_pylist()
+    images = kept_images(config, ["uid"])
+    uids = images["uid"].to_pylist()
     number_of = {uid: number for number, uid in enumerate(uids)}
-    pairs = read_stage(config.output, PAIRS)
+    pairs = pairs_among(read_stage(config.output, PAIRS), images)
     owners = [[number_of[name.rpartition(":")[0]] for name in pairs[side].to_pylist()] for side in ("face_a", "face_b")]
     edges = list(zip(*owners, pairs["cosine"].to_pylist(), strict=True))
     settings = config.split

@@ -13,13 +13,13 @@ from portraitdata.builder.image_bytes import ImageBytes
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT, SHARDS, SPLIT, SPLIT_PAIRS_FILE, read_stage
 from portraitdata.builder.part_names import numbered
 from portraitdata.builder.stages.download_stage import add_member
-from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images
+from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images, pairs_among
 from portraitdata.exemplars.sources.tars import tar_members
 from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import FACES, PAIRS, read_table
 from portraitdata.storage.places import Place
-from portraitdata.storage.writing import make_folder, writing
+from portraitdata.storage.writing import make_folder, remove_file, writing
 
 CARRIED = ("source", "url", "licence", "attribution", "prompt", "sha256", "phash", "sharpness", "quality", "aesthetic")
 """Columns that travel on into the index."""
@@ -40,13 +40,17 @@ def write_shards(config: BuildConfig) -> None:
     make_folder(folder)
     batch: Batch = images.to_pydict()
     places: dict[str, tuple[str, str, int, int]] = {}
+    archives: set[Place] = set()
     for start in range(0, images.num_rows, config.shards.images):
         archive = folder / f"images-{numbered(start // config.shards.images)}.tar"
         rows = range(start, min(start + config.shards.images, images.num_rows))
-        if not archive.is_file():
+        if not _holds(archive, [_member(batch, row) for row in rows]):
             _write_tar(archive, batch, rows, ImageBytes(config))
+        archives.add(archive)
         for member in tar_members(archive):
             places[PurePosixPath(member.path).stem] = member.path, archive.name, member.offset, member.size
+    for left in [path for path in folder.glob("images-*.tar") if path not in archives]:
+        remove_file(left)
     # the index lies in the folder of its archives, wherever that is
     for name, table in _portrait_index(config, batch, places).stored(".").items():
         write_parquet(table, folder / name)
@@ -55,13 +59,18 @@ def write_shards(config: BuildConfig) -> None:
 def _write_tar(archive: Place, batch: Batch, rows: range, files: ImageBytes) -> None:
     with writing(archive) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for row in rows:
-            add_member(tar, batch["uid"][row] + _suffix(batch["path"][row]), files.read(batch, row))
+            add_member(tar, _member(batch, row), files.read(batch, row))
 
 
-def _suffix(path: str) -> str:
-    """That of a picture, by which members of archives are told; a row of a parquet file may be called anything."""
-    suffix = PurePosixPath(path).suffix.lower()
-    return suffix if suffix in READABLE_SUFFIXES else ".jpg"
+def _member(batch: Batch, row: int) -> str:
+    """Name of a picture, with a suffix by which members of archives are told; rows of parquet may be called anything."""
+    suffix = PurePosixPath(batch["path"][row]).suffix.lower()
+    return batch["uid"][row] + (suffix if suffix in READABLE_SUFFIXES else ".jpg")
+
+
+def _holds(archive: Place, names: list[str]) -> bool:
+    """Whether a run that was interrupted has left an archive of just these: images may have been taken down since."""
+    return archive.is_file() and [member.path for member in tar_members(archive)] == names
 
 
 def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[str, str, int, int]]) -> PortraitIndex:
@@ -79,7 +88,7 @@ def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[s
     embeddings = embedding_matrix(faces)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel(), pa.float16()), embeddings.shape[1])
     pairs = read_table(config.output / SPLIT / SPLIT_PAIRS_FILE)
-    pairs = pairs.filter(pc.equal(pairs["status"], KEPT))
+    pairs = pairs_among(pairs.filter(pc.equal(pairs["status"], KEPT)), images)
     return PortraitIndex(
         Path(),
         images,
