@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,15 +14,19 @@ from PIL import Image
 
 from faceops.images.files import Picture, save_picture
 from portraitdata import cli
+from portraitdata.builder.build import remove_leftovers
+from portraitdata.commands.build_options import TakedownOptions
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.commands.tag import run_tag
 from portraitdata.commands.tag_options import TagOptions
+from portraitdata.commands.takedown import run_takedown
 from portraitdata.restoration.index import taggers
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.tag_journal import JOURNAL
 from portraitdata.restoration.index.taggers import build_tagger
 from portraitdata.restoration.index.tagging import SquarePictures, tag_index
+from portraitdata.storage.single_run import only_run
 
 
 class Brightness:
@@ -109,6 +114,63 @@ def test_what_cannot_be_decoded_is_named_and_has_no_tags(index, tmp_path, capsys
     assert "4 photographs tagged, 0 had tags" in out
     assert "left out: 3.png" in err
     assert pq.read_table(index / "images.parquet")["tags"].to_pylist()[3] is None
+
+
+def test_a_photograph_that_can_no_longer_be_read_keeps_its_tags(index, tmp_path):
+    tag_index(index, Brightness(), "b")
+    (tmp_path / "photographs/3.png").write_bytes(b"")
+    tagging = tag_index(index, Brightness(), "b", again=True)
+    assert (tagging.tagged, tagging.there, len(tagging.left_out)) == (4, 1, 1)
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == TAGS
+
+
+class Meanwhile(Brightness):
+    """Does something when it sees the first images."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.act = act
+
+    def __call__(self, images: torch.Tensor) -> list[str]:
+        if not self.batches:
+            self.act()
+        return super().__call__(images)
+
+
+def test_a_takedown_and_a_second_run_are_refused_meanwhile(index):
+    uid = PortraitIndex.read(index).uid(0)
+
+    def others() -> None:
+        with pytest.raises(OSError, match="Another run works at"):
+            run_takedown(TakedownOptions(index, uid=[uid]))
+        with pytest.raises(OSError, match="Another run works at"):
+            tag_index(index, Brightness(), "b")
+
+    assert tag_index(index, Meanwhile(others), "b") == (5, 0, [])
+    assert run_takedown(TakedownOptions(index, uid=[uid])) == 0
+    assert uid not in pq.read_table(index / "images.parquet")["uid"].to_pylist()
+    with only_run(index), pytest.raises(OSError, match="Another run works at"):
+        run_takedown(TakedownOptions(index, uid=["another"]))
+
+
+def test_a_build_that_is_continued_lets_the_lock_of_its_index_be(tmp_path):
+    shards = tmp_path / "build" / "shards"
+    shards.mkdir(parents=True)
+    with only_run(shards):
+        remove_leftovers(tmp_path / "build")
+        with pytest.raises(OSError, match="Another run works at"), only_run(shards):
+            pass
+
+
+def test_a_table_that_was_written_anew_meanwhile_stays(index):
+    """As by whoever knows nothing of locks."""
+
+    def drop_the_second() -> None:
+        table = pq.read_table(index / "images.parquet")
+        pq.write_table(table.take([0, 2, 3, 4]), index / "images.parquet")
+
+    tag_index(index, Meanwhile(drop_the_second), "b", batch=2)
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == [TAGS[0], *TAGS[2:]]
 
 
 def test_processes_read_the_same(index):

@@ -116,6 +116,8 @@ def remove_leftovers(build: Place) -> None:
     if not isinstance(build, Path):
         return
     for path in sorted(build.glob("*/.*")) + sorted(build.glob(".config*")):
+        if is_lock(path.name):  # of who works at the shards
+            continue
         if path.is_dir():
             remove_folder(path)
         else:

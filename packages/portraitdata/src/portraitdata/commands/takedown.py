@@ -8,7 +8,6 @@ from pathlib import Path
 from faceops.detection.selection import build_detector
 from faceops.progress.verbosity import say, say_failure
 from faceops.recognition.identity import build_identity
-from portraitdata.builder.build import only_run
 from portraitdata.builder.checks.verification import taken_down_of
 from portraitdata.builder.takedown.removal import finish, read_journal, remove_photographs
 from portraitdata.builder.takedown.selection import (
@@ -21,7 +20,9 @@ from portraitdata.builder.takedown.selection import (
     taken_down_rows,
 )
 from portraitdata.commands.build_options import TakedownOptions
+from portraitdata.restoration.index.schemas import check_table
 from portraitdata.restoration.index.tables import IndexTables, build_of, read_index_tables
+from portraitdata.storage.single_run import only_run
 
 
 def run_takedown(options: TakedownOptions) -> int:
@@ -33,7 +34,7 @@ def run_takedown(options: TakedownOptions) -> int:
     Raises:
         ValueError: If more than one thing is named, or one that is not there.
         FileNotFoundError: If there is no index, photograph or weights.
-        OSError: If a file cannot be read or written.
+        OSError: If a file cannot be read or written, or another run works at the index or its build.
     """
     index = options.index
     if sum((bool(options.uid), options.face is not None, options.like is not None)) > 1:
@@ -41,7 +42,8 @@ def run_takedown(options: TakedownOptions) -> int:
     if not -1 <= options.similarity <= 1:
         raise ValueError(f"A similarity is a cosine, between -1 and 1; got {options.similarity}.")
     build = build_of(index)
-    with nullcontext() if build is None else only_run(build):
+    check_table(index / "images.parquet")
+    with nullcontext() if build is None else only_run(build), only_run(index):
         if read_journal(index) is not None and not options.dry_run:
             _say(finish(index))
             say(f"{index}: the takedown that was interrupted is finished")

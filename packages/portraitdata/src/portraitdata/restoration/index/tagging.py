@@ -20,6 +20,7 @@ from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.schemas import IMAGES_OPTIONAL, read_table
 from portraitdata.restoration.index.tag_journal import JOURNAL, TagJournal
 from portraitdata.restoration.index.taggers import Tagger
+from portraitdata.storage.single_run import only_run
 
 
 class SquarePicture(NamedTuple):
@@ -81,10 +82,10 @@ def tag_index(
     device: torch.device | str = "cpu",
     again: bool = False,
 ) -> Tagging:
-    """Write a column of tags into the table of images of an index.
+    """Write a column of tags into the table of images of an index, and keep takedowns out meanwhile.
 
-    Photographs that have tags keep them. What is found is kept in a file beside the table, so that the same call after
-    a kill tags only what is missing.
+    Photographs that have tags keep them, also those that cannot be decoded any more. What is found is kept in a file
+    beside the table, so that the same call after a kill tags only what is missing.
 
     Args:
         folder: Index.
@@ -97,16 +98,34 @@ def tag_index(
 
     Raises:
         ValueError: If there is no index, an argument is out of range, or another tagger's run did not end.
-        OSError: If something cannot be read or written.
+        OSError: If something cannot be read or written, or another run works at the index.
     """
     if batch < 1 or workers < 0:
         raise ValueError(f"A batch has a photograph at least and workers are not negative; got {batch} and {workers}.")
-    index = PortraitIndex.read(folder)
-    table = read_table(folder / "images.parquet")
-    known = {} if again else _known(table)
-    journal = TagJournal(folder / JOURNAL, name)
-    done = known.keys() | journal.found.keys()
-    pictures = SquarePictures(index, [n for n in range(len(index)) if index.uid(n) not in done], tagger.side)
+    images = folder / "images.parquet"
+    PortraitIndex.read(folder)  # what is none is refused before anything is put there to lock it
+    with only_run(folder):
+        index = PortraitIndex.read(folder)
+        journal = TagJournal(folder / JOURNAL, name)
+        done = journal.found.keys() | (() if again else _known(read_table(images)).keys())
+        pictures = SquarePictures(index, [n for n in range(len(index)) if index.uid(n) not in done], tagger.side)
+        left_out = _find_tags(pictures, tagger, journal, batch, workers, device)
+        table = read_table(images)  # as it is now: it may have been written anew in these hours
+        known = _known(table)
+        _write(table, known | journal.found, images)
+        journal.path.unlink()
+    return Tagging(len(journal.found), len(known.keys() - journal.found.keys()), left_out)
+
+
+def _find_tags(
+    pictures: SquarePictures,
+    tagger: Tagger,
+    journal: TagJournal,
+    batch: int,
+    workers: int,
+    device: torch.device | str,
+) -> list[str]:
+    """Add tags to the journal; sentences on photographs that cannot be decoded."""
     left_out = []
     for seen in tracked(_batches(pictures, batch, workers), "Tagging", -(-len(pictures) // batch)):
         left_out += [picture.reason for picture in seen if picture.pixels is None]
@@ -115,9 +134,7 @@ def tag_index(
             images = torch.stack([pixels for _, pixels in usable]).to(device).float() / 255
             texts = tagger(images)
             journal.add({uid: split_tags(text) for (uid, _), text in zip(usable, texts, strict=True)})
-    _write(table, known | journal.found, folder / "images.parquet")
-    journal.path.unlink()
-    return Tagging(len(journal.found), len(known.keys() - journal.found.keys()), left_out)
+    return left_out
 
 
 def split_tags(text: str) -> list[str]:
