@@ -375,6 +375,25 @@ def test_download_reads_back_what_the_program_fetched(tmp_path, capfd):
     assert [path.name for path in (config.output / "20_download").iterdir()] == ["part-00000.tar"]
 
 
+@pytest.mark.parametrize("one", ["", "h/HTTP-Error-404:-Not-Found", "h/good"])
+def test_a_network_that_is_down_ends_the_run(tmp_path, one):
+    """Rather than dropping all that it would have fetched; one answer shows that it is up."""
+    urls = [f"h/{number}/<urlopen-error-[Errno--3]>" for number in range(2)] + ["h/timed-out"]
+    pq.write_table(pa.table({"url": [*urls, one] if one else urls}), tmp_path / "list.parquet")
+    (tmp_path / "fetch.py").write_text(SERVED)
+    source = MetadataSource("web", tmp_path / "list.parquet", MetadataColumns("url", None))
+    config = BuildConfig(output=tmp_path / "build", sources=(source,))
+    config = replace(config, download=replace(config.download, command=(sys.executable, str(tmp_path / "fetch.py"))))
+    if one:
+        assert Download(config)(indexed(config))["reason"][:3] == ["download failed"] * 2 + ["timed out"]
+        return
+    with pytest.raises(OSError, match="No server answered for any of 3 addresses"):
+        Download(config)(indexed(config))
+    assert list((config.output / "20_download").iterdir()) == []
+    (config.output / "takedown.txt").write_text("\n".join(urls))
+    assert set(Download(config)(indexed(config))["reason"]) == {"taken down"}
+
+
 def test_download_without_or_with_a_failing_program(tmp_path):
     pq.write_table(pa.table({"url": ["h/good"]}), tmp_path / "list.parquet")
     source = MetadataSource("web", tmp_path / "list.parquet", MetadataColumns("url"))

@@ -31,6 +31,9 @@ from portraitdata.storage.writing import make_folder, writing
 LAST_WORDS = 2000
 """Characters of what a failed program said that are passed on."""
 
+TIMED_OUT, FAILED = "timed out", "download failed"
+"""Reasons why there is no image that no server has given: as many as there are rows when the network is down."""
+
 FETCHING = re.compile(r"portraitdata-(?P<machine>\w+)-(?P<process>\d+)-\w+")
 """Names of working folders among temporary files."""
 
@@ -52,7 +55,7 @@ class Download:
         """Fetch, and say where the files lie; rows without a URL are left alone.
 
         Raises:
-            OSError: If img2dataset cannot be started or fails as a whole.
+            OSError: If img2dataset cannot be started or fails as a whole, or no server has answered.
         """
         wanted = [
             row
@@ -88,7 +91,7 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
         For every name the file, or why there is none.
 
     Raises:
-        OSError: If it cannot be started or fails as a whole.
+        OSError: If it cannot be started or fails as a whole, or no server has answered.
     """
     listing = pa.table({"url": [url for _, url in urls], "uid": [uid for uid, _ in urls]})
     write_parquet(listing, working / "urls.parquet")
@@ -105,6 +108,12 @@ def fetch(urls: list[tuple[str, str]], working: Path, settings: DownloadSettings
     if done.returncode or not rows:
         said = (done.stderr or done.stdout).strip()[-LAST_WORDS:]
         raise OSError(f"{shlex.join(command)} ended with status {done.returncode} and fetched nothing: {said}")
+    if not any(map(_answered, rows)):
+        raise OSError(
+            f"No server answered for any of {len(rows)} addresses ({rows[0]['error_message']}), as if the network were "
+            "down. Run the same command again when it is up; add addresses that are gone for good to takedown.txt in "
+            "the build."
+        )
     return {
         row["uid"]: _file(working / "fetched", row["key"]) if row["status"] == "success" else str(row["error_message"])
         for row in rows
@@ -153,7 +162,15 @@ def failure(message: str) -> Drop:
     status = re.search(r"HTTP Error (\d{3})", message)
     if status:
         return Drop(f"HTTP error {status[1]}", message)
-    return Drop("timed out" if "timed out" in message else "download failed", message)
+    return Drop(TIMED_OUT if "timed out" in message else FAILED, message)
+
+
+def _answered(row: dict[str, Any]) -> bool:
+    """Whether a server has answered, be it with a refusal or with what is no image."""
+    # img2dataset calls a file that it cannot decode one that it failed to resize
+    return row["status"] in ("success", "failed_to_resize") or (
+        failure(str(row["error_message"])).reason not in (TIMED_OUT, FAILED)
+    )
 
 
 def _reported(folder: Path) -> list[dict[str, Any]]:
