@@ -26,6 +26,7 @@ from portraitdata.builder.config import (
     LocalSource,
     MetadataColumns,
     MetadataSource,
+    PairSettings,
     QualitySettings,
     Scorer,
     SizeRule,
@@ -54,6 +55,7 @@ from portraitdata.builder.stages.perceptual_hash import perceptual_hash
 from portraitdata.builder.stages.q_align import QAlign
 from portraitdata.builder.stages.quality_stage import Quality, build_judge
 from portraitdata.builder.stages.split_people import one_reference, split_images
+from portraitdata.restoration.index.similar_faces import split_people
 
 ANY_SIZE = SizeRule(longer_above=10, shorter_from=10)
 
@@ -488,6 +490,31 @@ def test_a_face_is_compared_with_all_on_the_other_side_of_the_split(tmp_path):
             assert facts["largest_cross_similarity"] == pytest.approx(0.42 if torn else 0, abs=1e-3)
             crossing.add(torn)
         assert crossing == ({True, False} if above == 0.65 else {False})
+
+
+def test_a_pair_that_the_search_missed_is_not_torn_apart_by_the_split(tmp_path):
+    """Both images are for training where they would be on different sides; otherwise the split is as it was drawn."""
+    config = BuildConfig(
+        output=tmp_path / "build",
+        sources=(LocalSource("local", tmp_path, "CC0-1.0"),),
+        # so few that not all faces for testing would be compared, were they only measured
+        pairs=PairSettings(exact_up_to=1),
+    )
+    uids = write_faces(config, 0.7)
+    write_rows(PAIRS_SCHEMA.empty_table(), config.output / PAIRS / SINGLE_FILE[PAIRS])
+    torn = 0
+    for seed in range(8):
+        split_images(replace(config, split=replace(config.split, test_share=0.4, seed=seed)))
+        table = pq.read_table(config.output / SPLIT / SINGLE_FILE[SPLIT])
+        found, drawn = table["split"].to_pylist(), list(split_people(uids, [], 0.4, seed).splits)
+        facts = json.loads(table.schema.metadata[SPLIT_FACTS])
+        assert facts["largest_cross_similarity"] == pytest.approx(0, abs=1e-3)
+        crossed = drawn[0] != drawn[1]
+        assert (facts["groups"], facts["largest_group"]) == ((len(uids) - 1, 2) if crossed else (len(uids), 1))
+        assert table["group"].to_pylist()[1] == uids[0 if crossed else 1]
+        assert found == (["train", "train", *drawn[2:]] if crossed else drawn)
+        torn += crossed
+    assert 0 < torn < 8
 
 
 def test_groups_of_a_raised_threshold_are_those_that_were_split(tmp_path):

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from faceops.images.files import Picture, save_picture
 from portraitdata.builder.checks.people_checks import nearest_faces
@@ -223,13 +224,39 @@ def test_no_index(tmp_path):
         run_verify(VerifyOptions(tmp_path))
 
 
-def test_nearest_in_blocks(monkeypatch):
+@pytest.fixture
+def blocks_of_three(monkeypatch):
     monkeypatch.setattr("portraitdata.builder.checks.people_checks.BLOCK", 3)
+
+
+def test_nearest_in_blocks(blocks_of_three):
     random = np.random.default_rng(0)
-    faces, others = random.normal(size=(10, 4)), random.normal(size=(7, 4))
-    cosine = (faces @ others.T) / np.outer(np.linalg.norm(faces, axis=1), np.linalg.norm(others, axis=1))
-    found = nearest_faces(faces, others)
-    assert found.other.tolist() == cosine.argmax(axis=1).tolist()
+    rows = random.normal(size=(17, 4))
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    faces, others = np.arange(0, 17, 2), np.arange(1, 17, 2)
+    cosine = unit[faces] @ unit[others].T
+    found = nearest_faces(rows, faces, others)
+    assert found.other.tolist() == others[cosine.argmax(axis=1)].tolist()
     assert found.cosine == pytest.approx(cosine.max(axis=1), abs=1e-6)
+    assert len(nearest_faces(rows, faces[:0], others).other) == 0
     with pytest.raises(ValueError, match="no faces to compare with"):
-        nearest_faces(faces, others[:0])
+        nearest_faces(rows, faces, others[:0])
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        made = function(*arguments, **(named or {}))
+        for tensor in made if isinstance(made, tuple | list) else [made]:
+            self.numbers = max(self.numbers, tensor.numel())
+        return made
+
+
+def test_memory_for_comparing_does_not_grow_with_the_faces(blocks_of_three):
+    rows = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float16)
+    with LargestTensor() as made:
+        nearest_faces(rows, np.arange(40), np.arange(40, 80))
+    assert made.numbers <= 3 * 4

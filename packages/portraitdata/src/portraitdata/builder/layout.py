@@ -175,10 +175,7 @@ class SplitFacts(NamedTuple):
     groups: int
     largest_group: int
     largest_cross_similarity: float | None
-    """Of a face for training and one for testing; None if one side has no faces.
-
-    Over all of them, or over some faces for testing where they are too many: see `split_images`.
-    """
+    """Of a face for training and one for testing, over all of them; None if one side has no faces."""
 
 
 def check_build(build: Place) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.tables import IndexTables, embedding_matrix
 
-BLOCK = 4096
-"""Faces that are compared with all others at once."""
+BLOCK = 8192
+"""Faces that are compared with as many others at once."""
 
 ROUNDING = 1e-3
 """Tolerance of the cosine of embeddings stored in half precision."""
@@ -25,29 +25,52 @@ class Nearest(NamedTuple):
     cosine: Float[np.ndarray, " n"]
 
 
-def nearest_faces(faces: NDArray, others: NDArray) -> Nearest:
-    """The most similar of other faces for each face, by comparing each with each.
+def nearest_faces(
+    embeddings: NDArray, faces: NDArray[np.int64], others: NDArray[np.int64], device: str = "cpu"
+) -> Nearest:
+    """The most similar of other faces for each of some faces, by comparing each with each.
+
+    Blocks of either are compared, so that beside the embeddings little is held, however many faces there are.
 
     Args:
-        faces: Embeddings, one row for each face.
+        embeddings: One row for each face, of any length.
+        faces: Rows of those for which the most similar is sought.
+        others: Rows of those among which it is sought.
+        device: Where they are compared.
+
+    Returns:
+        `other` holds rows of the embeddings.
 
     Raises:
         ValueError: If there are no others.
 
     Example:
-        >>> found = nearest_faces(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[0.6, 0.8], [1.0, 0.0]]))
+        >>> rows = np.array([[2.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0]])
+        >>> found = nearest_faces(rows, np.array([0, 1]), np.array([2, 3]))
         >>> found.other.tolist(), [round(value, 2) for value in found.cosine.tolist()]
-        ([1, 0], [1.0, 0.8])
+        ([3, 2], [1.0, 0.8])
     """
     if not len(others):
         raise ValueError("There are no faces to compare with.")
-    one, other = (F.normalize(torch.from_numpy(np.asarray(rows, np.float32)), dim=1) for rows in (faces, others))
-    best = [(one[start : start + BLOCK] @ other.mT).max(dim=1) for start in range(0, len(one), BLOCK)]
-    if not best:
-        return Nearest(np.zeros(0, np.int64), np.zeros(0, np.float32))
-    return Nearest(
-        torch.cat([found.indices for found in best]).numpy(), torch.cat([found.values for found in best]).numpy()
-    )
+    found = [Nearest(np.zeros(0, np.int64), np.zeros(0, np.float32))]
+    for start in range(0, len(faces), BLOCK):
+        found.append(_nearest_of_block(embeddings, faces[start : start + BLOCK], others, device))
+    return Nearest(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _nearest_of_block(embeddings: NDArray, faces: NDArray[np.int64], others: NDArray[np.int64], device: str) -> Nearest:
+    one = _unit_vectors(embeddings[faces], device)
+    cosine = torch.full((len(faces),), -torch.inf, device=device)
+    place = torch.zeros(len(faces), dtype=torch.int64, device=device)
+    for start in range(0, len(others), BLOCK):
+        best = (one @ _unit_vectors(embeddings[others[start : start + BLOCK]], device).mT).max(dim=1)
+        place = torch.where(best.values > cosine, best.indices + start, place)
+        cosine = torch.maximum(cosine, best.values)
+    return Nearest(others[place.cpu().numpy()], cosine.cpu().numpy())
+
+
+def _unit_vectors(rows: NDArray, device: str) -> Float[torch.Tensor, "n k"]:
+    return F.normalize(torch.from_numpy(rows).to(device).float(), dim=1)
 
 
 class CrossSplit(NamedTuple):
@@ -67,9 +90,9 @@ def cross_split(tables: IndexTables) -> CrossSplit | None:
     train, test = (np.flatnonzero(splits == side) for side in ("train", "test"))
     if not len(train) or not len(test):
         return None
-    found = nearest_faces(embeddings[test], embeddings[train])
+    found = nearest_faces(embeddings, test, train)
     names = [face_name(owners[row], numbers[row]) for row in rows]
-    return CrossSplit([names[i] for i in test], [names[i] for i in train[found.other]], found.cosine)
+    return CrossSplit([names[i] for i in test], [names[i] for i in found.other], found.cosine)
 
 
 def people_problems(found: CrossSplit | None, threshold: float) -> list[str]:

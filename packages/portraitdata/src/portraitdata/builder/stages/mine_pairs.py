@@ -39,7 +39,8 @@ def mine_pairs(config: BuildConfig) -> None:
     """Compare the faces of the kept images, and write all that are alike.
 
     Pairs are `kept`; those above the threshold of duplicates and those that only matter for the split are marked. Up to
-    `exact_up_to` faces each is compared with each, on a GPU up to `WITH_GPU` times as many; more are searched by faiss.
+    `exact_up_to` faces each is compared with each, on a GPU up to `WITH_GPU` times as many; more are searched by faiss,
+    which misses some. The split does not rely on those that are found (see `keep_people_whole`).
 
     Raises:
         ImportError: If faiss is needed and not installed.
@@ -66,11 +67,15 @@ def mine_pairs(config: BuildConfig) -> None:
 def _search(
     embeddings: NDArray[np.float16], owners: NDArray[np.int64], threshold: float, settings: PairSettings
 ) -> CellSearch:
-    gpu = torch.cuda.is_available()
-    if len(embeddings) > settings.exact_up_to * (WITH_GPU if gpu else 1):
+    device = comparing_device(len(embeddings), settings)
+    if len(embeddings) > settings.exact_up_to * (WITH_GPU if device == "cuda" else 1):
         return similar_faces_by_cells(embeddings, owners, threshold, settings.recall_at_least)
-    device = "cuda" if gpu and len(embeddings) > settings.exact_up_to else "cpu"
     return CellSearch(similar_faces(embeddings, owners, threshold, device), 1.0)
+
+
+def comparing_device(faces: int, settings: PairSettings) -> str:
+    """Device on which a number of faces is compared: a GPU if there is one and they are more than `exact_up_to`."""
+    return "cuda" if faces > settings.exact_up_to and torch.cuda.is_available() else "cpu"
 
 
 def kept_images(config: BuildConfig, columns: Sequence[str] | None = None) -> pa.Table:

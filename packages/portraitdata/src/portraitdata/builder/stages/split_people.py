@@ -1,12 +1,11 @@
 """Seventh stage: nobody is on both sides of the split; a face for testing has at most one reference."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from portraitdata.builder.checks.people_checks import nearest_faces
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.layout import (
     DROPPED,
@@ -22,11 +21,15 @@ from portraitdata.builder.layout import (
     read_stage,
     write_rows,
 )
-from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces, kept_images, pairs_among
-from portraitdata.restoration.index.similar_faces import connected, split_people
-
-TRAINED_AT_ONCE = 100_000
-"""Faces for training that are compared at once."""
+from portraitdata.builder.stages.mine_pairs import (
+    comparing_device,
+    embedding_matrix,
+    kept_faces,
+    kept_images,
+    pairs_among,
+)
+from portraitdata.builder.stages.whole_people import WholePeople, keep_people_whole
+from portraitdata.restoration.index.similar_faces import SplitPeople, connected, split_people
 
 NOT_THE_BEST = "not the most similar of a face for testing"
 
@@ -34,8 +37,8 @@ NOT_THE_BEST = "not the most similar of a face for testing"
 def split_images(config: BuildConfig) -> None:
     """Divide the kept images by connected components of similar faces, and write splits, pairs and facts.
 
-    HeadsUp splits the images at random, which leaves people on both sides. The largest similarity across the split is
-    that of all faces, or of so many for testing that no more are compared than the faces that `exact_up_to` allows.
+    HeadsUp splits the images at random, which leaves people on both sides. A search that misses a few pairs would, too:
+    see `keep_people_whole`.
     """
     images = kept_images(config, ["uid"])
     uids = images["uid"].to_pylist()
@@ -45,14 +48,32 @@ def split_images(config: BuildConfig) -> None:
     edges = list(zip(*owners, pairs["cosine"].to_pylist(), strict=True))
     settings = config.split
     split = split_people(uids, edges, settings.test_share, settings.seed, config.pairs.similarity_above)
-    groups = connected(len(uids), ((a, b) for a, b, cosine in edges if cosine > split.threshold))
-    test = {uid for uid, part in zip(uids, split.splits, strict=True) if part == "test"}
+    alike = [(a, b) for a, b, cosine in edges if cosine > split.threshold]
+    whole = _whole_people(config, number_of, connected(len(uids), alike), split)
+    groups = connected(len(uids), alike + whole.missed)
+    test = {uid for uid, tested in zip(uids, whole.tested.tolist(), strict=True) if tested}
     write_rows(one_reference(pairs, test), config.output / SPLIT / SPLIT_PAIRS_FILE)
-    facts = SplitFacts(split.threshold, split.groups, split.largest, _largest_cross(config, test))
-    columns = {"uid": uids, "split": list(split.splits), "group": [uids[group] for group in groups]}
+    sizes = Counter(groups)
+    largest = None if whole.largest is None else round(whole.largest, 6)
+    facts = SplitFacts(split.threshold, len(sizes), max(sizes.values(), default=0), largest)
+    columns = {
+        "uid": uids,
+        "split": ["test" if uid in test else "train" for uid in uids],
+        "group": [uids[group] for group in groups],
+    }
     table = pa.Table.from_pydict(columns, schema=SPLITS_SCHEMA)
     stored = table.replace_schema_metadata({SPLIT_FACTS: json.dumps(facts._asdict()).encode()})
     write_rows(stored, config.output / SPLIT / SINGLE_FILE[SPLIT])
+
+
+def _whole_people(config: BuildConfig, number_of: dict[str, int], groups: list[int], split: SplitPeople) -> WholePeople:
+    faces = kept_faces(config, ("uid", "embedding"))
+    owners = np.array([number_of[uid] for uid in faces["uid"].to_pylist()], np.int64)
+    tested = np.array([part == "test" for part in split.splits], np.bool_)
+    device = comparing_device(len(owners), config.pairs)
+    return keep_people_whole(
+        embedding_matrix(faces), owners, np.array(groups, np.int64), tested, split.threshold, device
+    )
 
 
 def one_reference(pairs: pa.Table, test: set[str]) -> pa.Table:
@@ -72,16 +93,3 @@ def one_reference(pairs: pa.Table, test: set[str]) -> pa.Table:
     for row in set(testing) - set(best.values()):
         columns["status"][row], columns["stage"][row], columns["reason"][row] = DROPPED, "split", NOT_THE_BEST
     return pa.Table.from_pydict(columns, schema=PAIRS_SCHEMA)
-
-
-def _largest_cross(config: BuildConfig, test: set[str]) -> float | None:
-    faces = kept_faces(config, ("uid", "embedding"))
-    testing = np.asarray(pc.is_in(faces["uid"], pa.array(sorted(test), pa.string())))
-    if testing.all() or not testing.any():
-        return None
-    embeddings = embedding_matrix(faces)
-    tested, trained = np.flatnonzero(testing), np.flatnonzero(~testing)
-    step = -(-len(tested) * len(trained) // config.pairs.exact_up_to**2)
-    blocks = [trained[start : start + TRAINED_AT_ONCE] for start in range(0, len(trained), TRAINED_AT_ONCE)]
-    best = (nearest_faces(embeddings[tested[::step]], embeddings[block]).cosine.max() for block in blocks)
-    return round(float(max(best)), 6)

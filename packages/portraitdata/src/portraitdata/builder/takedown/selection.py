@@ -69,7 +69,7 @@ def known_faces(tables: IndexTables, build: Path | None) -> KnownFaces:
     for part in [tables.faces] if build is None else [tables.faces, read_stage(build, FACES)]:
         values, present = embedding_matrix(part)
         if len(present):
-            embeddings.append(values)
+            embeddings.append(values.astype(np.float32))
             rows.append(present + len(names))
         names += [face_name(*row) for row in zip(part["uid"].to_pylist(), part["number"].to_pylist(), strict=True)]
     return KnownFaces(names, np.concatenate(embeddings[1:] or embeddings), np.concatenate(rows))

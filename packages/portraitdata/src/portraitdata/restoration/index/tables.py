@@ -43,8 +43,8 @@ def build_of(folder: Path) -> Path | None:
     return parent if folder.resolve().name == "shards" and (parent / "10_index").is_dir() else None
 
 
-def embedding_matrix(faces: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Embeddings of the faces that have one, (n, d), and the rows of these faces.
+def embedding_matrix(faces: pa.Table) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+    """Embeddings of the faces that have one, (n, d), as precise as they are stored, and the rows of these faces.
 
     Example:
         >>> embedding_matrix(pa.table({"embedding": [[1.0, 0.0], None]}))[1].tolist()
@@ -57,5 +57,4 @@ def embedding_matrix(faces: pa.Table) -> tuple[NDArray[np.float32], NDArray[np.i
     present = values.drop_null()
     if not len(present):
         return np.zeros((0, 0), np.float32), rows
-    flat = present.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-    return flat.reshape(len(present), -1), rows
+    return present.flatten().to_numpy(zero_copy_only=False).reshape(len(present), -1), rows
