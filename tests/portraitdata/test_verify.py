@@ -17,6 +17,7 @@ from portraitdata.commands.build_options import VerifyOptions
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.commands.verify import run_verify
+from portraitdata.exemplars.index import ExemplarIndex
 from tests.support.synthetic_build import write_synthetic_build
 
 
@@ -98,7 +99,33 @@ def test_a_person_on_both_sides(index, capsys):
     assert sum(line.startswith(f"The test face {uid}:0 is 0.") for line in lines) == 1
     pq.write_table(pq.read_table(index / "pairs.parquet").slice(0, 0), index / "pairs.parquet")
     assert run_verify(VerifyOptions(index)) == 1
-    assert "above 0.45: one person on both sides." in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "above 0.45: one person on both sides." in err
+    assert "--from-stage split` makes the split again" in err
+
+
+def test_problems_are_printed_as_they_are_found_and_bytes_are_read_last(index, monkeypatch, capsys):
+    """A run that ends by force while it reads has said by then what tables, faces and archives told."""
+    change(index / "images.parquet", "split", 0, "test")
+    change(index / "images.parquet", "offset", 1, 999)
+    second, third = (row["uid"] for row in pq.read_table(index / "images.parquet").to_pylist()[1:3])
+    read_bytes = ExemplarIndex.read_bytes
+
+    def read_two(places, photograph):
+        if photograph.path.startswith(third):
+            raise MemoryError
+        return read_bytes(places, photograph)
+
+    monkeypatch.setattr(ExemplarIndex, "read_bytes", read_two)
+    with pytest.raises(MemoryError):
+        run_verify(VerifyOptions(index))
+    lines = capsys.readouterr().err.splitlines()
+    places = [
+        next(number for number, line in enumerate(lines) if sentence in line)
+        for sentence in ("one face in", "one person on both sides", "is not at 999", f"{second}.jpg has the SHA-256")
+    ]
+    assert places == sorted(places)
+    assert len(lines) == 5
 
 
 def test_pairs_within_a_photograph(index):

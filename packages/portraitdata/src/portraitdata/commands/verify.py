@@ -6,7 +6,7 @@ from portraitdata.commands.build_options import VerifyOptions
 
 
 def run_verify(options: VerifyOptions) -> int:
-    """Check an index and print what was checked; every problem is a line on stderr.
+    """Check an index and print what was checked; every problem is a line on stderr, as soon as it is found.
 
     Returns:
         1 if there is a problem, else 0.
@@ -15,9 +15,7 @@ def run_verify(options: VerifyOptions) -> int:
         FileNotFoundError: If there is no index.
         ValueError: If a table is none of a portrait index.
     """
-    found = verify_index(options.index, options.deep)
-    for line in found.problems:
-        say_failure(line)
+    found = verify_index(options.index, options.deep, say_failure)
     for line in found.notes:
         say(f"note: {line}")
     print(

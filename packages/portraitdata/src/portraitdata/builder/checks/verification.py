@@ -1,12 +1,13 @@
 """All checks of a portrait index."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from portraitdata.builder.checks.member_checks import Row, archive_problems, content_problems, expected_rows
-from portraitdata.builder.checks.people_checks import cross_split, people_problems
+from portraitdata.builder.checks.people_checks import CrossSplit, cross_split, people_problems
 from portraitdata.builder.layout import read_split_facts
 from portraitdata.builder.takedown.removal import read_journal
 from portraitdata.exemplars.index import Split
@@ -34,11 +35,14 @@ class Verification:
     """Notes on what could not be checked or is not finished; no errors."""
 
 
-def verify_index(folder: Path, deep: bool = False) -> Verification:
-    """Check a portrait index: its tables, its archives, every byte of its photographs, the split, what was taken down.
+def verify_index(folder: Path, deep: bool = False, tell: Callable[[str], None] | None = None) -> Verification:
+    """Check a portrait index: its tables, the split, its archives, what was taken down, every byte of its photographs.
+
+    The bytes, which take longest, are read last.
 
     Args:
         deep: Decode every photograph, too.
+        tell: Is given each problem as soon as it is found.
 
     Raises:
         FileNotFoundError: If there is no index.
@@ -46,35 +50,53 @@ def verify_index(folder: Path, deep: bool = False) -> Verification:
     """
     tables = read_index_tables(folder)
     rows = expected_rows(tables)
+    problems: list[str] = []
+
+    def add(found: Iterable[str]) -> None:
+        for problem in found:
+            problems.append(problem)
+            if tell is not None:
+                tell(problem)
+
+    add(table_problems(tables))
+    cross = cross_split(tables)
+    torn = people_problems(cross, split_threshold(folder))
+    add(torn)
+    add(_file_problems(folder, tables, rows, deep))
+    largest = None if cross is None else float(cross.cosine.max())
+    archives = len({row.photograph.archive for row in rows} - {None})
+    size = sum(row.photograph.size for row in rows)
+    counts = tables.images.num_rows, tables.faces.num_rows, tables.pairs.num_rows
+    return Verification(
+        *counts, archives, size, largest, tuple(problems), tuple(_notes(folder, rows, cross, bool(torn)))
+    )
+
+
+def _file_problems(folder: Path, tables: IndexTables, rows: list[Row], deep: bool) -> Iterator[str]:
     listed = taken_down_of(folder)
     gone = {entry.uid for entry in listed}
-    problems = table_problems(tables)
-    problems += [f"{row.uid} has been taken down and is listed." for row in rows if row.uid in gone]
+    yield from (f"{row.uid} has been taken down and is listed." for row in rows if row.uid in gone)
     by_archive: dict[str, list[Row]] = {}
     for row in rows:
         if row.photograph.archive is not None:
             by_archive.setdefault(row.photograph.archive, []).append(row)
     for archive in sorted(by_archive):
-        problems += archive_problems(folder, tables.root, archive, by_archive[archive])
-    problems += content_problems(tables.root, rows, {entry.sha256 for entry in listed} - {""}, deep)
-    found = cross_split(tables)
-    problems += people_problems(found, split_threshold(folder))
-    stray, notes = _strays(folder, tables), []
+        yield from archive_problems(folder, tables.root, archive, by_archive[archive])
+    if read_journal(folder) is None:
+        yield from _strays(folder, tables)
+    yield from content_problems(tables.root, rows, {entry.sha256 for entry in listed} - {""}, deep)
+
+
+def _notes(folder: Path, rows: list[Row], cross: CrossSplit | None, torn: bool) -> Iterator[str]:
     if read_journal(folder) is not None:
-        notes.append(f"A takedown was interrupted; `portraitdata takedown {folder}` finishes it.")
-    else:
-        problems += stray
-    if found is None:
-        notes.append(
-            "Whether a person is on both sides of the split was seen from pairs only: there are no embeddings."
-        )
+        yield f"A takedown was interrupted; `portraitdata takedown {folder}` finishes it."
+    if torn and build_of(folder) is not None:
+        yield "`portraitdata build --config FILE --from-stage split` makes the split again, with nobody on both sides."
+    if cross is None:
+        yield "Whether a person is on both sides of the split was seen from pairs only: there are no embeddings."
     unknown = sum(row.sha256 is None for row in rows)
     if unknown:
-        notes.append(f"The content of {unknown} photographs was not compared: the index holds no hash of them.")
-    largest = None if found is None else float(found.cosine.max())
-    size = sum(row.photograph.size for row in rows)
-    counts = tables.images.num_rows, tables.faces.num_rows, tables.pairs.num_rows
-    return Verification(*counts, len(by_archive), size, largest, tuple(problems), tuple(notes))
+        yield f"The content of {unknown} photographs was not compared: the index holds no hash of them."
 
 
 def taken_down_of(folder: Path) -> list[TakenDown]:
