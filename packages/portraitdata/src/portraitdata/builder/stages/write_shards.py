@@ -63,7 +63,7 @@ def _write_tar(archive: Place, batch: Batch, rows: range, files: ImageBytes) -> 
 
 
 def _member(batch: Batch, row: int) -> str:
-    """Name of a picture, with a suffix by which members of archives are told; rows of parquet may be called anything."""
+    """Name of a picture, with a suffix that members of archives are told by; rows of parquet may be called anything."""
     suffix = PurePosixPath(batch["path"][row]).suffix.lower()
     return batch["uid"][row] + (suffix if suffix in READABLE_SUFFIXES else ".jpg")
 
