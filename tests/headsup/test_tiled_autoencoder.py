@@ -177,7 +177,7 @@ def test_within_the_memory_and_equal() -> None:
     torch.testing.assert_close(picture, expected, atol=TOLERANCE, rtol=0)
 
 
-@pytest.mark.parametrize("details", [False, True])
+@pytest.mark.parametrize("details", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_guided_within_the_memory_and_equal(details: bool) -> None:
     vae = random_vae("tiny")
     torch.manual_seed(0)

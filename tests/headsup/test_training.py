@@ -124,7 +124,9 @@ GUIDED = {
 """All that is beyond the paper."""
 
 
-@pytest.mark.parametrize("arguments", [{}, GUIDED], ids=["paper", "guided"])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param({}, id="paper", marks=pytest.mark.slow), pytest.param(GUIDED, id="guided")]
+)
 def test_a_killed_run_goes_on_where_it_was(tmp_path, arguments) -> None:
     """Networks, optimizers, rates and moving average; killed within an epoch, with accumulated batches."""
 
@@ -220,7 +222,10 @@ class Rates(Callback):
         self.seen[trainer.global_step - 1] = [(group["lr"], group["weight_decay"]) for group in groups]
 
 
-@pytest.mark.parametrize(("end", "steps"), [(4, 5), (8, 6)], ids=["shorter", "longer"])
+@pytest.mark.parametrize(
+    ("end", "steps"),
+    [pytest.param(4, 5, id="shorter", marks=pytest.mark.slow), pytest.param(8, 6, id="longer")],
+)
 def test_a_resumed_run_has_the_rates_of_its_own_command_line(tmp_path, end, steps) -> None:
     """From step 2 of a run whose rate has fallen at step 3."""
     names = "generator_optimizer", "regularizer_optimizer", "discriminator_optimizer"

@@ -238,6 +238,7 @@ def test_says_what_does_not_fit():
         inspect.unwrap(correlation_loss)(image, image.expand(2, -1, -1, -1))  # under jaxtyping's own check
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of torch.compile, which steps around the checks of the test run
 def test_runs_inside_a_compiled_step():
     sr, hr = pair(1, 3, 8, 8)

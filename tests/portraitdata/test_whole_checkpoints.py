@@ -62,6 +62,7 @@ def write_until(path: Path, step: int, moment: int) -> None:
     WholeCheckpoints().save_checkpoint(content(step), path)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_any_moment_has_a_whole_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "last.ckpt"
     WholeCheckpoints().save_checkpoint(content(0), path)

@@ -212,6 +212,7 @@ def test_imports_are_found_wherever_they_are(tmp_path: Path) -> None:
     assert imported(path) == {"opencv-python", "a-b", "pillow"}
 
 
+@pytest.mark.slow
 def test_networks_losses_and_inference_work_without_lightning() -> None:
     apart = ("__main__", "datamodule", "resumption", "/training/")
     modules = [
