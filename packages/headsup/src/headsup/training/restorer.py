@@ -1,6 +1,6 @@
 """Training of the one-step restorer (HeadsUp, Sections 2.3, 2.4 and 4.1)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,24 +167,17 @@ class RestorerTrainer(LightningModule):
         assert self.restorer is not None
         return self.restorer
 
-    def trained_parameters(self) -> Iterator[nn.Parameter]:
-        """Weights of all networks that are trained."""
-        yield from self.loaded_restorer.generator_parameters().values()
-        if self.has_regularizer:
-            yield from self.loaded_restorer.regularizer_parameters().values()
-        for network in self.objective.discriminators:
-            yield from network.parameters()
+    def trained_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+        """Weights of generator, regularizer and discriminators; none of what is not trained."""
+        generator = self.loaded_restorer.generator_parameters().values()
+        regularizer = self.loaded_restorer.regularizer_parameters().values() if self.has_regularizer else ()
+        judges = [p for network in self.objective.discriminators for p in network.parameters()]
+        return list(generator), list(regularizer), judges
 
     def configure_optimizers(self) -> list[Optimizer]:
         """An optimizer for each network that is trained."""
-        make_generator, make_regularizer, make_discriminator = self.make_optimizers
-        optimizers = [make_generator(self.loaded_restorer.generator_parameters().values())]
-        if self.has_regularizer:
-            optimizers.append(make_regularizer(self.loaded_restorer.regularizer_parameters().values()))
-        if self.objective.discriminators:
-            weights = [p for network in self.objective.discriminators for p in network.parameters()]
-            optimizers.append(make_discriminator(weights))
-        return optimizers
+        made = zip(self.make_optimizers, self.trained_parameters(), strict=True)
+        return [make(weights) for make, weights in made if weights]
 
     def named_optimizers(self) -> RestorerOptimizers:
         """The optimizers of `configure_optimizers`, by whose weights they step."""
@@ -324,7 +317,7 @@ class RestorerTrainer(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
         # whose turn it is must not matter: during one, the others' weights want no gradient
-        own = {id(parameter) for parameter in self.trained_parameters()}
+        own = {id(parameter) for weights in self.trained_parameters() for parameter in weights}
         trained = {name for name, parameter in self.named_parameters() if id(parameter) in own}
         # spectral normalisation goes on from the vectors in the discriminator's buffers
         trained |= {name for name, _ in self.named_buffers() if "discriminator." in name}
