@@ -56,12 +56,13 @@ def test_half_precision_is_not_merged(trained) -> None:
         merge_adapters(trained)
 
 
-def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained, inputs, tmp_path) -> None:
+def test_other_software_loads_what_is_written_and_gives_the_same_picture(trained, inputs, tmp_path, capsys) -> None:
     weights, folder = tmp_path / "w.safetensors", tmp_path / "merged"
     tensors = {name: parameter.data for name, parameter in trained.generator_parameters().items()}
     save_weights(tensors, SETTINGS, weights, ModelCard())
-    options = MergeOptions(str(weights), output=folder)
+    options = MergeOptions(str(weights), output=folder, prompt="a man in a suit")
     merge_weights(options)
+    assert "has no text encoder, so the prompt is of no use." in capsys.readouterr().err
     image, _, references, layout = inputs
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")

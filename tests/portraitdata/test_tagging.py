@@ -162,6 +162,15 @@ def test_a_build_that_is_continued_lets_the_lock_of_its_index_be(tmp_path):
             pass
 
 
+def test_a_build_that_is_continued_lets_be_the_tags_of_a_run_that_did_not_end(index):
+    with pytest.raises(KeyboardInterrupt):
+        tag_index(index, Brightness(killed=2), "b", batch=2)
+    remove_leftovers(index.parent)
+    tagger = Brightness()
+    tag_index(index, tagger, "b", batch=2)
+    assert tagger.batches == [1]
+
+
 def test_a_table_that_was_written_anew_meanwhile_stays(index):
     """As by whoever knows nothing of locks."""
 

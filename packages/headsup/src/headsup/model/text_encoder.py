@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from faceops.progress.verbosity import say
 from faceops.weights.reading import check_finite
 from headsup.model.backbone import RANDOM, MissingBackboneError, description, missing, place_of
 
@@ -141,6 +142,20 @@ def has_text_encoder(source: str) -> bool:
         (False, False)
     """
     return not (source.startswith(RANDOM) or source == "tiny" or (Path(source) / EMBEDDINGS_FILE).is_file())
+
+
+def say_of_texts(weights: object, base: str, texts: Sequence[str]) -> None:
+    """Say that texts do nothing, where the base model has no text encoder.
+
+    Args:
+        weights: Whose base model it is.
+        base: As for `headsup.model.backbone.load_backbone`.
+        texts: What the texts are to the reader, such as ``"prompt"``; there may be none.
+    """
+    if texts and not has_text_encoder(base):
+        useless = " and ".join(f"the {name}" for name in texts)
+        verb = "is" if len(texts) == 1 else "are"
+        say(f"The base model of {weights}, {base}, has no text encoder, so {useless} {verb} of no use.")
 
 
 def load_text_encoder(source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> TextEncoder:

@@ -15,7 +15,7 @@ from faceops.images.jobs import Job, missing_jobs
 from faceops.progress.display import shown
 from faceops.progress.verbosity import say
 from headsup.command_options import RestoreFilesOptions
-from headsup.model.text_encoder import has_text_encoder
+from headsup.model.text_encoder import say_of_texts
 from headsup.restoring.options import REFERENCES_IGNORED, RestoreOptions
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.picture_restoration import Setup, restore_file
@@ -65,21 +65,11 @@ class RestorerSource:
             ValueError: If something does not fit, or there is no such device.
             OSError: If something is missing.
         """
-        self._say_what_no_one_reads()
+        if texts := [name for name, given in (("prompt", self.prompt), ("tagger", self.tagger)) if given]:
+            say_of_texts(self.weights, self.base or read_header(find_weights(self.weights))[0].base, texts)
         device = select_device(self.device)
         tagger = None if self.tagger is None else build_tagger(self.tagger)
         return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device), tagger)
-
-    def _say_what_no_one_reads(self) -> None:
-        """Say of texts that they do nothing, where the base model has no text encoder."""
-        texts = [name for name, given in (("prompt", self.prompt), ("tagger", self.tagger)) if given]
-        if not texts:
-            return
-        base = self.base or read_header(find_weights(self.weights))[0].base
-        if not has_text_encoder(base):
-            useless = " and ".join(f"the {name}" for name in texts)
-            verb = "is" if len(texts) == 1 else "are"
-            say(f"The base model of {self.weights}, {base}, has no text encoder, so {useless} {verb} of no use.")
 
 
 def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreFilesOptions) -> int:

@@ -12,6 +12,7 @@ from headsup.model.conditioned_input import ConditionedInput, PreciseOutput
 from headsup.model.one_step import OneStepRestorer
 from headsup.model.prompt_embeddings import PromptEmbeddings
 from headsup.model.prompts import ConstantPrompt
+from headsup.model.text_encoder import say_of_texts
 from headsup.weights.diffusers_folder import save_part, save_pipeline, save_scheduler
 from headsup.weights.files import load_restorer
 
@@ -67,6 +68,7 @@ def merge_weights(options: MergeOptions) -> None:
             f"The weights {options.weights} have parts that diffusers' layout has no place for: a branch that guides "
             "the decoder, or attention to references. Use the .safetensors file itself with `headsup restore`."
         )
+    say_of_texts(options.weights, settings.base, ["prompt"] if options.prompt else [])
     prompts = ConstantPrompt(options.prompt)
     prompts.prepare(settings.base, fetch=options.base is not None)
     merge_adapters(restorer)

@@ -27,6 +27,7 @@ from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
 from portraitdata.loading.workers import one_thread
+from portraitdata.restoration.index.tag_journal import JOURNAL
 from portraitdata.storage.places import Place
 from portraitdata.storage.single_run import is_lock, only_run
 from portraitdata.storage.writing import make_folder, remove_file, remove_folder
@@ -116,7 +117,7 @@ def remove_leftovers(build: Place) -> None:
     if not isinstance(build, Path):
         return
     for path in sorted(build.glob("*/.*")) + sorted(build.glob(".config*")):
-        if is_lock(path.name):  # of who works at the shards
+        if is_lock(path.name) or path.name == JOURNAL:  # of who works at the shards, now or later on
             continue
         if path.is_dir():
             remove_folder(path)

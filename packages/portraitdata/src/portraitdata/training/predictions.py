@@ -23,6 +23,9 @@ class NamedBatch(Protocol):
 class PredictionFolder(BasePredictionWriter):
     """Writes every predicted image as a PNG file named after its photograph, in a folder for each data set.
 
+    Of two photographs whose names differ in their suffix alone, the later keeps it: ``a.jpg`` gives ``a.png``, then
+    ``a.webp`` ``a.webp.png``. Each process of several knows its own.
+
     Args:
         folder: Folder to write to; made if absent.
     """
@@ -30,6 +33,14 @@ class PredictionFolder(BasePredictionWriter):
     def __init__(self, folder: Path = Path("outputs/predictions")) -> None:
         super().__init__(write_interval="batch")
         self.folder = folder
+        self.photographs: dict[Path, str] = {}
+
+    def target(self, name: str, dataloader_idx: int) -> Path:
+        """File for the prediction of a photograph; no other photograph of this process has it."""
+        photograph = (self.folder / str(dataloader_idx) if dataloader_idx else self.folder) / name
+        short = photograph.with_suffix(".png")
+        own = self.photographs.setdefault(short, name) == name
+        return short if own else photograph.with_name(f"{photograph.name}.png")
 
     def write_on_batch_end(
         self,
@@ -42,8 +53,7 @@ class PredictionFolder(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Write the images of a batch."""
-        folder = self.folder / str(dataloader_idx) if dataloader_idx else self.folder
         for name, image in zip(batch.names, prediction, strict=True):
-            target = folder / Path(name).with_suffix(".png")
+            target = self.target(name, dataloader_idx)
             target.parent.mkdir(parents=True, exist_ok=True)
             save_picture(Picture(image.float().cpu()), target)
