@@ -1,10 +1,11 @@
 """The trainings behind HIME's ablations, in miniature: `hime fit` on the files of the paper's tables, minutes each.
 
 Networks this small gain nothing from a second thread, so that each has one, and several are trained at a time. A
-training that has been finished is not run again; one that was stopped goes on from its last checkpoint.
+training that has been finished is not run again; one that was stopped begins anew, so that its curve is whole.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -99,7 +100,8 @@ def lfw_index() -> Path:
 
 def _run(training: Training, index: Path) -> None:
     runs = FOLDER / "runs"
-    last = runs / training.name / "run/checkpoints/last.ckpt"
+    run = runs / training.name / "run"
+    shutil.rmtree(run, ignore_errors=True)
     options = [
         *(word for path in (*training.files, CONFIGS / "miniature.yaml") for word in ("--config", str(path))),
         *("--data.init_args.index", str(index)),
@@ -111,13 +113,12 @@ def _run(training: Training, index: Path) -> None:
         options += ["--model.init_args.initial_weights", str(training.after.weights)]
     if training.backbone:
         options += ["--model.init_args.backbone", str(photographs() / training.backbone)]
-    if last.is_file():
-        options += ["--ckpt_path", str(last)]
     hime = sys.executable, "-m", "hime"
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     subprocess.run([*hime, "fit", *options], check=True, env=environment)
-    if not at_its_end(last.parents[1]):
-        raise RuntimeError(f"The training {training.name} was stopped; the same command goes on from there.")
+    if not at_its_end(run):
+        raise RuntimeError(f"The training {training.name} was stopped; the same command begins it anew.")
+    last = run / "checkpoints/last.ckpt"
     subprocess.run([*hime, "export", str(last), "--output", str(training.weights)], check=True, env=environment)
 
 

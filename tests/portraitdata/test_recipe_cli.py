@@ -1,5 +1,6 @@
 """What the training commands tell whoever started them, and where a resumed run goes on."""
 
+import csv
 import os
 import signal
 import sys
@@ -115,6 +116,25 @@ def test_last_goes_on_in_the_same_run_of_tensorboard_at_the_rates_of_its_command
     assert "rate: 0.5" in (run / "config-1.yaml").read_text()
     fit(monkeypatch, "--trainer.max_steps", "7", "--ckpt_path", str(run / "checkpoints" / "last.ckpt"))
     assert sorted(os.listdir("runs/line")) == ["version_0", "version_1"]
+
+
+def test_a_stated_folder_keeps_what_was_logged_before_and_takes_no_second_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stated = ["--trainer.logger", "lightning.pytorch.loggers.CSVLogger", "--trainer.logger.version", "own"]
+    stated += ["--trainer.logger.save_dir", "runs", "--trainer.logger.name", "line"]
+    fit(monkeypatch, *stated, "--trainer.max_steps", "4")
+    with pytest.raises(FileExistsError, match=r"a run in .*own already. Go on with it by --ckpt_path last"):
+        fit(monkeypatch, *stated, "--trainer.max_steps", "4")
+    fit(monkeypatch, *stated, "--trainer.max_steps", "6", "--ckpt_path", "last")
+    run = Path("runs/line/own")
+    steps = [
+        [int(row["step"]) for row in csv.DictReader((run / name).read_text().splitlines())]
+        for name in ("metrics-1.csv", "metrics.csv")
+    ]
+    assert steps == [[0, 1, 2, 3], [4, 5]]
+    assert (run / "config-1.yaml").is_file()
 
 
 def test_the_last_step_has_a_checkpoint_and_a_finished_run_goes_on_from_it(

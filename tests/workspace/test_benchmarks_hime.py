@@ -1,5 +1,6 @@
 """The tables of HIME's benchmarks, on drawn portraits and networks with random weights."""
 
+from collections.abc import Sequence
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from benchmarks.hime import ablations, table1, table5
 from benchmarks.hime.agreement import change, verdict
 from benchmarks.hime.experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
-from benchmarks.hime.miniature_trainings import CONFIGS, Training, at_its_end, train
+from benchmarks.hime.miniature_trainings import CONFIGS, Training, _run, at_its_end, train
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
 from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
 from benchmarks.peers.rlfn import RLFN
@@ -88,6 +89,27 @@ def test_the_flow_moves_in_the_miniature() -> None:
     rates = miniature["model"]["init_args"]["part_rates"]
     assert rates | {"flow_freeze_steps": 2000} == vars(PartRates())
     assert rates["flow_freeze_steps"] <= miniature["trainer"]["max_steps"] / 10
+
+
+def test_a_training_that_was_stopped_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    training = Training("row")
+    run = training.curve.parent
+    run.mkdir(parents=True)
+    training.curve.write_text("half a curve")
+    commands: list[Sequence[str]] = []
+
+    def fit_or_export(command: Sequence[str], **_: object) -> None:
+        commands.append(command)
+        if "fit" in command:
+            assert not run.exists()
+            (run / "checkpoints").mkdir(parents=True)
+            (run / "config.yaml").write_text("trainer: {max_steps: 4}")
+            (run / "checkpoints/step=4.ckpt").touch()
+
+    monkeypatch.setattr("subprocess.run", fit_or_export)
+    _run(training, tmp_path / "index.parquet")
+    assert [command[3] for command in commands] == ["fit", "export"]
 
 
 def test_a_training_that_was_stopped_is_not_at_its_end(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 CONFIG = "config.yaml"
 """File with the settings of a run, in its folder."""
 
+METRICS = "metrics.csv"
+"""File of a CSV logger there, which a logger with the same folder would delete."""
+
 
 def start_of(checkpoint: Path, run: Path) -> str | None:
     """Name of the folder of the start that has written a checkpoint; None if it is not within a run.
@@ -68,11 +71,24 @@ def stated_arguments(logger: object, default_root: str) -> list[dict[str, Any]]:
     ]
 
 
-def put_aside(config: Path) -> None:
-    """Give the settings of an earlier start a number, so that those of the next are ``config.yaml``."""
-    if not config.exists():
+def put_aside(file: Path) -> None:
+    """Give a file of an earlier start a number, so that the next start has its name: ``config-1.yaml``."""
+    if not file.exists():
         return
     number = 1
-    while (aside := config.with_name(f"{config.stem}-{number}{config.suffix}")).exists():
+    while (aside := file.with_name(f"{file.stem}-{number}{file.suffix}")).exists():
         number += 1
-    config.rename(aside)
+    file.rename(aside)
+
+
+def refuse_second_run(folder: Path) -> None:
+    """Refuse to train into the folder of another run before its logger deletes what the other one has logged.
+
+    Raises:
+        FileExistsError: If the settings of a run are there.
+    """
+    if (folder / CONFIG).exists():
+        raise FileExistsError(
+            f"There is a run in {folder} already. Go on with it by --ckpt_path last, or give this one another version "
+            "of the logger."
+        )

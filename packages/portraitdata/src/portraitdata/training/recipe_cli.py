@@ -16,8 +16,10 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from faceops.command_help import configs_first
 from portraitdata.training.continued_run import (
     CONFIG,
+    METRICS,
     continue_loggers,
     put_aside,
+    refuse_second_run,
     start_of,
     stated_arguments,
     steps_of,
@@ -118,18 +120,24 @@ class RecipeCLI(LightningCLI):
         return trainer
 
     def before_fit(self) -> None:
-        """Find the checkpoint to go on from, and remove what killed runs have left half written."""
+        """Find the checkpoint to go on from, and remove what killed runs have left half written.
+
+        Raises:
+            FileExistsError: If the version of the logger is stated, and another run has it.
+        """
         run = run_folder(self.trainer)
         clear_half_written(run)
         options = self.config_init["fit"]
-        if not options.get("ckpt_path"):
-            return
-        asked = str(options["ckpt_path"])
-        options["ckpt_path"], sentence = resume(asked, run)
-        if sentence is not None and self.trainer.is_global_zero:
-            print(sentence, file=sys.stderr)
+        asked = str(options.get("ckpt_path") or "")
+        if asked:
+            options["ckpt_path"], sentence = resume(asked, run)
+            if sentence is not None and self.trainer.is_global_zero:
+                print(sentence, file=sys.stderr)
         if asked == LAST and options["ckpt_path"] is not None:
             self.go_on(Path(options["ckpt_path"]), run)
+        folder = self.trainer.log_dir  # asked of every process
+        if folder and self.trainer.loggers and self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+            refuse_second_run(Path(folder))
 
     def go_on(self, checkpoint: Path, run: Path) -> None:
         """Write the logs of the resumed run where those before the checkpoint are."""
@@ -137,10 +145,10 @@ class RecipeCLI(LightningCLI):
         if start is None or not self.trainer.loggers:
             return
         stated = stated_arguments(self.config["fit"]["trainer"]["logger"], str(self.trainer.default_root_dir))
-        before = self.trainer.loggers
-        self.trainer.loggers = continue_loggers(before, stated, start, steps_of(checkpoint))
-        if self.trainer.loggers[0] is not before[0] and self.trainer.is_global_zero:
+        self.trainer.loggers = continue_loggers(self.trainer.loggers, stated, start, steps_of(checkpoint))
+        if Path(self.trainer.log_dir or "") == run / start and self.trainer.is_global_zero:
             put_aside(run / start / CONFIG)
+            put_aside(run / start / METRICS)
 
     def after_fit(self) -> None:
         """Say what the fit has come to."""
