@@ -136,7 +136,7 @@ class RecipeCLI(LightningCLI):
         if asked == LAST and options["ckpt_path"] is not None:
             self.go_on(Path(options["ckpt_path"]), run)
         folder = self.trainer.log_dir  # asked of every process
-        if folder and self.trainer.loggers and self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if folder and self.trainer.loggers and self.trainer.is_global_zero:
             refuse_second_run(Path(folder))
 
     def go_on(self, checkpoint: Path, run: Path) -> None:
