@@ -55,7 +55,7 @@ format: setup ## Format the code
 	$(RUN)/ruff check --fix .
 
 benchmark: setup ## Measure and write a report; SUITE=full measures all, RESUME=yes goes on, SETS=... tests on your own sets
-	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(RESUME),--resume) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+	$(RUN)/python -m benchmarks --suite $(SUITE) $(if $(filter yes,$(RESUME)),--resume) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 		$(if $(SETS),--sets $(SETS)) $(if $(RESULTS),--results $(RESULTS)) $(if $(LIMIT),--limit $(LIMIT))
 
 clean: ## Remove the environment and what `make demo` made; trainings and measurements stay

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.given.given_tests import Device, GivenSet, GivenTests
-from benchmarks.given.planned_tests import plan_tests
+from benchmarks.given.planned_tests import kind_of, plan_tests
 from benchmarks.given.yaml_tests import read_tests
 from benchmarks.reporting.catalogue import benchmarks
 from faceops.error_sentences import as_sentence
+from headsup.restoring.public_restorers.public_files import is_public
 from headsup.weights.shipped import DEFAULT_WEIGHTS
 
 DESCRIPTION = "Measure, print tables, and write the report to report.html in the folder of the results."
@@ -59,7 +60,11 @@ def parsed() -> argparse.Namespace:
     arguments = parser.parse_args()
     arguments.output = arguments.output or output_of(arguments.weights, arguments.sets is not None)
     check_names(parser, arguments)
+    if arguments.threads < 1:
+        parser.error(f"--threads is 1 at least, got {arguments.threads}")
     try:
+        if arguments.weights and arguments.sets is None:
+            check_weights(arguments.weights)
         given = given_tests(arguments)
         arguments.tests = None if given is None else plan_tests(given, arguments.output)
     except (ValueError, OSError, ImportError) as error:
@@ -110,6 +115,17 @@ def check_names(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
     given = [name for name in GIVEN_OPTIONS if getattr(arguments, name)]
     if given:
         parser.error(f"--{given[0]} is for tests on sets of your own; name them with --sets")
+
+
+def check_weights(weights: str) -> None:
+    """Refuse other weights than a restorer's that `headsup export` has written, or that is shipped.
+
+    Raises:
+        ValueError: If they are others, or none.
+        OSError: If there is no such file.
+    """
+    if is_public(weights) or kind_of(weights) != "headsup":
+        raise ValueError(f"{weights} holds no weights of headsup export; others are judged on sets, see --sets.")
 
 
 def given_tests(arguments: argparse.Namespace) -> GivenTests | None:

@@ -6,17 +6,18 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import torch
 from rich.console import Console
 
 from benchmarks.given.planned_tests import PlannedTests
 from benchmarks.reporting.catalogue import SECTIONS, Benchmark, benchmarks
-from benchmarks.reporting.documents import ROOT, publish
-from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts
+from benchmarks.reporting.documents import ROOT, of_quick_suite, publish
+from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts, surroundings
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
-from benchmarks.reporting.table import LeftOutError, Suite, Table, printed
+from benchmarks.reporting.table import LeftOutError, PartlyMeasuredError, Suite, Table, printed
 from faceops.error_sentences import as_sentence
 
 WIDTH = 110
@@ -32,27 +33,64 @@ def run(arguments: Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console(width=WIDTH)
-    results, weights = read_results(arguments.output), arguments.weights
-    known = benchmarks()
-    wanted = arguments.names or [name for name, each in known.items() if belongs(each, arguments.suite, weights)]
-    if arguments.publish and not arguments.names:
-        wanted = []
-    console.print(", ".join(f"{name}: {value}" for name, value in facts().items()))
-    for name in wanted:
+    results = read_results(arguments.output)
+    known = facts()
+    console.print(", ".join(f"{name}: {value}" for name, value in known.items()))
+    if arguments.resume and not is_committed(known):
+        console.print("Nothing is left out by --resume: it needs a commit, and files that are unchanged since.")
+    failed = measure_wanted(arguments, results, console)
+    if arguments.publish:
+        publish_to_documents(results, arguments.output, console)
+    if results:
+        console.print(f"The report is {write_report(results, arguments.output, sections_of(arguments.tests))}.")
+    if failed:
+        sys.exit("\n".join(f"python -m benchmarks: {name} failed: {sentence}" for name, sentence in failed.items()))
+
+
+def measure_wanted(arguments: Namespace, results: dict[str, Outcome], console: Console) -> dict[str, str]:
+    """Measure, and write results and report after each benchmark.
+
+    Args:
+        arguments: From `benchmarks.command_line.parsed`.
+        results: What was measured before; what is measured now takes its place.
+        console: Where tables are printed.
+
+    Returns:
+        What went wrong, a sentence by benchmark.
+    """
+    failed: dict[str, str] = {}
+    for name in wanted(arguments):
         if arguments.resume and is_current(results.get(name), arguments.suite):
             console.print(f"{name} was measured at this commit already.")
             continue
-        results[name] = outcome_of(name, arguments.suite, arguments.output, console, weights, arguments.tests)
+        outcome = outcome_of(name, arguments.suite, arguments.output, console, arguments.weights, arguments.tests)
+        if outcome.failed:
+            failed[name] = outcome.failed
+        if not outcome.tables and name in results and results[name].tables:
+            console.print("What was measured before is kept.")
+            continue
+        results[name] = outcome
         write_results(results, arguments.output)
         write_report(results, arguments.output, sections_of(arguments.tests))
-    if arguments.publish:
-        try:
-            for document in publish(results, ROOT, arguments.output):
-                console.print(f"{document} has the new figures.")
-        except (ValueError, OSError) as error:
-            sys.exit(f"python -m benchmarks: {as_sentence(error)}")
-    if results:
-        console.print(f"The report is {write_report(results, arguments.output, sections_of(arguments.tests))}.")
+    return failed
+
+
+def wanted(arguments: Namespace) -> list[str]:
+    """Benchmarks that are named, or those of the suite; none to publish what there is."""
+    if arguments.names or arguments.publish:
+        return list(arguments.names)
+    return [name for name, each in benchmarks().items() if belongs(each, arguments.suite, arguments.weights)]
+
+
+def publish_to_documents(results: Mapping[str, Outcome], folder: Path, console: Console) -> None:
+    """Put the results into the documents; end the program with a sentence where anything is missing."""
+    try:
+        for document in publish(results, ROOT, folder):
+            console.print(f"{document} has the new figures.")
+        if quick := of_quick_suite(results, ROOT):
+            console.print(f"Not published is what the quick suite measured, use --suite full: {', '.join(quick)}.")
+    except (ValueError, OSError) as error:
+        sys.exit(f"python -m benchmarks: {as_sentence(error)}")
 
 
 def belongs(benchmark: Benchmark, suite: Suite, weights: str | None) -> bool:
@@ -68,12 +106,17 @@ def sections_of(tests: PlannedTests | None) -> Mapping[str, Sequence[Benchmark]]
 
 
 def is_current(outcome: Outcome | None, suite: Suite) -> bool:
-    """Whether a benchmark was measured by this suite, here, with the files of this commit, all unchanged."""
+    """Whether a benchmark was measured by this suite, here, with the files of this commit, and all else unchanged."""
     here = facts()
-    if outcome is None or outcome.left_out or here["commit"] == UNKNOWN or here["commit"].endswith(CHANGED):
+    if outcome is None or outcome.left_out or outcome.failed or not is_committed(here):
         return False
     then = {**outcome.facts, "date": here["date"]}
-    return outcome.suite == suite and then == here
+    return outcome.suite == suite and then == here and outcome.surroundings == surroundings()
+
+
+def is_committed(here: Mapping[str, str]) -> bool:
+    """Whether the commit says which files were measured."""
+    return here["commit"] != UNKNOWN and not here["commit"].endswith(CHANGED)
 
 
 def outcome_of(
@@ -84,21 +127,24 @@ def outcome_of(
     weights: str | None = None,
     tests: PlannedTests | None = None,
 ) -> Outcome:
-    """Measure, print and keep; what cannot be measured here is said."""
+    """Measure, print and keep; what cannot be measured here is said, and what goes wrong ends no other benchmark."""
     benchmark = benchmarks()[name]
     given = {"weights": weights, "tests": tests}
     named = {key: value for key, value in given.items() if value is not None}
-    known, start = facts(), time.perf_counter()
+    known, start, failed = facts(), time.perf_counter(), ""
+    tables: Sequence[Table] = ()
     console.rule(name)
     try:
         tables = import_module(benchmark.module).measure(suite, **named)
     except LeftOutError as error:
         console.print(f"It is left out: it {error}.")
         return Outcome(suite, time.perf_counter() - start, known, left_out=str(error))
-    except (ValueError, OSError, ImportError) as error:
-        if tests is None:
-            raise
-        sys.exit(f"python -m benchmarks: {as_sentence(error)}")
+    except PartlyMeasuredError as error:
+        tables, failed = error.tables, str(error)
+    except (ValueError, OSError, ImportError, RuntimeError, CalledProcessError) as error:
+        if isinstance(error, RuntimeError):
+            console.print_exception()  # it is not what was asked for that is wrong, but the program or the machine
+        failed = as_sentence(error)
     seconds = time.perf_counter() - start
     for table in tables:
         console.print(printed(table))
@@ -107,5 +153,8 @@ def outcome_of(
         if tests is not None and table.published is not None:
             beside = table.published
             console.print(printed(Table(table.name, beside.source, beside.columns, beside.rows)))
+    if failed:
+        console.print(f"It failed: {failed}")
     console.print(f"({seconds:.0f} s)")
-    return Outcome(suite, seconds, known, [keep_table(table, known, folder) for table in tables])
+    kept = [keep_table(table, known, folder) for table in tables]
+    return Outcome(suite, seconds, known, kept, failed=failed, surroundings=surroundings())

@@ -19,9 +19,10 @@ from benchmarks.headsup.methods import Method
 from benchmarks.headsup.published_figures import published_rows, published_table
 from benchmarks.headsup.samples import Sample
 from benchmarks.headsup.sheet import SHOWN, sheet
-from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
+from benchmarks.reporting.table import Cell, LeftOutError, PartlyMeasuredError, Suite, Table
 from faceops.detection.selection import build_detector
 from faceops.enumeration import counted
+from faceops.error_sentences import as_sentence
 from faceops.images.files import Picture, load_picture
 from faceops.progress.display import tracked
 from portraitdata.images.resampling import to_8_bit
@@ -52,13 +53,22 @@ def measure(suite: Suite, tests: PlannedTests | None = None) -> list[Table]:
 
     Raises:
         LeftOutError: If nothing is given.
-        ValueError: If weights or pictures are not what they should be.
+        ValueError: If weights are not what they should be.
         OSError: If something is missing.
+        PartlyMeasuredError: If pictures of a set are not what they should be; the other sets' tables are in it.
     """
     if tests is None:
         raise LeftOutError("needs test sets: name folders, indexes, or a YAML file with --sets")
     restorers = load_restorers(tests)
-    return [table_of(each, restorers, tests) for each in tests.sets]
+    tables, failed = [], []
+    for each in tests.sets:
+        try:
+            tables.append(table_of(each, restorers, tests))
+        except (ValueError, OSError) as error:
+            failed.append(f"{each.name}: {as_sentence(error)}")
+    if failed:
+        raise PartlyMeasuredError(tables, " ".join(failed))
+    return tables
 
 
 class Restored(NamedTuple):
@@ -102,7 +112,10 @@ def table_of(planned: PlannedSet, restorers: Mapping[str, Loaded], tests: Planne
 
 
 def restore(samples: GivenSamples, methods: Mapping[str, Method], folder: Path) -> Restored:
-    """Restore every sample by every method, and write the pictures into a folder of each method."""
+    """Restore every sample by every method, and write the pictures into a folder of each method, which is cleared."""
+    for name in methods:
+        for earlier in (folder / name).rglob("*.png"):
+            earlier.unlink()  # a set of fewer pictures would leave those of a run before
     pairs: dict[str, list[FilePair]] = {name: [] for name in methods}
     truths, inputs = {}, {}
     shown, places = [], {number * len(samples) // SHOWN for number in range(SHOWN)}

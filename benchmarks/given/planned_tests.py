@@ -1,7 +1,7 @@
 """What is tested, found on disk: whatever is missing or does not fit is told before torch is imported."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,8 +31,17 @@ GENERAL_SETS = ("DRealSR", "RealSR", "DIV2K")
 TAKEN = {"bicubic", "input", "hq", "lq", "reference"}
 """Rows that are there anyway, and folders of pictures of an index."""
 
+WITH_REFERENCE = ", with reference"
+"""What the name of a row has after that of the weights."""
+
+BLENDING = "blending, Real-ESRGAN compact + "
+"""What the name of a row has before that of the weights of a restorer of faces alone."""
+
 NAME = re.compile(r"\w[\w .()+-]*")
 """Names that make files and links."""
+
+AROUND = ("", ""), ("", WITH_REFERENCE), (BLENDING, "")
+"""What stands before and after the name of weights in the names of their rows."""
 
 Kind = Literal["headsup", "hime", "public"]
 """Whose weights a file holds: one of ours, or a network that spandrel knows."""
@@ -94,6 +103,7 @@ def plan_tests(given: GivenTests, output: Path) -> PlannedTests:
     kinds = {name: kind_of(weights) for name, weights in given.weights.items()}
     sets = tuple(plan_set(name, each) for name, each in given.sets.items())
     planned = PlannedTests(given, sets, kinds, output)
+    check_output(planned)
     for each in sets:
         for folder in planned.results(each).values():
             if each.files is not None:
@@ -125,6 +135,34 @@ def check_names(given: GivenTests) -> None:
         raise ValueError(f"Each column stands once in a table; the metrics are {', '.join(given.metrics)}.")
     if given.limit is not None and given.limit < 1:
         raise ValueError(f"At least one picture of a set is tested, the limit is {given.limit}.")
+
+
+def check_output(planned: PlannedTests) -> None:
+    """Refuse results and sets that lie where this run writes its own pictures: they would be lost before they are read.
+
+    Raises:
+        ValueError: If there are some.
+        FileNotFoundError: If results have no folder for a set.
+    """
+    named = (f"{before}{name}{after}" for name in planned.given.weights for before, after in AROUND)
+    rows = ("input", "bicubic", *named)
+    written = [(planned.output / each.name / row).resolve() for each in planned.sets for row in rows]
+    for each in planned.sets:
+        used = {*planned.results(each).values(), *folders_of(each)}
+        for folder in sorted(used):
+            if any(folder.resolve().is_relative_to(place) for place in written):
+                raise ValueError(
+                    f"{folder} is where this run writes pictures of its own; move it, or name another folder for those "
+                    "with --output."
+                )
+
+
+def folders_of(planned: PlannedSet) -> Iterator[Path]:
+    """Folders that pictures of a set are read from."""
+    yield planned.given.folder
+    if planned.files is not None:
+        for files in (planned.files.hq, planned.files.lq, planned.files.references):
+            yield from {path.parent for path in files.values()}
 
 
 def kind_of(weights: str) -> Kind:

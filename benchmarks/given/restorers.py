@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.given.given_tests import Task
-from benchmarks.given.planned_tests import PlannedTests
+from benchmarks.given.planned_tests import BLENDING, WITH_REFERENCE, PlannedTests
 from benchmarks.headsup.methods import Method, by_blending, by_restorer, enlarged
 from benchmarks.headsup.public_methods import by_public_restorer, compact
 from benchmarks.headsup.samples import Sample
@@ -25,9 +25,6 @@ from hime.weights.files import load_network
 from portraitdata.images.resampling import bicubic
 
 Loaded = PhotoRestorer | PublicRestorer | HIME
-
-WITH_REFERENCE = ", with reference"
-"""What the name of a row has after that of the weights."""
 
 
 class Rows(NamedTuple):
@@ -99,7 +96,7 @@ def add_blending(
         general = compact()
     except NoPhotographsError as error:
         return [f"Without {name}: it restores aligned faces alone, and what they would be pasted over {error}."]
-    methods[f"blending, Real-ESRGAN compact + {name}"] = by_blending(general, restorer, restorer.maker.face_side)
+    methods[f"{BLENDING}{name}"] = by_blending(general, restorer, restorer.maker.face_side)
     return []
 
 

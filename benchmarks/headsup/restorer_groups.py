@@ -27,8 +27,9 @@ OLDER = 26
 """Age in years from which on somebody counts as older; half of the people are."""
 
 NOTE = (
-    "The people of whom the set's table says who they are, neutral and smiling, each figure a mean over people, with "
-    "its standard error; ID is the cosine of true and restored face by EdgeFace-XS. **Most were trained on**: the last "
+    "The people of whom the set's table says who they are, neutral and smiling, each figure a mean over people; ID is "
+    "the cosine of true and restored face by EdgeFace-XS, and both errors are standard errors of the change from the "
+    "bicubic. **Most were trained on**: the last "
     "two rows say what that brings. Of groups this small only large differences mean anything."
 )
 
@@ -78,7 +79,7 @@ def measure(suite: Suite, weights: str = DEFAULT_WEIGHTS) -> list[Table]:
         "standard error",
         "ID of bicubic",
         "ID",
-        "error",
+        "error of the change",
     )
     return [
         Table(
@@ -140,7 +141,8 @@ def group_rows(damage: str, gains: Mapping[Person, Gain]) -> list[tuple[Cell, ..
         own = [gain for person, gain in gains.items() if belongs(person)]
         if own:
             psnr, likeness, before = zip(*own, strict=True)
-            errors = standard_error(psnr), standard_error(likeness)
+            changes = [after - first for after, first in zip(likeness, before, strict=True)]
+            errors = standard_error(psnr), standard_error(changes)
             rows.append((damage, name, len(own), mean(psnr), errors[0], mean(before), mean(likeness), errors[1]))
     return rows
 

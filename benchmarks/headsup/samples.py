@@ -74,10 +74,8 @@ class DegradedSet:
         return _samples(self.index, self.side, self.preset, self.limit)
 
     def write(self) -> None:
-        """Write all inputs, truths and references for other people's software, if they are not there."""
+        """Write all inputs, truths and references for other people's software, also over those of other settings."""
         folders = [FOLDER / f"{part}_{self.key}" for part in ("lq", "truth", "reference")]
-        if folders[1].is_dir() and len(list(folders[1].iterdir())) == len(self.index):
-            return
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         for sample in _samples(self.index, self.side, self.preset, None):

@@ -4,10 +4,10 @@ Ours is the shipped small restorer, without and with the other photograph of the
 pass. Beside it are the bicubic, a public network, the practice of blending, and the small restorer as trained without
 face losses (first row of Table 4).
 
-Other software is scored on the same pictures: run it on `outputs/benchmarks/portraits/lq_realesrgan` and
-`lq_mild` (faces to go by are in `reference_*`), write the results under the same names into `FOLDER/realesrgan` and
-`FOLDER/mild`, and name the folder in PORTRAIT_RESULTS: `GFPGAN=results/gfpgan:Other=results/other`. Restorers that
-spandrel knows run by themselves, see `benchmarks.headsup.public_methods`.
+Other software is scored on the same pictures: run it on `outputs/benchmarks/portraits/lq_KEY` (faces to go by are in
+`reference_KEY`) with the keys of `sets`, write the results under the same names into `FOLDER/KEY`, and name the folder
+in PORTRAIT_RESULTS: `GFPGAN=results/gfpgan:Other=results/other`. Restorers that spandrel knows run by themselves, see
+`benchmarks.headsup.public_methods`.
 """
 
 from pathlib import Path

@@ -39,7 +39,8 @@ Way = tuple[Training, int]
 """A training, and how many references it is given."""
 
 NOTE = (
-    "± is twice the standard error over the photographs; what another seed of the training would change is not in it."
+    "± is twice the standard error over the people, who have several photographs each; what another seed of the "
+    "training would change is not in it."
 )
 
 
@@ -66,7 +67,7 @@ class Scoring:
         if not ways:
             raise LeftOutError("needs its trainings, which `python -m benchmarks hime_ablations --suite full` runs")
         people = held_out(REFERENCES, QUICK if suite == "quick" else None)
-        self.count = len(people.images)
+        self.count, self.people = len(people.images), people.people
         self.distance = perceptual_distance()
         bicubic = enlarged_by_bicubic(SCALE)
         self.photographs, self.copies = (
@@ -160,7 +161,9 @@ def signs(experiment: Experiment, ways: dict[str, Way], scoring: Scoring) -> Ite
         papers = [theirs - first for first, theirs in published]
         for whose, scores in (("photographs of the person", scoring.photographs), ("copies", scoring.copies)):
             measured = zip(scoring.metrics, scores[ways[before]], scores[ways[after]], papers, strict=True)
-            changes = [told(metric, change(first, ours), paper) for metric, first, ours, paper in measured]
+            changes = [
+                told(metric, change(first, ours, scoring.people), paper) for metric, first, ours, paper in measured
+            ]
             yield f"From {before} to {after}, with {whose}: {', '.join(changes)}."
 
 

@@ -1,8 +1,10 @@
 """Whether a measured difference has the sign of the paper's."""
 
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -11,19 +13,29 @@ class Change(NamedTuple):
 
     mean: float
     doubt: float
-    """Twice the standard error of the mean."""
+    """Twice the standard error of the mean, clustered by group."""
 
 
-def change(before: Float[Tensor, " b"], after: Float[Tensor, " b"]) -> Change:
+def change(before: Float[Tensor, " b"], after: Float[Tensor, " b"], groups: Sequence[Hashable]) -> Change:
     """What becomes of a score, image by image.
+
+    Args:
+        before: A score of every image.
+        after: The same by another way.
+        groups: What images belong to; those of one, as of a person, go up and down together. Two groups at least.
 
     Example:
         >>> import torch
-        >>> change(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2.0, 3.0, 5.0]))
+        >>> change(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2.0, 3.0, 5.0]), ["ann", "ann", "ben"])
         Change(mean=1.0, doubt=0.0)
     """
     difference = (after - before).double()
-    return Change(difference.mean().item(), 2 * (difference.std() / len(difference) ** 0.5).item())
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    members: Int[Tensor, " b"] = torch.tensor([numbers[group] for group in groups])
+    count = len(numbers)
+    sums = torch.zeros(count, dtype=torch.double).index_add(0, members, difference - difference.mean())
+    error = (sums.square().sum() * count / (count - 1)).sqrt() / len(difference)
+    return Change(difference.mean().item(), 2 * error.item())
 
 
 def verdict(ours: Change, papers: float) -> str:

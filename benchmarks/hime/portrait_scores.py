@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from benchmarks.hime.miniature_trainings import lfw_index
 from benchmarks.photographs import photographs
+from portraitdata.exemplars.index import ExemplarIndex
 from portraitdata.exemplars.self_exemplars import SelfExemplars
 from portraitdata.exemplars.sets import Choice, EvaluationExemplarSets, ExemplarSet
 from portraitdata.images.resampling import bicubic, to_8_bit
@@ -37,6 +38,8 @@ class Portraits(NamedTuple):
     images: UInt8[Tensor, "b m 3 s s"]
     """The truth first; m = 1 + n."""
     present: Bool[Tensor, "b n"]
+    people: tuple[str, ...] = ()
+    """Who is on each; empty where nobody asks."""
 
 
 def gathered(sets: Dataset[ExemplarSet] | Sequence[ExemplarSet]) -> Portraits:
@@ -52,7 +55,9 @@ def held_out(references: int, limit: int | None, choose: Choice = "same") -> Por
         NoPhotographsError: If LFW is not there.
     """
     index = lfw_index()
-    return gathered(EvaluationExemplarSets(index, SIDE, references, SIDE, choose=choose, limit=limit))
+    sets = EvaluationExemplarSets(index, SIDE, references, SIDE, choose=choose, limit=limit)
+    identities = {row.path: row.identity for row in ExemplarIndex.read(index).select("test").photographs}
+    return gathered(sets)._replace(people=tuple(identities[sets[number].name] for number in range(len(sets))))
 
 
 def with_copies(portraits: Portraits, references: int) -> Portraits:
@@ -149,7 +154,7 @@ class Scores(NamedTuple):
 def scored(ways: Mapping[Key, Enlarge], portraits: Portraits, scale: int, distance: Distance) -> dict[Key, Scores]:
     """Reduce the truths by bicubic, rounded to eight bits, enlarge them again in every way, and compare."""
     parts: dict[Key, list[tuple[Tensor, ...]]] = {key: [] for key in ways}
-    for images, present in zip(*(whole.split(BATCH) for whole in portraits), strict=True):
+    for images, present in zip(portraits.images.split(BATCH), portraits.present.split(BATCH), strict=True):
         truths, references = images[:, 0].float() / 255, images[:, 1:].float() / 255
         lr, distance_to_truths = reduced(truths, scale), distance.to(truths)
         for key, enlarge in ways.items():

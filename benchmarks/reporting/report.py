@@ -60,8 +60,9 @@ def html_lines(results: Mapping[str, Outcome], sections: Mapping[str, Sequence[B
         yield f'<h2 id="s{number}">{escape(section)}</h2>'
         for benchmark in members:
             outcome = results.get(benchmark.name)
-            if outcome is None or outcome.left_out:
+            if outcome is None or outcome.left_out or outcome.failed:
                 yield f'<p class="absent">{escape(absence(benchmark.name, outcome))}</p>'
+            if outcome is None or not outcome.tables:
                 continue
             for table in outcome.tables:
                 yield from html_table(table)
@@ -100,8 +101,9 @@ def markdown_lines(results: Mapping[str, Outcome], sections: Mapping[str, Sequen
         yield f"\n## {section}"
         for benchmark in members:
             outcome = results.get(benchmark.name)
-            if outcome is None or outcome.left_out:
+            if outcome is None or outcome.left_out or outcome.failed:
                 yield f"\n*{absence(benchmark.name, outcome)}*"
+            if outcome is None or not outcome.tables:
                 continue
             for table in outcome.tables:
                 yield from markdown_parts(table)
@@ -124,11 +126,13 @@ def markdown_parts(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def absence(name: str, outcome: Outcome | None) -> str:
-    """Why there is nothing to show."""
+    """Why there is nothing to show, or not all."""
     if outcome is None and benchmarks()[name].of_given_sets:
         return f"{name} was not measured; `python -m benchmarks --sets FOLDER` tests restorers on sets of yours."
     if outcome is None:
         return f"{name} was not measured; `python -m benchmarks {name}` does it, or the full suite."
+    if outcome.failed:
+        return f"{name} failed: {outcome.failed}"
     return f"{name} is left out: it {outcome.left_out}."
 
 

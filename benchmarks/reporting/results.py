@@ -26,6 +26,10 @@ class Outcome:
     """As `benchmarks.reporting.table.as_json` gives them, with the files of plot and pictures."""
     left_out: str = ""
     """Why there are no tables."""
+    failed: str = ""
+    """What went wrong, a sentence; tables are those that could be measured all the same."""
+    surroundings: Mapping[str, str] = field(default_factory=dict)
+    """What `benchmarks.reporting.facts.surroundings` gave, for `--resume`."""
 
 
 def read_results(folder: Path) -> dict[str, Outcome]:

@@ -1,5 +1,6 @@
 """Benchmarks that exist for the documents: matching of references, intervals of studies, model cards, memory."""
 
+import re
 from math import log
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 
 from benchmarks.faces import boundary_artifact
 from benchmarks.faces.boundary_pastes import Portrait
-from benchmarks.headsup import scoring_conventions, study_intervals
+from benchmarks.headsup import scoring_conventions, study_intervals, table2
 from benchmarks.headsup.reference_matching import misled, reached
 from benchmarks.headsup.shipped_weights import kept, mean_psnr
 from benchmarks.hime import shipped_weights
@@ -128,6 +129,17 @@ def test_training_memory_is_the_sum_of_its_parts() -> None:
     assert name == "tiny, 64 px"
     assert whole == pytest.approx(weights + activations + again)
     assert 0 < exported < 10
+
+
+def test_inputs_for_other_software_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table2, "held_out_portraits", lambda: None)
+    monkeypatch.setattr(table2, "held_out_lfw", lambda: None)
+    lines = Path(__file__).parents[2].joinpath("docs/read-benchmark.md").read_text().splitlines()
+    (row,) = (line for line in lines if line.startswith("| rows of other software |"))
+    keys = [each.key for each in table2.sets("full")]
+    assert [key for key in re.findall(r"`([^`]+)`", row.partition("with KEY ")[2].partition("(")[0])] == keys
+    assert "(the quick suite has only `realesrgan`)" in row
+    assert [each.key for each in table2.sets("quick")] == ["realesrgan"]
 
 
 def test_documents_name_what_the_command_measures() -> None:

@@ -219,6 +219,55 @@ def test_scores_of_outputs_are_those_of_their_files(
     assert "HeadsUp, Table 3: DIV2K-Val" in capsys.readouterr().out
 
 
+def test_pictures_that_a_run_would_write_anew_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, weights, out = published(tmp_path, "RealSR"), network(tmp_path / "mine.pth"), tmp_path / "out"
+    rows = "mine", "mine, with reference", "blending, Real-ESRGAN compact + mine", "bicubic"
+    for row in rows:
+        for number in (1, 2):
+            picture(out / "A" / row / f"Canon_{number}.png", 32)
+        given = "--sets", f"A={sets}", "--weights", weights, "--results", f"before={out / 'A' / row}", "--output", out
+        sentence = refused(capsys, monkeypatch, *given)
+        assert f"{out / 'A' / row} is where this run writes pictures of its own; move it" in sentence
+    (out / "A/mine").rename(out / "A/earlier")
+    given = "--sets", f"A={sets}", "--weights", weights, "--results", f"before={out / 'A/earlier'}", "--output", out
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *map(str, given)])
+    assert parsed().tests is not None
+    for part, side in (("hq", 32), ("lq", 8)):
+        picture(out / "B/mine" / part / "a.png", side)
+    whole = "--sets", f"B={out / 'B/mine'}", "--weights", weights, "--output", out
+    assert f"{out / 'B/mine'} is where this run writes" in refused(capsys, monkeypatch, *whole)
+
+
+def test_fewer_pictures_leave_none_of_an_earlier_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets, out = published(tmp_path, "RealSR"), tmp_path / "out"
+    for number in (1, 2):
+        picture(tmp_path / f"theirs/Canon_{number}.png", 32)
+    given = "--sets", sets, "--results", f"theirs={tmp_path / 'theirs'}", "--metrics", "psnr", "--output", out
+    for further, names in (((), {"Canon_1.png", "Canon_2.png"}), (("--limit", 1), {"Canon_1.png"})):
+        benchmark(monkeypatch, *given, *further)
+        assert {path.name for path in (out / "RealSR/bicubic").iterdir()} == names
+
+
+def test_a_damaged_picture_costs_only_its_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("RealSR", "DIV2K", "DRealSR"):
+        for path in published(tmp_path, name).rglob("*.png"):
+            picture(tmp_path / "theirs" / name / path.name, 32)
+    damaged = tmp_path / "DIV2K/DIV2K_valid_LR_bicubic/X4/0802x4.png"
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    given = ["--sets", *(tmp_path / name for name in ("RealSR", "DIV2K", "DRealSR"))]
+    given += ["--results", f"theirs={tmp_path / 'theirs'}", "--metrics", "psnr", "--output", tmp_path / "out"]
+    with pytest.raises(SystemExit, match=r"given_sets failed: DIV2K: .*0802x4\.png"):
+        benchmark(monkeypatch, *given)
+    text = (tmp_path / "out/report.md").read_text()
+    assert text.count("\n### ") == 2
+    assert "*given_sets failed: DIV2K: " in text
+    assert "HeadsUp, Table 3" in capsys.readouterr().out
+
+
 def test_a_table_2_of_an_index_has_rows_with_references(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

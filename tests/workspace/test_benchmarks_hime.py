@@ -16,7 +16,15 @@ from benchmarks.hime.agreement import change, verdict
 from benchmarks.hime.experiments import EXPERIMENTS, FIGURE8, FROM_SCRATCH, PAPERS
 from benchmarks.hime.miniature_trainings import CONFIGS, Training, _run, at_its_end, train
 from benchmarks.hime.multiply_accumulates import multiply_accumulates
-from benchmarks.hime.portrait_scores import Distance, Portraits, enlarged_by_bicubic, reduced, scored, with_copies
+from benchmarks.hime.portrait_scores import (
+    Distance,
+    Portraits,
+    Scores,
+    enlarged_by_bicubic,
+    reduced,
+    scored,
+    with_copies,
+)
 from benchmarks.peers.rlfn import RLFN
 from hime.evaluation.profile_report import profile_network
 from hime.network import HIME, Alignment
@@ -34,7 +42,7 @@ def portraits() -> Portraits:
     coarse = torch.rand(3, 4, 3, 8, 8, generator=random).flatten(0, 1)
     fine = torch.nn.functional.interpolate(coarse, (32, 32), mode="bicubic").clamp(0, 1)
     images = fine.mul(255).round().to(torch.uint8).reshape(3, 4, 3, 32, 32)
-    return Portraits(images, torch.ones(3, 3, dtype=torch.bool))
+    return Portraits(images, torch.ones(3, 3, dtype=torch.bool), ("ann", "ann", "ben"))
 
 
 def defaults(of: type) -> dict:
@@ -157,12 +165,28 @@ def test_copies_keep_the_truth_and_are_like_it(portraits: Portraits) -> None:
 def test_changes_are_judged_by_their_doubt() -> None:
     before = torch.tensor([20.0, 22.0, 24.0, 30.0])
     difference = torch.tensor([0.1, 0.3, 0.2, 0.2])
-    ours = change(before, before + difference)
+    ours = change(before, before + difference, range(4))
     assert ours.mean == pytest.approx(0.2, abs=1e-5)
     assert ours.doubt == pytest.approx(2 * difference.std().item() / 2, abs=1e-5)
     assert verdict(ours, 0.01) == "same sign"
     assert verdict(ours, -0.01) == "opposite sign"
     assert verdict(ours._replace(doubt=0.21), 0.01) == "undecided"
+
+
+def test_photographs_of_one_person_do_not_count_as_several_measurements() -> None:
+    before = torch.zeros(3)
+    once = change(before, torch.tensor([0.1, 0.3, 0.5]), "abc")
+    twice = change(before.repeat(2), torch.tensor([0.1, 0.3, 0.5]).repeat(2), "abcabc")
+    assert twice == pytest.approx(once)
+    assert change(before.repeat(2), torch.tensor([0.1, 0.3, 0.5]).repeat(2), range(6)).doubt < once.doubt
+
+
+def test_frames_of_one_stretch_of_the_clip_count_as_one_measurement() -> None:
+    first = torch.tensor([30.0, 31.0, 32.0, 33.0])
+    changed = first + torch.tensor([0.1, 0.1, 0.5, 0.5])
+    psnr = {"30": first, "60": changed, "120": first, "blank": changed}
+    scores = {name: Scores(each, each, each) for name, each in psnr.items()}
+    assert "PSNR +0.300 ± 0.400" in table5.signs("small", scores, [0, 0, 1, 1])[0]
 
 
 @pytest.mark.parametrize("alignment", ["conv", "dcn"])

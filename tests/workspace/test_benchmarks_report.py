@@ -1,7 +1,10 @@
 """Results of benchmarks: kept, reported and put into the documents."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +15,9 @@ from benchmarks import running
 from benchmarks.curves.training_curves import measure as training_curves
 from benchmarks.reporting import documents, report
 from benchmarks.reporting.catalogue import SECTIONS, benchmarks
-from benchmarks.reporting.facts import facts
+from benchmarks.reporting.facts import facts, surroundings
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
-from benchmarks.reporting.table import Published, Suite, Table
+from benchmarks.reporting.table import LeftOutError, PartlyMeasuredError, Published, Suite, Table
 
 ROOT = Path(__file__).parents[2]
 FACTS = {"CPU": "of <paper>", "threads": "1"}
@@ -39,7 +42,7 @@ def table() -> Table:
 
 @pytest.fixture
 def results(tmp_path: Path) -> dict[str, Outcome]:
-    measured = Outcome("quick", 3.2, FACTS, [keep_table(table(), FACTS, tmp_path)])
+    measured = Outcome("full", 3.2, FACTS, [keep_table(table(), FACTS, tmp_path)])
     return {"restoring_stages": measured, "hime_table1": Outcome("quick", 0.1, FACTS, left_out="needs photographs")}
 
 
@@ -70,7 +73,13 @@ def test_results_are_read_back(results: dict[str, Outcome], tmp_path: Path) -> N
     ],
 )
 def test_an_interrupted_suite_goes_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, here: str, before: str, suite: str, again: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    here: str,
+    before: str,
+    suite: str,
+    again: bool,
 ) -> None:
     measured = []
 
@@ -80,6 +89,7 @@ def test_an_interrupted_suite_goes_on(
 
     monkeypatch.setattr(running, "outcome_of", outcome_of)
     monkeypatch.setattr(running, "facts", lambda: {"commit": here, "threads": "2", "date": "today"})
+    monkeypatch.setattr(running, "surroundings", dict)
     known = {"commit": before, "threads": "2", "date": "yesterday"}
     one_thread = Outcome("quick", 1.0, known | {"threads": "1"})
     left_out = Outcome("quick", 1.0, known, left_out="needs a GPU")
@@ -93,6 +103,81 @@ def test_an_interrupted_suite_goes_on(
     torch.set_num_threads(threads)
     assert measured == (["profiles", "loader", "gpu"] if again else ["loader", "gpu"])
     assert read_results(tmp_path).keys() == {"profiles", "loader", "gpu"}
+    assert ("Nothing is left out by --resume" in capsys.readouterr().out) == (here != "abc")
+
+
+def test_what_was_missing_before_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "facts", lambda: {"commit": "abc", "date": "today"})
+    monkeypatch.delenv("PORTRAIT_RESULTS", raising=False)
+    before = Outcome("quick", 1.0, {"commit": "abc", "date": "yesterday"}, surroundings=surroundings())
+    assert running.is_current(before, "quick")
+    monkeypatch.setenv("PORTRAIT_RESULTS", "theirs=results")
+    assert not running.is_current(before, "quick")
+
+
+def undrawn() -> Table:
+    return replace(table(), bars=(), pictures={})
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, folder: Path, outcomes: Mapping[str, list[Table] | Exception]) -> str:
+    """Run benchmarks that have these outcomes, in this order; what the exit says."""
+
+    def module(path: str) -> SimpleNamespace:
+        def measure(suite: Suite) -> list[Table]:
+            found = outcomes[next(name for name, each in benchmarks().items() if each.module == path)]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return SimpleNamespace(measure=measure)
+
+    monkeypatch.setattr(running, "import_module", module)
+    monkeypatch.setattr("sys.argv", ["benchmarks", *outcomes, "--output", str(folder)])
+    threads = torch.get_num_threads()
+    try:
+        command.main()
+    except SystemExit as ended:
+        return str(ended.code)
+    finally:
+        torch.set_num_threads(threads)
+    return ""
+
+
+def test_what_fails_ends_no_other_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    half = PartlyMeasuredError([undrawn()], "The set b is damaged.")
+    outcomes = {"loader": FileNotFoundError(2, "No such file", "a.pth"), "gpu": half, "profiles": [undrawn()]}
+    assert measured(monkeypatch, tmp_path, outcomes).splitlines() == [
+        "python -m benchmarks: loader failed: a.pth: No such file.",
+        "python -m benchmarks: gpu failed: The set b is damaged.",
+    ]
+    found = read_results(tmp_path)
+    assert [(name, len(each.tables)) for name, each in found.items()] == [("loader", 0), ("gpu", 1), ("profiles", 1)]
+    text = (tmp_path / "report.md").read_text()
+    assert "*loader failed: a.pth: No such file.*" in text
+    assert "*gpu failed: The set b is damaged.*" in text
+    assert text.count("### Speed & <quality>") == 2
+    assert not running.is_current(found["gpu"], "quick")
+
+
+def test_what_was_measured_is_kept_where_it_cannot_be_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not measured(monkeypatch, tmp_path, {"gpu": [undrawn()], "profiles": [undrawn()]})
+    before = read_results(tmp_path)
+    failing = {"gpu": LeftOutError("needs a GPU"), "profiles": RuntimeError("It is out of memory.")}
+    assert "profiles failed: It is out of memory." in measured(monkeypatch, tmp_path, failing)
+    assert read_results(tmp_path) == before
+    assert "left out" not in (tmp_path / "report.md").read_text()
+
+
+def test_what_the_quick_suite_measured_is_not_published(results: dict[str, Outcome], tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("<!-- results: speed: dB -->\n<!-- end of results -->\n")
+    assert documents.of_quick_suite(results, tmp_path) == []
+    assert list(documents.publish(results, tmp_path, tmp_path)) == [tmp_path / "README.md"]
+    published = (tmp_path / "README.md").read_text()
+    kept = keep_table(replace(undrawn(), rows=(("bicubic", 1.0, 0.5, 12),)), FACTS, tmp_path)
+    results["restoring_stages"] = Outcome("quick", 1.0, FACTS, [kept])
+    assert list(documents.publish(results, tmp_path, tmp_path)) == []
+    assert (tmp_path / "README.md").read_text() == published
+    assert documents.of_quick_suite(results, tmp_path) == ["restoring_stages"]
 
 
 def test_report_shows_what_there_is_and_says_what_is_not(results: dict[str, Outcome], tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.headsup import samples
 from benchmarks.headsup.methods import by_four, enlarged, from_folder, reference_pasted
 from benchmarks.headsup.named_paths import named_paths
-from benchmarks.headsup.portrait_sets import check_unseen, held_out
+from benchmarks.headsup.portrait_sets import check_unseen, for_testing, held_out
 from benchmarks.headsup.published_figures import entries, published_rows, published_table
 from benchmarks.headsup.published_sets import published_set
-from benchmarks.headsup.samples import PublishedSamples, Sample, degraded
+from benchmarks.headsup.samples import DegradedSet, PublishedSamples, Sample, degraded
 from benchmarks.headsup.scores import Judges, Scores, score_folder, score_methods
 from benchmarks.headsup.sheet import SIDE, sheet
 from benchmarks.headsup.table4 import signs
@@ -22,8 +23,10 @@ from benchmarks.peers.srvgg import SRVGG
 from benchmarks.reporting.table import LeftOutError
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
-from faceops.images.files import Picture, save_picture
+from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.sheet import GAP
+from portraitdata.restoration.index.portrait_index import PortraitIndex
+from portraitdata.restoration.index.synthetic_index import write_synthetic_portrait_index
 from portraitdata.restoration.paired_images import PairedImages
 from portraitdata.scoring.metric import Column, ImagePair, NoFaceInImageError, TensorMetric
 
@@ -167,6 +170,17 @@ def test_degradation_follows_from_its_seed() -> None:
     assert torch.equal(first, degraded(truth, "stablesr", 4, 3))
     assert not torch.equal(first, degraded(truth, "stablesr", 4, 4))
     assert degraded(truth, "daefr", 1, 0).shape == truth.shape
+
+
+def test_inputs_for_other_software_follow_their_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "FOLDER", tmp_path / "out")
+    index = PortraitIndex.read(write_synthetic_portrait_index(tmp_path / "photos", people=2, portraits=2, size=64))
+    for preset in ("realesrgan", "mild"):
+        tested = DegradedSet("drawn", for_testing(index), 64, preset, None, "")
+        tested.write()
+        for each in tested.samples():
+            written = load_picture(tmp_path / "out/lq_drawn" / f"{each.name}.png").pixels
+            torch.testing.assert_close(written, each.low, atol=1e-6, rtol=0)
 
 
 def test_sheet_shows_input_results_truth_and_reference() -> None:

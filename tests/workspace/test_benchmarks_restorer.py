@@ -15,6 +15,7 @@ from benchmarks.headsup import (
     public_methods,
     restorer_clothes,
     restorer_damage,
+    restorer_groups,
     restorer_references,
     restorer_sheet,
 )
@@ -36,6 +37,8 @@ from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture, save_picture
 from headsup.restoring.photo_restorer import PhotoRestorer
 from headsup.restoring.public_restorers.public_restorer import Maker, PublicRestorer
+from headsup.weights.shipped import find_weights
+from hime.weights.shipped import find_weights as hime_file
 from portraitdata.images.simulated_views import astronaut
 from portraitdata.scoring.metric import Column, TensorMetric
 from portraitdata.scoring.psnr import psnr
@@ -263,7 +266,7 @@ def test_public_restorers_have_rows_by_their_files(tmp_path: Path, monkeypatch: 
         judged_methods.rivals()
 
 
-def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert command.output_of(None) == command.OUTPUT
     quick = [name for name, each in benchmarks().items() if belongs(each, "quick", "w.safetensors")]
     assert quick == ["restorer_damage", "restorer_references", "restorer_clothes"]
@@ -271,5 +274,34 @@ def test_other_weights_have_a_folder_and_tables_of_their_own(monkeypatch: pytest
         monkeypatch.setattr("sys.argv", ["benchmarks", *arguments, "--weights", "w.safetensors"])
         with pytest.raises(SystemExit):
             command.parsed()
-    monkeypatch.setattr("sys.argv", ["benchmarks", "restorer_damage", "--weights", "runs/w.safetensors"])
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(find_weights("tiny").read_bytes())
+    monkeypatch.setattr("sys.argv", ["benchmarks", "restorer_damage", "--weights", str(file)])
     assert command.parsed().output == Path("outputs/benchmarks/weights/w")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--weights", "nofile.safetensors"], "There is no weights file nofile.safetensors"),
+        (["--weights", "small-x4"], "small-x4"),
+        (["--weights", str(hime_file("small-x4"))], "holds no weights of headsup export; others are judged on sets"),
+        (["--threads", "0"], "--threads is 1 at least, got 0"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", "restorer_damage", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command.parsed()
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_error_of_a_group_is_that_of_the_change() -> None:
+    people = [restorer_groups.Person(name, 20, "female", "white") for name in "ab"]
+    gains = {people[0]: restorer_groups.Gain(1.0, 0.5, 0.25), people[1]: restorer_groups.Gain(3.0, 0.875, 0.625)}
+    row = restorer_groups.group_rows("mild x4", gains)[0]
+    assert row[:5] == ("mild x4", "women", 2, 2.0, 1.0)
+    assert row[5:] == (0.4375, 0.6875, 0.0)  # both gain as much, however different they are

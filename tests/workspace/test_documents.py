@@ -111,7 +111,7 @@ def outcome() -> Outcome:
         "note": "",
         "pictures": [],
     }
-    return Outcome("quick", 1.0, {}, [table])
+    return Outcome("full", 1.0, {}, [table])
 
 
 def test_sentences_get_their_figures(outcome: Outcome, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_figures_that_are_not_there(figure: str, sentence: str, outcome: Outcome
 
 def test_pictures_take_the_place_of_published_ones(outcome: Outcome, tmp_path: Path) -> None:
     table = outcome.tables[0] | {"pictures": [{"file": "sheet.jpg"}, {"file": "unpublished.jpg"}]}
-    measured = {"a": Outcome("quick", 1.0, {}, [table])}
+    measured = {"a": Outcome("full", 1.0, {}, [table])}
     (tmp_path / "README.md").write_text("<!-- figure: speed: 5: ms -->?<!-- end of figure -->")
     published = tmp_path / "docs/images/sheet.jpg"
     published.parent.mkdir(parents=True)

@@ -41,6 +41,12 @@ def test_every_target_can_be_made(target: str) -> None:
     assert make("-n", target)
 
 
+def test_only_yes_resumes() -> None:
+    assert "--resume" in make("-n", "benchmark", "RESUME=yes")
+    assert "--resume" not in make("-n", "benchmark", "RESUME=no")
+    assert "--resume" not in make("-n", "benchmark")
+
+
 def test_setup_installs_every_package() -> None:
     git = ["git", "ls-files", "packages/*/pyproject.toml"]
     known = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
