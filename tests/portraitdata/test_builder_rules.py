@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceops.images.files import Picture, save_picture
+from portraitdata.builder.build import build
 from portraitdata.builder.candidates import candidates
 from portraitdata.builder.config import (
     BuildConfig,
@@ -31,6 +32,7 @@ from portraitdata.builder.config import (
     Scorer,
     SizeRule,
 )
+from portraitdata.builder.engines import InThisProcess
 from portraitdata.builder.layout import (
     DEDUPLICATE,
     FACES,
@@ -161,6 +163,19 @@ def test_metadata_are_read_by_ranges_and_their_columns_honoured(tmp_path):
     pa.Table.from_pydict(batch, schema=IMAGES_SCHEMA)
 
 
+def test_metadata_with_holes(tmp_path):
+    """A missing URL is null or empty, a missing side null or what pandas makes of it."""
+    urls = [None, "https://example.org/1.jpg", "", None, "https://example.org/2.jpg"]
+    sides = {"w": [4000.0, float("nan"), 4000.0, 4000.0, None], "h": [3000.0, float("nan"), 3000.0, 3000.0, 3000.0]}
+    pq.write_table(pa.table({"link": urls, **sides}), tmp_path / "list.parquet")
+    columns = MetadataColumns("link", "w", "h")
+    source = MetadataSource("web", tmp_path / "list.parquet", columns)
+    batch = indexed(BuildConfig(output=tmp_path / "build", sources=(source,)))
+    assert batch["reason"] == ["no URL", "", "no URL", "no URL", ""]
+    assert batch["listed_width"] == [4000, None, 4000, 4000, None]
+    pa.Table.from_pydict(batch, schema=IMAGES_SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("preset", "names"),
     [
@@ -204,6 +219,14 @@ def test_takedown_lists_by_path_and_digest(tmp_path):
     assert batch["stage"] == ["index", "quality", ""]
     with pytest.raises(FileNotFoundError, match="list of images to take down"):
         Index(replace(config, takedown=tmp_path / "absent"))
+
+
+def test_a_takedown_list_may_be_there_before_the_build(tmp_path):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "takedown.txt").write_text("0.png\n")
+    config = BuildConfig(output=tmp_path / "build", sources=(LocalSource("local", tmp_path / "absent"),))
+    with pytest.raises(FileNotFoundError, match="There is no folder or archive"):  # not: holds other things
+        build(config, InThisProcess())
 
 
 def test_takedown_lists_of_spreadsheets_and_other_locales(tmp_path, monkeypatch):

@@ -101,6 +101,23 @@ def test_what_cannot_be_replayed_is_said(album, tmp_path, capsys):
     assert list(contents(tmp_path / "again")) == ["inner/b.png", "odd.png"]
 
 
+@pytest.mark.parametrize("options", [{"scale": 2}, {"preset": "mild"}, {"seed": 1}, {"sharpen": True}])
+def test_a_replay_leaves_nothing_to_choose(album, tmp_path, options):
+    degrade_files([album], tmp_path / "lq", records=tmp_path / "records.jsonl")
+    with pytest.raises(ValueError, match=f"--replay does not go with --{next(iter(options))};"):
+        degrade_files([album], tmp_path / "again", replay=tmp_path / "records.jsonl", **options)
+
+
+def test_records_with_a_blank_line_and_without_a_scale(album, tmp_path):
+    records = tmp_path / "records.jsonl"
+    degrade_files([album / "a.png"], tmp_path / "a.png", records=records)
+    records.write_text("\n" + records.read_text() + "  \n")
+    assert list(read_records(records)) == ["a.png"]
+    records.write_text(records.read_text().replace('"scale": 4', '"scale": 0'))
+    with pytest.raises(ValueError, match=r"line 2, is no degradation record: scale of a TwoOrderRecord is 1 or more"):
+        read_records(records)
+
+
 def test_finished_pictures_are_skipped(album, tmp_path, capsys):
     records = tmp_path / "records.jsonl"
     degrade_files([album], tmp_path / "lq", records=records)

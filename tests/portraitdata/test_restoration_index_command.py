@@ -14,8 +14,10 @@ from faceops.geometry.landmarks import FFHQ_512
 from faceops.geometry.similarity import apply
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.recognition.identity import build_identity, embed, similarity
+from portraitdata.commands.build_options import TakedownOptions
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
+from portraitdata.commands.takedown import run_takedown
 from portraitdata.exemplars.index import Photograph
 from portraitdata.exemplars.sources.scanning import Skipped
 from portraitdata.restoration.batches import collate, finish
@@ -27,7 +29,10 @@ from portraitdata.restoration.index.picture_parts import read_part, write_part
 from portraitdata.restoration.index.picture_pass import FindingFaces, look_at_all
 from portraitdata.restoration.index.portrait_index import PortraitIndex
 from portraitdata.restoration.index.reduced_copies import copy_reduced
+from portraitdata.restoration.index.tables import read_index_tables
+from portraitdata.restoration.index.takedown_list import LIST_FILE
 from portraitdata.restoration.training_pairs import RestorationPairs
+from portraitdata.storage.single_run import only_run
 
 
 @pytest.fixture
@@ -66,6 +71,7 @@ def test_photographs_without_looking_for_faces(photographs, tmp_path, capsys):
     ]
     assert [index.size(number) for number in range(4)] == [(30, 20), (30, 21), (30, 22), (30, 23)]
     assert (index.note, index.faces.num_rows, index.pairs.num_rows) == ("four", 0, 0)
+    assert index.split_threshold == 0.45
 
 
 def test_a_list_says_what_is_for_testing(photographs, tmp_path):
@@ -143,6 +149,71 @@ def test_copies_follow_the_side_and_the_pictures(photographs, tmp_path):
         (photographs / name).write_bytes(b"")
     with pytest.raises(ValueError, match=r"No picture of .* has a copy in .*copies\. The first: a\.png is empty"):
         index_pictures(photographs, index, copies=copies, shorter_side=10)
+
+
+def test_the_copy_of_a_jpeg_is_made_again(tmp_path):
+    """Its copy has one name, whether it is reduced or not."""
+    (tmp_path / "photographs").mkdir()
+    save_picture(Picture(torch.full((3, 40, 60), 0.5)), tmp_path / "photographs/a.jpg")
+    for side, size in ((10, (15, 10)), (20, (30, 20)), (40, (60, 40)), (10, (15, 10))):
+        index_pictures(tmp_path / "photographs", tmp_path / "index", copies=tmp_path / "copies", shorter_side=side)
+        assert sizes(tmp_path / "index") == {"a.jpg": size}
+
+
+@pytest.mark.parametrize("name", ["../outside/evil.png", "{}/evil.png", "deep/../../evil.png"])
+def test_members_that_lead_out_of_a_folder_are_refused(photographs, tmp_path, name):
+    archives, evil = tmp_path / "archives", name.format(tmp_path / "outside")
+    archives.mkdir()
+    with tarfile.open(archives / "0.tar", "w") as tar:
+        member = tarfile.TarInfo(evil)
+        member.size = (photographs / "a.png").stat().st_size
+        with (photographs / "a.png").open("rb") as file:
+            tar.addfile(member, file)
+    for options in ({}, {"copies": tmp_path / "copies"}):
+        with pytest.raises(ValueError, match=r"whose name leads out of the folder"):
+            index_pictures(archives, tmp_path / "index", **options)
+    assert not list(tmp_path.rglob("evil.*"))
+
+
+def test_what_was_taken_down_does_not_come_back(photographs, tmp_path, capsys):
+    index = tmp_path / "index"
+    index_pictures(photographs, index)
+    uid = PortraitIndex.read(index).uid(1)
+    listed = (index / LIST_FILE, tmp_path / "list.csv")
+    run_takedown(TakedownOptions(index, uid=[uid]))
+    capsys.readouterr()
+    index_pictures(photographs, index)
+    assert f"deep/b.png has been taken down, as {index / LIST_FILE} says." in capsys.readouterr().err
+    assert "deep/b.png" not in read_index_tables(index).images["path"].to_pylist()
+    # made again without the list, as by an earlier version, it goes again
+    listed[0].rename(listed[1])
+    index_pictures(photographs, index)
+    listed[1].rename(listed[0])
+    assert uid in read_index_tables(index).images["uid"].to_pylist()
+    assert run_takedown(TakedownOptions(index, uid=[uid])) == 0
+    assert uid not in read_index_tables(index).images["uid"].to_pylist()
+
+
+def test_an_index_at_which_another_run_works_is_not_replaced(photographs, tmp_path):
+    index_pictures(photographs, tmp_path / "index")
+    before = stored(tmp_path / "index")
+    (photographs / "a.png").unlink()
+    with only_run(tmp_path / "index"), pytest.raises(OSError, match="Another run works at"):
+        index_pictures(photographs, tmp_path / "index")
+    assert stored(tmp_path / "index") == before
+
+
+def test_a_list_for_testing_names_the_pictures_of_which_there_are_copies(photographs, tmp_path, monkeypatch):
+    (tmp_path / "list.txt").write_text("deep/c.png\na.png\n")
+    options = {"copies": tmp_path / "copies", "shorter_side": 21, "test_list": tmp_path / "list.txt"}
+    index_pictures(photographs, tmp_path / "index", **options)
+    index = PortraitIndex.read(tmp_path / "index")
+    assert [index.photograph(number).path for number in index.numbers("test").tolist()] == ["a.png", "deep/c.jpg"]
+    assert index.split_threshold == 0.65  # only pairs are never parted by a list
+    (tmp_path / "list.txt").write_text("absent.png\n")
+    monkeypatch.setattr("portraitdata.commands.portrait_index.look_at_all", None)  # said before that
+    with pytest.raises(ValueError, match="1 of 1 photographs to test on are not among"):
+        index_pictures(photographs, tmp_path / "index", **options)
 
 
 def test_an_interrupted_copying_goes_on(photographs, tmp_path):

@@ -151,6 +151,29 @@ def test_a_table_that_does_not_say_who_a_file_shows(tmp_path):
         scan_folders(tmp_path / "photos", tmp_path / "who.csv")
 
 
+def test_a_name_of_several_files_says_of_none_who_it_shows(tmp_path):
+    """Only what a table names by its whole path is that file."""
+    fill(tmp_path / "photos", {"x": 3, "y": 3})
+    (tmp_path / "photos/y/2.jpg").rename(tmp_path / "photos/y/3.jpg")
+    (tmp_path / "photos/4.jpg").write_bytes(jpeg())
+    (tmp_path / "photos/y/4.jpg").write_bytes(jpeg())
+    rows = ("1.jpg,abdullah", "2.jpg,abdullah", "3.jpg,adrien", "x/0.jpg,ada", "4.jpg,ben")
+    (tmp_path / "who.csv").write_text("file,identity\n" + "\n".join(rows) + "\n")
+    found = scan_folders(tmp_path / "photos", tmp_path / "who.csv")
+    assert sorted((row.path, row.identity) for row in found.index.photographs) == [
+        ("4.jpg", "ben"),
+        ("x/0.jpg", "ada"),
+        ("x/2.jpg", "abdullah"),
+        ("y/3.jpg", "adrien"),
+    ]
+    several = "who.csv lists {}, as several files are called; name their folders there, too."
+    assert {file.reason for file in found.skipped} == {
+        "y/0.jpg is not listed in who.csv.",
+        *(f"{folder}/1.jpg: {several.format('1.jpg')}" for folder in "xy"),
+        f"y/4.jpg: {several.format('4.jpg')}",
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

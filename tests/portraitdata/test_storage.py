@@ -62,6 +62,30 @@ def test_what_is_written_is_there_and_what_is_removed_is_not(folder):
         (folder / "a/two.bin").read_bytes()
 
 
+def test_a_folder_that_is_a_link_is_emptied(tmp_path):
+    inner = tmp_path / "disk/stage/inner"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent, tmp_path):
+        (folder / "a.txt").write_text("a")
+    (inner.parent / "b").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "stage").symlink_to(inner.parent, target_is_directory=True)
+    remove_folder(tmp_path / "stage")
+    assert list((tmp_path / "stage").iterdir()) == []
+    assert (tmp_path / "a.txt").is_file()  # a link within it is no way out
+    inner.parent.rmdir()
+    remove_folder(tmp_path / "stage")
+
+
+def test_what_cannot_be_removed_is_said(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("not yours")
+
+    (tmp_path / "stage").mkdir()
+    monkeypatch.setattr("os.rmdir", refuse)
+    with pytest.raises(PermissionError):
+        remove_folder(tmp_path / "stage")
+
+
 @pytest.mark.parametrize("size", [10, 60 << 20])
 def test_what_fails_while_it_is_written_leaves_the_old_one(folder, size):
     """Long ones too, of which a store has parts already."""

@@ -14,7 +14,10 @@ from PIL import Image
 
 from faceops.images.files import Picture, save_picture
 from portraitdata import cli
-from portraitdata.builder.build import remove_leftovers
+from portraitdata.builder.build import remove_leftovers, start_again
+from portraitdata.builder.config import BuildConfig, LocalSource
+from portraitdata.builder.kept_tags import TAGS_FILE
+from portraitdata.builder.stages.write_shards import write_shards
 from portraitdata.commands.build_options import TakedownOptions
 from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
@@ -23,10 +26,12 @@ from portraitdata.commands.tag_options import TagOptions
 from portraitdata.commands.takedown import run_takedown
 from portraitdata.restoration.index import taggers
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.index.tag_journal import JOURNAL
+from portraitdata.restoration.index.tag_journal import JOURNAL, TagJournal
 from portraitdata.restoration.index.taggers import build_tagger
 from portraitdata.restoration.index.tagging import SquarePictures, tag_index
+from portraitdata.restoration.index.takedown_list import read_takedown_list
 from portraitdata.storage.single_run import only_run
+from tests.support.synthetic_build import write_synthetic_build
 
 
 class Brightness:
@@ -169,6 +174,50 @@ def test_a_build_that_is_continued_lets_be_the_tags_of_a_run_that_did_not_end(in
     tagger = Brightness()
     tag_index(index, tagger, "b", batch=2)
     assert tagger.batches == [1]
+
+
+def test_an_index_that_is_made_again_keeps_its_tags(index):
+    tag_index(index, Brightness(), "b")
+    photographs = index.parent / "photographs"
+    save_picture(Picture(torch.full((3, 12, 10), 0.9)), photographs / "0.png")
+    run_portrait_index(PortraitIndexOptions(photographs, output=index, no_faces=True, workers=1))
+    assert pq.read_table(index / "images.parquet")["tags"].to_pylist() == [None, *TAGS[1:]]
+
+
+def test_shards_that_are_made_again_keep_their_tags_and_their_takedowns(tmp_path):
+    """Even if the run is killed between."""
+    folder = write_synthetic_build(tmp_path / "build", people=3, portraits=2, size=48)
+    shards, config = folder / "shards", BuildConfig(output=folder, sources=(LocalSource("local", tmp_path),))
+    tag_index(shards, Brightness(), "b")
+    uid = PortraitIndex.read(shards).uid(2)
+    run_takedown(TakedownOptions(shards, uid=[uid]))
+    before = {row["uid"]: row["tags"] for row in pq.read_table(shards / "images.parquet").to_pylist()}
+    with only_run(shards), pytest.raises(OSError, match="Another run works at"):
+        start_again(folder, "shards")
+    assert (shards / "images.parquet").is_file()
+    for _ in range(2):
+        start_again(folder, "shards")
+        assert not shards.exists()
+    write_shards(config)
+    after = {row["uid"]: row["tags"] for row in pq.read_table(shards / "images.parquet").to_pylist()}
+    assert after == before
+    assert any(after.values())
+    assert [row.uid for row in read_takedown_list(shards / "takedown.csv")] == [uid]
+    assert not (folder / TAGS_FILE).exists()
+
+
+def test_a_tagging_that_did_not_end_is_not_forgotten_by_a_build(tmp_path):
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / JOURNAL).write_text('{"tagger": "b"}\n')
+    with pytest.raises(ValueError, match=r"A run of `portraitdata tag .*shards` did not end .* finish it first"):
+        start_again(tmp_path, "split")
+
+
+@pytest.mark.parametrize("text", ['{"uid": "a", "tags": []}\n', "[]\n", "none\n", '{"tagger": "b"}\n{}\n'])
+def test_what_holds_no_tags_of_a_run_is_refused_in_a_sentence(tmp_path, text):
+    (tmp_path / JOURNAL).write_text(text)
+    with pytest.raises(ValueError, match=r"holds no tags of a run that did not end \(.*\); delete it"):
+        TagJournal(tmp_path / JOURNAL, "b")
 
 
 def test_a_table_that_was_written_anew_meanwhile_stays(index):

@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import tarfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,11 @@ import pytest
 import torch
 
 from faceops.images.files import Picture, load_picture, save_picture
+from portraitdata.builder.build import build as run_build
+from portraitdata.builder.build import start_again
 from portraitdata.builder.checks.verification import verify_index
+from portraitdata.builder.config_file import read_config
+from portraitdata.builder.engines import InThisProcess
 from portraitdata.builder.layout import funnel, read_stage
 from portraitdata.builder.takedown.archive_rewriting import blank_members, rewrite_without
 from portraitdata.builder.takedown.removal import JOURNAL_FILE, finish
@@ -111,14 +116,17 @@ def test_stages_of_the_build(build):
             assert sha256(data).hexdigest() == row["sha256"]
 
 
-def test_copies_that_the_build_dropped_go_as_well(build):
+@pytest.mark.parametrize(("settings", "bits"), [("", 0b1011), ("duplicates: {hamming_at_most: 12}\n", 0xFFF)])
+def test_copies_that_the_build_dropped_go_as_well(build, settings, bits):
+    with (build / "config.yaml").open("a") as file:
+        file.write(settings)
     uid = person(build / "shards")[0]
     path = build / "50_deduplicate/images.parquet"
     table = pq.read_table(path)
     rows = table.to_pylist()
     look = next(row["phash"] for row in rows if row["uid"] == uid)
     copy = next(row for row in rows if row["reason"] == "equal file")
-    copy["phash"] = look ^ 0b1011
+    copy["phash"] = look ^ bits
     copy["reason"] = "near-duplicate"
     stranger = next(row for row in rows if row["reason"] == "equal file")
     stranger["phash"] = look  # alike by chance, and the same file as a photograph of somebody else
@@ -375,3 +383,17 @@ def test_a_person_goes_by_a_photograph_of_hers(assets, tmp_path, capsys):
     save_picture(Picture(torch.rand(3, 64, 64)), tmp_path / "noise.png")
     with pytest.raises(ValueError, match=r"No face was found in .*noise\.png"):
         run_takedown(TakedownOptions(tmp_path / "index", like=tmp_path / "noise.png", **search))
+
+
+def test_a_takedown_that_did_not_end_is_not_forgotten_by_a_build(build):
+    uid = person(build / "shards")[0]
+    journal = build / "shards" / JOURNAL_FILE
+    journal.write_text(json.dumps({"rows": [TakenDown(uid)._asdict()], "files": []}))
+    config = replace(read_config(build / "config.yaml"), output=build)
+    with pytest.raises(ValueError, match=r"A run of `portraitdata takedown .*shards` did not end .* finish it first"):
+        run_build(config, InThisProcess(), "split")
+    assert journal.is_file()
+    assert len(contents(build / "shards")) == 15
+    assert run_takedown(TakedownOptions(build / "shards")) == 0
+    start_again(build, "shards")
+    assert not (build / "shards").exists()

@@ -1,6 +1,7 @@
 import re
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from portraitdata.commands.index_options import PortraitIndexOptions
 from portraitdata.commands.portrait_index import run_portrait_index
 from portraitdata.commands.verify import run_verify
 from portraitdata.exemplars.index import ExemplarIndex
+from portraitdata.restoration.index.portrait_index import PortraitIndex
 from tests.support.synthetic_build import write_synthetic_build
 
 
@@ -102,6 +104,25 @@ def test_a_person_on_both_sides(index, capsys):
     err = capsys.readouterr().err
     assert "above 0.45: one person on both sides." in err
     assert "--from-stage split` makes the split again" in err
+
+
+def test_people_are_told_apart_as_by_the_run_that_made_the_index(index, tmp_path):
+    """An index that is of no build says itself above which similarity a split parts nobody."""
+    alone = shutil.copytree(index, tmp_path / "alone")
+    table = pq.read_table(alone / "faces.parquet")
+    vectors = np.array(table["embedding"].to_pylist(), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    other = vectors[-1] - (vectors[-1] @ vectors[0]) * vectors[0]
+    vectors[-1] = 0.7 * vectors[0] + 0.51**0.5 * other / np.linalg.norm(other)
+    column = pa.array([row.astype(np.float16) for row in vectors], table.schema.field("embedding").type)
+    table = table.set_column(table.column_names.index("embedding"), "embedding", column)
+    pq.write_table(table, alone / "faces.parquet")
+    read = PortraitIndex.read(alone)
+    assert (read.images["split"][0].as_py(), read.images["split"][-1].as_py()) == ("train", "test")
+    for threshold, expected in ((None, 1), (0.6, 1), (0.8, 0)):
+        replace(read, split_threshold=threshold).write(alone)
+        assert PortraitIndex.read(alone).split_threshold == threshold
+        assert sum("one person on both sides" in line for line in problems(alone)) == expected
 
 
 def test_problems_are_printed_as_they_are_found_and_bytes_are_read_last(index, monkeypatch, capsys):

@@ -1,13 +1,16 @@
 """The whole build: stage after stage, from wherever the last run ended."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from faceops.progress.display import tracked
 from portraitdata.builder.config import BuildConfig, StageName
 from portraitdata.builder.config_file import changes, write_config
 from portraitdata.builder.engines import Engine
+from portraitdata.builder.kept_tags import set_tags_aside
 from portraitdata.builder.layout import (
+    CONFIG_FILE,
     DOWNLOAD,
     FACES,
     FACES_IMAGES,
@@ -15,8 +18,10 @@ from portraitdata.builder.layout import (
     INDEX,
     PLAN_FILE,
     QUALITY,
+    SHARDS,
     SINGLE_FILE,
     STAGES,
+    TAKEDOWN_FILE,
     part_files,
     part_path,
 )
@@ -26,6 +31,7 @@ from portraitdata.builder.stages.deduplicate import deduplicate
 from portraitdata.builder.stages.mine_pairs import mine_pairs
 from portraitdata.builder.stages.split_people import split_images
 from portraitdata.builder.stages.write_shards import write_shards
+from portraitdata.builder.takedown.removal import JOURNAL_FILE
 from portraitdata.loading.workers import one_thread
 from portraitdata.restoration.index.tag_journal import JOURNAL
 from portraitdata.storage.places import Place
@@ -56,8 +62,9 @@ def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = No
 
     Raises:
         ChangedConfigError: If the configuration has changed and `from_stage` is not early enough.
-        ValueError: If a source is none, or nothing came through.
-        OSError: If something cannot be read or written, or another run works at the same build.
+        ValueError: If a source is none, nothing came through, or stages that a takedown or a tagging has yet to finish
+            would be done again.
+        OSError: If something cannot be read or written, or another run works at the same build or its index.
     """
     _check_place(config.output)
     clauses, earliest = changes(config)
@@ -72,7 +79,7 @@ def build(config: BuildConfig, engine: Engine, from_stage: StageName | None = No
         for folder in (INDEX, DOWNLOAD, QUALITY, FACES_IMAGES, FACES):
             refuse_unsorted(config.output / folder)
         if from_stage is not None:
-            remove_from(config.output, from_stage)
+            start_again(config.output, from_stage)
         write_config(config)
         partitions = range(plan(config, ["partition"]).num_rows)
         for stage in STAGES:
@@ -83,7 +90,7 @@ def _check_place(output: Place) -> None:
     if output.exists() and not output.is_dir():
         raise ValueError(f"A build is a folder, but {output} is a file.")
     entries = [path for path in output.iterdir() if not is_lock(path.name)] if output.is_dir() else []
-    known = {path.name for path in entries} & {"config.yaml", PLAN_FILE.split("/")[0]}
+    known = {path.name for path in entries} & {CONFIG_FILE, PLAN_FILE.split("/")[0], TAKEDOWN_FILE}
     if entries and not known:
         raise ValueError(f"{output} holds other things than a build; name a new folder.")
 
@@ -100,6 +107,20 @@ def _do(stage: StageName, config: BuildConfig, engine: Engine, partitions: Seque
     if todo:
         for _ in tracked(engine.run(stage, config, todo), stage, len(todo)):
             pass
+
+
+def start_again(build: Place, stage: StageName) -> None:
+    """Remove what a stage and those after it have written, unless work at the index would be lost with it."""
+    shards = build / SHARDS
+    with only_run(shards) if isinstance(shards, Path) and shards.is_dir() else nullcontext():
+        for name, command in ((JOURNAL_FILE, "takedown"), (JOURNAL, "tag")):
+            if (shards / name).is_file():
+                raise ValueError(
+                    f"A run of `portraitdata {command} {shards}` did not end and would be forgotten; finish it "
+                    f"first, by that command. {shards / name} is what it has left."
+                )
+        set_tags_aside(build)
+        remove_from(build, stage)
 
 
 def remove_from(build: Place, stage: StageName) -> None:

@@ -35,7 +35,7 @@ def candidates(part: dict[str, Any], source: MetadataSource | LocalSource) -> Ba
     constant = defaults | texts | {"partition": part["partition"], "source": source.name}
     batch: Batch = {name: known.get(name, [constant.get(name)] * count) for name in IMAGES_SCHEMA.names}
     batch["uid"] = [
-        uid_of(source.name, url or path, archive)
+        uid_of(source.name, url or path or "", archive)  # a listed image without a URL is dropped by the first stage
         for url, path, archive in zip(batch["url"], batch["path"], batch["archive"], strict=True)
     ]
     batch["licence"] = [licence if licence is not None else source.licence for licence in batch["licence"]]
@@ -57,7 +57,7 @@ def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
     batch = table.to_pydict()
     batch["url"] = [url or "" for url in batch["url"]]
     for ours, name in (("width", "listed_width"), ("height", "listed_height")):
-        batch[name] = [None if side is None else int(side) for side in batch.pop(ours, [None] * part["count"])]
+        batch[name] = [_side(side) for side in batch.pop(ours, [None] * part["count"])]
     for name in ("opt_out", "takedown"):
         if name in batch:
             batch[name] = [bool(value) for value in batch[name]]
@@ -65,6 +65,11 @@ def _listed(part: dict[str, Any], source: MetadataSource) -> Batch:
         if name in batch:
             batch[name] = [None if value is None else str(value) for value in batch[name]]
     return batch
+
+
+def _side(listed: Any) -> int | None:  # noqa: ANN401 (whatever a table holds)
+    missing = listed is None or listed != listed  # as NaN is, which pandas writes for what is missing
+    return None if missing else int(listed)
 
 
 def _rows(path: Place, start: int, count: int, wanted: dict[str, str]) -> pa.Table:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from zlib import crc32
@@ -25,6 +25,8 @@ from portraitdata.degradation.presets import ClassicalPreset, Preset, preset_of
 from portraitdata.degradation.record_files import RecordedPicture, read_records, write_records
 
 DEFAULT_SCALE = 4
+
+_DEFAULTS = {field.name: field.default for field in fields(DegradeOptions)}
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,16 @@ def draws_of(options: DegradeOptions) -> Draws:
     """Where the records of a command come from.
 
     Raises:
-        ValueError: If an option would fail for every picture.
+        ValueError: If an option would fail for every picture, or one is given that records leave nothing to decide.
         OSError: If the file of records to apply cannot be read.
     """
+    if options.replay is not None:
+        given = [name for name in ("preset", "scale", "seed", "sharpen") if getattr(options, name) != _DEFAULTS[name]]
+        if given:
+            raise ValueError(
+                f"Records say all that is done to a picture, so that --replay does not go with "
+                f"--{', --'.join(given)}; leave out one or the other."
+            )
     preset = preset_of(options.preset)
     if options.sharpen:
         preset = replace(preset, sharpen_probability=1.0)

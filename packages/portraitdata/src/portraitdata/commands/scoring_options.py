@@ -22,7 +22,7 @@ class DegradeOptions:
         seed: Random seed; the degradation of an image depends on it and on the image's name.
         sharpen: Sharpen every image first, as Real-ESRGAN does.
         records: File to write, with one JSON line per image of the degradation applied.
-        replay: File of records to apply instead of drawing; preset, scale, seed and sharpen are then ignored.
+        replay: File of records to apply instead of drawing; not with preset, scale, seed or sharpen.
         overwrite: Replace existing results.
         max_memory: Limit of the memory for an image in gigabytes; half of the machine's by default.
 

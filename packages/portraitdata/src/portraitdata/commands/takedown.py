@@ -48,7 +48,8 @@ def run_takedown(options: TakedownOptions) -> int:
             _say(finish(index))
             say(f"{index}: the takedown that was interrupted is finished")
         tables = read_index_tables(index)
-        done = {row.uid for row in taken_down_of(index)}
+        # an image that is listed may be back, in an index that was made again without the list
+        done = {row.uid for row in taken_down_of(index)} - set(tables.images["uid"].to_pylist())
         found = [entry for entry in _found(tables, build, options, done) if entry.uid not in done]
         copies = [] if build is None else copies_in_build(build, [entry.uid for entry in found])
         rows = taken_down_rows([*(entry.uid for entry in found), *copies], tables, build, options.reason, options.date)

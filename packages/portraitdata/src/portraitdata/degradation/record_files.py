@@ -31,13 +31,15 @@ def write_records(pictures: Iterable[RecordedPicture], path: Path) -> None:
 
 
 def read_records(path: Path) -> dict[str, RecordedPicture]:
-    """Read a file of records, by name; ValueError if a line is no record; the line is named."""
+    """Read a file of records, by name; ValueError if a line is no record, which it names. Blank lines do not count."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no file of degradation records ({error}).") from error
     pictures = {}
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             content = parse_json(line)
             name, top, left = str(content["name"]), int(content["top"]), int(content["left"])

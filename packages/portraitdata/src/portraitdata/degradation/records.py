@@ -206,4 +206,6 @@ def _read(kind: type, content: object) -> Any:  # noqa: ANN401 (an instance of `
         if choices and values[field.name] not in choices:
             known = ", ".join(choices)
             raise ValueError(f"{field.name} of a {kind.__name__} is one of {known}, got {values[field.name]!r}.")
+    if values.get("scale", 1) < 1:
+        raise ValueError(f"scale of a {kind.__name__} is 1 or more, got {values['scale']}.")
     return kind(**values)

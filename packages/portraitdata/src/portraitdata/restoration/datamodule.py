@@ -195,7 +195,7 @@ class RestorationDataModule(LightningDataModule):
         )
 
     def _paired(self, folder: Path) -> PairedImages:
-        pairs = PairedImages(folder, scale=self.scale)
+        pairs = PairedImages(folder)  # of any magnification: a restorer enlarges the input to the truth
         if self.references and pairs.has_references:
             pairs.detector = build_detector(self.detector)
         return pairs

@@ -116,10 +116,13 @@ class SmallPhotographs(UserWarning):
     """Photographs that are too small and were left out."""
 
 
-def large_enough(index: PortraitIndex, split: Split, size: int) -> NDArray[np.int64]:
+def large_enough(index: PortraitIndex, split: Split, size: int, otherwise: str = "") -> NDArray[np.int64]:
     """Numbers of the photographs of a split whose sides have at least `size` pixels.
 
     Warns once, with a count, if some are left out.
+
+    Args:
+        otherwise: What else than a smaller size helps if none is left; ends the sentence.
 
     Raises:
         ValueError: If none is left.
@@ -131,7 +134,7 @@ def large_enough(index: PortraitIndex, split: Split, size: int) -> NDArray[np.in
     if not kept:
         raise ValueError(
             f"All {len(numbers)} photographs of {index.root} have a side of fewer than {size} pixels; give a smaller "
-            'size, or small="enlarge".'
+            f"size{otherwise}."
         )
     if len(kept) < len(numbers):
         warnings.warn(

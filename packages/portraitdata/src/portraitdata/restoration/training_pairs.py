@@ -114,7 +114,7 @@ class RestorationPairs(Dataset[RestorationItem]):
         self.grey, self.close_up = grey, close_up
         self._items = PortraitItems(size, scale, preset, degrade_on)
         self._windows = PhotographWindows(opened, cache)
-        self._numbers = large_enough(opened, split, size if small == "skip" else 1)
+        self._numbers = large_enough(opened, split, size if small == "skip" else 1, ', or small="enlarge"')
         chances = ReferenceChances(self_reference, stranger, hide_parts, alteration)
         side = checked_reference_size(reference_size)
         self._references = TrainingReferences(self._windows, self._numbers, chances, side)

@@ -40,11 +40,21 @@ def make_folder(place: Place) -> None:
 
 
 def remove_folder(place: Place) -> None:
-    """Remove a folder with all that is in it, if it is there."""
-    if isinstance(place, Path):
-        shutil.rmtree(place, ignore_errors=True)
-    else:
+    """Remove a folder with all that is in it, if it is there; of a link the folder it leads to is emptied and stays.
+
+    Raises:
+        OSError: If something in it cannot be removed.
+    """
+    if not isinstance(place, Path):
         place.remove_folder()
+    elif place.is_symlink():
+        for inner in place.iterdir() if place.is_dir() else ():
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner)
+            else:
+                inner.unlink()
+    elif place.exists():
+        shutil.rmtree(place)
 
 
 def remove_file(place: Place) -> None:

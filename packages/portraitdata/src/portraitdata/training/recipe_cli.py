@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar, TQDMProgressBar
+from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -34,6 +34,7 @@ from portraitdata.training.replicas import refuse_sharding
 from portraitdata.training.resuming import LAST, resume, run_folder
 from portraitdata.training.stated_hyperparameters import StatedHyperparameters
 from portraitdata.training.termination import TerminationNote
+from portraitdata.training.timely_checkpoints import TimelyCheckpoints
 from portraitdata.training.whole_checkpoints import WholeCheckpoints, clear_half_written
 
 TERMINATED = 128 + signal.SIGTERM
@@ -84,7 +85,7 @@ class RecipeCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the groups ``checkpoint`` and ``predictions``."""
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(TimelyCheckpoints, "checkpoint")
         parser.set_defaults({"checkpoint.save_last": True})
         parser.add_lightning_class_args(PredictionFolder, "predictions")
 

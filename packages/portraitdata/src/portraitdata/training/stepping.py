@@ -31,6 +31,18 @@ def refuse_scaled_losses(module: LightningModule) -> None:
         )
 
 
+def check_stepping(accumulate: int, max_grad_norm: float) -> None:
+    """Refuse what trains nothing.
+
+    Raises:
+        ValueError: If no batch makes a step, or every gradient is scaled to nothing.
+    """
+    if accumulate < 1:
+        raise ValueError(f"accumulate is the number of batches per step, at least 1, got {accumulate}.")
+    if not max_grad_norm > 0:
+        raise ValueError(f"max_grad_norm must be above 0, got {max_grad_norm}; inf scales no gradient down.")
+
+
 def planned_steps(module: LightningModule, accumulate: int) -> int:
     """Steps of a run that accumulates so many batches by hand, of which Lightning does not know.
 

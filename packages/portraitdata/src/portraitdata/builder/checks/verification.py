@@ -60,7 +60,7 @@ def verify_index(folder: Path, deep: bool = False, tell: Callable[[str], None] |
 
     add(table_problems(tables))
     cross = cross_split(tables)
-    torn = people_problems(cross, split_threshold(folder))
+    torn = people_problems(cross, split_threshold(folder, tables))
     add(torn)
     add(_file_problems(folder, tables, rows, deep))
     largest = None if cross is None else float(cross.cosine.max())
@@ -105,11 +105,13 @@ def taken_down_of(folder: Path) -> list[TakenDown]:
     return [row for place in (folder, build) if place is not None for row in read_takedown_list(place / LIST_FILE)]
 
 
-def split_threshold(folder: Path) -> float:
-    """Similarity above which two faces must not be on both sides: that of the build, else that of pairs."""
+def split_threshold(folder: Path, tables: IndexTables) -> float:
+    """Similarity above which two faces must not be on both sides: of the build, else of the index, else of pairs."""
     build = build_of(folder)
     facts = None if build is None else read_split_facts(build)
-    return PAIR_THRESHOLD if facts is None else facts.threshold
+    if facts is not None:
+        return facts.threshold
+    return PAIR_THRESHOLD if tables.split_threshold is None else tables.split_threshold
 
 
 def _strays(folder: Path, tables: IndexTables) -> list[str]:

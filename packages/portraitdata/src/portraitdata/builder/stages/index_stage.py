@@ -72,6 +72,8 @@ class Index:
     def _why(self, batch: Batch, row: int, seen: set[str]) -> Drop | None:
         if self._takedown.apply(batch, row, self.name):
             return None
+        if batch["url"][row] == "":  # before the next, since all of these have one uid
+            return Drop("no URL")
         if batch["uid"][row] in seen:
             return Drop(LISTED_TWICE)
         seen.add(batch["uid"][row])
@@ -87,8 +89,6 @@ class Index:
         return None if fits(width, height, self._rule) else wrong_size(width, height)
 
     def _listed(self, batch: Batch, row: int) -> Drop | None:
-        if not batch["url"][row]:
-            return Drop("no URL")
         width, height = batch["listed_width"][row], batch["listed_height"][row]
         if width is None or height is None or may_fit(width, height, self._rule):
             return None

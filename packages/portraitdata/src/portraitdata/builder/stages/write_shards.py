@@ -10,6 +10,7 @@ from faceops.images.picture_files import READABLE_SUFFIXES
 from portraitdata.builder.candidates import Batch
 from portraitdata.builder.config import BuildConfig
 from portraitdata.builder.image_bytes import ImageBytes
+from portraitdata.builder.kept_tags import TAGS_FILE, tags_set_aside
 from portraitdata.builder.layout import IMAGES_SCHEMA, KEPT, SHARDS, SPLIT, SPLIT_PAIRS_FILE, read_stage
 from portraitdata.builder.part_names import numbered
 from portraitdata.builder.stages.download_stage import add_member
@@ -17,7 +18,8 @@ from portraitdata.builder.stages.mine_pairs import embedding_matrix, kept_faces,
 from portraitdata.exemplars.sources.tars import tar_members
 from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.index.portrait_index import PortraitIndex
-from portraitdata.restoration.index.schemas import FACES, PAIRS, read_table
+from portraitdata.restoration.index.schemas import FACES, IMAGES_OPTIONAL, PAIRS, read_table
+from portraitdata.restoration.index.takedown_list import LIST_FILE
 from portraitdata.storage.places import Place
 from portraitdata.storage.writing import make_folder, remove_file, writing
 
@@ -51,9 +53,14 @@ def write_shards(config: BuildConfig) -> None:
             places[PurePosixPath(member.path).stem] = member.path, archive.name, member.offset, member.size
     for left in [path for path in folder.glob("images-*.tar") if path not in archives]:
         remove_file(left)
+    listed = config.output / LIST_FILE
+    if listed.is_file():  # for copies of the index that were made before
+        with writing(folder / LIST_FILE) as file:
+            file.write(listed.read_bytes())
     # the index lies in the folder of its archives, wherever that is
     for name, table in _portrait_index(config, batch, places).stored(".").items():
         write_parquet(table, folder / name)
+    remove_file(config.output / TAGS_FILE)
 
 
 def _write_tar(archive: Place, batch: Batch, rows: range, files: ImageBytes) -> None:
@@ -84,6 +91,10 @@ def _portrait_index(config: BuildConfig, batch: Batch, places: dict[str, tuple[s
         name: pa.array(batch[name], IMAGES_SCHEMA.field(name).type) for name in ("uid", "width", "height", *CARRIED)
     }
     images = pa.table({**columns, **carried, "split": [split_of[uid] for uid in batch["uid"]]})
+    tags = tags_set_aside(config.output)
+    if tags:
+        column = pa.array([tags.get(uid) for uid in batch["uid"]], IMAGES_OPTIONAL.field("tags").type)
+        images = images.append_column("tags", column)
     faces = kept_faces(config)
     embeddings = embedding_matrix(faces)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel(), pa.float16()), embeddings.shape[1])

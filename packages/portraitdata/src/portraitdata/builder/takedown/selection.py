@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from faceops.detection.detector import Detector
 from faceops.images.files import load_picture
 from faceops.recognition.identity import IdentityNetwork, embed
-from portraitdata.builder.layout import DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
+from portraitdata.builder.config_file import read_config
+from portraitdata.builder.layout import CONFIG_FILE, DEDUPLICATE, FACES, FACES_IMAGES, INDEX, read_stage
 from portraitdata.exemplars.index import ExemplarIndex, Photograph
 from portraitdata.restoration.index.schemas import face_name
 from portraitdata.restoration.index.similar_faces import connected
@@ -24,7 +25,7 @@ NEAR_DUPLICATE = "near-duplicate"
 """Reason of the images that a build drops because they look like another."""
 
 HAMMING = 8
-"""Bits of 64 in which the perceptual hashes of a photograph and of its copy differ at most."""
+"""Bits of 64 in which the hashes of a photograph and of its copy differ at most; more where the build allows more."""
 
 
 class KnownFaces(NamedTuple):
@@ -135,13 +136,14 @@ def copies_in_build(build: Path, uids: Iterable[str]) -> list[str]:
     columns = ["uid", "sha256", "phash", "reason"]
     rows = [row for folder in (FACES_IMAGES, DEDUPLICATE) for row in read_stage(build, folder, columns).to_pylist()]
     wanted = set(uids)
+    at_most = max(HAMMING, read_config(build / CONFIG_FILE).duplicates.hamming_at_most)
     hashes, looks = ({row[name] for row in rows if row["uid"] in wanted} - {None} for name in ("sha256", "phash"))
 
     def is_copy(row: dict) -> bool:
         if row["sha256"] in hashes:
             return True
         known = row["reason"] == NEAR_DUPLICATE and row["phash"] is not None
-        return known and any((row["phash"] ^ look).bit_count() <= HAMMING for look in looks)
+        return known and any((row["phash"] ^ look).bit_count() <= at_most for look in looks)
 
     return sorted({row["uid"] for row in rows if is_copy(row)} - wanted)
 

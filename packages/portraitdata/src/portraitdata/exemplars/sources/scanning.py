@@ -1,6 +1,7 @@
 """From files that may be photographs of somebody to the rows of an index."""
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +158,8 @@ def attributed(
 ) -> tuple[list[Photograph], list[Skipped]]:
     """Give candidates the identity and split of a table; those of which it says nothing are left out.
 
-    A table may name files from any folder of their path on: ``ada/1.jpg`` is ``photos/ada/1.jpg``.
+    A table may name files from any folder of their path on: ``ada/1.jpg`` is ``photos/ada/1.jpg``, unless another file
+    is called so, too; then nothing is known of either.
 
     Raises:
         ValueError: If no file of the table is there, or a split has an unknown name.
@@ -165,12 +167,18 @@ def attributed(
     kept: list[Photograph] = []
     skipped: list[Skipped] = []
     found: set[str] = set()
-    for row in candidates:
-        name = _listed_name(row.path, table)
+    names = [_listed_name(row.path, table) for row in candidates]
+    whole = {row.path for row in candidates}
+    shortened = Counter(name for row, name in zip(candidates, names, strict=True) if name != row.path)
+    for row, name in zip(candidates, names, strict=True):
         if name is None:
             skipped.append(Skipped(row.path, f"{row.path} is not listed in {table_name}."))
             continue
         found.add(name)
+        if name != row.path and (shortened[name] > 1 or name in whole):
+            reason = f"{table_name} lists {name}, as several files are called; name their folders there, too."
+            skipped.append(Skipped(row.path, f"{row.path}: {reason}"))
+            continue
         given = table[name]
         split = known_split(given.split or "unused", f"{name} in {table_name}")
         kept.append(row._replace(identity=given.identity, split=split))

@@ -32,7 +32,7 @@ def tar_members(archive: Place) -> list[Photograph]:
     """Pictures in a tar archive and where their bytes lie; the folder of each is taken for the person it shows.
 
     Raises:
-        ValueError: If it is compressed or no tar archive.
+        ValueError: If it is compressed or no tar archive, or the name of a picture leads out of a folder.
     """
     rows = []
     try:
@@ -40,6 +40,11 @@ def tar_members(archive: Place) -> list[Photograph]:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if member.isreg() and path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith("."):
+                    if path.is_absolute() or ".." in path.parts:
+                        raise ValueError(
+                            f"{archive} has a member {member.name!r}, whose name leads out of the folder that it is "
+                            "put into; pack the archive anew, with names relative to one folder."
+                        )
                     place = member.offset_data, member.size
                     rows.append(Photograph(str(path), archive.name, *place, path.parent.name, "unused", 0, 0))
     except tarfile.ReadError as error:

@@ -62,6 +62,8 @@ class PortraitIndex:
     pairs: pa.Table = field(default_factory=PAIRS.empty_table)
     note: str = ""
     """Remark for whoever reads the index later."""
+    split_threshold: float | None = None
+    """Similarity above which no two faces are on both sides of the split; None where nothing says so."""
 
     def __post_init__(self) -> None:
         tables = conform_tables(self.images, self.faces, self.pairs)
@@ -170,6 +172,8 @@ class PortraitIndex:
             root: Folder of the photographs, seen from that of the index.
         """
         metadata = {"version": VERSION, "root": root, "note": self.note}
+        if self.split_threshold is not None:
+            metadata["split_threshold"] = self.split_threshold
         facts = {**(self.images.schema.metadata or {}), METADATA_KEY: json.dumps(metadata).encode()}
         images = self.images.replace_schema_metadata(facts)
         return {"pairs.parquet": self.pairs, "faces.parquet": self.faces, "images.parquet": images}
@@ -199,7 +203,7 @@ class PortraitIndex:
         where = photographs_root(metadata["root"], folder, folder, root)
         faces, pairs = read_faces_and_pairs(folder)
         try:
-            index = cls(where, images, faces, pairs, metadata["note"])
+            index = cls(where, images, faces, pairs, metadata["note"], metadata.get("split_threshold"))
         except ValueError as error:
             raise ValueError(f"{folder} is no portrait index that can be used: {error}") from error
         for column in ("path", "archive"):

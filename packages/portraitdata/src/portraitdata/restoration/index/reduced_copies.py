@@ -87,7 +87,8 @@ def _refuse_others(target: Path, files: Sequence[Photograph]) -> None:
 
 
 def _copies(target: Path, path: str) -> list[Path]:
-    return [target / name for name in copy_names(path) if (target / name).is_file()]
+    # a picture called a.jpg has one name for both kinds of copies
+    return [target / name for name in dict.fromkeys(copy_names(path)) if (target / name).is_file()]
 
 
 def _origin(root: Path, file: Photograph, side: int) -> Origin:
@@ -107,7 +108,7 @@ def copy_part(root: Path, target: Path, side: int, files: Sequence[Photograph]) 
 
 def _copy(data: bytes, name: str, target: Path, side: int) -> None:
     for earlier in _copies(target, name):
-        earlier.unlink()
+        earlier.unlink(missing_ok=True)  # a.JPG and a.jpg may be one file
     same, reduced = (target / copy for copy in copy_names(name))
     reduced.parent.mkdir(parents=True, exist_ok=True)
     raster = decode_raster(data, name)

@@ -21,6 +21,8 @@ class IndexTables(NamedTuple):
     images: pa.Table
     faces: pa.Table
     pairs: pa.Table
+    split_threshold: float | None = None
+    """As of `PortraitIndex`."""
 
 
 def read_index_tables(folder: Path) -> IndexTables:
@@ -34,7 +36,8 @@ def read_index_tables(folder: Path) -> IndexTables:
     metadata = stored_metadata(images, METADATA_KEY, VERSION, folder, "portrait-index")
     conformed, faces, pairs = conform_tables(images, *read_faces_and_pairs(folder))
     root = Path(os.path.normpath(folder / metadata["root"]))
-    return IndexTables(root, conformed.replace_schema_metadata(images.schema.metadata), faces, pairs)
+    conformed = conformed.replace_schema_metadata(images.schema.metadata)
+    return IndexTables(root, conformed, faces, pairs, metadata.get("split_threshold"))
 
 
 def build_of(folder: Path) -> Path | None:

@@ -19,7 +19,7 @@ class TagJournal:
         tagger: Name of who finds the tags.
 
     Raises:
-        ValueError: If the file holds tags of another tagger.
+        ValueError: If the file holds tags of another tagger, or something else.
         OSError: If it cannot be read or written.
     """
 
@@ -43,15 +43,21 @@ class TagJournal:
 
     def _read(self, tagger: str) -> None:
         head, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        earlier = parse_json(head)["tagger"] if lines else tagger
+        try:
+            earlier = parse_json(head)["tagger"] if lines else tagger
+            for line in lines[:-1]:  # what follows the last line break is nothing, or half a line
+                row = parse_json(line)
+                self.found[row["uid"]] = row["tags"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path} holds no tags of a run that did not end ({error}); delete it, and the photographs are "
+                "tagged anew."
+            ) from error
         if earlier != tagger:
             raise ValueError(
                 f"{self.path} holds tags that {earlier} has found in a run that did not end; continue with it, or "
                 "delete the file."
             )
-        for line in lines[:-1]:  # what follows the last line break is nothing, or half a line
-            row = parse_json(line)
-            self.found[row["uid"]] = row["tags"]
 
 
 def _lines(found: Mapping[str, Sequence[str]]) -> str:

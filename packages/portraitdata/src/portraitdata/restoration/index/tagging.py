@@ -107,11 +107,11 @@ def tag_index(
     with only_run(folder):
         index = PortraitIndex.read(folder)
         journal = TagJournal(folder / JOURNAL, name)
-        done = journal.found.keys() | (() if again else _known(read_table(images)).keys())
+        done = journal.found.keys() | (() if again else known_tags(read_table(images)).keys())
         pictures = SquarePictures(index, [n for n in range(len(index)) if index.uid(n) not in done], tagger.side)
         left_out = _find_tags(pictures, tagger, journal, batch, workers, device)
         table = read_table(images)  # as it is now: it may have been written anew in these hours
-        known = _known(table)
+        known = known_tags(table)
         _write(table, known | journal.found, images)
         journal.path.unlink()
     return Tagging(len(journal.found), len(known.keys() - journal.found.keys()), left_out)
@@ -147,7 +147,8 @@ def split_tags(text: str) -> list[str]:
     return [tag.strip() for tag in text.split(",") if tag.strip()]
 
 
-def _known(table: pa.Table) -> dict[str, list[str]]:
+def known_tags(table: pa.Table) -> dict[str, list[str]]:
+    """Tags in the table of images of an index, by uid; without photographs that have none."""
     if "tags" not in table.column_names:
         return {}
     rows = zip(table["uid"].to_pylist(), table["tags"].to_pylist(), strict=True)
