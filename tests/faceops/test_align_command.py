@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from faceops.commands import align as align_command
@@ -20,6 +21,7 @@ from faceops.geometry.pasting import paste
 from faceops.images import one_file
 from faceops.images.files import Picture, load_picture, save_picture
 from faceops.images.picture_files import picture_files
+from faceops.progress.verbosity import VERBOSITY, Verbosity
 from faceops.recognition.identity_networks.encoder import FaceEncoder, InputConvention
 
 
@@ -227,3 +229,72 @@ def test_embeddings_that_are_not_finite_are_not_written(pictures, tmp_path, monk
     with pytest.raises(ValueError, match=r"people\.npz is not written: some embeddings are not finite"):
         run_embed(EmbedOptions([pictures / "a.png"], output=tmp_path / "people.npz"))
     assert not (tmp_path / "people.npz").exists()
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(pictures, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/deep").write_text("")
+    (pictures / "deep").mkdir()
+    (pictures / "b.png").rename(pictures / "deep/b.png")
+    with pytest.raises(ValueError, match="file is a file, but a folder is needed there"):
+        run_embed(EmbedOptions([pictures], output=tmp_path / "file/x/faces.npz"))
+    with pytest.raises(ValueError, match="file is a file, but a folder is needed there"):
+        run_align(AlignOptions([pictures], output=tmp_path / "file/x"))
+    with pytest.raises(ValueError, match="deep is a file, but a folder is needed there"):
+        run_align(AlignOptions([pictures], output=tmp_path / "out", recursive=True))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["deep"]
+
+
+def test_warnings_are_sentences_about_a_picture(pictures, tmp_path, capsys):
+    for name in ("d", "e"):
+        values = np.full((64, 80, 3), 1.2, np.float32)
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, photometric="rgb")
+    files = [tmp_path / "d.tif", tmp_path / "e.tif"]
+    assert run_align(AlignOptions(files, output=tmp_path / "out", size=16)) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}: Floats from 1.2 to 1.2 are clipped to 0 and 1." for file in files
+    ]
+    before = VERBOSITY.set(Verbosity.QUIET)
+    try:
+        assert run_align(AlignOptions(files, output=tmp_path / "quiet", size=16)) == 0
+    finally:
+        VERBOSITY.reset(before)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_closed_stdout_is_no_failure_of_a_picture(pictures, tmp_path, monkeypatch, capsys):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises(BrokenPipeError):
+        run_align(AlignOptions([pictures / "a.png"], output=tmp_path / "out", size=16))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_crops_that_an_earlier_run_has_left_are_named(pictures, tmp_path, monkeypatch, capsys, largest):
+    options = AlignOptions([pictures / "a.png"], output=tmp_path, size=16, largest=largest, overwrite=True)
+    assert run_align(options) == 0
+    assert "from before" not in capsys.readouterr().err
+    for count in (1, 0):
+        monkeypatch.setattr(
+            align_command,
+            "build_detector",
+            lambda name, threshold=None, count=count: lambda images: two_faces(images).select(torch.arange(count)),
+        )
+        run_align(options)
+        left = [line for line in capsys.readouterr().err.splitlines() if "is there from before" in line]
+        wanted = ["a.png"][count:] if largest else ["a_1.png", "a_2.png"][count:]
+        assert [line.split(": ")[1].split(" is ")[0] for line in left] == [str(tmp_path / name) for name in wanted]
+
+
+def test_a_name_as_long_as_names_can_be_has_crops(pictures, tmp_path):
+    long = (pictures / "a.png").rename(pictures / ("a" * 251 + ".png"))
+    assert run_align(AlignOptions([long], output=tmp_path / "out", size=16)) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a" * 245 + "_1.png", "a" * 245 + "_2.png"]
+    other = pictures / ("a" * 250 + "b.png")
+    other.write_bytes(long.read_bytes())
+    with pytest.raises(ValueError, match="would have the same names; align them apart"):
+        run_align(AlignOptions([long, other], output=tmp_path / "out", size=16, overwrite=True))

@@ -12,6 +12,7 @@ from faceops.detection.detectors.any_turn_network import AnyTurnArguments, AnyTu
 from faceops.detection.detectors.any_turn_weights import FILES, save_any_turn
 from faceops.detection.places import places_of
 from faceops.detection.selection import build_detector, build_network
+from faceops.detection.upright_look import FIRST_THRESHOLD, LEAST_THRESHOLD, UprightLook
 from faceops.images.files import load_picture
 from faceops.weights.model_card import WeightsCard
 
@@ -169,3 +170,16 @@ def test_portraits_at_every_turn(assets: Path, turn: int) -> None:
         eyes = faces.landmarks[0, 1] - faces.landmarks[0, 0]
         roll = torch.atan2(eyes[1], eyes[0]).rad2deg().item()
         assert (roll + 90 * turn + 180) % 360 - 180 == pytest.approx(0, abs=15), name
+
+
+def test_no_image_has_no_face() -> None:
+    for find in (build_network("any-turn"), build_detector("any-turn")):
+        assert len(find(torch.rand(0, 3, 64, 64))) == 0
+
+
+@pytest.mark.parametrize(("threshold", "first"), [(0.0, LEAST_THRESHOLD), (0.1, 0.1), (0.5, FIRST_THRESHOLD)])
+def test_what_is_hardly_a_face_is_not_looked_at_whatever_the_threshold(threshold: float, first: float) -> None:
+    detector = build_detector("any-turn", threshold=threshold)
+    assert isinstance(detector, UprightLook)
+    assert isinstance(detector.network, AnyTurn)
+    assert (detector.threshold, detector.network.threshold) == (threshold, first)

@@ -4,6 +4,9 @@ import errno
 import os
 import platform
 import signal
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,9 +99,10 @@ def test_a_killed_process_leaves_nothing_for_long(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     others = {f".b.{machine_name()}-{os.getppid()}.txt", f".c.other{machine_name()}-{child}.txt", f".d.{child}.txt"}
+    (tmp_path / f".e.{machine_name()}-{child}.txt").touch()  # as they were called before
     for name in others:
         (tmp_path / name).touch()
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
     with replacing(tmp_path / "b.txt") as temporary:
         temporary.write_text("whole")
     assert {path.name for path in tmp_path.iterdir()} == others | {"b.txt"}
@@ -132,3 +136,26 @@ def test_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pyte
     with replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
     assert calls == ["file", "replace", "folder"]
+
+
+def test_threads_that_write_one_file(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text(f"{number}")
+            together.wait()
+
+    together = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() in "0123"
+
+
+def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    for mode in (0o600, 0o644):
+        path.chmod(mode)
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode

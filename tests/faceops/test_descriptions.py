@@ -203,3 +203,10 @@ def test_a_result_that_is_not_finite_is_not_written(tmp_path: Path, value: float
     with pytest.raises(ValueError, match=r"a\.png is not written: \d+\.\d\d% of its values are not finite"):
         save_picture(Picture(**values), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_that_says_no_density_has_none(tmp_path: Path, bits: int) -> None:
+    for _ in range(2):
+        save_picture(picture(bits), tmp_path / "a.tif")
+        assert load_picture(tmp_path / "a.tif").description.density is None

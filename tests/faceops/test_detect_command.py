@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 from torch import Tensor
 
@@ -144,3 +146,31 @@ def test_drawings_replace_nothing_unasked(pictures: Path, tmp_path: Path, capsys
     assert (drawn / "dark.png.png").read_text() == "mine"
     assert run_detect(DetectOptions([pictures / "dark.png"], draw=drawn, overwrite=True)) == 0
     assert load_picture(drawn / "dark.png.png").pixels.shape == (3, 40, 60)
+
+
+def test_drawings_that_cannot_be_written_are_refused_before_any_work(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="file is a file, but a folder is needed there"):
+        run_detect(DetectOptions([pictures], draw=tmp_path / "file/x"))
+
+
+def test_warnings_are_sentences_about_a_picture(
+    pictures: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    files = [pictures / "d.tif", pictures / "e.tif"]
+    for file in files:
+        tifffile.imwrite(file, np.full((40, 60, 3), 1.2, np.float32), photometric="rgb")
+    assert run_detect(DetectOptions(files)) == 0
+    wanted = [f"{file}: Floats from 1.2 to 1.2 are clipped to 0 and 1." for file in files]
+    assert capsys.readouterr().err.splitlines() == wanted
+    assert not recwarn.list
+
+
+def test_a_name_as_long_as_names_can_be_has_a_drawing(pictures: Path, tmp_path: Path) -> None:
+    long = (pictures / "bright.png").rename(pictures / ("a" * 251 + ".png"))
+    assert run_detect(DetectOptions([long], draw=tmp_path / "drawn")) == 0
+    assert [file.name for file in (tmp_path / "drawn").iterdir()] == ["a" * 251 + ".png"]
+    other = pictures / ("a" * 251 + ".jpg")
+    other.write_bytes(long.read_bytes())
+    with pytest.raises(ValueError, match="would have the same name; draw them apart"):
+        run_detect(DetectOptions([long, other], draw=tmp_path / "drawn", overwrite=True))

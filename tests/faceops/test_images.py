@@ -481,3 +481,19 @@ def test_header_is_read_without_decoding():
     assert upright_size(open_header(io.BytesIO(data[:60]), "a")) == (7, 5)
     with pytest.raises(ImageFileError):
         decode_raster(data[:60], "a")
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+@pytest.mark.parametrize("suffix", [".tif", ".jpg"])
+def test_what_windows_says_of_a_picture_survives(tmp_path, kind, suffix):
+    title, words = "Großmutter".encode("utf-16-le") + b"\0\0", "family".encode("utf-16-le") + b"\0\0"
+    exif = Image.Exif()
+    exif[0x9C9B] = exif[0x9C9C] = exif[0x9C9D] = exif[0x9C9F] = title
+    exif[0x9C9E], exif[0x4746], exif[0x4749] = words, 4, 75
+    save_picture(
+        decode_picture(encoded(Image.fromarray(SMOOTH), kind, exif=exif.tobytes()), "a"), tmp_path / f"a{suffix}"
+    )
+    with Image.open(tmp_path / f"a{suffix}") as image:
+        found = image.getexif()
+    assert [found[tag] for tag in (0x9C9B, 0x9C9C, 0x9C9D, 0x9C9F)] == [title] * 4
+    assert (found[0x9C9E], found[0x4746], found[0x4749]) == (words, 4, 75)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 import tifffile
 from PIL import Image
 
+from faceops.images import bands
 from faceops.images.coded_colours import PRIMARIES, SRGB_CURVE, icc_profile
-from faceops.images.decoding import open_header, upright_size
+from faceops.images.decoding import decode_raster, open_header, upright_size
 from faceops.images.errors import DamagedImageError, ImageFileError, NotAnImageError, UnsupportedImageError
 from faceops.images.files import Picture, decode_picture, load_picture, save_picture
+from faceops.images.memory_budget import DECODING_BYTES
 from faceops.images.readers import reader_of
 from faceops.images.sample_layout import SampleLayout, sample_layout
 
@@ -413,3 +416,38 @@ def test_damaged_deep_files_give_an_image_or_a_sentence():
                 except ImageFileError:
                     continue
             assert 0 <= picture.pixels.min() <= picture.pixels.max() <= 1
+
+
+@pytest.mark.parametrize("extra", ["assocalpha", "unassalpha", "unspecified"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_grey_of_eight_bits_beside_another_channel(extra, planes):
+    grey = (DEEP[..., 0] >> 8).astype(np.uint8)
+    samples = np.stack([grey, np.full_like(grey, 255)], axis=0 if planes == "separate" else 2)
+    data = tiff(samples, photometric="minisblack", planarconfig=planes, extrasamples=[extra])
+    picture = decode_picture(data, "a")
+    assert (picture.grey, picture.bits) == (True, 8)
+    np.testing.assert_array_equal(levels(picture, 8)[..., :3], three(grey))
+    assert picture.alpha is None if extra == "unspecified" else picture.alpha.min() == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        (np.uint16, {"photometric": "rgb", "extrasamples": ["assocalpha"]}),
+        (np.uint16, {"photometric": "cielab"}),
+        (np.float32, {"photometric": "rgb", "extrasamples": ["assocalpha"]}),
+    ],
+    ids=["associated", "Lab", "floats"],
+)
+def test_a_tiff_is_converted_within_the_memory_that_is_assumed(monkeypatch, dtype, options):
+    monkeypatch.setattr(bands, "BAND_PIXELS", 2**14)  # in place of a larger picture
+    height, width, channels = 400, 500, 4 if "extrasamples" in options else 3
+    data = tiff(np.zeros((height, width, channels), dtype), **options)
+    decode_raster(data, "a")  # imports
+    tracemalloc.start()
+    try:
+        decode_raster(data, "a")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < DECODING_BYTES * height * width

@@ -208,3 +208,8 @@ def test_convention_input_is_bgr(assets: Path, detector: RetinaFace) -> None:
     detector(red)
     handle.remove()
     assert seen[0][0, :, 0, 0].tolist() == [-104, -117, 255 - 123]
+
+
+def test_no_image_has_no_face(tmp_path: Path) -> None:
+    torch.save(RetinaFaceNetwork("mobilenet0.25").state_dict(), tmp_path / "random.pth")
+    assert len(RetinaFace(tmp_path / "random.pth")(torch.rand(0, 3, 64, 64))) == 0

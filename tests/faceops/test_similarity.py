@@ -179,3 +179,20 @@ def test_magnification_of_a_mirror_image_is_no_nan():
 def test_a_factor_must_be_positive():
     with pytest.raises(ValueError, match="positive factor only, got -1"):
         resized(-1.0)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_lmeds_refuses_what_is_not_finite(bad):
+    faces = noisy_faces(2)
+    faces[1, 2, 0] = bad
+    with pytest.raises(ValueError, match="must be finite; those of face 1"):
+        lmeds_similarity(faces, FFHQ_512.tensor())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_lmeds_takes_small_floats(dtype):
+    faces = noisy_faces(2).to(dtype)
+    matrix = lmeds_similarity(faces, FFHQ_512.tensor().to(dtype))
+    assert matrix.dtype == dtype
+    wanted = lmeds_similarity(faces.float(), FFHQ_512.tensor().to(dtype).float())
+    torch.testing.assert_close(matrix, wanted.to(dtype))

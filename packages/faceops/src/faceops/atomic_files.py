@@ -4,6 +4,8 @@ import hashlib
 import os
 import platform
 import re
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
@@ -12,7 +14,7 @@ from pathlib import Path
 LONGEST_NAME = 255
 """Bytes of the longest file name on the usual file systems."""
 
-HALF_WRITTEN = re.compile(r"\..*\.(?P<machine>\w+)-(?P<process>\d+)(\.\w+)?", re.DOTALL)
+HALF_WRITTEN = re.compile(r"\..*\.(?P<machine>\w+)-(?P<process>\d+)(-\d+)?(\.\w+)?", re.DOTALL)
 """Names of the temporary files of `replacing`, which are left behind by a process that is killed."""
 
 
@@ -57,11 +59,15 @@ def replacing(path: Path) -> Iterator[Path]:
 def put_in_place(temporary: Path, target: Path) -> None:
     """Rename a file that is written to its own name, once its bytes are on the disk.
 
+    It gets the permissions of the file that it replaces.
+
     Raises:
         OSError: If they cannot be brought there, or it cannot be renamed.
     """
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
+    with suppress(OSError):  # nothing is replaced, or the file system has no permissions
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
     os.replace(temporary, target)
     if os.name == "posix":  # elsewhere folders cannot be opened
         with suppress(OSError):  # some network file systems cannot do it
@@ -73,13 +79,13 @@ def put_in_place(temporary: Path, target: Path) -> None:
 
 
 def temporary_name(stem: str, suffix: str) -> str:
-    """Hidden name of this process for a file, no longer than a name can be.
+    """Hidden name of this thread for a file, no longer than a name can be.
 
     Example:
         >>> len(os.fsencode(temporary_name("ä" * 120, ".png"))) <= LONGEST_NAME
         True
     """
-    mark = f".{machine_name()}-{os.getpid()}{suffix}"
+    mark = f".{machine_name()}-{os.getpid()}-{threading.get_ident()}{suffix}"
     return f".{shortened(stem, LONGEST_NAME - 1 - len(os.fsencode(mark)))}{mark}"
 
 

@@ -1,24 +1,27 @@
 """``faceops align``: photographs in, upright faces out."""
 
+import itertools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import Tensor
 
+from faceops.atomic_files import LONGEST_NAME, shortened
 from faceops.command_line import exit_status
 from faceops.commands.options import AlignOptions
-from faceops.commands.pictures import Found, find_faces, report_failure
+from faceops.commands.pictures import Found, NoFaceError, find_faces, report_failure
 from faceops.detection.selection import build_detector
 from faceops.geometry.alignment import align
 from faceops.geometry.landmarks import ARCFACE_112, FFHQ_512, LFW_250
 from faceops.images.files import Picture, save_picture
-from faceops.images.jobs import input_files
+from faceops.images.jobs import check_folder, input_files
 from faceops.images.one_file import check_case, file_key
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
+from faceops.progress.verbosity import say
 
 TEMPLATES = {"ffhq": FFHQ_512, "arcface": ARCFACE_112, "lfw": LFW_250}
 
@@ -32,33 +35,51 @@ def run_align(options: AlignOptions) -> int:
         Exit status, see `exit_status`.
 
     Raises:
-        ValueError: If two crops would have one name, one that of an input, or an argument is out of range.
-        OSError: If the folder cannot be made.
+        ValueError: If two crops would have one name, one that of an input, a file is where a folder must be, or an
+            argument is out of range.
+        PermissionError: If a folder cannot be written to.
+        BrokenPipeError: If nobody reads stdout any more.
     """
     files = input_files(options.images, options.recursive, [options.output])
     tell_left_out(options.images, options.recursive, [options.output])
     check_names(files)
     check_inputs_stay(files, options.output, options.largest)
-    check_case((options.output / name).with_suffix(".png") for name in files.values())
+    places = {file: options.output / stem_of(name) for file, name in files.items()}
+    check_case(place.with_name(f"{place.name}.png") for place in places.values())
     TEMPLATES[options.template].scaled(options.size)
-    if options.output.exists() and not options.output.is_dir():
-        raise ValueError(f"{options.output} is a file, but a folder is needed there; name another.")
+    for folder in {place.parent for place in places.values()}:
+        check_folder(folder)
     finder = build_detector(options.detector, threshold=options.threshold)
     records: list[dict[str, object]] = []
     failures = 0
-    for file, name in tracked(files.items(), "Aligning"):
+    for file, place in tracked(places.items(), "Aligning"):
         try:
-            found = find_faces(file, finder, options.largest)
-            for record in write_crops(found, options.output / Path(name).with_suffix(""), options):
-                records.append(record)
-                if not options.json:
-                    print(record["crop"])
+            written = write_crops(find_faces(file, finder, options.largest), place, options)
         except (ValueError, OSError) as error:
             failures += 1
             report_failure(file, error)
+            if isinstance(error, NoFaceError):
+                tell_left_crops(file, place, options.largest, 0)
+            continue
+        tell_left_crops(file, place, options.largest, len(written))
+        records += written
+        if not options.json:
+            for record in written:
+                print(record["crop"])
     if options.json:
         print(json.dumps(records, indent=2))
     return exit_status(len(files), len(files) - failures)
+
+
+def stem_of(name: str) -> Path:
+    """Path of the crops of a picture without _1.png, _2.png ... or .png, for which its name leaves room.
+
+    Example:
+        >>> stem_of("deep/a.jpg").as_posix(), len(stem_of(300 * "a" + ".jpg").name)
+        ('deep/a', 245)
+    """
+    place = Path(name).with_suffix("")
+    return place.with_name(shortened(place.name, LONGEST_NAME - len("_99999.png")))
 
 
 def check_names(files: Mapping[Path, str]) -> None:
@@ -75,7 +96,7 @@ def check_names(files: Mapping[Path, str]) -> None:
     """
     seen: dict[Path, Path] = {}
     for file, name in files.items():
-        stem = Path(name).with_suffix("")
+        stem = stem_of(name)
         if stem in seen:
             raise ValueError(f"Crops of {seen[stem]} and {file} would have the same names; align them apart.")
         seen[stem] = file
@@ -94,7 +115,7 @@ def check_inputs_stay(files: Mapping[Path, str], output: Path, single: bool) -> 
     """
     stems: defaultdict[str, list[Path]] = defaultdict(list)
     for name in files.values():
-        stem = (output / name).with_suffix("").resolve()
+        stem = (output / stem_of(name)).resolve()
         stems[str(stem).casefold()].append(stem)
     pattern = re.compile(r"(.+)(\.png)" if single else r"(.+)(_\d+\.png)", re.DOTALL | re.IGNORECASE)
     for file in files:
@@ -136,6 +157,22 @@ def write_crops(found: Found, place: Path, options: AlignOptions) -> list[dict[s
         {"crop": str(target), "image": str(found.path), "matrix": rounded(matrix), "score": round(score, 4)}
         for target, matrix, score in zip(targets, aligned.matrix, found.faces.scores.tolist(), strict=True)
     ]
+
+
+def tell_left_crops(file: Path, place: Path, single: bool, count: int) -> None:
+    """Say which crops of a picture are of an earlier run, that found more faces; they may be somebody's, so they stay.
+
+    Args:
+        file: The picture.
+        place: As in `write_crops`.
+        single: Whether a crop is called NAME.png, not NAME_1.png, NAME_2.png ...
+        count: Crops that were written.
+    """
+    endings: Iterable[str] = (f"_{number}.png" for number in itertools.count(count + 1))
+    if single:
+        endings = () if count else (".png",)
+    for crop in itertools.takewhile(Path.exists, (place.with_name(f"{place.name}{ending}") for ending in endings)):
+        say(f"{file}: {crop} is there from before and shows none of the faces found now; remove it.")
 
 
 def rounded(matrix: Tensor) -> list[list[float]]:

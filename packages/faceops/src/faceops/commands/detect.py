@@ -9,13 +9,13 @@ import torch
 
 from faceops.command_line import exit_status
 from faceops.commands.options import DetectOptions
-from faceops.commands.pictures import report_failure
+from faceops.commands.pictures import load_and_tell, report_failure
 from faceops.detection.detector import Detector
 from faceops.detection.drawing import draw_faces
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
-from faceops.images.files import Picture, load_picture, save_picture
-from faceops.images.jobs import input_files
+from faceops.images.files import Picture, save_picture
+from faceops.images.jobs import check_folder, fitting, input_files
 from faceops.images.one_file import check_case, file_key
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
@@ -60,17 +60,17 @@ def check_drawings(files: Mapping[Path, str], folder: Path) -> None:
         folder: Folder of the drawings.
 
     Raises:
-        ValueError: If the folder is a file, two pictures have the same name, or a drawing that of a picture.
+        ValueError: If a file is where a folder must be, two drawings have the same name, or one that of a picture.
+        PermissionError: If a folder cannot be written to.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file, but a folder is needed there; name another.")
-    seen: dict[str, Path] = {}
+    drawings: dict[Path, Path] = {}
     for file, name in files.items():
-        if name in seen:
-            raise ValueError(f"Drawings of {seen[name]} and {file} would have the same name; draw them apart.")
-        seen[name] = file
+        other = drawings.setdefault(drawing_of(name, folder), file)
+        if other != file:
+            raise ValueError(f"Drawings of {other} and {file} would have the same name; draw them apart.")
+    for place in {drawing.parent for drawing in drawings}:
+        check_folder(place)
     inputs = {file_key(file) for file in files}
-    drawings = [drawing_of(name, folder) for name in seen]
     for drawing in drawings:
         if file_key(drawing) in inputs:
             raise ValueError(f"{drawing} is an input and would be replaced by a drawing; name another folder.")
@@ -78,13 +78,13 @@ def check_drawings(files: Mapping[Path, str], folder: Path) -> None:
 
 
 def drawing_of(name: str, folder: Path) -> Path:
-    """File of a drawing, from the name of its picture.
+    """File of a drawing, from the name of its picture, whose end is cut if it is too long.
 
     Example:
         >>> drawing_of("deep/a.jpg", Path("drawn")).as_posix()
         'drawn/deep/a.jpg.png'
     """
-    return folder / f"{name}.png"
+    return folder / fitting(f"{name}.png")
 
 
 def detect_file(file: Path, detector: Detector, draw: Path | None, overwrite: bool) -> Faces:
@@ -97,7 +97,7 @@ def detect_file(file: Path, detector: Detector, draw: Path | None, overwrite: bo
     """
     if draw is not None and draw.exists() and not overwrite:
         raise FileExistsError(f"{draw} exists already; give --overwrite to replace it, or name another folder.")
-    pixels = load_picture(file).pixels
+    pixels = load_and_tell(file).pixels
     with torch.inference_mode():
         faces = detector(pixels.unsqueeze(0))
     if draw is not None:

@@ -17,7 +17,7 @@ from faceops.commands.pictures import find_faces, report_failure
 from faceops.detection.detector import Detector
 from faceops.detection.selection import build_detector
 from faceops.geometry.faces import Faces
-from faceops.images.jobs import input_files
+from faceops.images.jobs import check_folder, input_files
 from faceops.images.picture_files import tell_left_out
 from faceops.progress.display import tracked
 from faceops.recognition.identity import IdentityNetwork, build_identity, embed
@@ -45,6 +45,7 @@ def run_embed(options: EmbedOptions) -> int:
     Raises:
         ValueError: If an argument is out of range.
         FileExistsError: If the file exists and must not be overwritten.
+        PermissionError: If its folder cannot be written to.
     """
     if options.output is not None:
         check_output(options.output, options.overwrite)
@@ -72,13 +73,15 @@ def check_output(output: Path, overwrite: bool) -> None:
     """Refuse, before any work is done, what could not be written.
 
     Raises:
-        ValueError: If the file is no .npz or a folder.
+        ValueError: If the file is no .npz or a folder, or a file is where its folder must be.
         FileExistsError: If it exists and must not be overwritten.
+        PermissionError: If its folder cannot be written to.
     """
     if output.suffix != ".npz" or output.is_dir():
         raise ValueError(f"Embeddings are written to a .npz file, got {output}.")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; give --overwrite to replace it, or name another.")
+    check_folder(output.parent)
 
 
 def embed_file(file: Path, finder: Detector, encoder: IdentityNetwork, largest: bool) -> EmbeddedFile:

@@ -6,6 +6,7 @@ from pathlib import Path
 from faceops.detection.detector import Detector
 from faceops.error_sentences import as_sentence_about
 from faceops.geometry.faces import Faces
+from faceops.heard_warnings import heard_warnings
 from faceops.images.files import Picture, load_picture
 from faceops.progress.verbosity import say, say_failure
 
@@ -29,6 +30,19 @@ def report_failure(file: Path, error: Exception) -> None:
     say_failure(as_sentence_about(error, file))
 
 
+def load_and_tell(path: Path) -> Picture:
+    """Load a picture and say what is warned of it, with its name.
+
+    Raises:
+        ImageFileError: If the file cannot be read.
+    """
+    with heard_warnings() as heard:
+        picture = load_picture(path)
+    for note in heard:
+        say(f"{path}: {note}")
+    return picture
+
+
 def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:
     """Load a picture and find its faces.
 
@@ -41,7 +55,7 @@ def find_faces(path: Path, detector: Detector, largest: bool = False) -> Found:
         NoFaceError: If there is none.
         ImageFileError: If the file cannot be read.
     """
-    picture = load_picture(path)
+    picture = load_and_tell(path)
     faces = detector(picture.pixels.unsqueeze(0))
     if len(faces) == 0:
         raise NoFaceError(f"No face was found in {path}.")

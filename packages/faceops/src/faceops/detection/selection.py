@@ -28,6 +28,7 @@ def build_detector(
         name: Which network; "retinaface" is the one with MobileNet-0.25.
         weights: File of its weights, or a name of `WEIGHTS`; its own ones if None.
         threshold: Least score of a face, in [0, 1]; the network's own if None. Scores of two networks do not compare.
+            What "any-turn" gives less than `LEAST_THRESHOLD` at first sight is never a face.
         working_side: See `ScaleSearch`.
         refine: Look for the landmarks once more, see `ScaleSearch` and, for "any-turn", `ExactLandmarks`.
         tiny: See `ScaleSearch`.
@@ -60,10 +61,11 @@ def _build_any_turn(
     from faceops.detection.detectors.any_turn import THRESHOLD
     from faceops.detection.exact_landmarks.second_look import ExactLandmarks
     from faceops.detection.pyramid_search import PyramidSearch
-    from faceops.detection.upright_look import FIRST_THRESHOLD, UprightLook
+    from faceops.detection.upright_look import FIRST_THRESHOLD, LEAST_THRESHOLD, UprightLook
 
     threshold = THRESHOLD if threshold is None else threshold
-    network = build_network("any-turn", weights, min(threshold, FIRST_THRESHOLD), device)
+    first = min(max(threshold, LEAST_THRESHOLD), FIRST_THRESHOLD)
+    network = build_network("any-turn", weights, first, device)
     search = PyramidSearch(network, working_side, tiny)
     return UprightLook(search, network, threshold, exact=ExactLandmarks(device=device) if refine else None)
 

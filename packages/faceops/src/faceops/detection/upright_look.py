@@ -28,6 +28,9 @@ SIDES = (128,)
 FIRST_THRESHOLD = 0.25
 """Score from which on a face is worth a second look."""
 
+LEAST_THRESHOLD = 0.05
+"""Score below which nothing gets a second look, whatever the threshold: thousands have less, which take minutes."""
+
 EYES_APART = 0.42
 """Usual distance of the eyes in longer sides of a face's box."""
 

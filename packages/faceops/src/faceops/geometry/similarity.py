@@ -6,6 +6,7 @@ returned in the type of the arguments.
 """
 
 import cv2
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -64,7 +65,7 @@ def lmeds_similarity(source: Float[Tensor, "b n 2"], target: Float[Tensor, "*c n
         target: Where they should go, for all faces alike (n, 2) or for each (b, n, 2).
 
     Raises:
-        ValueError: If OpenCV finds no transform for a face.
+        ValueError: If OpenCV finds no transform for a face, or its points are not finite.
 
     Example:
         >>> points = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]]])
@@ -73,9 +74,12 @@ def lmeds_similarity(source: Float[Tensor, "b n 2"], target: Float[Tensor, "*c n
     """
     dtype = torch.promote_types(source.dtype, target.dtype)
     device = source.device
-    source, target = source.detach().cpu(), target.detach().cpu().expand_as(source)
+    # OpenCV computes in float32 and takes no smaller floats; it would leave out a point that is not finite
+    source, target = source.detach().cpu().float(), target.detach().cpu().float().expand_as(source)
     out = torch.empty(len(source), 2, 3, dtype=torch.float64)
     for face, (points, wanted) in enumerate(zip(source.numpy(), target.numpy(), strict=True)):
+        if not np.isfinite(points).all():
+            raise ValueError(f"The landmarks of a face must be finite; those of face {face} are {points.tolist()}.")
         matrix = cv2.estimateAffinePartial2D(points, wanted, method=cv2.LMEDS)[0]
         if matrix is None:
             raise ValueError(

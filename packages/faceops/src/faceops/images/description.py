@@ -154,6 +154,8 @@ def iptc_resource(record: bytes) -> bytes:
 
 def read_density(image: ImageFile.ImageFile) -> tuple[float, float] | None:
     """Pixels per inch of an opened file, across and down as it is shown."""
+    if image.format == "TIFF" and ExifTags.Base.XResolution not in image.tag_v2:  # type: ignore[attr-defined]
+        return None  # where it says nothing, Pillow says 1
     # PNG stores whole pixels per metre: 300 per inch come back as 299.9994
     across, down = (round(float(value), 2) for value in image.info.get("dpi") or exif_density(image))
     if not (math.isfinite(across) and math.isfinite(down) and min(across, down) > 0):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceops.atomic_files import replacing
+from faceops.images.bands import bands
 from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
 from faceops.images.decoding import EncodedImage, Raster, decode_samples, open_image
 from faceops.images.description import UNDESCRIBED, Description, read_description
@@ -25,7 +26,7 @@ from faceops.images.errors import MissingImageError, UnsupportedImageError
 from faceops.images.format_limits import check_sides
 from faceops.images.luma import BT601_LUMA
 from faceops.images.regular_files import check_regular
-from faceops.images.working_colours import bands, clipped_part, own_values, resized_part, srgb_values
+from faceops.images.working_colours import clipped_part, own_values, resized_part, srgb_values
 
 LUMA = torch.tensor(BT601_LUMA).reshape(3, 1, 1)
 """`BT601_LUMA` as a factor of images."""
@@ -210,7 +211,7 @@ def encode_picture(picture: Picture, path: Path, *, quality: int = 95) -> bytes:
         picture = _flattened(picture, picture.alpha.clamp(0, 1))
     if picture.grey and (suffix == ".webp" or (suffix in (".tif", ".tiff", ".avif") and picture.alpha is not None)):
         # These have no grey, or none with alpha that readers know: three equal channels in sRGB say the same.
-        picture = replace(picture, pixels=_grey(picture.pixels).expand(3, -1, -1), grey=False, icc_profile=None)
+        picture = replace(picture, pixels=greyed(picture.pixels), grey=False, icc_profile=None)
     bits = picture.bits if suffix in DEEP_SUFFIXES else 8
     samples, profile = _file_samples(picture, bits)
     embedded = Embedded(profile, picture.exif, picture.description)
@@ -244,7 +245,7 @@ def _file_samples(picture: Picture, bits: int) -> tuple[NDArray, bytes | None]:
     """Samples (h, w, c) in the colours of the picture's profile, and that profile if it is of any use."""
     pixels = picture.pixels.detach().float().cpu().clamp(0, 1)
     if picture.grey:
-        pixels = _grey(pixels).expand(3, -1, -1)
+        pixels = greyed(pixels)
     values = pixels.permute(1, 2, 0).numpy()
     profile = picture.icc_profile
     if profile is None or not has_way_back(profile, picture.grey):
@@ -271,5 +272,6 @@ def _rounded(channels: Sequence[NDArray[np.floating]], bits: int) -> NDArray:
     return samples
 
 
-def _grey(pixels: Tensor) -> Tensor:
-    return (pixels * LUMA.to(pixels)).sum(dim=0, keepdim=True).clamp(0, 1)
+def greyed(pixels: Float[Tensor, "3 h w"]) -> Float[Tensor, "3 h w"]:
+    """Three equal channels: the luma of RGB, in [0, 1]."""
+    return (pixels * LUMA.to(pixels)).sum(dim=0, keepdim=True).clamp(0, 1).repeat(3, 1, 1)

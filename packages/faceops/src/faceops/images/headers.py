@@ -26,7 +26,7 @@ class AnyTiff(TiffImageFile):
     def _setup(self) -> None:
         try:
             super()._setup()
-        except (SyntaxError, KeyError, ValueError, OSError):
+        except (SyntaxError, LookupError, ValueError, OSError):
             width, height = self.tag_v2.get(IMAGEWIDTH), self.tag_v2.get(IMAGELENGTH)
             if not isinstance(width, int) or not isinstance(height, int):
                 raise

@@ -17,6 +17,8 @@ TIFF_TAGS = tuple(
     for name in (
         *("DocumentName", "ImageDescription", "Make", "Model", "Software", "DateTime", "Artist", "HostComputer"),
         *("XResolution", "YResolution", "ResolutionUnit", "Copyright"),
+        # what Windows writes
+        *("Rating", "RatingPercent", "XPTitle", "XPComment", "XPAuthor", "XPKeywords", "XPSubject"),
     )
 )
 """Tags of a TIFF that describe the photograph; most of the others describe how the file is laid out."""

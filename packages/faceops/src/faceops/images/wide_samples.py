@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from faceops.images.bands import in_bands
 from faceops.images.errors import UnsupportedImageError
 from faceops.images.lab_colours import lab_to_srgb, stored_lab
 from faceops.images.readers import Reader
@@ -59,12 +60,16 @@ def scaled(samples: NDArray, largest: int) -> Samples:
 
 def straight(samples: Samples) -> Samples:
     """Divide colours (h, w, 4) by the opacity that they are multiplied by; what is quite transparent becomes black."""
+    return in_bands(_straight, samples, 4, samples.dtype)
+
+
+def _straight(samples: NDArray) -> NDArray[np.float64]:
     full = np.iinfo(samples.dtype).max
     opacity = samples[..., 3:].astype(np.float64)
     colours = np.divide(
         samples[..., :3] * float(full), opacity, out=np.zeros(samples[..., :3].shape), where=opacity > 0
     )
-    return np.concatenate([np.rint(colours.clip(0, full)).astype(samples.dtype), samples[..., 3:]], axis=2)
+    return np.concatenate([np.rint(colours.clip(0, full)), opacity], axis=2)
 
 
 def _largest(layout: SampleLayout) -> int:
@@ -136,9 +141,10 @@ def _with_tifffile(data: bytes, layout: SampleLayout, name: str) -> Samples:
     else:
         bits = layout.bits
     if layout.colours in ("CIELab", "ICCLab"):
-        converted = lab_to_srgb(stored_lab(channels[..., :3], layout.colours == "CIELab"))
-        full = 2**bits - 1
-        return np.rint(converted * full).astype(channels.dtype)
+        signed, full = layout.colours == "CIELab", 2**bits - 1
+        return in_bands(
+            lambda rows: np.rint(lab_to_srgb(stored_lab(rows[..., :3], signed)) * full), channels, 3, channels.dtype
+        )
     samples = scaled(channels, 2**bits - 1)
     if layout.colours == "CMYK":  # converted by its profile, as Pillow's
         return (samples[..., :4] >> (8 * samples.dtype.itemsize - 8)).astype(np.uint8)
@@ -194,4 +200,4 @@ def _bounded(values: NDArray, name: str) -> NDArray[np.uint16]:
         )
     if low < 0 or high > 1:
         warnings.warn(f"Floats from {low:.3g} to {high:.3g} are clipped to 0 and 1.", UserWarning, stacklevel=2)
-    return np.rint(values.clip(0, 1) * 65535.0).astype(np.uint16)
+    return in_bands(lambda rows: np.rint(rows.clip(0, 1) * 65535.0), values, values.shape[2], np.uint16)

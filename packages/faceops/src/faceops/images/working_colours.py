@@ -6,27 +6,17 @@ added again when the picture is saved in them: what the work changed of the clip
 others.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch.nn.functional as F
 from jaxtyping import Float, Float16
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceops.images.bands import bands
 from faceops.images.colour_profiles import has_way_back, is_srgb, usable_profile
-
-BAND_PIXELS = 2**20
-"""Pixels whose colours are converted together: the conversion is in float64 and takes ten times the memory."""
 
 NOTICEABLE = 0.5 / 255
 """Where clipping takes no more from any channel, eight bits round it away, and nothing is kept."""
-
-
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Rows of about `BAND_PIXELS` pixels together."""
-    rows = max(1, BAND_PIXELS // width)
-    return (slice(top, top + rows) for top in range(0, height, rows))
 
 
 def srgb_values(colours: NDArray, profile: bytes, grey: bool) -> NDArray[np.float32]:

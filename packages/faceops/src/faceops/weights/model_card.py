@@ -51,6 +51,16 @@ def known_fields(kind: type[Fields], content: object) -> Fields:
     return kind(**known)
 
 
+def begun_with(name: object, card: WeightsCard) -> str:
+    """Note for the card of what is trained on from other weights, whose data and licence go with it.
+
+    Example:
+        >>> begun_with("small-x4", WeightsCard(training_data="LFW", licence="research only"))
+        'Begun with small-x4: trained on LFW; licence: research only.'
+    """
+    return f"Begun with {name}: trained on {card.training_data}; licence: {card.licence}."
+
+
 def merge_cards(stored: Card, told: Card) -> Card:
     """Card that is stored, with what a user tells in its place; fields left at their default tell nothing.
 

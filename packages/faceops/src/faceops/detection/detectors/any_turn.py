@@ -51,6 +51,8 @@ class AnyTurn:
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""
+        if not len(images):
+            return Faces.none(images.device)
         inputs = padded(images.detach().to(self.device, torch.float32).clamp(0, 1) * 2 - 1)
         predictions = self.network(inputs.contiguous(memory_format=torch.channels_last))
         places = places_of(*inputs.shape[2:]).to(self.device)

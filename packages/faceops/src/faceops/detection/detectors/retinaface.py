@@ -74,6 +74,8 @@ class RetinaFace:
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "b 3 h w"]) -> Faces:
         """Find the faces."""
+        if not len(images):
+            return Faces.none(images.device)
         mean = torch.tensor(MEAN_BGR, device=self.device).view(3, 1, 1)
         inputs = images.detach().to(self.device, torch.float32).flip(1) * 255 - mean
         predictions = self.network(inputs)
