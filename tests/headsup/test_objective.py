@@ -152,6 +152,11 @@ def test_the_less_is_lost_the_less_the_adversarial_term_counts() -> None:
     torch.testing.assert_close(term, -0.5 * (0.25 * logits[1] + logits[2]) / 3)
 
 
+def test_faces_are_whole_squares_of_the_discriminator() -> None:
+    with pytest.raises(ValueError, match="judges squares of 2 pixels, of which faces of 33 are no multiple"):
+        Objective(LossWeights(identity=0.0, adversarial=1.0), None, None, 33, discriminator_square=2)
+
+
 def test_references_of_others_and_cut_faces_are_left_out() -> None:
     """The first face is cut, the second has a reference of its person, the third one of somebody else."""
     points = FFHQ_512.scaled(24).tensor().float()

@@ -164,6 +164,13 @@ def clip(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("prompts", [ConstantPrompt, IndexPrompts])
+def test_a_negative_prompt_of_ones_own_needs_a_text_encoder(prompts):
+    with pytest.raises(ValueError, match="has no text encoder and knows one negative prompt"):
+        prompts(negative_text="blurry").prepare("tiny")
+    prompts(negative_text="blurry").prepare("random:tiny")
+
+
 def test_clip_embeds_its_tokens(clip):
     encoder = load_text_encoder(str(clip))
     assert isinstance(encoder, ClipTextEncoder)

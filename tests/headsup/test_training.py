@@ -27,6 +27,8 @@ from headsup.training.batch_references import batch_references
 from headsup.training.learning_rate import LearningRate
 from headsup.training.moving_average import GeneratorAverage
 from headsup.training.restorer import RestorerTrainer
+from headsup.weights.files import save_weights
+from headsup.weights.model_card import ModelCard
 from portraitdata.images.resampling import bicubic
 from portraitdata.loading.index_files import write_parquet
 from portraitdata.restoration.batches import RestorationBatch
@@ -281,6 +283,76 @@ def test_a_checkpoint_within_a_turn_holds_all_networks() -> None:
     checkpoint = {"state_dict": module.state_dict(), "global_step": 0}
     module.on_save_checkpoint(checkpoint)
     assert trained <= checkpoint["state_dict"].keys()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of one step."""
+    folder = tmp_path_factory.mktemp("kept")
+    keep = ModelCheckpoint(folder, "kept", every_n_train_steps=1)
+    trainer(folder, max_steps=1, callbacks=[keep]).fit(model(weights=IMAGES), portraits(folder))
+    return folder / "kept.ckpt"
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"timestep": 249}, "trained with the timestep 999, the restorer has 249"),
+        ({"alpha": 64}, "trained with the alpha 8, the restorer has 64"),
+        ({"rank": 8}, "trained with the rank 4"),
+        ({"guidance": 8}, "trained with the guidance 0"),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_another_restorer_is_refused(tmp_path, kept, stage, changed, told) -> None:
+    module = model(weights=IMAGES, restorer=RestorerSettings("random:tiny", **changed))
+    with pytest.raises(ValueError, match=told):
+        getattr(trainer(tmp_path, max_steps=2, limit_val_batches=1), stage)(module, portraits(tmp_path), ckpt_path=kept)
+
+
+def test_a_checkpoint_with_other_networks_is_refused_to_be_trained_on(tmp_path, kept) -> None:
+    module = model(weights=IMAGES, distillation=Distillation("none"))
+    with pytest.raises(ValueError, match="optimizers of 2 networks and 1 are trained now"):
+        trainer(tmp_path, max_steps=2).fit(module, portraits(tmp_path), ckpt_path=kept)
+    trainer(tmp_path, limit_val_batches=1).validate(module, portraits(tmp_path), ckpt_path=kept)
+
+
+def test_the_teacher_is_the_base_whatever_is_begun_with(tmp_path) -> None:
+    settings = RestorerSettings("random:tiny", trained="all")
+    begun = settings.build()
+    with torch.no_grad():
+        for parameter in begun.generator_parameters().values():
+            parameter.add_(0.01)
+    tensors = {name: parameter.data for name, parameter in begun.generator_parameters().items()}
+    save_weights(tensors, settings, tmp_path / "w.safetensors", ModelCard(training_data="drawings", licence="none"))
+    module = model(restorer=settings, initial_weights=tmp_path / "w.safetensors", checkpoint_activations=True)
+    module.configure_model()
+    base, name = settings.build().unet, "mid_block.resnets.0.conv1.weight"
+    assert module.loaded_restorer.prior.get_parameter(name).equal(base.get_parameter(name))
+    assert module.loaded_restorer.unet.get_parameter(name).equal(begun.unet.get_parameter(name))
+    assert module.loaded_restorer.prior.is_gradient_checkpointing
+    checkpoint = {"state_dict": module.state_dict(), "global_step": 0}
+    module.on_save_checkpoint(checkpoint)
+    assert "trained on drawings; licence: none." in checkpoint["headsup"]["notes"]
+
+
+def test_images_of_any_size_are_restored() -> None:
+    module = model(weights=IMAGES)
+    module.configure_model()
+    odd = batch(1, True)._replace(lq=torch.rand(2, 3, 9, 7), hq=torch.rand(2, 3, 36, 28))
+    odd = odd._replace(mask=box_masks(torch.tensor([[6.0, 6.0, 25.0, 25.0]]).expand(2, 4), odd.present, 36, 28))
+    with torch.inference_mode():
+        restored = module(odd).picture
+        whole = module(odd._replace(lq=odd.lq[..., :8, :7], hq=odd.hq[..., :32, :], mask=odd.mask[..., :32, :]))
+    assert restored.shape == odd.hq.shape
+    assert whole.picture.shape == (2, 3, 32, 28)
+
+
+@pytest.mark.parametrize("wrong", [{"accumulate": 0}, {"max_grad_norm": 0.0}], ids=str)
+def test_what_would_train_nothing_is_refused(wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        model(**wrong)
 
 
 @pytest.mark.parametrize("form", ["csd", "none"])

@@ -68,6 +68,29 @@ def test_two_runs_make_a_base_model(made):
     assert z.isfinite().all()
 
 
+def test_weights_are_those_of_the_last_step_and_stay_when_others_are_scored(tmp_path) -> None:
+    module = AutoencoderTrainer(tmp_path / "model")
+    run = fit(module, tmp_path, max_steps=3, val_check_interval=2, check_val_every_n_epoch=None)
+    written = AutoencoderKL.from_pretrained(tmp_path / "model", subfolder="vae").state_dict()
+    assert run.global_step == 3
+    assert all(written[name].equal(value) for name, value in module.vae.state_dict().items())
+    other = AutoencoderTrainer(tmp_path / "model")
+    run.validate(other, run.datamodule)
+    again = AutoencoderKL.from_pretrained(tmp_path / "model", subfolder="vae").state_dict()
+    assert all(again[name].equal(value) for name, value in written.items())
+    denoiser = DenoiserTrainer(tmp_path / "model")
+    run.validate(denoiser, run.datamodule)
+    assert not (tmp_path / "model/unet").exists()
+    fit(denoiser, tmp_path, max_steps=1, limit_val_batches=0)
+    assert (tmp_path / "model/unet").is_dir()
+
+
+def test_without_a_validation_an_autoencoder_is_not_written_and_that_is_said(tmp_path) -> None:
+    with pytest.warns(UserWarning, match="is not written: there was no validation"):
+        fit(AutoencoderTrainer(tmp_path / "model"), tmp_path, max_steps=1, limit_val_batches=0)
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_decoder_is_trained_on_latents_that_stay_as_they_are(made, tmp_path):
     """Encoder and scaling factor are what the denoiser was trained with."""
     before = AutoencoderKL.from_pretrained(made / "model", subfolder="vae")
@@ -91,6 +114,7 @@ class Rates(Callback):
         self.seen[trainer.global_step] = trainer.optimizers[0].param_groups[0]["lr"]
 
 
+@pytest.mark.filterwarnings("ignore:.*is not written. there was no validation")
 @pytest.mark.parametrize(("steps", "rate"), [(3, 2e-3), (5, 2e-3), (5, 1e-2)], ids=str)
 def test_a_finished_or_cut_cycle_is_that_of_the_resumed_run(tmp_path, steps, rate):
     """From step 2 of a run of two that is made longer, and faster."""
@@ -104,6 +128,7 @@ def test_a_finished_or_cut_cycle_is_that_of_the_resumed_run(tmp_path, steps, rat
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is not written. there was no validation")
 @pytest.mark.parametrize("recipe", [AutoencoderTrainer, DenoiserTrainer])
 def test_a_killed_run_goes_on_bit_for_bit(made, tmp_path, recipe):
     class KilledError(Exception):

@@ -55,6 +55,15 @@ def test_the_network_gets_the_references_that_the_condition_names(tmp_path) -> N
     assert none not in psnr.values()
 
 
+def test_fewer_references_than_asked_for_are_said(tmp_path, capsys) -> None:
+    index = write_synthetic_index(tmp_path, people=4, portraits=3, size=32)
+    cpu = torch.device("cpu")
+    evaluate_condition(Cheater(), EvaluationExemplarSets(index, 32, 5), 2, device=cpu)
+    assert capsys.readouterr().err == ""
+    evaluate_condition(Cheater(), EvaluationExemplarSets(index, 32, 5), 5, device=cpu)
+    assert "Sets have 2 references on average, where 5 were asked for." in capsys.readouterr().err
+
+
 def test_a_size_that_does_not_divide_is_refused(tmp_path) -> None:
     index = write_synthetic_index(tmp_path, people=4, portraits=4, size=32)
     weights = tmp_path / "w.safetensors"

@@ -129,7 +129,7 @@ def test_a_network_with_flow_begins_as_the_one_without() -> None:
 
 def test_the_same_kind_is_taken_over_whole() -> None:
     network = HIME(4)
-    begin_as(network, "small-x4")
+    assert begin_as(network, "small-x4").startswith("Begun with small-x4: trained on LFW")
     trained = load_network("small-x4").state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in network.state_dict().items())
 

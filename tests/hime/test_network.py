@@ -211,7 +211,7 @@ def test_convention_flow_is_right_then_down() -> None:
 
 def test_convention_flow_guides_every_tap() -> None:
     """With a kernel that only looks at its centre, flow-guided sampling is the backward warp (Eq. 2 and 4)."""
-    alignment = FlowGuidedAlignment(8, scale=4)
+    alignment = FlowGuidedAlignment(8)
     with torch.no_grad():
         alignment.conv.weight.zero_()
         alignment.conv.weight[:, :, 1, 1] = 2 * torch.eye(8)  # a fresh mask is one half
@@ -226,7 +226,7 @@ def test_convention_flow_guides_every_tap() -> None:
 def test_alignment_is_equations_2_to_4() -> None:
     """Flow-guided alignment beside the same equations with torchvision's operator; unguided is their case o = 0."""
     torch.manual_seed(0)
-    guided, direct = FlowGuidedAlignment(8, scale=4), DeformableAlignment(8)
+    guided, direct = FlowGuidedAlignment(8), DeformableAlignment(8)
     torch.nn.init.normal_(guided.estimator.head.weight, std=0.05)
     direct.estimator, direct.conv = guided.estimator, guided.conv
     reference, lr = torch.randn(2, 2, 8, 6, 7)
@@ -266,9 +266,26 @@ def test_image_is_bicubic_and_what_is_made_of_the_sum_of_the_features() -> None:
 
 
 def test_fresh_large_model_has_no_flow() -> None:
-    flow = FlowGuidedAlignment(8, scale=8).estimate_flow(torch.rand(2, 3, 128, 128), torch.rand(2, 3, 16, 16))
+    flow = FlowGuidedAlignment(8).estimate_flow(torch.rand(2, 3, 128, 128), torch.rand(2, 3, 16, 16))
     assert flow.shape == (2, 2, 16, 16)
     assert not flow.any()
+
+
+def test_a_flow_of_odd_sides_is_in_low_resolution_pixels(monkeypatch) -> None:
+    """The flow is estimated at half of the references, here 7 pixels; one of that width is as wide as the input."""
+    alignment = FlowGuidedAlignment(8)
+    monkeypatch.setattr(alignment.flow, "forward", lambda first, second: torch.full_like(first[:, :2], first.shape[3]))
+    flow = alignment.estimate_flow(torch.rand(1, 3, 15, 15), torch.rand(1, 3, 5, 5))
+    torch.testing.assert_close(flow, torch.full((1, 2, 5, 5), 5.0))
+
+
+def test_a_graph_of_the_maximum_takes_any_number_of_references() -> None:
+    given = torch.rand(2, 3, 4, 5, 5), torch.rand(2, 4, 5, 5), torch.ones(2, 3, dtype=torch.bool)
+    count = torch.export.Dim("references", min=1)
+    graph = torch.export.export(Maximum().eval(), given, dynamic_shapes=({1: count}, {}, {1: count})).module()
+    for references in (1, 5):
+        given = torch.rand(2, references, 4, 5, 5), given[1], torch.ones(2, references, dtype=torch.bool)
+        torch.testing.assert_close(graph(*given).weight, Maximum()(*given).weight)
 
 
 def test_fresh_offsets_are_zero() -> None:

@@ -85,3 +85,7 @@ def test_lpips_with_its_backbone_in_the_cache(tmp_path, monkeypatch, pairs) -> N
     quality.update(sr, hr, lr)
     assert quality.measures_lpips
     assert quality.compute()["lpips"].item() > 0
+    assert not quality.state_dict()  # or a checkpoint would fit only where the backbone is there
+    assert not list(quality.parameters())
+    quality.update(*(images[..., :16, :16] for images in (sr, hr, lr)))
+    assert quality.compute().keys() == {"psnr", "psnr_bicubic", "ssim"}

@@ -329,6 +329,16 @@ def test_maps_are_seen_however_small_the_similarities(network: HIME, tmp_path: P
         assert (drawn.amax(dim=0).mean(dim=0) > 0.4).all(), kind  # some exemplar is the best everywhere
 
 
+@pytest.mark.filterwarnings("ignore:Exemplar")
+def test_weights_that_know_no_exemplars_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_weights(HIME(4, "none", reconstruction_blocks=1), tmp_path / "none.safetensors", ModelCard())
+    for name in ("low.png", "ann.png"):
+        save_picture(picture(32, 32), tmp_path / name)
+    given = (tmp_path / "ann.png",)
+    assert files(str(tmp_path / "none.safetensors"), tmp_path / "low.png", tmp_path / "o.png", given) == 0
+    assert "know no exemplars: those that are given have no effect" in capsys.readouterr().err
+
+
 def test_maps_need_exemplars(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_picture(picture(8, 8), tmp_path / "low.png")
     assert files(weights, tmp_path / "low.png", tmp_path / "out.png", maps=tmp_path / "maps") == 0

@@ -123,7 +123,7 @@ class HIME(nn.Module):
         elif wanted.alignment == "dcn":
             self.alignment = DeformableAlignment(wanted.channels, *offsets)
         else:
-            self.alignment = FlowGuidedAlignment(wanted.channels, wanted.scale, *offsets, wanted.flow_grid)
+            self.alignment = FlowGuidedAlignment(wanted.channels, *offsets, wanted.flow_grid)
         if wanted.aggregation == "cofa":
             self.aggregation = ContentConditioned(wanted.channels)
         else:

@@ -73,7 +73,7 @@ class Objective(nn.Module):
         discriminator_square: Side of the squares of pixels that they judge.
 
     Raises:
-        ValueError: If the identity loss has a weight but no network.
+        ValueError: If the identity loss has a weight but no network, or faces are no multiple of the squares.
     """
 
     def __init__(
@@ -90,6 +90,11 @@ class Objective(nn.Module):
             raise ValueError(
                 "The identity loss needs a recognition network: name one in model.init_args.identity, or set "
                 "model.init_args.weights.identity to 0."
+            )
+        if weights.adversarial and face_size % discriminator_square:
+            raise ValueError(
+                f"The discriminator judges squares of {discriminator_square} pixels, of which faces of {face_size} are "
+                "no multiple: change face_size or discriminator_square."
             )
         self.weights, self.face_size = weights, face_size
         self.perceptual, self.identity = perceptual, identity

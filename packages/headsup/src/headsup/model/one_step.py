@@ -173,9 +173,11 @@ class OneStepRestorer(nn.Module):
         return {f"{part}.{name}": p for name, p in adapter_parameters(network, REGULARIZER).items()}
 
     def checkpoint_activations(self) -> None:
-        """Keep no activations of encoder, denoiser and decoder but compute them again in `backward`."""
+        """Keep no activations of encoder, denoisers and decoder but compute them again in `backward`."""
         self.unet.enable_gradient_checkpointing()
         self.vae.enable_gradient_checkpointing()
+        if self.prior is not None:
+            self.prior.enable_gradient_checkpointing()
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c lh lw"]:
         """Latents z = E~(x), see `headsup.model.autoencoder.encode`."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headsup.model.text_encoder import NEGATIVE, TextEncoder, load_text_encoder
+from headsup.model.text_encoder import NEGATIVE, TextEncoder, TwoEmbeddings, load_text_encoder
 
 REMEMBERED = 4096
 """Embeddings of texts that are kept, so that a text is encoded once."""
@@ -42,6 +42,25 @@ class Prompts(ABC):
         """Embedding of the negative prompt, on the CPU."""
 
 
+def text_encoder_for(source: str, dtype: torch.dtype, fetch: bool, negative_text: str) -> TextEncoder:
+    """Text encoder of a diffusion model that can embed a negative prompt.
+
+    Args:
+        source: As for `headsup.model.backbone.load_backbone`, as are the next two.
+
+    Raises:
+        ValueError: If the model has learnt its one negative prompt and another is wanted, or its file is damaged.
+        MissingBackboneError: See `headsup.model.text_encoder.load_text_encoder`.
+    """
+    encoder = load_text_encoder(source, dtype, fetch)
+    if isinstance(encoder, TwoEmbeddings) and negative_text != NEGATIVE:
+        raise ValueError(
+            f"The base model {source} has no text encoder and knows one negative prompt, which it was trained with; "
+            f'leave negative_text as it is, got "{negative_text}".'
+        )
+    return encoder
+
+
 class ConstantPrompt(Prompts):
     """The same text for every image; the text encoder is gone once it is embedded.
 
@@ -63,7 +82,8 @@ class ConstantPrompt(Prompts):
     def prepare(self, source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> None:
         """Embed the two texts."""
         if self.embedded is None:
-            self.embedded = load_text_encoder(source, dtype, fetch)([self.text, self.negative_text]).to(dtype)
+            encoder = text_encoder_for(source, dtype, fetch, self.negative_text)
+            self.embedded = encoder([self.text, self.negative_text]).to(dtype)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """The embedding of the text, once for each image."""
@@ -97,7 +117,7 @@ class IndexPrompts(Prompts):
     def prepare(self, source: str, dtype: torch.dtype = torch.float32, fetch: bool = True) -> None:
         """Load the text encoder."""
         if self.encoder is None:
-            self.encoder = load_text_encoder(source, dtype, fetch)
+            self.encoder = text_encoder_for(source, dtype, fetch, self.negative_text)
 
     def __call__(self, lq: Float[Tensor, "b 3 h w"], texts: Sequence[str]) -> Float[Tensor, "b n d"]:
         """Embeddings of the texts."""

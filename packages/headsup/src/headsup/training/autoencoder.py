@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from diffusers.models.resnet import ResnetBlock2D
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
@@ -26,8 +27,9 @@ class AutoencoderTrainer(LightningModule):
     """Autoencoder with a weak pull of its latents towards the normal distribution (Rombach et al., 2022, Section 3.1).
 
     Trained on the high-quality images alone. The loss is the mean absolute error plus `kl_weight` times the mean
-    Kullback-Leibler divergence of a latent value. At the end of every validation the autoencoder is written to
-    `folder`/vae in diffusers' layout, with the scaling factor that gives its latents unit variance.
+    Kullback-Leibler divergence of a latent value. After every validation of a fit and at its end the autoencoder is
+    written to `folder`/vae in diffusers' layout, with the scaling factor that gives its latents unit variance in the
+    last validation.
 
     Args:
         folder: Folder of the model that is being made.
@@ -64,6 +66,7 @@ class AutoencoderTrainer(LightningModule):
             self.vae.encoder.requires_grad_(False)
             self.vae.quant_conv.requires_grad_(False)
         self.scores = MeanScores(("psnr", "variance"))
+        self.deviation: float | None = None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle of the learning rate."""
@@ -81,7 +84,7 @@ class AutoencoderTrainer(LightningModule):
         self.log_dict({"train/error": error, "train/divergence": divergence}, prog_bar=True)
         return error + self.kl_weight * divergence
 
-    def validation_step(self, batch: RestorationBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Reconstruct through the mode."""
         latents = posterior(self.vae, batch.hq).mode()
         restored = images_of(self.vae, self.vae.decode(latents).sample).clamp(0, 1)
@@ -89,15 +92,27 @@ class AutoencoderTrainer(LightningModule):
         self.scores.add("variance", latents.float().square().flatten(1).mean(dim=1))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the quality, write the autoencoder."""
+        """Log the quality; write the autoencoder that is being trained."""
         scores = self.scores.compute()
         self.scores.reset()
         self.log("val/psnr", scores["psnr"], prog_bar=True)
-        deviation = scores["variance"].sqrt().item()
-        if self.trainer.sanity_checking or not self.trainer.is_global_zero:
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.deviation = scores["variance"].sqrt().item()
+            self.write()
+
+    def on_train_end(self) -> None:
+        """Write the autoencoder of the last step."""
+        self.write()
+
+    def write(self) -> None:
+        """Write the autoencoder, once its scaling factor is known."""
+        if not self.trainer.is_global_zero:
             return
-        if not self.decoder_only:
-            self.vae.register_to_config(scaling_factor=1 / deviation)
+        if self.deviation is None and not self.decoder_only:
+            rank_zero_warn(f"{self.folder} is not written: there was no validation to measure the scaling factor in.")
+            return
+        if self.deviation is not None and not self.decoder_only:
+            self.vae.register_to_config(scaling_factor=1 / self.deviation)
         save_part(self.vae, self.folder, "vae")
 
 

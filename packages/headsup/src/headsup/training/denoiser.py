@@ -32,7 +32,7 @@ class DenoiserTrainer(LightningModule):
 
     It knows two prompts, both learnt: one for high-quality images and one for the degraded, enlarged ones. A teacher
     guided away from the second one does what the negative prompt of HeadsUp, Appendix B, asks of a large model.
-    Denoiser, embeddings and noise schedule are written to `folder` at the end of every validation.
+    Denoiser, embeddings and noise schedule are written to `folder` after every validation of a fit and at its end.
 
     Args:
         folder: Folder of the model that is being made; it holds the trained autoencoder.
@@ -93,7 +93,7 @@ class DenoiserTrainer(LightningModule):
         prediction = self.unet(self.schedule.add_noise(z, noise, t), t, self.embeddings[bad.long()]).sample
         return F.mse_loss(prediction.float(), self.schedule.target(z, noise, t))
 
-    def validation_step(self, batch: RestorationBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: RestorationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """The same error at evenly spread timesteps, with the same noise every time."""
         for t in range(50, len(self.schedule), 100):
             times = torch.full((len(batch.hq),), t, device=self.device)
@@ -102,10 +102,19 @@ class DenoiserTrainer(LightningModule):
             self.scores.add("error", error.expand(len(times)))  # every image counts alike, in a smaller batch, too
 
     def on_validation_epoch_end(self) -> None:
-        """Log the error, write the denoiser."""
+        """Log the error; write the denoiser that is being trained."""
         self.log("val/error", self.scores.compute()["error"], prog_bar=True)
         self.scores.reset()
-        if self.trainer.sanity_checking or not self.trainer.is_global_zero:
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.write()
+
+    def on_train_end(self) -> None:
+        """Write the denoiser of the last step."""
+        self.write()
+
+    def write(self) -> None:
+        """Write denoiser, embeddings and noise schedule."""
+        if not self.trainer.is_global_zero:
             return
         save_part(self.unet, self.folder, "unet")
         save_scheduler(self.folder, self.schedule.config)

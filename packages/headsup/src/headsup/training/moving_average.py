@@ -92,7 +92,11 @@ class GeneratorAverage(Callback):
 
 def generator_values(module: LightningModule) -> Iterator[tuple[str, Tensor]]:
     """Names and values of the generator's parameters."""
-    assert isinstance(module, RestorerTrainer)
+    if not isinstance(module, RestorerTrainer):
+        raise TypeError(
+            f"GeneratorAverage averages a RestorerTrainer, not a {type(module).__name__}: take "
+            "lightning.pytorch.callbacks.EMAWeightAveraging."
+        )
     for name, parameter in module.loaded_restorer.generator_parameters().items():
         yield name, parameter.detach()
 

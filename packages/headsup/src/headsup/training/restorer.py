@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from faceops.recognition.identity import build_identity
+from faceops.weights.model_card import begun_with
 from headsup.losses.adversarial import adversarial_discriminator_loss
 from headsup.losses.discriminator import FaceDiscriminator
 from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
@@ -27,6 +29,7 @@ from headsup.model.one_step import OneStepRestorer, Restoration
 from headsup.model.prompts import ConstantPrompt, Prompts
 from headsup.model.settings import RestorerSettings
 from headsup.training.batch_references import batch_references
+from headsup.training.checkpoint_checks import check_optimizers, check_restorer
 from headsup.training.learning_rate import LearningRate
 from headsup.training.prompt_remarks import prompt_remarks
 from headsup.training.scores import RestorationScores
@@ -34,7 +37,7 @@ from headsup.training.sources import sample_sources
 from headsup.weights.files import PREDICTION, apply_weights, read_weights
 from portraitdata.images.resampling import bicubic
 from portraitdata.restoration.batches import RestorationBatch
-from portraitdata.training.stepping import optimizers_of, refuse_scaled_losses, stepping
+from portraitdata.training.stepping import check_stepping, optimizers_of, refuse_scaled_losses, stepping
 
 DEFAULT_SETTINGS = RestorerSettings()
 DEFAULT_WEIGHTS = LossWeights()
@@ -88,7 +91,7 @@ class RestorerTrainer(LightningModule):
 
     Raises:
         FileNotFoundError: If a network is missing.
-        ValueError: If a file holds another network, or the weights do not fit.
+        ValueError: If a file holds another network, the weights do not fit, or no step would be made.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class RestorerTrainer(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_stepping(accumulate, max_grad_norm)
         self.automatic_optimization = False
         self.strict_loading = False  # checkpoints hold the trained weights alone
         self.settings, self.initial_weights, self.bfloat16_base = restorer, initial_weights, bfloat16_base
@@ -136,6 +140,7 @@ class RestorerTrainer(LightningModule):
         self.learning_rate, self.channels_last = learning_rate, channels_last
         self.checkpoint_activations, self.seed = checkpoint_activations, seed
         self.restorer: OneStepRestorer | None = None
+        self.notes = ""
 
     def configure_model(self) -> None:
         """Load the base model; idempotent, and nothing in it is random."""
@@ -143,10 +148,12 @@ class RestorerTrainer(LightningModule):
             return
         self.prompts.prepare(self.settings.base, torch.bfloat16 if self.bfloat16_base else torch.float32)
         self.restorer = self.settings.build(self.bfloat16_base)
-        if self.initial_weights is not None:
-            apply_weights(self.restorer, read_weights(self.initial_weights), self.settings)
         if self.distillation.form != "none" and self.loss_weights.distillation:
-            self.restorer.keep_prior()
+            self.restorer.keep_prior()  # of the base, not of the weights that are begun with
+        if self.initial_weights is not None:
+            begun = read_weights(self.initial_weights)
+            apply_weights(self.restorer, begun, self.settings)
+            self.notes = begun_with(self.initial_weights, begun.card)
         if not self.has_regularizer:
             for parameter in self.restorer.regularizer_parameters().values():
                 parameter.requires_grad_(False)
@@ -202,8 +209,17 @@ class RestorerTrainer(LightningModule):
             rank_zero_info(sentence)
 
     def forward(self, batch: RestorationBatch) -> Restoration:
-        """Restored images, their latents and the faithful images."""
-        return self.restore(batch, *self.inputs(batch))
+        """Restored images, their latents and the faithful images; of any size.
+
+        Latents are those of the inputs with their last row and column repeated, up to whole pixels of the latent.
+        """
+        lq, prompt = self.inputs(batch)
+        height, width = lq.shape[2:]
+        edge = 0, -width % self.loaded_restorer.factor, 0, -height % self.loaded_restorer.factor
+        whole = batch._replace(mask=F.pad(batch.mask, edge))
+        restored = self.restore(whole, F.pad(lq, edge, mode="replicate"), prompt)
+        faithful = None if restored.faithful is None else restored.faithful[..., :height, :width]
+        return restored._replace(picture=restored.picture[..., :height, :width], faithful=faithful)
 
     def inputs(self, batch: RestorationBatch) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b n d"]]:
         """Inputs, enlarged to the size of the truth, and their embedded prompts."""
@@ -314,6 +330,21 @@ class RestorerTrainer(LightningModule):
         restored: Restoration = self(batch)
         return restored.picture.clamp(0, 1)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another restorer; say so if only its base model has another name.
+
+        Raises:
+            ValueError: If it is one, or other networks are trained than those whose optimizers it has.
+        """
+        if self.restorer is None:  # read outside of a run
+            return
+        stated = checkpoint["headsup"]
+        self.notes = self.notes or stated.get("notes", "")
+        check_restorer(stated, self.settings, self.loaded_restorer)
+        if self.trainer.state.fn == "fit":
+            wanted = sum(1 for weights in self.trained_parameters() if weights)
+            check_optimizers(len(checkpoint.get("optimizer_states", ())), wanted)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights alone, and what `headsup export` needs to rebuild the restorer."""
         # whose turn it is must not matter: during one, the others' weights want no gradient
@@ -325,5 +356,6 @@ class RestorerTrainer(LightningModule):
         checkpoint["headsup"] = {
             "settings": vars(self.settings),
             "steps": int(checkpoint["global_step"]),
+            "notes": self.notes,
             PREDICTION: self.loaded_restorer.schedule.prediction_type,
         }

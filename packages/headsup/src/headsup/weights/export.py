@@ -38,7 +38,7 @@ def export_checkpoint(options: ExportOptions) -> None:
     settings = known_fields(RestorerSettings, stated)
     if options.base is not None:
         settings = replace(settings, base=options.base)
-    stored = ModelCard(steps=int(content["headsup"]["steps"]))
+    stored = ModelCard(steps=int(content["headsup"]["steps"]), notes=content["headsup"].get("notes", ""))
     predicts = content["headsup"].get(PREDICTION)
     card = merge_cards(stored, options.card)
     save_weights(generator_tensors(content), settings, options.output, card, options.half, predicts)

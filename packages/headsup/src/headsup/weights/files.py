@@ -128,20 +128,9 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
     Raises:
         ValueError: If they do not fit.
     """
-    for name in (field.name for field in fields(RestorerSettings) if field.name != "base"):
-        wanted, found = getattr(settings, name), getattr(weights.settings, name)
-        if wanted != found:
-            raise ValueError(
-                f"The weights {weights.source} were trained with the {name} {found}, the restorer has {wanted}: make "
-                "them equal, or leave the weights out."
-            )
-    predicted, known = restorer.schedule.prediction_type, weights.prediction_type
-    if known is not None and known != predicted:
-        raise ValueError(
-            f"The weights {weights.source} were trained on a base model that predicts {known}, the denoiser of "
-            f"{restorer.source} predicts {predicted}, which would be taken for something else: name the base model "
-            f"that they belong to, {weights.settings.base}."
-        )
+    whose = f"The weights {weights.source} were"
+    refuse_other_settings(whose, weights.settings, settings)
+    refuse_other_prediction(whose, weights.prediction_type, weights.settings.base, restorer)
     parameters = restorer.generator_parameters()
     if parameters.keys() != weights.tensors.keys() or any(
         parameter.shape != weights.tensors[name].shape for name, parameter in parameters.items()
@@ -153,6 +142,43 @@ def apply_weights(restorer: OneStepRestorer, weights: RestorerWeights, settings:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(weights.tensors[name])
+
+
+def refuse_other_settings(whose: str, found: RestorerSettings, wanted: RestorerSettings) -> None:
+    """Refuse weights of a restorer of another shape; the base may have another name.
+
+    Args:
+        whose: Begins the sentence: what was trained with the settings found, and a verb.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    for name in (field.name for field in fields(RestorerSettings) if field.name != "base"):
+        here, there = getattr(wanted, name), getattr(found, name)
+        if here != there:
+            raise ValueError(
+                f"{whose} trained with the {name} {there}, the restorer has {here}: make them equal, or begin without "
+                "these weights."
+            )
+
+
+def refuse_other_prediction(whose: str, known: str | None, base: str, restorer: OneStepRestorer) -> None:
+    """Refuse weights whose base model predicts something else than the restorer's.
+
+    Args:
+        whose: As of `refuse_other_settings`.
+        known: What it predicts; None if it is not known.
+        base: Base model of the weights.
+
+    Raises:
+        ValueError: If it does.
+    """
+    predicted = restorer.schedule.prediction_type
+    if known is not None and known != predicted:
+        raise ValueError(
+            f"{whose} trained on a base model that predicts {known}, the denoiser of {restorer.source} predicts "
+            f"{predicted}, which would be taken for something else: name the base model that they belong to, {base}."
+        )
 
 
 def load_restorer(

@@ -52,8 +52,9 @@ class Maximum(nn.Module):
         absent = rearrange(~present, "b n -> b n 1 1 1")
         values, index = aligned.masked_fill(absent, torch.finfo(aligned.dtype).min).max(dim=1)
         some = rearrange(present.any(dim=1), "b -> b 1 1 1")
-        share = F.one_hot(index, aligned.shape[1]).float().mean(dim=1)
-        weight = rearrange(share, "b h w n -> b n h w") * some
+        # not one_hot: exporters would take its number of classes for a constant
+        numbers = torch.arange(aligned.shape[1], device=aligned.device).reshape(1, -1, 1, 1, 1)
+        weight = (index.unsqueeze(1) == numbers).float().mean(dim=2) * some
         return Aggregated(torch.where(some, values, torch.zeros_like(values)), None, weight)
 
 

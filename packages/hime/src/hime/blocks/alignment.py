@@ -108,14 +108,12 @@ class FlowGuidedAlignment(nn.Module):
     def __init__(
         self,
         channels: int,
-        scale: int,
         hidden: int = 64,
         groups: int = 8,
         layers: int = 4,
         grid: FlowGrid = "centres",
     ) -> None:
         super().__init__()
-        self.scale = scale
         self.flow = SPyNet(grid=grid)
         self.estimator = OffsetEstimator(channels, hidden, groups, layers)
         self.conv = DeformableConv2d(channels, channels)
@@ -142,4 +140,5 @@ class FlowGuidedAlignment(nn.Module):
         height, width = references.shape[-2] // 2, references.shape[-1] // 2
         flow = self.flow(bicubic(lr, height, width), bicubic(references, height, width))
         size = lr.shape[-2:]
-        return F.interpolate(flow, size, mode="bilinear", align_corners=False) / (self.scale / 2)
+        per_pixel = flow.new_tensor((size[1] / width, size[0] / height)).reshape(1, 2, 1, 1)
+        return F.interpolate(flow, size, mode="bilinear", align_corners=False) * per_pixel

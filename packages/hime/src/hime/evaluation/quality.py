@@ -15,6 +15,9 @@ from portraitdata.scoring.ssim import ssim
 LPIPS_BACKBONE = "alexnet-owt-7be5be79.pth"
 """File of torchvision's AlexNet, on which LPIPS (alex) stands."""
 
+LPIPS_SIDE = 32
+"""Least side in pixels of an image for it."""
+
 
 def lpips_backbone() -> Path:
     """Where torchvision keeps the backbone of LPIPS; the file need not exist."""
@@ -29,13 +32,19 @@ class QualityScores(MeanScores):
     have it. SSIM is averaged over the pixels around which its window fits; runs of earlier versions logged a
     ``val/ssim`` with the image mirrored at its border, another number, and a PSNR without the 1e-8 in its error. LPIPS
     is version 0.1 on AlexNet. The paper gives none of these but "all RGB channels". Nothing is ever downloaded: without
-    AlexNet in torch's cache LPIPS is left out.
+    AlexNet in torch's cache LPIPS is left out, and for images of fewer than `LPIPS_SIDE` pixels.
     """
 
     def __init__(self) -> None:
         measures_lpips = lpips_backbone().is_file()
         super().__init__(["psnr", "psnr_bicubic", "ssim", *(["lpips"] if measures_lpips else [])])
         self.lpips = Lpips(net_type="alex", normalize=True) if measures_lpips else None
+        self.too_small = False
+        # parameters would be in every checkpoint, which then fits only where the backbone is there
+        for module in () if self.lpips is None else self.lpips.modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach(), persistent=False)
 
     @property
     def measures_lpips(self) -> bool:
@@ -49,6 +58,11 @@ class QualityScores(MeanScores):
             f"LPIPS is not measured: its backbone, torchvision's published AlexNet weights ({LPIPS_BACKBONE}), is not "
             f"in {lpips_backbone().parent}. Put the file there to have it."
         )
+
+    def compute(self) -> dict[str, Tensor]:
+        """Means, see `MeanScores.compute`; without LPIPS if images were too small for it."""
+        scores = super().compute()
+        return {name: score for name, score in scores.items() if not (name == "lpips" and self.too_small)}
 
     @torch.no_grad()
     def update(
@@ -65,5 +79,6 @@ class QualityScores(MeanScores):
             self.add("psnr", psnr(sr, hr))
             self.add("psnr_bicubic", psnr(upscaled, hr))
             self.add("ssim", ssim(sr, hr))
-            if self.lpips is not None:
+            self.too_small |= min(hr.shape[-2:]) < LPIPS_SIDE
+            if self.lpips is not None and not self.too_small:
                 self.add("lpips", self.lpips.net(sr, hr, normalize=True).flatten())

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from faceops.device import select_device
 from faceops.progress.display import tracked
+from faceops.progress.verbosity import say
 from hime.command_options import EvaluateOptions
 from hime.evaluation.quality import QualityScores
 from hime.network import HIME
@@ -61,13 +62,17 @@ def evaluate_condition(
         ``psnr`` and ``psnr_bicubic`` in dB, ``ssim``, and ``lpips`` where it is measured.
     """
     quality = QualityScores().to(device)
+    there = count = 0
     for images, present in _batches(sets, batch_size):
         images = images.to(device).float() / 255
         hr = images[:, 0]
         lr = to_8_bit(bicubic(hr, hr.shape[-2] // network.scale, hr.shape[-1] // network.scale))
         used = slice(0, references)
+        there, count = there + int(present[:, used].sum()), count + len(images)
         sr = network(lr, images[:, 1:][:, used], present.to(device)[:, used])
         quality.update(sr, hr, lr)
+    if there < references * count:
+        say(f"Sets have {there / count:.2g} references on average, where {references} were asked for.")
     return {name: float(value) for name, value in quality.compute().items()}
 
 

@@ -17,7 +17,7 @@ from hime.losses.perceptual import PerceptualLoss
 from hime.network import HIME
 from hime.training.super_resolver import DEFAULT_RATES, PartRates, SuperResolver
 from portraitdata.exemplars.datamodule import ExemplarBatch
-from portraitdata.training.stepping import optimizers_of, refuse_scaled_losses, stepping
+from portraitdata.training.stepping import check_stepping, optimizers_of, refuse_scaled_losses, stepping
 
 
 def adversarial_adam(params: Iterable) -> Adam:
@@ -80,6 +80,7 @@ class PerceptionSuperResolver(SuperResolver):
         compiled: bool = False,
     ) -> None:
         super().__init__()
+        check_stepping(accumulate, max_grad_norm)
         self.save_hyperparameters(ignore=["network", "optimizer", "discriminator_optimizer", "part_rates"])
         self.automatic_optimization = False
         self.prepare(network, initial_weights, warmup_steps, compiled=compiled)

@@ -73,10 +73,9 @@ class SuperResolver(LightningModule):
             ValueError: If the weights are of another kind of network.
             FileNotFoundError: If there is no such file.
         """
-        if initial_weights is not None:
-            begin_as(network, initial_weights)
-        if flow_weights is not None:
-            begin_flow(network, flow_weights)
+        begun = [] if initial_weights is None else [begin_as(network, initial_weights)]
+        begun += [] if flow_weights is None else [begin_flow(network, flow_weights)]
+        self.notes = " ".join(begun)
         self.network = network.to(memory_format=torch.channels_last)
         self.warmup_steps, self.compiled = warmup_steps, compiled
         self.compiled_explain: Explain | None = None
@@ -166,5 +165,5 @@ class SuperResolver(LightningModule):
         """Leave what `hime export` needs to rebuild the network without Lightning."""
         checkpoint["hime"] = {
             "arguments": dict(self.network.arguments._asdict()),
-            "card": {"lr_size": self.lr_size, "steps": int(checkpoint["global_step"])},
+            "card": {"lr_size": self.lr_size, "steps": int(checkpoint["global_step"]), "notes": self.notes},
         }

@@ -137,7 +137,10 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
         loaded = read_exemplars(photographs, detector)
         network = load_network(weights, device)
     trained_lr_size = read_header(find_weights(weights)).card.lr_size
-    if not loaded:
+    if loaded and network.arguments.alignment == "none":
+        say(f"The weights {weights} know no exemplars: those that are given have no effect, and there are no maps.")
+        photographs, loaded = [], []
+    elif not loaded:
         say("No exemplars are given; with photographs of the same person results are better.")
         if options.maps is not None:
             say(f"Maps show exemplars, so there are none to write to {options.maps}.")
