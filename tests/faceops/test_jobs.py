@@ -205,6 +205,38 @@ def test_sheets_and_maps_in_a_folder_that_is_read_are_no_inputs(
     assert "maps: left out are 1 folder in it." in capsys.readouterr().err
 
 
+def test_results_that_a_pattern_matches_are_no_inputs(album: Path) -> None:
+    (album / "deep").mkdir()
+    (album / "deep/e.png").touch(), (album / "deep/f.jpg").touch()
+    out, sheets = album / "out", album / "sheets"
+    for _ in range(2):
+        jobs = plan_jobs([album / "*/*.*g"], out, sheets)
+        assert [job.source for job in jobs] == [album / "deep/e.png", album / "deep/f.jpg"]
+        for target in (target for job in jobs for target in job.targets):
+            target.parent.mkdir(exist_ok=True)
+            target.touch()
+    with pytest.raises(ValueError, match=r"out/e\.png is an input and would be replaced"):
+        plan_jobs([out / "*.png"], out)
+    # a file that is to be written is no folder of results
+    with pytest.raises(ValueError, match=r"b\.jpg is a file, but a folder is needed there"):
+        plan_jobs([album / "*.*g"], album / "b.jpg")
+
+
+def test_missing_sheets_of_what_is_there_are_said(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = plan_jobs([album], tmp_path / "out", tmp_path / "sheets")
+    for made in (*(job.output for job in jobs[:2]), tmp_path / "sheets/a.png.png"):
+        made.parent.mkdir(exist_ok=True)
+        made.touch()
+    assert missing_jobs(jobs, overwrite=False) == jobs[2:]
+    sentence = "b.jpg.png is not there: sheets are made with their results, which --overwrite makes again."
+    assert sentence in capsys.readouterr().err
+    (tmp_path / "sheets/b.jpg.png").touch()
+    missing_jobs(jobs, overwrite=False)
+    assert "sheets are made" not in capsys.readouterr().err
+
+
 def test_results_of_another_format(album: Path, tmp_path: Path) -> None:
     def as_png(inputs: list[Path], output: Path) -> list[Job]:
         return plan_jobs(

@@ -297,11 +297,20 @@ def test_no_face_is_said_and_what_is_there_is_left(
     wanted = restorers[weights["general"]](black, SAME).picture.pixels
     torch.testing.assert_close(load_picture(tmp_path / "out/black.png").pixels, wanted, atol=0.51 / 255, rtol=0)
     (tmp_path / "out/low.png").write_bytes(b"mine")
-    assert blended(photograph, tmp_path / "black.png", output=tmp_path / "out") == 0
+    again = tmp_path / "again.json"
+    assert blended(photograph, tmp_path / "black.png", output=tmp_path / "out", report=again) == 0
+    assert [entry["status"] for entry in json.loads(again.read_text())["pictures"]] == ["there already"] * 2
     assert "2 of 2 pictures are there already" in capsys.readouterr().err
     assert (tmp_path / "out/low.png").read_bytes() == b"mine"
     with pytest.raises(ValueError, match="64 pixels a side or more"):
         blended(photograph, output=tmp_path / "other.png", face_size=8)
+
+
+def test_grey_stays_grey(restorers: dict[Path, PhotoRestorer]) -> None:
+    torch.manual_seed(0)
+    picture = Picture(torch.rand(1, 80, 80).expand(3, -1, -1), grey=True)
+    pixels = blend(*restorers.values(), picture, SAME, faces_at(upright(8, 8)), 64).picture.pixels
+    assert pixels.equal(pixels[:1].expand(3, -1, -1))
 
 
 def test_faces_are_sought_without_a_network(

@@ -55,3 +55,12 @@ def test_missing_photograph_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setitem(__import__("sys").modules, "skimage.data", None)
     with pytest.raises(ValueError, match="pip install scikit-image"):
         demo.run_demo(tmp_path)
+
+
+def test_a_file_instead_of_the_folder_is_refused_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(demo, "astronaut", lambda: pytest.fail("the work has begun"))
+    (tmp_path / "demo").touch()
+    with pytest.raises(ValueError, match="demo is a file, but a folder is needed there"):
+        demo.run_demo(tmp_path / "demo")

@@ -1,5 +1,6 @@
 """The diffusers pipeline of a merged restorer gives what `headsup restore` gives."""
 
+import io
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import dynamic_modules_utils
 from PIL import Image
 
-from faceops.images.files import Picture, load_picture, save_picture
+from faceops.images.files import Picture, decode_picture, load_picture, save_picture
 from headsup import HeadsUpPipeline, RestoreOptions
 from headsup.command_options import MergeOptions, RestoreFilesOptions
 from headsup.model.backbone import load_backbone
@@ -19,6 +20,7 @@ from headsup.model.merged_restorer import MergedRestorer
 from headsup.restoring import photographs
 from headsup.restoring.files import restore_files
 from headsup.restoring.jobs import plan_request
+from headsup.restoring.pillow_images import encoded
 from headsup.weights.merging import merge_weights
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "restore-photos.md"
@@ -128,6 +130,49 @@ def test_transparency_and_orientation_are_those_of_the_image(pipeline: HeadsUpPi
     assert np.unique(np.asarray(found)[..., 3]).tolist() == [128]
     (found,) = pipeline(Image.new("CMYK", (9, 7)), options=RestoreOptions(scale=1.0)).images
     assert (found.mode, found.size) == ("RGB", (9, 7))
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16", "I;16B", "I;16L"])
+def test_deep_grey_keeps_its_values_its_profile_and_its_orientation(mode: str) -> None:
+    values = np.arange(6, dtype=np.uint16).reshape(2, 3) * 13_000
+    stored = {"I": values.astype(np.int32), "I;16B": values.astype(">u2")}.get(mode, values)
+    image = Image.frombytes(mode, (3, 2), stored.tobytes())
+    image.getexif()[0x0112] = 3  # upside down
+    image.info["icc_profile"] = b"a profile"
+    with Image.open(io.BytesIO(encoded(image))) as written:
+        assert (written.getexif()[0x0112], written.info["icc_profile"]) == (3, b"a profile")
+    del image.info["icc_profile"]
+    picture = decode_picture(encoded(image), "the image")
+    assert picture.bits == 16
+    assert picture.grey
+    np.testing.assert_allclose(picture.pixels[0].numpy()[::-1, ::-1], values / 65535, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (Image.new("F", (2, 2), 0.5), "An image of mode F does not say which number is white"),
+        (Image.new("I", (2, 2), 65536), "must have values from 0 to 65535, got 65536 to 65536"),
+        (Image.new("I", (2, 2), -1), "must have values from 0 to 65535, got -1 to -1"),
+    ],
+)
+def test_numbers_of_no_known_range_are_refused(image: Image.Image, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        encoded(image)
+
+
+@pytest.mark.parametrize("mode", ["RGBa", "PA", "La"])
+def test_transparency_of_every_mode_is_kept(mode: str) -> None:
+    image = Image.new("RGBA", (2, 2), (100, 100, 100, 128))
+    picture = decode_picture(encoded((image.convert("LA") if mode == "La" else image).convert(mode)), "the image")
+    assert picture.alpha is not None
+    np.testing.assert_allclose(picture.alpha.numpy(), 128 / 255, atol=1e-6)
+    np.testing.assert_allclose(picture.pixels.numpy(), 100 / 255, atol=1.5 / 255)
+
+
+def test_grey_stays_grey(pipeline: HeadsUpPipeline, photograph: Path) -> None:
+    found = np.asarray(pipeline(Image.open(photograph).convert("L")).images[0])
+    assert (found == found[..., :1]).all()
 
 
 def test_a_plain_denoiser_is_refused() -> None:

@@ -104,6 +104,12 @@ def test_fidelity_leads_to_the_enlarged_input() -> None:
     torch.testing.assert_close(half, (made + enlarged) / 2)
 
 
+def test_grey_stays_grey() -> None:
+    tinting = PublicRestorer(nn.Conv2d(3, 3, 1), Maker("Tinting", 1, None), CPU)
+    pixels = tinting(Picture(torch.full((3, 8, 8), 0.5), grey=True), RestoreOptions(scale=1.0)).picture.pixels
+    assert pixels.equal(pixels[:1].expand(3, -1, -1))
+
+
 def test_restorers_of_faces_take_aligned_faces_of_their_size_only() -> None:
     face = repeated(1, face_side=64)
     with pytest.raises(ValueError, match="restores aligned faces of 64 x 64 pixels, got 70 x 64: set --face-size 64"):

@@ -61,3 +61,16 @@ def test_what_is_in_the_folders_of_people_is_never_replaced_and_the_rest_is_told
     (family.parent / "empty/nobody").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"There are no pictures in .*empty"):
         plan_request([source], family.parent / "o.png", references=[family.parent / "empty"])
+
+
+@pytest.mark.parametrize("places", [("family/restored", None), ("out", "family/sheets"), ("family/link", None)])
+def test_results_and_sheets_among_the_references_are_refused(family: Path, places: tuple[str, str | None]) -> None:
+    (family / "anna").rename(family.parent / "album")
+    (family / "inner").mkdir()
+    (family / "link").symlink_to(family / "inner")
+    output, sheets = (None if place is None else family.parent / place for place in places)
+    assert output is not None
+    with pytest.raises(ValueError, match=r"would lie in a folder of references and be taken for one of them"):
+        plan_request([family.parent / "album"], output, sheets, references=[family])
+    # a photograph that is given itself brings nothing else of its folder
+    plan_request([family.parent / "album"], output, sheets, references=[family / "loose.jpg"])

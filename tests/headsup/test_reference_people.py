@@ -11,6 +11,7 @@ from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.geometry.landmarks import FFHQ_512
 from faceops.images.files import Picture, decode_picture, save_picture
+from headsup.restoring.references.distinct_names import distinctly_named
 from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.restoring.references.grouping import TOGETHER, people_among
 from headsup.restoring.references.left_over import LeftOver
@@ -181,3 +182,35 @@ def test_two_people_of_one_name_are_told_apart_by_their_photographs() -> None:
     people = people_among([found("one/a.jpg", at(0)), found("two/a.jpg", at(90)), found("b.jpg", at(180))])
     used = [{"a.jpg": ["family/one/a.jpg", "family/two/a.jpg"]}, {"a.jpg": ["family/two/a.jpg"]}]
     assert lines_on_use(people, used, []) == ["Used:", "  a.jpg, in 1 of 2 pictures", "  a.jpg, in 2 of 2 pictures"]
+
+
+def test_people_of_one_name_get_names_of_their_own() -> None:
+    def told(*files: Found, by_folder: bool = True) -> list[str]:
+        return [person.name for person in distinctly_named(people_among(files), by_folder)]
+
+    anna, otto = found("anna/p.jpg", at(0)), found("otto/p.jpg", at(90))
+    assert told(anna, found("b.jpg", at(180)), otto) == ["anna/p.jpg", "b.jpg", "otto/p.jpg"]
+    assert told(anna, otto, by_folder=False) == ["p.jpg (1)", "p.jpg (2)"]
+    assert told(found("one/fam/p.jpg", at(0)), found("two/fam/p.jpg", at(90))) == ["p.jpg (1)", "p.jpg (2)"]
+    folders = (found(f"{place}/fam/p.jpg", None, folder=f"{place}/fam") for place in ("one", "two"))
+    assert told(*folders) == ["fam (1)", "fam (2)"]
+
+
+def test_the_summary_tells_people_of_one_name_apart() -> None:
+    files = [found(f"{folder}/{name}.jpg", at(angle)) for folder, angle in (("a", 0), ("b", 90)) for name in "xy"]
+    both = [*files, found("a/p.jpg", at(180)), found("b/p.jpg", at(270))]
+    people = distinctly_named(people_among(both), by_folder=True)
+    assert lines_on_people(people)[1:] == [
+        "  a/x.jpg and y.jpg: x.jpg and y.jpg, taken together",
+        "  b/x.jpg and y.jpg: x.jpg and y.jpg, taken together",
+        "  a/p.jpg",
+        "  b/p.jpg",
+    ]
+    used = [{"a/x.jpg and y.jpg": ["family/a/x.jpg"], "a/p.jpg": ["family/a/p.jpg"]}]
+    unused = [[LeftOver("b/x.jpg and y.jpg", 0.1, None), LeftOver("b/p.jpg", 0.05, None)]]
+    assert lines_on_use(people, used, unused) == [
+        "Used:",
+        "  a/x.jpg and y.jpg: x.jpg",
+        "  a/p.jpg",
+        "No face is like b/x.jpg and y.jpg (0.10) and b/p.jpg (0.05), so they are not used; 0.20 is wanted.",
+    ]

@@ -181,6 +181,15 @@ def test_what_a_file_has_besides_its_pixels_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "out/indexed.gif.png").is_file()
 
 
+def test_grey_stays_grey_wherever_it_is_seen(tmp_path: Path) -> None:
+    Image.effect_noise((24, 20), 60).save(tmp_path / "grey.png")
+    picture = load_picture(tmp_path / "grey.png")
+    for restorer in map(PhotoRestorer.load, ("guided", "tiny")):
+        restored = restorer(picture, RestoreOptions(scale=2.0, colour="none"))
+        for pixels in (restored.picture.pixels, *([] if restored.faithful is None else [restored.faithful])):
+            assert pixels.equal(pixels[:1].expand(3, -1, -1))
+
+
 def test_colours_outside_srgb_are_given_back(tmp_path: Path) -> None:
     """Those of a telephone, where the result keeps to the input."""
     profile = icc_profile(PRIMARIES[12], SRGB_CURVE, False)
@@ -303,6 +312,19 @@ def test_a_rerun_makes_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"{out / 'a.png'} is there already; --overwrite makes it again." in capsys.readouterr().err
     assert restore(low, output=out, overwrite=True) == 0
     assert load_picture(out / "a.png").pixels.shape == (3, 80, 80)
+
+
+def test_where_all_is_there_the_report_says_so_and_nothing_is_loaded(
+    tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low, out, report = tmp_path / "low", tmp_path / "out", tmp_path / "r.json"
+    write(low / "a.png", "ann"), write(out / "a.png", "ann"), write(low / "b.png", "ben"), write(out / "b.png", "ben")
+    monkeypatch.setattr(RestorerSource, "load", lambda self: pytest.fail("there is nothing to do"))
+    source = RestorerSource(str(weights), device="cpu")
+    assert restore(low, output=out, report=report, compare=tmp_path / "sheets", weights=source) == 0
+    assert [(entry["status"], entry["base"]) for entry in pictures(report)] == [("there already", "random:tiny")] * 2
+    told = capsys.readouterr().err
+    assert "2 sheets are not there: sheets are made with their results, which --overwrite makes again." in told
 
 
 def test_the_result_is_written_after_its_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,6 +526,16 @@ def test_each_face_gets_its_own_person(tmp_path: Path, capsys: pytest.CaptureFix
         "  ann.png",
         "  ben.png",
     ]
+
+
+def test_people_whose_photographs_have_one_name_are_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, report = write(tmp_path / "ann.png", "ann"), tmp_path / "r.json"
+    references = [write(tmp_path / f"{name}/portrait.png", name) for name in ("ann", "ben")]
+    assert restore(source, output=tmp_path / "o.png", reference=references, report=report) == 0
+    (picture,) = pictures(report)
+    assert picture["used"] == {"ann/portrait.png": [str(references[0])]}
+    assert [face["person"] for face in picture["faces"]] == ["ann/portrait.png"]
+    assert "No face is like ben/portrait.png (-0.33), so it is not used" in capsys.readouterr().err
 
 
 def test_references_change_the_result_and_their_order_does_not(tmp_path: Path) -> None:

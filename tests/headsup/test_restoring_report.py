@@ -141,3 +141,21 @@ def test_a_report_that_cannot_be_finished_is_said_and_hides_nothing(
     with pytest.raises(KeyboardInterrupt):
         run_jobs(jobs, jobs, filling, Report(path, RUN, Clock()))
     assert f"{path}: No space left on device." in capsys.readouterr().err
+
+
+def test_a_result_is_one_entry_however_its_path_is_spelt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for output, status in (("out/0.png", "restored"), (f"{tmp_path}/out/0.png", "there already")):
+        report = Report(Path("r.json"), RUN, Clock())
+        report.add(PictureRecord("0.png", output, status))
+    assert statuses(tmp_path / "r.json") == ["restored"]
+    report.add(PictureRecord("0.png", "./out/../out/0.png", "failed"))
+    assert report.finish()
+    assert statuses(tmp_path / "r.json") == ["failed"]
+
+
+def test_what_is_piped_on_is_known_by_its_input(tmp_path: Path) -> None:
+    for source in ("a.png", "b.png", "./a.png"):
+        Report(tmp_path / "r.json", RUN, Clock()).add(PictureRecord(source, "-", "restored"))
+    entries = json.loads((tmp_path / "r.json").read_text())["pictures"]
+    assert [entry["input"] for entry in entries] == ["./a.png", "b.png"]

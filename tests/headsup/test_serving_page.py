@@ -200,6 +200,16 @@ def test_faces_references_and_what_is_said_of_them(restoration: PhotoRestoration
     assert own.notes == ("The reference ann.png is the picture itself; another photograph would tell more.",)
 
 
+def test_references_of_one_file_name_are_numbered(restoration: PhotoRestoration, tmp_path: Path) -> None:
+    references = [tmp_path / name / "portrait.png" for name in ("ann", "ben")]
+    for path in references:
+        path.parent.mkdir()
+        write(path, path.parent.name)
+    outcome = restored(restoration, tmp_path / "job", write(tmp_path / "photo.png", "ben"), *references)
+    assert [face.person for face in outcome.faces] == ["portrait.png (2)"]
+    assert outcome.notes[0] == "No face is like portrait.png (1) (-0.33), so it is not used; 0.20 is wanted."
+
+
 def test_another_expression_of_a_reference_is_said(restoration: PhotoRestoration, tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.png" for name in ("photo", "same", "other")]
     for path, side, mouth in zip(paths, (120, 160, 160), (1, 1, 2), strict=True):

@@ -14,6 +14,7 @@ from torch import Tensor
 from faceops.geometry.alignment import align
 from faceops.geometry.faces import Faces
 from faceops.images.files import Picture, save_picture
+from faceops.images.jobs import check_folder
 from faceops.images.sheet import Panel, draw_sheet
 from faceops.progress.tracker import part
 from headsup.restoring.options import RestoreOptions
@@ -60,9 +61,10 @@ def run_demo(output: Path) -> list[DemoScore]:
         output: Folder to write into; made if it does not exist. Files of an earlier demonstration are replaced.
 
     Raises:
-        ValueError: If scikit-image is missing.
+        ValueError: If scikit-image is missing, or a file is where the folder must be.
         OSError: If a file cannot be written.
     """
+    check_folder(output)
     photograph = astronaut()
     truth, low, face = PORTRAIT.cut(photograph), spoilt(PORTRAIT.cut(photograph)), reference(photograph)
     restorer, options = PhotoRestorer.load(), RestoreOptions(scale=float(SCALE))

@@ -128,8 +128,8 @@ def input_files(
 
     Args:
         subfolders: Whether folders are read with all folders in them, but hidden ones.
-        results: Folders that are not read where they are in one of them: what an earlier run wrote there is no input.
-            None for none.
+        results: Folders that are not read where they are in one of them, or where a pattern matches other pictures too:
+            what an earlier run wrote there is no input. None for none.
         streams: Whether ``-`` stands for stdin.
 
     Raises:
@@ -145,7 +145,8 @@ def input_files(
             pictures = pictures_below(path, results) if subfolders else find_pictures(path)
             found = {file: file.relative_to(path).as_posix() for file in pictures}
         elif not path.exists() and any(sign in str(path) for sign in "*?["):
-            found = {file: file.name for file in matching(path) if is_picture(file)}
+            pictures = [file for file in matching(path) if is_picture(file)]
+            found = {file: file.name for file in without_results(pictures, results)}
         if not found:
             raise ValueError(f"There are no pictures in {path}." if path.is_dir() else f"Nothing matches {path}.")
         for file, name in found.items():
@@ -166,6 +167,12 @@ def matching(pattern: Path) -> list[Path]:
         if found:
             return sorted(Path(match) for match in found)
     return []
+
+
+def without_results(pictures: Sequence[Path], results: Sequence[Path | None]) -> Sequence[Path]:
+    """Pictures without those in folders of results; all, if they all lie there."""
+    folders = [path.resolve() for path in results if path is not None and path.is_dir()]
+    return [path for path in pictures if not lies_in(path, folders)] or pictures
 
 
 def fitting(name: str) -> str:
@@ -256,10 +263,15 @@ def check_folder(folder: Path) -> None:
 
 
 def missing_jobs(jobs: Sequence[Job], overwrite: bool) -> list[Job]:
-    """Jobs whose result is not there yet, or all; says how many are there."""
+    """Jobs whose result is not there yet, or all; says how many are there, and which of their sheets are not."""
     wanted = [job for job in jobs if overwrite or job.to_stdout or not job.output.exists()]
     if not wanted and len(jobs) == 1:
         say(f"{jobs[0].output} is there already; --overwrite makes it again.")
     elif len(wanted) < len(jobs):
         say(f"{len(jobs) - len(wanted)} of {len(jobs)} pictures are there already; --overwrite makes them again.")
+    missing = set(wanted)
+    bare = [job.sheet for job in jobs if job not in missing and job.sheet is not None and not job.sheet.exists()]
+    if bare:
+        which = f"{bare[0]} is" if len(bare) == 1 else f"{len(bare)} sheets are"
+        say(f"{which} not there: sheets are made with their results, which --overwrite makes again.")
     return wanted

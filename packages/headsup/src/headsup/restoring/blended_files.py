@@ -60,7 +60,7 @@ def blend_files(jobs: Sequence[Job], stated: RestoreOptions, options: BlendFiles
     """
     check_face_size(options.face_size)
     wanted = missing_jobs(jobs, options.overwrite)
-    if not wanted:
+    if not wanted and options.report is None:
         return 0
     recognition = load_recognition(fetch=True)
     with shown("Loading"):

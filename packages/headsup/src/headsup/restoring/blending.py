@@ -14,7 +14,7 @@ from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.faces import Faces
 from faceops.geometry.pasting import paste
 from faceops.geometry.warping import warp_affine
-from faceops.images.files import Picture
+from faceops.images.files import Picture, greyed
 from faceops.progress.tracker import part, parts
 from headsup.restoring.options import RestoreOptions
 from headsup.restoring.photo_restorer import LEAST_SIDE, PhotoRestorer, Restored
@@ -92,6 +92,8 @@ def with_faces(
     with measured(seconds, "paste"):
         crops = torch.stack([each.picture.pixels for each in restored])
         pixels = paste(whole.picture.pixels.unsqueeze(0), crops, matrix, faces.image_index)[0].clamp(0, 1)
+    if whole.picture.grey:
+        pixels = greyed(pixels)
     return Restored(replace(whole.picture, pixels=pixels), whole.enlarged, seconds)
 
 

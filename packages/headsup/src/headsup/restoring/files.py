@@ -54,6 +54,11 @@ class RestorerSource:
         """As a command line states it."""
         return cls(command.weights, command.base, command.prompt, command.device, command.precision, command.tagger)
 
+    @property
+    def base_model(self) -> str:
+        """The base model; `ValueError` or `OSError` if it is not stated and the weights cannot be read."""
+        return self.base or read_header(find_weights(self.weights))[0].base
+
     def in_bfloat16(self, device: torch.device) -> bool:
         """Tell whether the frozen weights are kept in bfloat16 on a device."""
         return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
@@ -66,7 +71,7 @@ class RestorerSource:
             OSError: If something is missing.
         """
         if texts := [name for name, given in (("prompt", self.prompt), ("tagger", self.tagger)) if given]:
-            say_of_texts(self.weights, self.base or read_header(find_weights(self.weights))[0].base, texts)
+            say_of_texts(self.weights, self.base_model, texts)
         device = select_device(self.device)
         tagger = None if self.tagger is None else build_tagger(self.tagger)
         return PhotoRestorer.load(self.weights, self.base, self.prompt, device, self.in_bfloat16(device), tagger)
@@ -89,8 +94,11 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
         OSError: Likewise.
     """
     box = checked_box(options.face_box, len(jobs))
-    wanted = missing_jobs(jobs, options.overwrite)
+    wanted, source = missing_jobs(jobs, options.overwrite), RestorerSource.stated(options)
     if not wanted:
+        if options.report is not None:  # nothing is loaded for it
+            run = run_record(source.base_model, select_device(source.device), stated, source, options.reference)
+            report_there(jobs, Report(options.report, run))
         return 0
     if options.reference and stated.ignores_references:
         say(REFERENCES_IGNORED)
@@ -99,12 +107,11 @@ def restore_files(jobs: Sequence[Job], stated: RestoreOptions, options: RestoreF
     recognition = wanted_recognition(bool(options.reference), looked_at)
     if box is not None and recognition is None:
         say("--face-box says which face the references are for; without any it is not used.")
-    source = RestorerSource.stated(options)
     with shown("Loading"):
         people = wanted_people(options, recognition, len(wanted))
         restorer = source.load()
     setup = Setup(restorer, stated, people, recognition, box, options.force, scores=options.report is not None)
-    run = run_record(restorer, stated, source, options.reference)
+    run = run_record(restorer.base, restorer.device, stated, source, options.reference)
     report = None if options.report is None else Report(options.report, run)
     done: list[PictureRecord] = []
 
@@ -132,8 +139,7 @@ def run_jobs(
     """
     if report is not None:
         missing = set(wanted)
-        there = [job for job in jobs if job not in missing]
-        report.add(*(PictureRecord(str(job.source), str(job.output), "there already") for job in there))
+        report_there([job for job in jobs if job not in missing], report)
     batch = Batch(partial(report_job, work=work, report=report), "Restoring", "restored")
     try:
         failed = run_batch(wanted, batch, alone=len(jobs) == 1)
@@ -141,6 +147,11 @@ def run_jobs(
         is_reported = report is None or report.finish()
     status = exit_status(len(jobs), len(jobs) - failed)
     return status if is_reported else max(status, 1)
+
+
+def report_there(jobs: Sequence[Job], report: Report) -> None:
+    """Report what is there already; `OSError` if the report cannot be written."""
+    report.add(*(PictureRecord(str(job.source), str(job.output), "there already") for job in jobs))
 
 
 def report_job(job: Job, work: Callable[[Job], PictureRecord], report: Report | None) -> Outcome[PictureRecord]:
@@ -221,14 +232,14 @@ def notes_on_recognition(recognition: FaceRecognition, several: bool) -> list[st
 
 
 def run_record(
-    restorer: PhotoRestorer, options: RestoreOptions, weights: RestorerSource, references: Sequence[Path]
+    base: str, device: torch.device, options: RestoreOptions, weights: RestorerSource, references: Sequence[Path]
 ) -> RunRecord:
     """Report entries that all images share."""
     return RunRecord(
         weights=str(weights.weights),
-        base=restorer.base,
-        device=str(restorer.device),
-        precision="bfloat16" if weights.in_bfloat16(restorer.device) else "float32",
+        base=base,
+        device=str(device),
+        precision="bfloat16" if weights.in_bfloat16(device) else "float32",
         prompt=weights.prompt,
         tagger=weights.tagger,
         references=[str(path) for path in references],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from faceops.images.jobs import Job, check_folder, plan_jobs
 from faceops.images.opening import check_any_opens, check_opens
-from faceops.images.picture_files import tell_left_out
+from faceops.images.picture_files import lies_in, tell_left_out
 from headsup.command_options import BlendFilesOptions
 from headsup.restoring.public_restorers.public_files import check_spandrel, is_public, x4plus_file
 from headsup.restoring.references.reference_files import reference_files
@@ -24,13 +24,14 @@ def plan_request(
     """Plan what to do for every picture, and refuse what can be refused before anything is loaded.
 
     Raises:
-        ValueError: If a result would replace a reference, a folder of references holds no picture, no picture can be
-            opened or a reference cannot; and see `faceops.images.jobs.plan_jobs`, `check_report` and
+        ValueError: If a result would replace a reference or lie among them, a folder of references holds no picture, no
+            picture can be opened or a reference cannot; and see `faceops.images.jobs.plan_jobs`, `check_report` and
             `headsup.weights.shipped.find_weights`.
         OSError: If the single input, a reference or a weights file is missing, or a folder cannot be written to.
     """
     kept = [file.path for file in reference_files(references)]
     jobs = plan_jobs(inputs, output, compare, subfolders=recursive, streams=True, kept=kept)
+    check_apart(jobs, references)
     check_any_opens(job.source for job in jobs if not job.from_stdin)
     for photograph in kept:
         check_opens(photograph)
@@ -40,6 +41,21 @@ def plan_request(
     for name in weights:
         find_weights(name)
     return jobs
+
+
+def check_apart(jobs: Sequence[Job], references: Sequence[Path]) -> None:
+    """Refuse results and sheets in a folder of references: the next run would take the faces in them for true ones.
+
+    Raises:
+        ValueError: If one would lie there.
+    """
+    folders = [path.resolve() for path in references if path.is_dir()]
+    for target in (target for job in jobs for target in job.targets):
+        if lies_in(target, folders):
+            raise ValueError(
+                f"{target} would lie in a folder of references and be taken for one of them the next time; name a "
+                "folder outside."
+            )
 
 
 def plan_blending(options: BlendFilesOptions) -> list[Job]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from faceops.geometry.alignment import alignment_matrix
 from faceops.geometry.boxes import rescaled_boxes, rescaled_points
-from faceops.images.files import Picture
+from faceops.images.files import Picture, greyed
 from faceops.images.finite_values import check_finite_values
 from faceops.images.memory_budget import SHARE, machine_memory
 from faceops.images.opacity import without_hidden_colours
@@ -196,8 +196,10 @@ class PhotoRestorer:
         image = correct_colour(image, faithful, options.colour).clamp(0, 1).lerp(faithful, options.fidelity)
         image = back_projected(image, enlarged, width / picture.pixels.shape[-1], self._share(options))[0].cpu()
         alpha = None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)
-        result = replace(picture, pixels=image, alpha=alpha)
         own = None if self.restorer.guidance is None else faithful[0].cpu()
+        if picture.grey:  # networks of colours give grey a tint
+            image, own = greyed(image), None if own is None else greyed(own)
+        result = replace(picture, pixels=image, alpha=alpha)
         return Restored(result, enlarged[0].cpu(), seconds, own)
 
     def _share(self, options: RestoreOptions) -> float:

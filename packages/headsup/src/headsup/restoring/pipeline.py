@@ -83,7 +83,8 @@ class HeadsUpPipeline(DiffusionPipeline):
 
         Raises:
             UnusedReferencesError: If the references fit none of its faces, and it is not forced.
-            ValueError: If the result would be too large, or the memory is too small.
+            ValueError: If the result would be too large, the memory is too small, or an image is of floating-point
+                numbers or of whole ones beyond 16 bits.
             MissingWeightsError: If there are references and the network that finds faces cannot be fetched.
         """
         picture = decode_picture(encoded(image), NAME)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -104,7 +105,9 @@ class Report:
     def __init__(self, path: Path, run: RunRecord, clock: Callable[[], float] = time.monotonic) -> None:
         self.path, self.run = path, run
         earlier = earlier_pictures(path, run.command)
-        self.pictures: dict[str, dict[str, Any]] = {entry["output"]: entry for entry in earlier}
+        self.pictures: dict[tuple[str, str], dict[str, Any]] = {
+            result_key(entry["input"], entry["output"]): entry for entry in earlier
+        }
         self._clock, self._due = clock, clock()
         self._is_written = True
 
@@ -115,8 +118,9 @@ class Report:
             OSError: If the file cannot be written.
         """
         for record in records:
-            if record.status != "there already" or record.output not in self.pictures:
-                self.pictures[record.output] = asdict(record) | asdict(self.run)
+            key = result_key(record.input, record.output)
+            if record.status != "there already" or key not in self.pictures:
+                self.pictures[key] = asdict(record) | asdict(self.run)
                 self._is_written = False
         if self._clock() >= self._due:
             self._write()
@@ -143,6 +147,18 @@ class Report:
         self._due = end + max(PAUSE, (end - start) / LARGEST_SHARE)
 
 
+def result_key(source: str, output: str) -> tuple[str, str]:
+    """What a result is known by: its place however it is spelt, or where it is piped on its input.
+
+    Example:
+        >>> result_key("a.png", "out/a.png") == result_key("./a.png", "out/../out/a.png")
+        True
+        >>> result_key("a.png", "-") == result_key("b.png", "-")
+        False
+    """
+    return ("-", os.path.abspath(source)) if output == "-" else ("", os.path.abspath(output))
+
+
 def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
     """Pictures of a report that is there; none if there is none.
 
@@ -157,7 +173,9 @@ def earlier_pictures(path: Path, command: Command) -> list[dict[str, Any]]:
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
         if content["report"] == command:
-            return [dict(entry, output=str(entry["output"])) for entry in content["pictures"]]
+            return [
+                dict(entry, input=str(entry["input"]), output=str(entry["output"])) for entry in content["pictures"]
+            ]
     except (ValueError, KeyError, TypeError):
         pass
     raise ValueError(f"{path} is there and is no report of {command}; name another file for --report.")

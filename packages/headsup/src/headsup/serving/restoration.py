@@ -137,7 +137,11 @@ class PhotoRestoration:
         if paths and wanted.options.ignores_references:
             return People(notes=(REFERENCES_IGNORED,))
         return load_people(
-            paths, self.recognition, wanted.force, begin=lambda path: job.enter(f"Looking at {path.name}")
+            paths,
+            self.recognition,
+            wanted.force,
+            begin=lambda path: job.enter(f"Looking at {path.name}"),
+            by_folder=False,  # those of uploads are the server's
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from faceops.images.files import Picture
+from faceops.images.files import Picture, greyed
 from faceops.images.finite_values import check_finite_values
 from faceops.images.memory_budget import DECODING_BYTES, check_memory
 from faceops.images.opacity import without_hidden_colours
@@ -75,6 +75,8 @@ class PublicRestorer:
             if pixels.shape[2:] != (height, width):
                 pixels = bicubic(pixels, height, width)
             pixels = pixels.clamp(0, 1).lerp(enlarged, options.fidelity)[0]
+        if picture.grey:
+            pixels = greyed(pixels)
         alpha = None if picture.alpha is None else bicubic(picture.alpha, height, width).clamp(0, 1)
         return Restored(replace(picture, pixels=pixels, alpha=alpha), enlarged[0], seconds)
 

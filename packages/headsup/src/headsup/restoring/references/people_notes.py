@@ -78,4 +78,4 @@ def notes_on_folder(person: Person) -> list[str]:
     if not unlike:
         return []
     which = f"{listed(unlike)} {'is' if len(unlike) == 1 else 'are'} unlike the other photographs"
-    return [f"In the folder {person.name}, {which}: look whether the largest face is that person's."]
+    return [f"In the folder {person.folder}, {which}: look whether the largest face is that person's."]

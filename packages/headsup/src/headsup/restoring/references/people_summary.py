@@ -26,8 +26,11 @@ def members(person: Person) -> str:
     """A person and the photographs."""
     names = [photo.path.name for photo in person.photos]
     if person.folder is not None:
-        return f"{person.folder}: {counted(len(names), 'photograph')}"
-    return names[0] if len(names) == 1 else f"{listed(names)}, taken together"
+        return f"{person.name}: {counted(len(names), 'photograph')}"
+    if len(names) == 1:
+        return person.name
+    together = f"{listed(names)}, taken together"
+    return together if person.label is None else f"{person.name}: {together}"
 
 
 def lines_on_use(
@@ -57,7 +60,7 @@ def use_of(person: Person, used: Sequence[Mapping[str, Sequence[str]]]) -> list[
         return []
     photos = listed([name for path, name in own.items() if path in set.union(*seen)], MOST_NAMES)
     where = f", in {sum(map(bool, seen))} of {counted(len(used), 'picture')}" if len(used) > 1 else ""
-    return [f"  {person.name}{where}{'' if photos == person.name else f': {photos}'}"]
+    return [f"  {person.name}{where}{'' if photos == person.usual_name else f': {photos}'}"]
 
 
 def notes_on_unused(people: Sequence[LeftOver]) -> list[str]:

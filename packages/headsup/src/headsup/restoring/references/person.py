@@ -18,10 +18,17 @@ class Person:
     photos: tuple[ReferencePhoto, ...]
     folder: str | None = None
     """Name of the folder of the person's own; None where the photographs came without one."""
+    label: str | None = None
+    """Name in messages where the usual one is another person's too."""
 
     @property
     def name(self) -> str:
         """Name of the person in messages."""
+        return self.usual_name if self.label is None else self.label
+
+    @property
+    def usual_name(self) -> str:
+        """Name of the folder or of the photographs, which several people may have."""
         if self.folder is not None:
             return self.folder
         names = [photo.path.name for photo in self.photos]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceops.images.files import read_image_file
+from headsup.restoring.references.distinct_names import distinctly_named
 from headsup.restoring.references.face_recognition import FaceRecognition
 from headsup.restoring.references.grouping import people_among
 from headsup.restoring.references.people_notes import notes_on_people, notes_on_photographs
@@ -28,6 +29,7 @@ def load_people(
     recognition: FaceRecognition,
     force: bool = False,
     begin: Callable[[Path], None] = lambda path: None,
+    by_folder: bool = True,
 ) -> People:
     """Read photographs, and those in folders; of each the largest face counts, and one without a face is left out.
 
@@ -36,6 +38,7 @@ def load_people(
         recognition: Networks.
         force: Go on without people where no photograph shows a face.
         begin: Called with each photograph before it is read.
+        by_folder: See `people_of`.
 
     Raises:
         UnusedReferencesError: If no photograph shows a face, and it is not forced.
@@ -47,7 +50,7 @@ def load_people(
             begin(file.path)
             yield file, read_image_file(file.path)
 
-    return people_of(photographs(), [path.name for path in paths], recognition, force)
+    return people_of(photographs(), [path.name for path in paths], recognition, force, by_folder)
 
 
 def people_of(
@@ -55,6 +58,7 @@ def people_of(
     names: Sequence[str],
     recognition: FaceRecognition,
     force: bool = False,
+    by_folder: bool = True,
 ) -> People:
     """Whom photographs show, see `load_people`.
 
@@ -63,6 +67,7 @@ def people_of(
         names: What an error calls them.
         recognition: Networks.
         force: Go on without people where no photograph shows a face.
+        by_folder: Whether people of one name are told apart by the folders of their photographs, and not by numbers.
 
     Raises:
         UnusedReferencesError: If no photograph shows a face, and it is not forced.
@@ -78,5 +83,5 @@ def people_of(
         raise UnusedReferencesError(
             f"No face was found in any of the references ({', '.join(names)}).", "no reference face"
         )
-    people = people_among(found)
+    people = distinctly_named(people_among(found), by_folder)
     return People(tuple(people), (*notes_on_photographs(counts), *notes_on_people(people, recognition.threshold)))
