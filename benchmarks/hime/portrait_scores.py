@@ -56,8 +56,9 @@ def held_out(references: int, limit: int | None, choose: Choice = "same") -> Por
     """
     index = lfw_index()
     sets = EvaluationExemplarSets(index, SIDE, references, SIDE, choose=choose, limit=limit)
-    identities = {row.path: row.identity for row in ExemplarIndex.read(index).select("test").photographs}
-    return gathered(sets)._replace(people=tuple(identities[sets[number].name] for number in range(len(sets))))
+    items = [sets[number] for number in range(len(sets))]
+    identities = {row.name: row.identity for row in ExemplarIndex.read(index).select("test").photographs}
+    return gathered(items)._replace(people=tuple(identities[item.name] for item in items))
 
 
 def with_copies(portraits: Portraits, references: int) -> Portraits:

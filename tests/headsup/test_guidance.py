@@ -135,6 +135,12 @@ def test_everything_is_trained_but_the_first_convolution_of_the_base():
     assert not restorer.regularizer_parameters()
 
 
+def test_a_base_in_bfloat16_of_which_all_is_trained_is_float32():
+    restorer = ALL.build(bfloat16=True)
+    restorer(torch.rand(1, 3, 32, 32), torch.randn(1, 4, 64)).picture.mean().backward()
+    assert {parameter.dtype for parameter in restorer.parameters()} == {torch.float32}
+
+
 def test_the_prior_stays_what_it_was_while_all_is_trained():
     restorer = ALL.build()
     restorer.keep_prior()

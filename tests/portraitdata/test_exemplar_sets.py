@@ -361,7 +361,7 @@ def test_labelled_faces_in_the_wild(assets):
     sets = TrainingExemplarSets(index, 128, crop=128, jitter=8)
     images, present, name = sets[0, 17]
     assert (images.shape, present.all().item()) == ((4, 3, 128, 128), True)
-    assert name.startswith("lfw/")
+    assert name.startswith("lfw_min4_max10/lfw/")
     assert images.float().std() > 20
     assert len(EvaluationExemplarSets(index, 128, crop=128)) == 466
     crops = PhotographCrops(index, index.photographs, 128, 128)

@@ -143,6 +143,8 @@ class OneStepRestorer(nn.Module):
 
     def _train_only_what_is_trained(self) -> None:
         self.requires_grad_(False)
+        if self.trained == "all":
+            self.unet.float()  # its first convolution is not trained, but says of which type the denoiser is
         for parameter in (*self.generator_parameters().values(), *self.regularizer_parameters().values()):
             parameter.data = parameter.data.float()
             parameter.requires_grad_(True)

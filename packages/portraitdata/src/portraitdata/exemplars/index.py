@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, get_args
 
 import pyarrow as pa
@@ -51,6 +51,16 @@ class Photograph(NamedTuple):
     """Pixels, as a viewer shows the photograph."""
     height: int
     """Pixels."""
+
+    @property
+    def name(self) -> str:
+        """Path below the root as if archives were folders; no other photograph of an index has it.
+
+        Example:
+            >>> Photograph("1.jpg", "a/x.tar", 0, 9, "ada", "train", 8, 8).name
+            'a/x/1.jpg'
+        """
+        return self.path if self.archive is None else f"{PurePosixPath(self.archive).with_suffix('')}/{self.path}"
 
 
 def known_split(name: str, whose: str) -> Split:

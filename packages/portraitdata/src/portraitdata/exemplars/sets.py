@@ -31,7 +31,7 @@ class ExemplarSet(NamedTuple):
     present: Bool[Tensor, " n"]
     """True for those of the n references that are there."""
     name: str
-    """Path of the target in its index."""
+    """Name of the target in its index, see `portraitdata.exemplars.index.Photograph`."""
 
 
 class _PeoplesPhotographs:
@@ -151,7 +151,7 @@ class TrainingExemplarSets(Dataset[ExemplarSet]):
             count += 1
         if self.flip and mirrored:
             images = np.ascontiguousarray(images[..., ::-1])
-        return ExemplarSet(torch.from_numpy(images), torch.arange(n) < count, self._people.rows[number].path)
+        return ExemplarSet(torch.from_numpy(images), torch.arange(n) < count, self._people.rows[number].name)
 
     @property
     def corrupt_photographs(self) -> list[str]:
@@ -227,7 +227,7 @@ class EvaluationExemplarSets(Dataset[ExemplarSet]):
         for place, photograph in enumerate(numbers):
             images[place] = torch.from_numpy(self._read(photograph))
         count = n if self.choose == "blank" else len(numbers) - 1
-        return ExemplarSet(images, torch.arange(n) < count, self._people.rows[number].path)
+        return ExemplarSet(images, torch.arange(n) < count, self._people.rows[number].name)
 
     def _read(self, number: int) -> np.ndarray:
         try:

@@ -89,7 +89,7 @@ class PortraitItems:
             reference=None if reference is None else torch.from_numpy(reference.pixels),
             referenced=-1 if reference is None else reference.place,
             prompt=index.prompt(number),
-            name=index.photograph(number).path,
+            name=index.photograph(number).name,
             same_person=reference is not None and reference.same_person,
             grey=grey,
         )
