@@ -219,6 +219,8 @@ def test_nothing_is_overwritten_unasked(weights: str, tmp_path: Path, capsys: py
     output.write_text("precious")
     assert files(weights, low, output) == 0
     assert f"{output} is there already; --overwrite makes it again." in capsys.readouterr().err
+    assert files(weights, low, output, (low,), maps=tmp_path / "maps") == 0
+    assert "maps is not there: maps are made with their results" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"low\.png is an input and would be replaced"):
         files(weights, low, tmp_path)
     with pytest.raises(ValueError, match=r"new\.png would be written twice"):

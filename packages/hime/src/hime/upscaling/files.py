@@ -130,6 +130,8 @@ def upscale_files(jobs: Sequence[Job], options: UpscaleOptions, weights: str) ->
     photographs = picture_files(options.exemplars)
     tell_left_out(options.exemplars)
     wanted = missing_jobs(jobs, options.overwrite)
+    if options.maps is not None and len(wanted) < len(jobs) and not options.maps.exists():
+        say(f"{options.maps} is not there: maps are made with their results, which --overwrite makes again.")
     if not wanted:
         return 0
     with shown("Loading"):
