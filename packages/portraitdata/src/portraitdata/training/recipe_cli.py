@@ -70,7 +70,7 @@ class RecipeCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """The command that is given, or all; to make the options of each takes a third of a second."""
+        """The command that is given, or all; to make the options of the others takes a quarter of a second."""
         every = LightningCLI.subcommands()
         given = recipe_words(sys.argv[1:])[:1]
         return {name: skipped for name, skipped in every.items() if name in given} or every
