@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from diffusers.models.resnet import ResnetBlock2D
-from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from headsup.model.autoencoder import images_of, posterior
 from headsup.model.backbone import Architecture, description
 from headsup.model.seeded_noise import draw_noise
+from headsup.training.base_model import BaseModelTrainer
 from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
 from headsup.weights.diffusers_folder import save_part
@@ -23,7 +23,7 @@ from portraitdata.scoring.mean_scores import MeanScores
 from portraitdata.scoring.psnr import psnr
 
 
-class AutoencoderTrainer(LightningModule):
+class AutoencoderTrainer(BaseModelTrainer):
     """Autoencoder with a weak pull of its latents towards the normal distribution (Rombach et al., 2022, Section 3.1).
 
     Trained on the high-quality images alone. The loss is the mean absolute error plus `kl_weight` times the mean
@@ -96,13 +96,9 @@ class AutoencoderTrainer(LightningModule):
         scores = self.scores.compute()
         self.scores.reset()
         self.log("val/psnr", scores["psnr"], prog_bar=True)
-        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+        if self.is_fitting:
             self.deviation = scores["variance"].sqrt().item()
             self.write()
-
-    def on_train_end(self) -> None:
-        """Write the autoencoder of the last step."""
-        self.write()
 
     def write(self) -> None:
         """Write the autoencoder, once its scaling factor is known."""

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float
-from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from headsup.model.backbone import Architecture, description
 from headsup.model.schedule import NoiseSchedule
 from headsup.model.seeded_noise import draw_noise, draw_shares, draw_timesteps, generators
 from headsup.model.text_encoder import EMBEDDINGS_FILE, TwoEmbeddings
+from headsup.training.base_model import BaseModelTrainer
 from headsup.training.optimization import one_cycle
 from headsup.training.sources import sample_sources
 from headsup.weights.diffusers_folder import save_embeddings, save_part, save_scheduler
@@ -27,7 +27,7 @@ TOKENS = 4
 """Tokens of the two embeddings."""
 
 
-class DenoiserTrainer(LightningModule):
+class DenoiserTrainer(BaseModelTrainer):
     """Denoiser of the latents of an autoencoder, conditioned on whether a picture is good or bad.
 
     It knows two prompts, both learnt: one for high-quality images and one for the degraded, enlarged ones. A teacher
@@ -105,12 +105,8 @@ class DenoiserTrainer(LightningModule):
         """Log the error; write the denoiser that is being trained."""
         self.log("val/error", self.scores.compute()["error"], prog_bar=True)
         self.scores.reset()
-        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+        if self.is_fitting:
             self.write()
-
-    def on_train_end(self) -> None:
-        """Write the denoiser of the last step."""
-        self.write()
 
     def write(self) -> None:
         """Write denoiser, embeddings and noise schedule."""
