@@ -17,7 +17,7 @@ from benchmarks.reporting.documents import ROOT, of_quick_suite, publish
 from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts, surroundings
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
-from benchmarks.reporting.table import LeftOutError, PartlyMeasuredError, Suite, Table, printed
+from benchmarks.reporting.table import LeftOutError, Suite, Table, printed
 from faceops.error_sentences import as_sentence
 
 WIDTH = 110
@@ -127,34 +127,39 @@ def outcome_of(
     weights: str | None = None,
     tests: PlannedTests | None = None,
 ) -> Outcome:
-    """Measure, print and keep; what cannot be measured here is said, and what goes wrong ends no other benchmark."""
+    """Measure; what cannot be measured here is said, and what goes wrong ends no other benchmark.
+
+    Every table is printed and its files are written as soon as it is there: one of several may take hours.
+    """
     benchmark = benchmarks()[name]
     given = {"weights": weights, "tests": tests}
     named = {key: value for key, value in given.items() if value is not None}
     known, start, failed = facts(), time.perf_counter(), ""
-    tables: Sequence[Table] = ()
+    kept = []
     console.rule(name)
     try:
-        tables = import_module(benchmark.module).measure(suite, **named)
+        for table in import_module(benchmark.module).measure(suite, **named):
+            show(table, console, beside=tests is not None)
+            kept.append(keep_table(table, known, folder))
     except LeftOutError as error:
         console.print(f"It is left out: it {error}.")
         return Outcome(suite, time.perf_counter() - start, known, left_out=str(error))
-    except PartlyMeasuredError as error:
-        tables, failed = error.tables, str(error)
     except (ValueError, OSError, ImportError, RuntimeError, CalledProcessError) as error:
         if isinstance(error, RuntimeError):
             console.print_exception()  # it is not what was asked for that is wrong, but the program or the machine
         failed = as_sentence(error)
     seconds = time.perf_counter() - start
-    for table in tables:
-        console.print(printed(table))
-        if table.note:
-            console.print(table.note)
-        if tests is not None and table.published is not None:
-            beside = table.published
-            console.print(printed(Table(table.name, beside.source, beside.columns, beside.rows)))
     if failed:
         console.print(f"It failed: {failed}")
     console.print(f"({seconds:.0f} s)")
-    kept = [keep_table(table, known, folder) for table in tables]
     return Outcome(suite, seconds, known, kept, failed=failed, surroundings=surroundings())
+
+
+def show(table: Table, console: Console, beside: bool) -> None:
+    """Print a table with its note and, if that is wanted, the paper's beside it."""
+    console.print(printed(table))
+    if table.note:
+        console.print(table.note)
+    if beside and table.published is not None:
+        paper = table.published
+        console.print(printed(Table(table.name, paper.source, paper.columns, paper.rows)))

@@ -19,7 +19,7 @@ from benchmarks.headsup.methods import Method
 from benchmarks.headsup.published_figures import published_rows, published_table
 from benchmarks.headsup.samples import Sample
 from benchmarks.headsup.sheet import SHOWN, sheet
-from benchmarks.reporting.table import Cell, LeftOutError, PartlyMeasuredError, Suite, Table
+from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
 from faceops.detection.selection import build_detector
 from faceops.enumeration import counted
 from faceops.error_sentences import as_sentence
@@ -44,31 +44,34 @@ FACES = (
 """What is to be said beside Table 1."""
 
 
-def measure(suite: Suite, tests: PlannedTests | None = None) -> list[Table]:
-    """A table for each test set.
+def measure(suite: Suite, tests: PlannedTests | None = None) -> Iterator[Table]:
+    """A table for each test set, when it is tested; one that is not what it should be leaves the others alone.
 
     Args:
         suite: Both measure the same; `limit` says how much.
         tests: What is tested on what.
 
+    Yields:
+        Tables.
+
     Raises:
         LeftOutError: If nothing is given.
-        ValueError: If weights are not what they should be.
+        ValueError: If weights are not what they should be, or, in the end, pictures of a set were not.
         OSError: If something is missing.
-        PartlyMeasuredError: If pictures of a set are not what they should be; the other sets' tables are in it.
     """
     if tests is None:
         raise LeftOutError("needs test sets: name folders, indexes, or a YAML file with --sets")
     restorers = load_restorers(tests)
-    tables, failed = [], []
+    failed = []
     for each in tests.sets:
         try:
-            tables.append(table_of(each, restorers, tests))
+            table = table_of(each, restorers, tests)
         except (ValueError, OSError) as error:
             failed.append(f"{each.name}: {as_sentence(error)}")
+        else:
+            yield table
     if failed:
-        raise PartlyMeasuredError(tables, " ".join(failed))
-    return tables
+        raise ValueError(" ".join(failed))
 
 
 class Restored(NamedTuple):

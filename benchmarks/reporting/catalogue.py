@@ -15,7 +15,7 @@ class Benchmark(NamedTuple):
     any_weights: bool = False
     """Whether it judges a restorer that may be named: ``measure(suite, weights) -> list[Table]``."""
     of_given_sets: bool = False
-    """Whether it tests what somebody gives: ``measure(suite, tests) -> list[Table]``."""
+    """Whether it tests what somebody gives: ``measure(suite, tests) -> Iterator[Table]``."""
 
 
 SECTIONS: dict[str, tuple[Benchmark, ...]] = {

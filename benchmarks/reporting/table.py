@@ -22,19 +22,6 @@ class LeftOutError(Exception):
     """A benchmark that cannot run here; the message completes "It is left out: it ..."."""
 
 
-class PartlyMeasuredError(Exception):
-    """Some tables could be measured and some not.
-
-    Args:
-        tables: Those that could.
-        sentence: What is wrong with the others.
-    """
-
-    def __init__(self, tables: Sequence["Table"], sentence: str) -> None:
-        super().__init__(sentence)
-        self.tables = tables
-
-
 @dataclass(frozen=True)
 class Published:
     """A table of a paper: other data, other training, other machines."""

@@ -1,7 +1,7 @@
 """Results of benchmarks: kept, reported and put into the documents."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from benchmarks.reporting import documents, report
 from benchmarks.reporting.catalogue import SECTIONS, benchmarks
 from benchmarks.reporting.facts import facts, surroundings
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
-from benchmarks.reporting.table import LeftOutError, PartlyMeasuredError, Published, Suite, Table
+from benchmarks.reporting.table import LeftOutError, Published, Suite, Table
 
 ROOT = Path(__file__).parents[2]
 FACTS = {"CPU": "of <paper>", "threads": "1"}
@@ -119,11 +119,11 @@ def undrawn() -> Table:
     return replace(table(), bars=(), pictures={})
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, folder: Path, outcomes: Mapping[str, list[Table] | Exception]) -> str:
+def measured(monkeypatch: pytest.MonkeyPatch, folder: Path, outcomes: Mapping[str, Iterable[Table] | Exception]) -> str:
     """Run benchmarks that have these outcomes, in this order; what the exit says."""
 
     def module(path: str) -> SimpleNamespace:
-        def measure(suite: Suite) -> list[Table]:
+        def measure(suite: Suite) -> Iterable[Table]:
             found = outcomes[next(name for name, each in benchmarks().items() if each.module == path)]
             if isinstance(found, Exception):
                 raise found
@@ -144,8 +144,12 @@ def measured(monkeypatch: pytest.MonkeyPatch, folder: Path, outcomes: Mapping[st
 
 
 def test_what_fails_ends_no_other_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    half = PartlyMeasuredError([undrawn()], "The set b is damaged.")
-    outcomes = {"loader": FileNotFoundError(2, "No such file", "a.pth"), "gpu": half, "profiles": [undrawn()]}
+    def half() -> Iterator[Table]:
+        yield undrawn()
+        assert (tmp_path / f"{undrawn().name}.csv").is_file()  # who is killed now has lost nothing
+        raise ValueError("The set b is damaged.")
+
+    outcomes = {"loader": FileNotFoundError(2, "No such file", "a.pth"), "gpu": half(), "profiles": [undrawn()]}
     assert measured(monkeypatch, tmp_path, outcomes).splitlines() == [
         "python -m benchmarks: loader failed: a.pth: No such file.",
         "python -m benchmarks: gpu failed: The set b is damaged.",
@@ -237,7 +241,8 @@ def test_every_benchmark_is_a_module_with_a_measure() -> None:
         source = (ROOT / benchmark.module.replace(".", "/")).with_suffix(".py").read_text()
         wanted = "suite: Suite, weights: str = DEFAULT_WEIGHTS" if benchmark.any_weights else "suite: Suite"
         wanted += ", tests: PlannedTests | None = None" if benchmark.of_given_sets else ""
-        assert f"def measure({wanted}) -> list[Table]:" in source, name
+        given = "Iterator" if benchmark.of_given_sets else "list"
+        assert f"def measure({wanted}) -> {given}[Table]:" in source, name
 
 
 def test_facts_name_what_figures_depend_on() -> None:
