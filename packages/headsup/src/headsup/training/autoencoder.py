@@ -100,10 +100,8 @@ class AutoencoderTrainer(BaseModelTrainer):
             self.deviation = scores["variance"].sqrt().item()
             self.write()
 
-    def write(self) -> None:
+    def write_part(self) -> None:
         """Write the autoencoder, once its scaling factor is known."""
-        if not self.trainer.is_global_zero:
-            return
         if self.deviation is None and not self.decoder_only:
             rank_zero_warn(f"{self.folder} is not written: there was no validation to measure the scaling factor in.")
             return

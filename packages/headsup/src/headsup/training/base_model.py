@@ -17,8 +17,13 @@ class BaseModelTrainer(LightningModule):
         return self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
 
     @abstractmethod
+    def write_part(self) -> None:
+        """Write the part as it is."""
+
     def write(self) -> None:
-        """Write the part as it is; by the first process alone."""
+        """Write the part, by the first process alone."""
+        if self.trainer.is_global_zero:
+            self.write_part()
 
     def on_train_end(self) -> None:
         """Write the part as it is after the last step."""

@@ -108,10 +108,8 @@ class DenoiserTrainer(BaseModelTrainer):
         if self.is_fitting:
             self.write()
 
-    def write(self) -> None:
+    def write_part(self) -> None:
         """Write denoiser, embeddings and noise schedule."""
-        if not self.trainer.is_global_zero:
-            return
         save_part(self.unet, self.folder, "unet")
         save_scheduler(self.folder, self.schedule.config)
         save_embeddings(self.embeddings[0], self.embeddings[1], self.folder)
