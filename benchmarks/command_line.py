@@ -39,7 +39,9 @@ def parsed() -> argparse.Namespace:
         action="store_true",
         help="go on after an interruption: leave out what this suite measured at this commit",
     )
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="threads of torch (default 2); what counts CPU seconds has one"
+    )
     parser.add_argument(
         "--weights",
         metavar="FILE",

@@ -4,6 +4,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -18,6 +19,7 @@ from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts, surroundings
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
 from benchmarks.reporting.table import LeftOutError, Suite, Table, printed
+from benchmarks.speed.timing import one_thread
 from faceops.error_sentences import as_sentence
 
 WIDTH = 110
@@ -60,10 +62,11 @@ def measure_wanted(arguments: Namespace, results: dict[str, Outcome], console: C
     """
     failed: dict[str, str] = {}
     for name in wanted(arguments):
-        if arguments.resume and is_current(results.get(name), arguments.suite):
-            console.print(f"{name} was measured at this commit already.")
-            continue
-        outcome = outcome_of(name, arguments.suite, arguments.output, console, arguments.weights, arguments.tests)
+        with threads_of(name):
+            if arguments.resume and is_current(results.get(name), arguments.suite):
+                console.print(f"{name} was measured at this commit already.")
+                continue
+            outcome = outcome_of(name, arguments.suite, arguments.output, console, arguments.weights, arguments.tests)
         if outcome.failed:
             failed[name] = outcome.failed
         if not outcome.tables and name in results and results[name].tables:
@@ -80,6 +83,11 @@ def wanted(arguments: Namespace) -> list[str]:
     if arguments.names or arguments.publish:
         return list(arguments.names)
     return [name for name, each in benchmarks().items() if belongs(each, arguments.suite, arguments.weights)]
+
+
+def threads_of(name: str) -> AbstractContextManager[None]:
+    """The threads of a benchmark, which are among its facts: those of the command line, or one."""
+    return one_thread() if benchmarks()[name].one_thread else nullcontext()
 
 
 def publish_to_documents(results: Mapping[str, Outcome], folder: Path, console: Console) -> None:

@@ -26,7 +26,7 @@ from benchmarks.hime.portrait_scores import (
 from benchmarks.peers.rlfn import RLFN
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Published, Suite, Table
-from benchmarks.speed.timing import cpu_seconds
+from benchmarks.speed.timing import cpu_seconds, one_thread
 from faceops.images.sheet import Panel
 from hime.network import HIME
 from hime.upscaling.comparison import draw_fitted
@@ -187,13 +187,13 @@ def one(scale: int, people: Portraits) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def timed(scale: int, methods: list[Method], people: Portraits) -> list[float]:
-    """CPU seconds of one image by every method."""
+    """CPU seconds of one image by every method, on one thread."""
     given = one(scale, people)
 
     def run(method: Method) -> Callable[[], object]:
         return lambda: method.enlarge(*given)
 
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         return cpu_seconds([run(method) for method in methods], repeats=5)
 
 

@@ -16,6 +16,8 @@ class Benchmark(NamedTuple):
     """Whether it judges a restorer that may be named: ``measure(suite, weights) -> list[Table]``."""
     of_given_sets: bool = False
     """Whether it tests what somebody gives: ``measure(suite, tests) -> Iterator[Table]``."""
+    one_thread: bool = False
+    """Whether it counts CPU seconds, which is done on one thread whatever the command line says."""
 
 
 SECTIONS: dict[str, tuple[Benchmark, ...]] = {
@@ -51,11 +53,11 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
     ),
     "Training curves of the shipped weights": (Benchmark("training_curves", "benchmarks.curves.training_curves"),),
     "Faces: found, told apart, put back": (
-        Benchmark("face_detection", "benchmarks.faces.detection", quick=False),
-        Benchmark("any_turn", "benchmarks.faces.any_turn", quick=False),
+        Benchmark("face_detection", "benchmarks.faces.detection", quick=False, one_thread=True),
+        Benchmark("any_turn", "benchmarks.faces.any_turn", quick=False, one_thread=True),
         Benchmark("smiles", "benchmarks.faces.smiles", quick=False),
-        Benchmark("face_verification", "benchmarks.faces.verification", quick=False),
-        Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
+        Benchmark("face_verification", "benchmarks.faces.verification", quick=False, one_thread=True),
+        Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact", one_thread=True),
     ),
     "Image files": (
         Benchmark("image_reading", "benchmarks.measures.image_reading"),
@@ -66,18 +68,18 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("restoring_stages", "benchmarks.speed.restoring_stages"),
         Benchmark("profiles", "benchmarks.speed.profiles"),
         Benchmark("restorer_step", "benchmarks.speed.restorer_step", quick=False),
-        Benchmark("correlation_loss", "benchmarks.speed.correlation_loss"),
-        Benchmark("alignment_operator", "benchmarks.speed.alignment_operator"),
-        Benchmark("structural_similarity", "benchmarks.speed.structural_similarity"),
-        Benchmark("face_alignment", "benchmarks.speed.face_alignment", quick=False),
+        Benchmark("correlation_loss", "benchmarks.speed.correlation_loss", one_thread=True),
+        Benchmark("alignment_operator", "benchmarks.speed.alignment_operator", one_thread=True),
+        Benchmark("structural_similarity", "benchmarks.speed.structural_similarity", one_thread=True),
+        Benchmark("face_alignment", "benchmarks.speed.face_alignment", quick=False, one_thread=True),
         Benchmark("training_throughput", "benchmarks.speed.training_throughput", quick=False),
-        Benchmark("compiled_training", "benchmarks.speed.compiled_training", quick=False),
-        Benchmark("degradation", "benchmarks.speed.degradation"),
-        Benchmark("loader", "benchmarks.speed.loader", quick=False),
+        Benchmark("compiled_training", "benchmarks.speed.compiled_training", quick=False, one_thread=True),
+        Benchmark("degradation", "benchmarks.speed.degradation", one_thread=True),
+        Benchmark("loader", "benchmarks.speed.loader", quick=False, one_thread=True),
         Benchmark("gpu", "benchmarks.speed.gpu", quick=False),
-        Benchmark("pair_mining", "benchmarks.speed.pair_mining"),
-        Benchmark("builder", "benchmarks.speed.builder", quick=False),
-        Benchmark("builder_scale", "benchmarks.speed.builder_scale", quick=False),
+        Benchmark("pair_mining", "benchmarks.speed.pair_mining", one_thread=True),
+        Benchmark("builder", "benchmarks.speed.builder", quick=False, one_thread=True),
+        Benchmark("builder_scale", "benchmarks.speed.builder_scale", quick=False, one_thread=True),
     ),
 }
 

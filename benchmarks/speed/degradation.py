@@ -1,8 +1,7 @@
 """Degradation of photographs for training: images a second of one core, as usually written and by both executors."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -38,8 +37,7 @@ LIMIT = "The limit of `degrade` is libjpeg, which it must call: files as many an
 
 def measure(suite: Suite) -> list[Table]:
     """Speed by size and by preset, and the distance of both JPEGs in torch from libjpeg."""
-    with one_thread():
-        return [by_size(REPEATS[suite]), by_preset(REPEATS[suite]), jpeg_distance()]
+    return [by_size(REPEATS[suite]), by_preset(REPEATS[suite]), jpeg_distance()]
 
 
 def by_size(repeats: int) -> Table:
@@ -155,16 +153,3 @@ def as_tensor(image: NDArray) -> Tensor:
     """Batch of one, in [0, 1]."""
     values = image.astype(np.float32) / 255 if image.dtype == np.uint8 else image
     return torch.from_numpy(values).permute(2, 0, 1).unsqueeze(0).contiguous()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch and OpenCV with one thread, as in a worker process."""
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import pytest
 import torch
 
@@ -91,18 +92,18 @@ def test_an_interrupted_suite_goes_on(
     monkeypatch.setattr(running, "facts", lambda: {"commit": here, "threads": "2", "date": "today"})
     monkeypatch.setattr(running, "surroundings", dict)
     known = {"commit": before, "threads": "2", "date": "yesterday"}
-    one_thread = Outcome("quick", 1.0, known | {"threads": "1"})
+    other_threads = Outcome("quick", 1.0, known | {"threads": "1"})
     left_out = Outcome("quick", 1.0, known, left_out="needs a GPU")
-    write_results({"profiles": Outcome("quick", 1.0, known), "loader": one_thread, "gpu": left_out}, tmp_path)
+    write_results({"profiles": Outcome("quick", 1.0, known), "startup": other_threads, "gpu": left_out}, tmp_path)
     monkeypatch.setattr(
         "sys.argv",
-        ["benchmarks", "profiles", "loader", "gpu", "--suite", suite, "--resume", "--output", str(tmp_path)],
+        ["benchmarks", "profiles", "startup", "gpu", "--suite", suite, "--resume", "--output", str(tmp_path)],
     )
     threads = torch.get_num_threads()
     command.main()
     torch.set_num_threads(threads)
-    assert measured == (["profiles", "loader", "gpu"] if again else ["loader", "gpu"])
-    assert read_results(tmp_path).keys() == {"profiles", "loader", "gpu"}
+    assert measured == (["profiles", "startup", "gpu"] if again else ["startup", "gpu"])
+    assert read_results(tmp_path).keys() == {"profiles", "startup", "gpu"}
     assert ("Nothing is left out by --resume" in capsys.readouterr().out) == (here != "abc")
 
 
@@ -141,6 +142,30 @@ def measured(monkeypatch: pytest.MonkeyPatch, folder: Path, outcomes: Mapping[st
     finally:
         torch.set_num_threads(threads)
     return ""
+
+
+def test_cpu_seconds_are_counted_on_one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+
+    def noting() -> Iterator[Table]:
+        seen.append((torch.get_num_threads(), cv2.getNumThreads()))
+        yield undrawn()
+
+    monkeypatch.setattr(running, "is_committed", lambda here: True)
+    of_opencv = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        assert not measured(monkeypatch, tmp_path, {"correlation_loss": noting(), "startup": noting()})
+        assert seen == [(1, 1), (2, 2)]
+        found = read_results(tmp_path)
+        assert {name: each.facts["threads"] for name, each in found.items()} == {
+            "correlation_loss": "1",
+            "startup": "2",
+        }
+        with running.threads_of("correlation_loss"):
+            assert running.is_current(found["correlation_loss"], "quick")
+    finally:
+        cv2.setNumThreads(of_opencv)
 
 
 def test_what_fails_ends_no_other_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
