@@ -47,14 +47,14 @@ def naive_suppression(boxes: torch.Tensor, scores: torch.Tensor, images: torch.T
     return [i in keep for i in range(len(scores))]
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.1, 0.4, 0.7]))
+@given(st.integers(0, 10_000), st.sampled_from([0.1, 0.4, 0.7]), st.sampled_from([1, 2, 9]))
 @settings(max_examples=25, deadline=None, derandomize=True)
-def test_suppression_equals_the_loop(seed: int, threshold: float) -> None:
+def test_suppression_equals_the_loop(seed: int, threshold: float, count: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     corner = torch.rand(30, 2, generator=generator) * 30
     boxes = torch.cat([corner, corner + 5 + 20 * torch.rand(30, 2, generator=generator)], dim=1)
     scores = torch.rand(30, generator=generator)
-    images = torch.randint(0, 2, (30,), generator=generator)
+    images = torch.randint(0, count, (30,), generator=generator)
     assert suppress_overlaps(boxes, scores, images, threshold).tolist() == naive_suppression(
         boxes, scores, images, threshold
     )

@@ -89,3 +89,6 @@ def test_lpips_with_its_backbone_in_the_cache(tmp_path, monkeypatch, pairs) -> N
     assert not list(quality.parameters())
     quality.update(*(images[..., :16, :16] for images in (sr, hr, lr)))
     assert quality.compute().keys() == {"psnr", "psnr_bicubic", "ssim"}
+    quality.reset()
+    quality.update(sr, hr, lr)
+    assert quality.compute()["lpips"].item() > 0

@@ -27,21 +27,21 @@ def rescaled_boxes(boxes: Float[Tensor, "n 4"], across: float, down: float) -> F
     return rescaled_points(boxes.unflatten(1, (2, 2)), across, down).flatten(1)
 
 
-def overlaps(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:
+def overlaps(a: Float[Tensor, "*b n 4"], b: Float[Tensor, "*b m 4"]) -> Float[Tensor, "*b n m"]:
     """Areas that boxes have in common, in square pixels.
 
     Example:
         >>> overlaps(torch.tensor([[0.0, 0.0, 4.0, 4.0]]), torch.tensor([[2.0, 3.0, 9.0, 9.0]])).item()
         2.0
     """
-    low = torch.maximum(a[:, None, :2], b[None, :, :2])
-    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
+    high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
     return (high - low).clamp(min=0).prod(dim=-1)
 
 
-def areas(boxes: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+def areas(boxes: Float[Tensor, "*b n 4"]) -> Float[Tensor, "*b n"]:
     """Areas of boxes in square pixels."""
-    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=-1)
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
 
 
 def longer_sides(boxes: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
@@ -59,7 +59,7 @@ def shares_inside(boxes: Float[Tensor, "n 4"], others: Float[Tensor, "m 4"]) -> 
     return overlaps(boxes, others) / areas(boxes)[:, None].clamp(min=torch.finfo(boxes.dtype).tiny)
 
 
-def intersection_over_union(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:
+def intersection_over_union(a: Float[Tensor, "*b n 4"], b: Float[Tensor, "*b m 4"]) -> Float[Tensor, "*b n m"]:
     """Intersection over union of boxes, in [0, 1].
 
     Example:
@@ -67,4 +67,4 @@ def intersection_over_union(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) ->
         0.5
     """
     common = overlaps(a, b)
-    return common / (areas(a)[:, None] + areas(b)[None, :] - common).clamp(min=torch.finfo(common.dtype).tiny)
+    return common / (areas(a)[..., :, None] + areas(b)[..., None, :] - common).clamp(min=torch.finfo(common.dtype).tiny)

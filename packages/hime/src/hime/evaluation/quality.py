@@ -39,7 +39,6 @@ class QualityScores(MeanScores):
         measures_lpips = lpips_backbone().is_file()
         super().__init__(["psnr", "psnr_bicubic", "ssim", *(["lpips"] if measures_lpips else [])])
         self.lpips = Lpips(net_type="alex", normalize=True) if measures_lpips else None
-        self.too_small = False
         # parameters would be in every checkpoint, which then fits only where the backbone is there
         for module in () if self.lpips is None else self.lpips.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
@@ -58,6 +57,11 @@ class QualityScores(MeanScores):
             f"LPIPS is not measured: its backbone, torchvision's published AlexNet weights ({LPIPS_BACKBONE}), is not "
             f"in {lpips_backbone().parent}. Put the file there to have it."
         )
+
+    def reset(self) -> None:
+        """Forget everything added, and that images were too small."""
+        super().reset()
+        self.too_small = False
 
     def compute(self) -> dict[str, Tensor]:
         """Means, see `MeanScores.compute`; without LPIPS if images were too small for it."""
