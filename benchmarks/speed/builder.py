@@ -1,6 +1,5 @@
 """The dataset builder: images a second by engine and workers, memory of a process, and the search for pairs."""
 
-import resource
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
-from benchmarks.speed.timing import cpu_seconds
+from benchmarks.speed.timing import cpu_seconds, peak_bytes
 from faceops.images.decoding import decode_raster
 from portraitdata.builder.build import remove_from
 from portraitdata.builder.config import BuildConfig, FaceSettings, LocalSource, SizeRule, StageName
@@ -154,7 +153,7 @@ def _decode(file: Path) -> None:
 
 
 def _peak(_: int) -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_bytes() / 2**20
 
 
 def _embeddings(count: int) -> NDArray[np.float16]:

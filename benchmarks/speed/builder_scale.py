@@ -4,7 +4,6 @@ Each row is measured in a process of its own on one thread, whose largest memory
 What the naive way takes for all is computed from a part of its work, which is measured.
 """
 
-import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting.facts import SEED
 from benchmarks.reporting.table import Cell, LeftOutError, Suite, Table
+from benchmarks.speed.timing import peak_bytes
 from portraitdata.builder.config import BuildConfig, MetadataSource
 from portraitdata.builder.partition_work import work
 from portraitdata.builder.plan import plan
@@ -97,7 +97,7 @@ def apart(run: Callable[[int], tuple[Cell, ...]], count: int) -> tuple[Cell, ...
 
 
 def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_bytes() / 2**30
 
 
 def index_rows(count: int) -> tuple[Cell, ...]:

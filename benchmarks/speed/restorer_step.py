@@ -5,7 +5,6 @@ on features and faces are left out: they are the same for both.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from benchmarks.peers.three_copies import ThreeCopies
 from benchmarks.reporting.table import Suite, Table
 from benchmarks.speed.machine_limits import machine_limits
+from benchmarks.speed.timing import peak_bytes
 from headsup.losses.distillation import Distillation, prior_gradient, regularizer_loss
 from headsup.losses.score_distillation import score_distillation_loss
 from headsup.model.backbone import load_backbone
@@ -98,7 +98,7 @@ def step_of(design: str, size: int) -> dict[str, float]:
         if cuda:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - start
-    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = torch.cuda.max_memory_allocated() if cuda else peak_bytes()
     return {"weights": weights / 1e9, "peak": peak / 1e9, "seconds": seconds, "loss": losses[-1]}
 
 

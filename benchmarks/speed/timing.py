@@ -1,8 +1,9 @@
-"""CPU time, forward and backward passes, and bytes kept between them."""
+"""CPU time and memory: of a run, of a process, and of what is kept between forward and backward."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 
 import cv2
@@ -36,6 +37,20 @@ def cpu_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[floa
             run()
             taken.append(time.process_time() - start)
     return [median(taken[1:]) for taken in times]
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has held, what it began with included.
+
+    Linux says it in VmHWM; `resource` would begin with the most of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        import resource  # which Windows lacks
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    (peak,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024
 
 
 def gradients(forward: Callable[[], Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -1,5 +1,7 @@
 """What speed is compared to: limits of the machine, and work that nobody can avoid."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,13 @@ import torch
 from benchmarks.reporting.table import LeftOutError
 from benchmarks.speed import builder, compiled_training, degradation, gpu, machine_limits, restoring_stages, startup
 from benchmarks.speed.machine_limits import MachineLimits
+from benchmarks.speed.timing import peak_bytes
 from portraitdata.builder.config import BuildConfig, LocalSource, StageName
 from portraitdata.degradation import cpu_executor
 from portraitdata.degradation.drawing import draw_record
 from portraitdata.degradation.presets import preset_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_limit_is_the_slower_of_multiplying_and_moving() -> None:
@@ -134,6 +139,16 @@ def test_a_gpus_tables_compare_like_with_like(monkeypatch) -> None:
 def test_the_same_device_gives_the_same_picture() -> None:
     found = gpu.differences(lambda where: torch.full((1, 3, 2, 2), 1.0 if where[1] else 0.5), "cpu")
     assert found == [0, 0, 127.5, 127.5]
+
+
+def test_the_most_memory_is_that_of_the_process_alone() -> None:
+    before = peak_bytes()
+    much = b"x" * 1_500_000_000
+    assert peak_bytes() > before + 1e9
+    code = "from benchmarks.speed.timing import peak_bytes; print(peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    del much
+    assert int(done.stdout) < 1e9
 
 
 def test_processor_time_is_that_of_the_whole_process(tmp_path: Path) -> None:
