@@ -11,13 +11,16 @@ from hime.variants import TABLE_1
 
 GIGA = 1e9
 
-RESTORERS: tuple[tuple[Architecture, int], ...] = ("tiny", 512), ("sd21", 512), ("sd21", 1024)
+SMALL: tuple[tuple[Architecture, int], ...] = ("tiny", 512), ("sd21", 512)
 """Architectures, and the side of the image in pixels."""
+
+RESTORERS: dict[Suite, tuple[tuple[Architecture, int], ...]] = {"quick": SMALL, "full": (*SMALL, ("sd21", 1024))}
+"""What each suite counts."""
 
 
 def measure(suite: Suite) -> list[Table]:
     """Sizes of HIME at the settings of Table 1, of the restorers, and what training one holds."""
-    training = [restorer_profile(architecture, size, "train") for architecture, size in RESTORERS]
+    training = [restorer_profile(architecture, size, "train") for architecture, size in RESTORERS[suite]]
     return [himes(), restorers(training), training_memory(training)]
 
 
