@@ -54,9 +54,16 @@ def test_the_first_step_of_a_compiled_network_is_told_apart(monkeypatch: pytest.
     monkeypatch.setattr(torch, "compile", lambda function: 2)
     seconds = iter([4.0, 90.0, 1.0, 0.5, 3.0, 0.25, 2.0, 0.75])
     monkeypatch.setattr(compiled_training, "STEPS", 3)
-    monkeypatch.setattr(compiled_training, "step_seconds", lambda network, explain: next(seconds))
+    compiled_anew = []
+
+    def step_seconds(network: object, explain: int) -> float:
+        compiled_anew.append(torch.compiler.config.force_disable_caches)
+        return next(seconds)
+
+    monkeypatch.setattr(compiled_training, "step_seconds", step_seconds)
     (table,) = compiled_training.measure("quick")
     assert table.rows == (("as it is", 2000.0, 4.0), ("compiled", 500.0, 90.0))
+    assert compiled_anew == [True] * 2 + [False] * 6
 
 
 @pytest.mark.parametrize("preset", ["realesrgan", "mild", "codeformer-2", "daefr"])
