@@ -57,7 +57,7 @@ SECTIONS: dict[str, tuple[Benchmark, ...]] = {
         Benchmark("any_turn", "benchmarks.faces.any_turn", quick=False, one_thread=True),
         Benchmark("smiles", "benchmarks.faces.smiles", quick=False),
         Benchmark("face_verification", "benchmarks.faces.verification", quick=False, one_thread=True),
-        Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact", one_thread=True),
+        Benchmark("boundary_artifact", "benchmarks.faces.boundary_artifact"),
     ),
     "Image files": (
         Benchmark("image_reading", "benchmarks.measures.image_reading"),

@@ -1,7 +1,7 @@
 """Degradation of photographs for training: images a second of one core, as usually written and by both executors."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -24,7 +24,7 @@ from portraitdata.degradation.records import ClassicalRecord, DegradationRecord,
 from portraitdata.degradation.resizing import resized
 from portraitdata.exemplars.synthetic_portraits import draw_portrait
 
-IMAGES = {256: 24, 512: 16, 1024: 6}
+IMAGES: dict[Suite, dict[int, int]] = {"quick": {256: 12, 512: 8, 1024: 3}, "full": {256: 24, 512: 16, 1024: 6}}
 """Records of each side; the same for all ways."""
 
 BATCH = 8
@@ -37,14 +37,14 @@ LIMIT = "The limit of `degrade` is libjpeg, which it must call: files as many an
 
 def measure(suite: Suite) -> list[Table]:
     """Speed by size and by preset, and the distance of both JPEGs in torch from libjpeg."""
-    return [by_size(REPEATS[suite]), by_preset(REPEATS[suite]), jpeg_distance()]
+    return [by_size(IMAGES[suite], REPEATS[suite]), by_preset(IMAGES[suite][512], REPEATS[suite]), jpeg_distance()]
 
 
-def by_size(repeats: int) -> Table:
+def by_size(images: Mapping[int, int], repeats: int) -> Table:
     """The preset realesrgan at three sizes."""
     on_gpu = torch.cuda.is_available()
     rows: list[tuple[int | float, ...]] = []
-    for side, count in IMAGES.items():
+    for side, count in images.items():
         image = photograph(side)
         records = [draw_record(preset_of("realesrgan"), side, side, SCALE, (0, 0, index)) for index in range(count)]
         tensor = as_tensor(image)
@@ -64,9 +64,9 @@ def by_size(repeats: int) -> Table:
     return Table("degradation", title, columns, tuple(rows), ways_named, "images a CPU second", LIMIT)
 
 
-def by_preset(repeats: int) -> Table:
+def by_preset(count: int, repeats: int) -> Table:
     """All presets with a JPEG at 512 pixels on the CPU."""
-    side, count = 512, IMAGES[512]
+    side = 512
     image = photograph(side)
     runs: list[Callable[[], object]] = []
     names = tuple(name for name in get_args(PresetName) if name != "clean")
