@@ -19,8 +19,8 @@ from benchmarks.reporting.facts import CHANGED, UNKNOWN, facts, surroundings
 from benchmarks.reporting.report import write_report
 from benchmarks.reporting.results import Outcome, keep_table, read_results, write_results
 from benchmarks.reporting.table import LeftOutError, Suite, Table, printed
-from benchmarks.speed.timing import one_thread
 from faceops.error_sentences import as_sentence
+from portraitdata.loading.workers import one_thread
 
 WIDTH = 110
 """Characters of a printed table."""

@@ -8,8 +8,9 @@ import torch
 
 from benchmarks.faces.boundary_pastes import DEGREES, PASTES, Portrait, blend, portrait, portraits_folder, yunet
 from benchmarks.reporting.table import Cell, Suite, Table
-from benchmarks.speed.timing import cpu_seconds, one_thread
+from benchmarks.speed.timing import cpu_seconds
 from faceops.metrics.seam_scores import seam_scores
+from portraitdata.loading.workers import one_thread
 
 PORTRAITS = (
     *("18f_cc0/kate.jpg", "lisa_cc0/lisa2.jpg", "lisa_cc0/zoom45cm.jpg", "usds_usgov/dave-methvin.jpg"),

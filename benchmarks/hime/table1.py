@@ -26,13 +26,14 @@ from benchmarks.hime.portrait_scores import (
 from benchmarks.peers.rlfn import RLFN
 from benchmarks.photographs import photographs
 from benchmarks.reporting.table import Cell, Published, Suite, Table
-from benchmarks.speed.timing import cpu_seconds, one_thread
+from benchmarks.speed.timing import cpu_seconds
 from faceops.images.sheet import Panel
 from hime.network import HIME
 from hime.upscaling.comparison import draw_fitted
 from hime.weights.files import load_network
 from hime.weights.shipped import shipped_weights
 from portraitdata.images.resampling import bicubic
+from portraitdata.loading.workers import one_thread
 
 SCALES = (8, 4)
 QUICK = 40

@@ -17,7 +17,7 @@ class Benchmark(NamedTuple):
     of_given_sets: bool = False
     """Whether it tests what somebody gives: ``measure(suite, tests) -> Iterator[Table]``."""
     one_thread: bool = False
-    """Whether it counts CPU seconds, which is done on one thread whatever the command line says."""
+    """Whether it counts CPU seconds, on one thread: those that wait for each other would count as well."""
 
 
 SECTIONS: dict[str, tuple[Benchmark, ...]] = {

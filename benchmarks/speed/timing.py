@@ -1,28 +1,13 @@
 """CPU time and memory: of a run, of a process, and of what is kept between forward and backward."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
-import cv2
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch and OpenCV with one thread, as in a worker process: threads that wait for each other count as CPU time."""
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
 
 
 def cpu_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:

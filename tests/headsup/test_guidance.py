@@ -88,9 +88,7 @@ def test_gradients_of_joins_and_finish():
     assert torch.autograd.gradcheck(finish, pictures, eps=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "settings", [pytest.param(ADDED, marks=pytest.mark.slow), ALL, pytest.param(LEAN, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("settings", [pytest.param(ADDED, marks=pytest.mark.slow), ALL, LEAN])
 def test_tiles_give_what_one_piece_gives(settings):
     restorer = disturbed(settings.build())
     picture = torch.rand(2, 3, 416, 320, generator=torch.Generator().manual_seed(3))
